@@ -1,0 +1,45 @@
+"""The task: how a table row is named, described, checked and turned into the model's input.
+
+Reads and writes nothing. Another task is another file with these five functions.
+"""
+
+import hashlib
+
+import numpy as np
+import polars as pl
+
+from .product import Product
+
+
+def columns(product: Product) -> dict[str, pl.DataType]:
+    """Return the payload columns of a record: one number per feature of product.yaml."""
+    return {feature.name: pl.Float64() for feature in product.formulation.input.features}
+
+
+def content_id(frame: pl.DataFrame, product: Product) -> pl.Series:
+    """Name every record by the hex SHA-256 of its feature values (little-endian float64, in the contract's order)."""
+    values = frame.select(columns(product)).to_numpy().astype("<f8", order="C") + 0.0  # -0.0 becomes 0.0
+    width = values.shape[1] * 8
+    rows = memoryview(values.tobytes())
+    ids = [hashlib.sha256(rows[i * width : (i + 1) * width]).hexdigest() for i in range(len(frame))]
+    return pl.Series("id", ids, dtype=pl.String)
+
+
+def describe(frame: pl.DataFrame, product: Product) -> pl.DataFrame:
+    """Add the columns that slices select by; here they are the features themselves."""
+    return frame
+
+
+def faults(frame: pl.DataFrame, product: Product) -> list[tuple[str, str]]:
+    """List (record id, what is wrong) for every missing, infinite or out-of-range value."""
+    found = []
+    for feature in product.formulation.input.features:
+        legal = pl.col(feature.name).is_between(feature.low, feature.high).fill_null(False)
+        for record, value in frame.filter(~legal).select("id", feature.name).iter_rows():
+            found.append((record, f"{feature.name} is {value}, allowed {feature.low:g} to {feature.high:g}"))
+    return found
+
+
+def matrix(frame: pl.DataFrame, product: Product) -> np.ndarray:
+    """Return the model's input: float32 of shape (records, features)."""
+    return frame.select(columns(product)).to_numpy().astype(np.float32, order="C")

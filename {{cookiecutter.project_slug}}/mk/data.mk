@@ -1,0 +1,9 @@
+# Phases 1 and 2: requirements and data. Each stage also runs what it depends on.
+.PHONY: compose collect validate label split
+compose: ## Resolve conf/ into params.yaml
+collect: ## Bring raw records in from the source
+validate: ## Stop at records that product.yaml does not allow
+label: ## Bring the labels of people and source together
+split: ## Cut train, validation, calibration, test by hash
+compose collect validate label split: .venv/.done
+	@dvc repro $@

@@ -1,0 +1,30 @@
+# Phase 3: model. Each stage also runs what it depends on.
+.PHONY: train export evaluate accept cards register
+train: ## Fit the model of conf/model and leave it as ONNX
+export: ## Calibrate and describe the one artefact
+evaluate: ## Measure it on the test split
+accept: ## Hold the reports against product.yaml
+cards: ## Render requirements, data card, model card
+register: ## Log to MLflow; move the alias if accepted
+train export evaluate accept cards register: .venv/.done
+	@dvc repro $@
+
+.PHONY: repro status mlflow sweep adopt
+MODEL ?= $(shell sed -n 's/^  - model: *\([a-z0-9_-]*\).*/\1/p' conf/config.yaml)
+TRIALS ?= 20
+PORT ?= 5000
+
+repro: .venv/.done ## Run every stage that a change concerns
+	@dvc repro
+
+status: .venv/.done ## Say what came out and what to type next
+	@python -m $(PACKAGE).modeling.status
+
+mlflow: .venv/.done ## Open the MLflow UI on 127.0.0.1:5000 (PORT=...)
+	@python -m $(PACKAGE).modeling.review $(PORT)
+
+sweep: split ## Search parameters: MODEL=mlp TRIALS=20
+	@python -m $(PACKAGE).modeling.sweep --multirun model=$(MODEL) hydra.sweeper.n_trials=$(TRIALS)
+
+adopt: .venv/.done ## Write a run's parameters into conf/: RUN=<id>
+	@python -m $(PACKAGE).modeling.adopt $(RUN)

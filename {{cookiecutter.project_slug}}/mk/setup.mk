@@ -1,0 +1,12 @@
+# Phase 0: what everything else needs.
+.PHONY: setup
+setup: .venv/.done ## Install the environment; make a git repository where there is none
+	@python mk/first_commit.py
+
+.venv/.done: pyproject.toml | $(UV)
+	$(UV) sync --quiet
+	@touch $@
+
+.uv/bin/uv:
+	@echo "uv is missing: installing it into .uv/"
+	@python3 -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv

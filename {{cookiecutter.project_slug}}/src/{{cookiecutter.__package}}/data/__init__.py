@@ -1,0 +1,1 @@
+"""Phase 2, data: collect, validate, label, split."""

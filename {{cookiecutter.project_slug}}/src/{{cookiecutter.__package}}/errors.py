@@ -1,0 +1,49 @@
+"""The one error that a user sees: what is wrong, where it is, what to do.
+
+Reads and writes nothing. Every stage turns its user's mistakes into a ``UserError``; ``stage.py`` prints it in three
+lines and exits with 1. A programming error is anything else, and keeps its traceback.
+"""
+
+import difflib
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+
+class UserError(Exception):
+    """A mistake that the user can mend: ``what`` (name and value), ``where`` (file, line or key), ``fix``."""
+
+    def __init__(self, what: str, where: str, fix: str) -> None:
+        super().__init__(what)
+        self.what, self.where, self.fix = what, where, fix
+
+    def __str__(self) -> str:
+        one_line = [" ".join(part.split()) for part in (self.what, self.where, self.fix)]
+        return "error: {}\nwhere: {}\nfix:   {}".format(*one_line)
+
+
+def suggest(word: str, allowed: Iterable[str]) -> str:
+    """Name the allowed word nearest to ``word``, and all of them when none is near."""
+    allowed = sorted(allowed)
+    near = difflib.get_close_matches(word, allowed, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(allowed)}"
+
+
+def check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any], where: str) -> None:
+    """Raise a ``UserError`` for an argument that ``function`` does not take or that it lacks."""
+    parameters = inspect.signature(function).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return
+    name = getattr(function, "__name__", str(function))
+    for word in arguments:
+        if word not in parameters:
+            raise UserError(f"{name} takes no option {word!r}", where, suggest(word, parameters))
+
+
+def guard(function: Callable[[], Any]) -> None:
+    """Call ``function``; print a user's mistake in three lines and exit with 1. Other errors keep their traceback."""
+    try:
+        function()
+    except UserError as error:
+        sys.exit(str(error))

@@ -1,0 +1,66 @@
+"""The ``formulation`` of ``product.yaml`` as types: the service as a machine-learning problem.
+
+Reads and writes nothing; ``contract.load()`` reads the file.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Strict(BaseModel):
+    """A part of the contract: no unknown key, no change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Feature(Strict):
+    """A column of a table: its legal range and meaning."""
+
+    name: str
+    low: float
+    high: float
+    unit: str
+    meaning: str
+
+
+class Input(Strict):
+    """``image`` has a shape (height, width) in pixels and grey values from ``low`` to ``high``; ``table`` has features."""
+
+    name: str
+    type: Literal["image", "table"]
+    meaning: str
+    shape: tuple[int, int] | None = None
+    features: list[Feature] = []
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Input":
+        if (self.type == "image") != (self.shape is not None) or (self.type == "table") != bool(self.features):
+            raise ValueError("an image has a shape and no features, a table has features and no shape")
+        return self
+
+
+class Label(Strict):
+    """An answer of the model, with a definition that fits on one line."""
+
+    name: str
+    definition: str
+
+
+class Formulation(Strict):
+    """The service as a machine-learning problem."""
+
+    task: Literal["image-classification", "tabular-classification"]
+    input: Input
+    labels: list[Label] = Field(min_length=2)
+    abstain: bool
+    in_scope: str
+    out_of_scope: str
+    proxy_metric: str
+    baseline: str
+    kill_criterion: str
+
+    @property
+    def label_names(self) -> list[str]:
+        """Return the label names; their order is the order of the model's probabilities."""
+        return [label.name for label in self.labels]

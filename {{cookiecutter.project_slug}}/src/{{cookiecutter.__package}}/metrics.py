@@ -1,0 +1,38 @@
+"""The metrics that a requirement may name: unit, better direction, and the report that measures it.
+
+Reads and writes nothing. To add a metric, add a row here and the value to its report.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """``unit`` as written in product.yaml; ``better`` is ``higher`` or ``lower``; ``report`` is the measuring stage."""
+
+    unit: str
+    better: str
+    report: str
+    meaning: str
+
+    @property
+    def operator(self) -> str:
+        """The only operator that makes sense for a threshold on this metric."""
+        return ">=" if self.better == "higher" else "<="
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": Metric("share", "higher", "evaluate", "share of records with the right label"),
+    "macro_f1": Metric("share", "higher", "evaluate", "mean over labels of the F1 score"),
+    "log_loss": Metric("nats", "lower", "evaluate", "mean negative log probability of the right label"),
+    "brier": Metric("share", "lower", "evaluate", "mean squared error of the probabilities, summed over labels"),
+    "ece": Metric("share", "lower", "evaluate", "expected calibration error of the top label"),
+    "margin_over_baseline": Metric("share", "higher", "evaluate", "accuracy above always answering the majority"),
+    "worst_slice_accuracy": Metric("share", "higher", "evaluate", "lowest accuracy of a measurable slice"),
+    "worst_label_recall": Metric("share", "higher", "evaluate", "lowest recall of a label"),
+    "artefact_kib": Metric("KiB", "lower", "evaluate", "size of the ONNX file"),
+    "latency_p50_ms": Metric("ms", "lower", "evaluate", "median time of one record, decoding included"),
+    "latency_p99_ms": Metric("ms", "lower", "evaluate", "99th percentile of the time of one record"),
+    "records": Metric("records", "higher", "validate", "valid raw records"),
+    "agreement_alpha": Metric("alpha", "higher", "label", "Krippendorff's alpha of the annotators"),
+}

@@ -1,0 +1,76 @@
+"""Stage ``accept``: hold the reports against the requirements of ``product.yaml``.
+
+Reads ``product.yaml`` and the reports of the stages before it; writes ``reports/acceptance.json``, the verdict and the
+evidence per requirement id. A metric that was not measured fails. The stage itself succeeds, so that a rejected run
+can be reviewed too; ``register`` is the gate that closes. Run: ``python -m PACKAGE.modeling.accept``.
+"""
+
+import operator
+from typing import Any
+
+from ..config import Config
+from ..contract import load
+from ..files import read_json, write_json
+from ..metrics import METRICS
+from ..paths import ACCEPTANCE, AGREEMENT, EVALUATION, PERFORMANCE, VALIDATION
+from ..product import Product, Requirement
+from ..stage import stage
+
+OPERATORS = {">=": operator.ge, "<=": operator.le}
+
+
+def measured(requirement: Requirement, evaluation: dict[str, Any], overall: dict[str, Any]) -> float | None:
+    """Return the value that the requirement is about, or None when nothing measured it."""
+    if requirement.slice == "all":
+        value = overall.get(requirement.metric)
+    else:
+        value = evaluation["slices"].get(requirement.slice, {}).get(requirement.metric)
+    return None if value is None else float(value)
+
+
+def judge(requirement: Requirement, value: float | None) -> dict[str, Any]:
+    """Give the verdict on one requirement: ``pass``, ``fail`` or ``not measurable``."""
+    holds = value is not None and OPERATORS[requirement.operator](value, requirement.threshold)
+    verdict = "not measurable" if value is None else "pass" if holds else "fail"
+    return {
+        "id": requirement.id,
+        "metric": requirement.metric,
+        "slice": requirement.slice,
+        "operator": requirement.operator,
+        "threshold": requirement.threshold,
+        "unit": requirement.unit,
+        "value": value,
+        "verdict": verdict,
+        "measured_by": METRICS[requirement.metric].report,
+        "owner": requirement.owner,
+    }
+
+
+def verdicts(product: Product, reports: dict[str, Any]) -> list[dict[str, Any]]:
+    """Judge every requirement on the reports by name."""
+    overall: dict[str, Any] = {}
+    for report in reports.values():
+        overall.update(report["metrics"])
+    return [judge(r, measured(r, reports["evaluation"], overall)) for r in product.requirements]
+
+
+def as_line(verdict: dict[str, Any]) -> str:
+    """Write a verdict as one line of a table."""
+    value = "not measurable" if verdict["value"] is None else f"{verdict['value']:.4g}"
+    limit = f"{verdict['operator']} {verdict['threshold']:g} {verdict['unit']}"
+    place = "" if verdict["slice"] == "all" else f" on {verdict['slice']}"
+    return f"  {verdict['id']:<4}{verdict['verdict']:<15}{verdict['metric'] + place:<24}{value:>10}  {limit}"
+
+
+def run(config: Config) -> None:
+    """Write and print the table of verdicts."""
+    paths = {"validation": VALIDATION, "agreement": AGREEMENT, "performance": PERFORMANCE, "evaluation": EVALUATION}
+    table = verdicts(load(), {name: read_json(path) for name, path in paths.items()})
+    failed = [row["id"] for row in table if row["verdict"] != "pass"]
+    write_json(ACCEPTANCE, {"accepted": not failed, "failed": failed, "verdicts": table})
+    print("\n".join(map(as_line, table)))
+    print("accept: every requirement holds" if not failed else f"accept: REJECTED by {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    stage(run)

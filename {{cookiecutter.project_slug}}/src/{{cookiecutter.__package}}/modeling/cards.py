@@ -1,0 +1,83 @@
+"""Stage ``cards``: render the documents that people read from ``product.yaml`` and the reports.
+
+Reads ``product.yaml``, ``params.yaml`` and all reports; writes ``docs/1-requirements/requirements.md``,
+``docs/2-data/data-card.md`` and ``docs/3-model/model-card.md``. Run: ``python -m PACKAGE.modeling.cards``.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ..config import Config
+from ..contract import load
+from ..files import read_json, write_text
+from ..guide import guide_version
+from ..metrics import METRICS
+from ..paths import (
+    ACCEPTANCE,
+    AGREEMENT,
+    DATA_CARD,
+    EVALUATION,
+    MODEL_CARD,
+    PARAMS,
+    PERFORMANCE,
+    RAW,
+    REQUIREMENTS_PAGE,
+    SPLITS,
+    TRAINING,
+    VALIDATION,
+)
+from ..stage import stage
+
+TEMPLATES = Path(__file__).parent / "templates"
+PAGES = {"requirements": REQUIREMENTS_PAGE, "data-card": DATA_CARD, "model-card": MODEL_CARD}
+
+
+def cell(value: Any) -> str:
+    """Write a value so that it fits into one cell of a Markdown table."""
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def number(value: float | None) -> str:
+    """Write a measured value with four digits; what was not measured says so."""
+    return "not measurable" if value is None else f"{value:.4g}"
+
+
+def facts() -> dict[str, Any]:
+    """Collect everything that the pages name."""
+    reports = {
+        "acceptance": ACCEPTANCE,
+        "agreement": AGREEMENT,
+        "evaluation": EVALUATION,
+        "performance": PERFORMANCE,
+        "training": TRAINING,
+        "validation": VALIDATION,
+        "splits": SPLITS / "manifest.json",
+        "manifest": RAW / "manifest.json",
+    }
+    return {
+        "product": load(),
+        "metrics": METRICS,
+        "params": yaml.safe_load(PARAMS.read_text(encoding="utf-8")),
+        "guide_version": guide_version(),
+        **{name: read_json(path) for name, path in reports.items()},
+    }
+
+
+def run(config: Config) -> None:
+    """Render every page; a name that a page uses and nothing defines is an error, not a gap."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True, autoescape=False,
+    )  # fmt: skip
+    environment.filters |= {"cell": cell, "number": number}
+    known = facts()
+    for name, path in PAGES.items():
+        write_text(path, environment.get_template(f"{name}.md.j2").render(known))
+    print(f"cards: {', '.join(map(str, PAGES.values()))}")
+
+
+if __name__ == "__main__":
+    stage(run)

@@ -1,0 +1,39 @@
+"""Build the scikit-learn pipeline that ``conf/model/*.yaml`` describes.
+
+Reads and writes nothing. Hydra instantiates the estimator; only targets of scikit-learn and of this package are taken,
+since a ``_target_`` could otherwise name any function on the machine.
+"""
+
+import inspect
+from typing import Any
+
+from hydra.utils import get_class, instantiate
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ..config import Model
+from ..errors import UserError, check_arguments
+
+ALLOWED = ("sklearn.", __name__.split(".")[0] + ".")
+
+
+def build(model: Model, seed: int) -> Pipeline:
+    """Return the unfitted pipeline: an optional scaler, then the estimator with ``seed`` as its random state.
+
+    Raises:
+        UserError: for a target outside the allow-list, or an argument that the estimator does not take.
+    """
+    arguments = dict(model.estimator)
+    target = str(arguments.pop("_target_", ""))
+    where = f"model.estimator in conf/model/{model.name}.yaml"
+    if not target.startswith(ALLOWED):
+        raise UserError(f"_target_ {target!r} is not allowed", where, f"name a class of {' or '.join(ALLOWED)}")
+    try:
+        kind = get_class(target)
+    except Exception as error:
+        raise UserError(f"there is no estimator {target!r}", where, "name a scikit-learn classifier") from error
+    check_arguments(kind, arguments, where)
+    if "random_state" in inspect.signature(kind).parameters:
+        arguments.setdefault("random_state", seed)
+    estimator: Any = instantiate({"_target_": target, **arguments}, _convert_="all")
+    return make_pipeline(StandardScaler(), estimator) if model.scale else make_pipeline(estimator)

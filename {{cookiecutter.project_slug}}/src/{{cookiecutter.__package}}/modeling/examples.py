@@ -1,0 +1,30 @@
+"""Read a split as arrays.
+
+Reads ``data/splits/<name>.parquet``; writes nothing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from .. import task
+from ..paths import SPLITS
+from ..product import Product
+
+
+@dataclass(frozen=True)
+class Examples:
+    """``frame`` as stored; ``inputs`` for the graph; ``truth`` as indices in the order of the labels of product.yaml."""
+
+    frame: pl.DataFrame
+    inputs: np.ndarray
+    truth: np.ndarray
+
+
+def read(split: str, product: Product) -> Examples:
+    """Read the split ``train``, ``validation``, ``calibration`` or ``test``."""
+    frame = pl.read_parquet(SPLITS / f"{split}.parquet")
+    position = {label: i for i, label in enumerate(product.formulation.label_names)}
+    truth = frame["label"].replace_strict(position, return_dtype=pl.Int64).to_numpy()
+    return Examples(frame, task.matrix(frame, product), truth)

@@ -1,0 +1,129 @@
+"""Build the ONNX graph: a fitted pipeline, the contract's input in front of it, the calibration behind it.
+
+Takes and returns ``onnx.ModelProto``; ``save`` writes it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from ..files import replacing
+from ..product import Product
+
+# onnxruntime 1.31 and onnxruntime-web run these opsets; a fixed number keeps the file the same when skl2onnx moves on.
+OPSET = {"": 21, "ai.onnx.ml": 3}
+INNER, OUTPUT = "features", "probabilities"
+
+
+def convert(pipeline: Any, width: int, labels: int) -> onnx.ModelProto:
+    """Convert a fitted pipeline to a graph from ``features`` (float32, records x width) to ``probabilities``."""
+    from sklearn.dummy import DummyClassifier  # both are slow to import, and export does not need them
+    from skl2onnx import to_onnx
+    from skl2onnx.common.data_types import FloatTensorType
+
+    if isinstance(pipeline[-1], DummyClassifier):  # skl2onnx has no converter for it
+        return constant(pipeline[-1].class_prior_, width)
+    inputs = [(INNER, FloatTensorType([None, width]))]
+    model = to_onnx(pipeline, initial_types=inputs, options={"zipmap": False}, target_opset=OPSET)
+    del model.graph.output[:]
+    model.graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", labels]))
+    return drop_unused(model)
+
+
+def constant(prior: np.ndarray, width: int) -> onnx.ModelProto:
+    """Build a graph that gives every record the same probabilities ``prior``."""
+    weights = numpy_helper.from_array(np.zeros((width, len(prior)), np.float32), "weights")
+    bias = numpy_helper.from_array(prior.astype(np.float32), "prior")
+    nodes = [
+        helper.make_node("MatMul", [INNER, "weights"], ["zero"]),
+        helper.make_node("Add", ["zero", "prior"], [OUTPUT]),
+    ]
+    inputs = [helper.make_tensor_value_info(INNER, TensorProto.FLOAT, ["batch", width])]
+    outputs = [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", len(prior)])]
+    graph = helper.make_graph(nodes, "majority", inputs, outputs, [weights, bias])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET[""])], ir_version=10)
+
+
+def drop_unused(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Remove the nodes and constants that no output needs, such as the class label."""
+    needed = {output.name for output in model.graph.output}
+    nodes = []
+    for node in reversed(model.graph.node):
+        if needed & set(node.output):
+            needed |= set(node.input)
+            nodes.insert(0, node)
+    constants = [constant for constant in model.graph.initializer if constant.name in needed]
+    del model.graph.node[:], model.graph.initializer[:]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(constants)
+    return model
+
+
+def with_input(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
+    """Put the contract's input in front: for images uint8 (records, height, width), for tables float32 features."""
+    wanted = product.formulation.input
+    if wanted.shape is None:
+        rename_input(model, wanted.name)
+        return model
+    nodes = [
+        helper.make_node("Cast", [wanted.name], ["grey"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["grey"], [INNER], axis=1),
+    ]
+    for node in reversed(nodes):
+        model.graph.node.insert(0, node)
+    del model.graph.input[:]
+    shape = ["batch", *wanted.shape]
+    model.graph.input.append(helper.make_tensor_value_info(wanted.name, TensorProto.UINT8, shape))
+    return model
+
+
+def rename_input(model: onnx.ModelProto, name: str) -> None:
+    """Give the graph's single input another name."""
+    old = model.graph.input[0].name
+    model.graph.input[0].name = name
+    for node in model.graph.node:
+        for i, read in enumerate(node.input):
+            if read == old:
+                node.input[i] = name
+
+
+def with_temperature(model: onnx.ModelProto, beta: float) -> onnx.ModelProto:
+    """Sharpen (beta > 1) or soften (beta < 1) the probabilities: softmax(beta * log p).
+
+    This is temperature scaling with T = 1 / beta (Guo et al. 2017, On Calibration of Modern Neural Networks), on the
+    logarithms of the probabilities, which are the logits up to a constant.
+    """
+    for node in model.graph.node:
+        for i, written in enumerate(node.output):
+            if written == OUTPUT:
+                node.output[i] = "uncalibrated"
+    constants = {"floor": np.finfo(np.float32).tiny, "beta": beta}
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.array(value, np.float32), name) for name, value in constants.items()
+    )
+    model.graph.node.extend(
+        [
+            helper.make_node("Max", ["uncalibrated", "floor"], ["positive"]),
+            helper.make_node("Log", ["positive"], ["logarithm"]),
+            helper.make_node("Mul", ["logarithm", "beta"], ["scaled"]),
+            helper.make_node("Softmax", ["scaled"], [OUTPUT], axis=1),
+        ]
+    )
+    return model
+
+
+def with_metadata(model: onnx.ModelProto, metadata: dict[str, str]) -> onnx.ModelProto:
+    """Store ``metadata`` in the file, sorted, and check the graph."""
+    del model.metadata_props[:]
+    helper.set_model_props(model, dict(sorted(metadata.items())))
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def save(model: onnx.ModelProto, path: Path) -> None:
+    """Write the model in one step, its bytes the same for the same graph."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(model.SerializeToString(deterministic=True))

@@ -1,0 +1,86 @@
+"""Stage ``register``: log the pipeline run to MLflow and, when every requirement holds, move the alias.
+
+Reads the artefact, all reports and ``dvc.lock``; writes the MLflow run and ``reports/registration.json``. A rejected
+run is logged too, then the stage fails with the ids. Nothing is registered from uncommitted code or inside an
+experiment of DVC. Run: ``dvc repro register``.
+"""
+
+import os
+from typing import Any
+
+from .. import git, tracking
+from ..config import Config
+from ..contract import load
+from ..errors import UserError
+from ..files import read_json, sha256, write_json
+from ..guide import guide_version
+from ..paths import ACCEPTANCE, MODEL, PRODUCT, REGISTRATION
+from ..stage import stage
+from .runlog import log_run
+from .versions import checked_version
+
+REVIEW = "make mlflow"
+
+
+def tags(pipeline: str, stages: dict[str, Any], accepted: bool) -> dict[str, str]:
+    """Return the tags that lead from a run back to code, data, guide and requirements."""
+    changed = git.uncommitted()
+    return {
+        "pipeline": pipeline,
+        "git.commit": git.commit(),
+        "git.dirty": str(bool(changed)).lower(),
+        "data.version": tracking.data_version(stages),
+        "guide.version": guide_version(),
+        "product.sha256": sha256(PRODUCT),
+        "artefact.sha256": sha256(MODEL),
+        "verdict": "accepted" if accepted else "rejected",
+    }
+
+
+def refuse(acceptance: dict[str, Any]) -> None:
+    """Stop with the failed requirements: id, value and threshold of each."""
+    rows = [row for row in acceptance["verdicts"] if row["verdict"] != "pass"]
+    said = [
+        f"{row['id']} {row['metric']} = {'not measurable' if row['value'] is None else format(row['value'], '.4g')}"
+        f" (wanted {row['operator']} {row['threshold']:g})"
+        for row in rows
+    ]
+    fix = f"review the logged run with {REVIEW}, then improve data or model, or change product.yaml with its owner"
+    raise UserError(f"rejected by {'; '.join(said)}", f"{ACCEPTANCE} against {PRODUCT}", fix)
+
+
+def run(config: Config) -> None:
+    """Log, then judge, then register."""
+    acceptance = read_json(ACCEPTANCE)
+    stages = tracking.locked_stages("register")
+    mlflow = tracking.connect()
+    described = tags(tracking.pipeline_id(stages), stages, acceptance["accepted"])
+    run_id = log_run(mlflow, described, stages)
+    if not acceptance["accepted"]:
+        refuse(acceptance)
+    experiment = os.environ.get("DVC_EXP_NAME")
+    if experiment:
+        write_json(REGISTRATION, {"registered": False, "reason": f"experiment {experiment}", "run_id": run_id})
+        print(f"register: run {run_id} logged; experiments are not registered, make adopt RUN={run_id} takes it over")
+        return
+    changed = git.uncommitted()
+    if changed and not config.register.allow_dirty:
+        what = f"{len(changed)} uncommitted file(s): {', '.join(changed[:5])}"
+        raise UserError(what, "the git work tree", "git add and git commit them, then run dvc repro")
+    version = checked_version(mlflow, run_id, described, load(), config.register.alias)
+    write_json(
+        REGISTRATION,
+        {
+            "registered": True,
+            "model": tracking.NAME,
+            "version": version,
+            "alias": config.register.alias,
+            "run_id": run_id,
+            "artefact_sha256": described["artefact.sha256"],
+        },
+    )
+    print(f"register: {tracking.NAME} version {version} is {config.register.alias}; review it with {REVIEW}")
+
+
+if __name__ == "__main__":
+    stage(run)

@@ -1,0 +1,69 @@
+"""Search the model's parameters: a Hydra multirun with the Optuna sweeper; every trial a nested MLflow run.
+
+Reads the train and validation splits and ``conf/search/<model>.yaml``; writes MLflow runs and nothing else: the test
+split stays unread and the pipeline's files stay as they are. Run: ``make sweep MODEL=mlp TRIALS=20``.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from .. import git, tracking
+from ..config import Config
+from ..contract import load
+from ..stage import stage
+from .examples import read
+from .scores import headline
+from .train import fit, flat
+
+
+def parent_run(mlflow: Any, sweep: str, model: str) -> str:
+    """Find or make the run under which the trials of one sweep stand."""
+    found = tracking.find_run(mlflow, {"sweep": sweep, "kind": "sweep"})
+    if found:
+        return found
+    with mlflow.start_run(run_name=f"sweep {model}") as active:
+        mlflow.set_tags({"sweep": sweep, "kind": "sweep", "git.commit": git.commit()})
+        return str(active.info.run_id)
+
+
+def log_trial(mlflow: Any, parent: str, number: int, settings: dict[str, Any], metrics: dict[str, float]) -> str:
+    """Write one trial as a nested run, with the settings that ``make adopt`` takes over."""
+    with mlflow.start_run(run_name=f"trial {number}", tags={"mlflow.parentRunId": parent, "kind": "trial"}) as active:
+        mlflow.log_params(tracking.flatten(settings))
+        mlflow.log_metrics({f"validation.{name}": value for name, value in metrics.items()})
+        mlflow.log_text(yaml.safe_dump(settings, allow_unicode=True), "model.yaml")
+        return str(active.info.run_id)
+
+
+def run(config: Config) -> float:
+    """Fit one trial and return its validation log loss, which the sweeper makes as small as it can."""
+    product = load()
+    known, held_out = read("train", product), read("validation", product)
+    pipeline = fit(config.model, config.seed, known.inputs, known.truth)
+    metrics = headline(pipeline.predict_proba(flat(held_out.inputs)), held_out.truth)
+    mlflow = tracking.connect()
+    sweep, number = Path(HydraConfig.get().sweep.dir).name, int(HydraConfig.get().job.num)
+    parent = parent_run(mlflow, sweep, config.model.name)
+    settings = OmegaConf.to_container(OmegaConf.structured(config.model))
+    assert isinstance(settings, dict)
+    run_id = log_trial(mlflow, parent, number, {"model": settings}, metrics)
+    log_best(mlflow, parent, metrics)
+    print(f"trial {number}: log loss {metrics['log_loss']:.4f}, accuracy {metrics['accuracy']:.4f}, RUN={run_id}")
+    return metrics["log_loss"]
+
+
+def log_best(mlflow: Any, parent: str, metrics: dict[str, float]) -> None:
+    """Keep the best trial's metrics on the parent run, so that sweeps can be compared by their parents."""
+    client = mlflow.MlflowClient()
+    best = client.get_run(parent).data.metrics.get("validation.log_loss")
+    if best is None or metrics["log_loss"] < best:
+        for name, value in metrics.items():
+            client.log_metric(parent, f"validation.{name}", value)
+
+
+if __name__ == "__main__":
+    stage(run, "sweep")

@@ -1,0 +1,96 @@
+"""Stage ``train``: fit the model that ``conf/model/`` names and leave it as ONNX, checked against scikit-learn.
+
+Reads the train and validation splits; writes ``models/candidate.onnx``, ``reports/training.json`` and
+``reports/plots/history.csv``. Run: ``python -m PACKAGE.modeling.train model=logistic``.
+"""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..config import Config, Model
+from ..contract import load
+from ..errors import UserError
+from ..files import write_json, write_text
+from ..paths import CANDIDATE, PLOTS, TRAINING
+from ..stage import stage
+from .artefact import Artefact
+from .examples import read
+from .graph import convert, save, with_input
+from .scores import headline
+
+
+def flat(inputs: np.ndarray) -> np.ndarray:
+    """Give scikit-learn what the graph gives its model: float32 of shape (records, values)."""
+    return inputs.reshape(len(inputs), -1).astype(np.float32)
+
+
+def fit(model: Model, seed: int, inputs: np.ndarray, truth: np.ndarray) -> Any:
+    """Fit the pipeline of ``model``; a value that scikit-learn refuses is the user's mistake."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.utils._param_validation import InvalidParameterError
+
+    from .estimator import build
+
+    pipeline = build(model, seed)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is a choice of conf/model
+            return pipeline.fit(flat(inputs), truth)
+    except InvalidParameterError as error:
+        where = f"model.estimator in conf/model/{model.name}.yaml"
+        raise UserError(str(error), where, "give a value that scikit-learn allows") from error
+
+
+def history(pipeline: Any) -> dict[str, list[float]]:
+    """Return what the estimator measured per iteration while it was fitted; empty where it measures nothing."""
+    curves = {"loss": "loss_curve_", "train_score": "train_score_", "validation_score": "validation_score_"}
+    found = {name: getattr(pipeline[-1], attribute, None) for name, attribute in curves.items()}
+    return {name: [float(v) for v in values] for name, values in found.items() if values is not None and len(values)}
+
+
+def check_parity(expected: np.ndarray, actual: np.ndarray, tolerance: float) -> float:
+    """Return the largest difference of a probability; raise when it is over ``tolerance`` or a label differs."""
+    difference = float(np.abs(expected - actual).max())
+    changed = int((expected.argmax(axis=1) != actual.argmax(axis=1)).sum())
+    if not difference <= tolerance or changed:
+        what = f"ONNX differs from scikit-learn by {difference:.2g} (allowed {tolerance:g}); {changed} labels change"
+        raise UserError(what, str(CANDIDATE), "choose an estimator that skl2onnx converts exactly, see docs/3-model")
+    return difference
+
+
+def as_csv(curves: dict[str, list[float]]) -> str:
+    """Write curves of one length as a table with a ``step`` column, for ``dvc plots``."""
+    rows = [",".join(map(str, row)) for row in zip(range(10**9), *curves.values(), strict=False)] if curves else []
+    return "\n".join([",".join(["step", *curves]), *rows]) + "\n"
+
+
+def run(config: Config) -> None:
+    """Fit, convert, check the parity on every validation record, report."""
+    product = load()
+    known, held_out = read("train", product), read("validation", product)
+    pipeline = fit(config.model, config.seed, known.inputs, known.truth)
+    model = with_input(convert(pipeline, flat(known.inputs[:1]).shape[1], len(product.formulation.labels)), product)
+    save(model, CANDIDATE)
+    expected = pipeline.predict_proba(flat(held_out.inputs))
+    difference = check_parity(expected, Artefact(CANDIDATE).probabilities(held_out.inputs), config.train.parity)
+    curves = history(pipeline)
+    counts = np.bincount(known.truth, minlength=len(product.formulation.labels))
+    report = {
+        "model": config.model.name,
+        "seed": config.seed,
+        "records": len(known.truth),
+        "label_counts": dict(zip(product.formulation.label_names, counts.tolist(), strict=True)),
+        "parity": difference,
+        "validation": headline(expected, held_out.truth),
+        "history": curves,
+    }
+    write_json(TRAINING, report)
+    write_text(PLOTS / "history.csv", as_csv(curves))
+    accuracy = report["validation"]["accuracy"]
+    print(f"train: {config.model.name} on {len(known.truth)} records, validation accuracy {accuracy:.3f}, parity {difference:.1g}")
+
+
+if __name__ == "__main__":
+    stage(run)

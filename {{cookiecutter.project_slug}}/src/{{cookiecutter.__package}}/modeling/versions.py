@@ -1,0 +1,74 @@
+"""Registered versions of the model: make one, load it back, move the alias.
+
+Reads ``models/model.onnx``; writes to the MLflow registry.
+"""
+
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from .. import tracking
+from ..errors import UserError
+from ..files import sha256
+from ..paths import MODEL
+from ..product import Product
+from .artefact import Artefact
+from .examples import read
+
+
+def checked_version(mlflow: Any, run_id: str, tags: dict[str, str], product: Product, alias: str) -> str:
+    """Register the artefact of ``run_id`` once, load it back and compare, then move ``alias`` to it."""
+    client = mlflow.MlflowClient()
+    known = client.search_model_versions(f"name = '{tracking.NAME}' and tags.pipeline = '{tags['pipeline']}'")
+    version = str(known[0].version) if known else register(mlflow, run_id, tags, product)
+    check_loaded(mlflow, version, product)
+    client.set_registered_model_alias(tracking.NAME, alias, version)
+    return version
+
+
+def register(mlflow: Any, run_id: str, tags: dict[str, str], product: Product) -> str:
+    """Log the artefact to the run and make it a new version with the run's tags."""
+    client = mlflow.MlflowClient()
+    example = read("validation", product).inputs[:2]
+    with mlflow.start_run(run_id=run_id):
+        logged = mlflow.onnx.log_model(
+            onnx.load(MODEL),
+            name="model",
+            signature=signature(product, example),
+            pip_requirements=[f"{name}=={installed(name)}" for name in ("onnx", "onnxruntime", "numpy")],
+            save_as_external_data=False,
+            registered_model_name=tracking.NAME,
+        )
+    version = str(logged.registered_model_version)
+    for key, value in tags.items():
+        client.set_model_version_tag(tracking.NAME, version, key, value)
+    return version
+
+
+def signature(product: Product, example: np.ndarray) -> Any:
+    """Describe the graph's input and output to MLflow; the first dimension is the records."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    given = TensorSpec(example.dtype, (-1, *example.shape[1:]), product.formulation.input.name)
+    answer = TensorSpec(np.dtype(np.float32), (-1, len(product.formulation.labels)), "probabilities")
+    return ModelSignature(Schema([given]), Schema([answer]))
+
+
+def download(mlflow: Any, version: str) -> Path:
+    """Fetch a registered version and return the path of its ONNX file."""
+    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{tracking.NAME}/{version}"))
+    return next(folder.rglob("*.onnx"))
+
+
+def check_loaded(mlflow: Any, version: str, product: Product) -> None:
+    """Raise unless the registered file has the bytes that were evaluated and answers the same."""
+    loaded = download(mlflow, version)
+    inputs = read("validation", product).inputs[:100]
+    same = np.array_equal(Artefact(loaded).probabilities(inputs), Artefact(MODEL).probabilities(inputs))
+    if sha256(loaded) != sha256(MODEL) or not same:
+        what = f"version {version} loaded back is not the artefact that was evaluated"
+        raise UserError(what, f"models:/{tracking.NAME}/{version}", "delete the version and run dvc repro register")

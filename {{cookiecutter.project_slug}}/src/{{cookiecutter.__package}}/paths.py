@@ -1,0 +1,35 @@
+"""Where every file of the lifecycle lies, relative to the project's root, from which all stages run.
+
+Reads and writes nothing. ``dvc.yaml`` names the same paths; ``tests/test_pipeline.py`` holds the two together.
+"""
+
+from pathlib import Path
+
+PRODUCT = Path("product.yaml")
+CONF = Path("conf")
+PARAMS = Path("params.yaml")
+
+RAW = Path("data/raw")
+LABELS = Path("data/labels")
+LABELLED = Path("data/labelled.parquet")
+SPLITS = Path("data/splits")
+
+CANDIDATE = Path("models/candidate.onnx")
+MODEL = Path("models/model.onnx")
+
+REPORTS = Path("reports")
+VALIDATION = REPORTS / "validation.json"
+AGREEMENT = REPORTS / "agreement.json"
+TRAINING = REPORTS / "training.json"
+EVALUATION = REPORTS / "evaluation.json"
+METRICS = REPORTS / "metrics.json"
+PERFORMANCE = REPORTS / "performance.json"
+ACCEPTANCE = REPORTS / "acceptance.json"
+REGISTRATION = REPORTS / "registration.json"
+FIGURES = REPORTS / "figures"
+PLOTS = REPORTS / "plots"
+
+REQUIREMENTS_PAGE = Path("docs/1-requirements/requirements.md")
+DATA_CARD = Path("docs/2-data/data-card.md")
+MODEL_CARD = Path("docs/3-model/model-card.md")
+GUIDE = Path("docs/2-data/annotation-guide.md")

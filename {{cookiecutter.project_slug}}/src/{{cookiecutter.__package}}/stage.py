@@ -1,0 +1,49 @@
+"""Make a pure ``run(config)`` into the Hydra application that DVC calls.
+
+Reads ``conf/`` (or, under DVC, the composed ``params.yaml``); writes nothing itself. By hand, from the project's root:
+``python -m PACKAGE.modeling.train model=logistic``.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from .config import Config, typed
+from .errors import UserError, guard
+from .paths import CONF
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turn a configuration that does not compose into a user's error."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        what = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
+        raise UserError(what, "conf/ or the command line", "compare with the files in conf/") from error
+
+
+def stage(run: Callable[[Config], Any], config_name: str = "config") -> None:
+    """Compose the configuration, check its types, call ``run``; a user's mistake ends in three lines and exit code 1.
+
+    Raises:
+        SystemExit: with code 1 for a ``UserError`` or a configuration that does not compose.
+    """
+    # Hydra prints its own abridged traceback unless this is set; the errors are printed by guard() instead.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+
+    @hydra.main(version_base="1.3", config_path=str(CONF.resolve()), config_name=config_name)
+    def application(composed: DictConfig) -> Any:
+        return run(typed(composed))
+
+    def checked() -> None:
+        with readable():
+            application()
+
+    guard(checked)
