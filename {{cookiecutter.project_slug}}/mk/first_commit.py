@@ -16,9 +16,9 @@ def succeeds(*command: str) -> bool:
 
 def main() -> None:
     """Commit every file that git does not ignore."""
-    if succeeds("git", "rev-parse", "--git-dir") and not succeeds("git", "check-ignore", "-q", "."):
-        if succeeds("git", "rev-parse", "HEAD") or not Path(".git").exists():
-            return
+    inside = succeeds("git", "rev-parse", "--git-dir") and not succeeds("git", "check-ignore", "-q", ".")
+    if inside and (succeeds("git", "rev-parse", "HEAD") or not Path(".git").exists()):
+        return
     author = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["authors"][0]
     identity = ["-c", f"user.name={author['name']}", "-c", f"user.email={author['email']}"]
     subprocess.run(["git", "init", "--quiet", "--initial-branch=main"], check=True)

@@ -24,7 +24,7 @@ mlflow: .venv/.done ## Open the MLflow UI on 127.0.0.1:5000 (PORT=...)
 	@python -m $(PACKAGE).modeling.review $(PORT)
 
 sweep: split ## Search parameters: MODEL=mlp TRIALS=20
-	@python -m $(PACKAGE).modeling.sweep --multirun model=$(MODEL) hydra.sweeper.n_trials=$(TRIALS)
+	@python -W ignore::FutureWarning -m $(PACKAGE).modeling.sweep --multirun model=$(MODEL) hydra.sweeper.n_trials=$(TRIALS)
 
 adopt: .venv/.done ## Write a run's parameters into conf/: RUN=<id>
 	@python -m $(PACKAGE).modeling.adopt $(RUN)

@@ -84,7 +84,7 @@ class Evaluate:
 
 @dataclass
 class Register:
-    """``alias``: what an accepted version is called; ``allow_dirty``: register uncommitted code, with a tag saying so."""
+    """``alias``: the name of the accepted version; ``allow_dirty``: register uncommitted code, and tag it so."""
 
     alias: str
     allow_dirty: bool

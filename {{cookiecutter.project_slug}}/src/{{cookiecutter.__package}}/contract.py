@@ -8,7 +8,6 @@ import typing
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -55,12 +54,20 @@ def _contradictions(product: Product) -> Iterator[tuple[Location, str, str]]:
     formulation, requirements = product.formulation, product.requirements
     slices = [part.id for part in product.data.slices]
     named = {"id": [r.id for r in requirements], "label": formulation.label_names, "slice": slices}
-    places: dict[str, Location] = {"id": ("requirements",), "label": ("formulation", "labels"), "slice": ("data", "slices")}
+    places: dict[str, Location] = {
+        "id": ("requirements",),
+        "label": ("formulation", "labels"),
+        "slice": ("data", "slices"),
+    }
     for what, names in named.items():
         for name, count in Counter(names).items():
             if count > 1:
                 second = [i for i, other in enumerate(names) if other == name][1]
-                yield (*places[what], second), f"{what} {name!r} stands {count} times", f"give every {what} its own name"
+                yield (
+                    (*places[what], second),
+                    f"{what} {name!r} stands {count} times",
+                    f"give every {what} its own name",
+                )
     for i, part in enumerate(product.data.slices):
         if part.column not in columns(product):
             where: Location = ("data", "slices", i, "column")

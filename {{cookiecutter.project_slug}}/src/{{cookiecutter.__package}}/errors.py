@@ -15,10 +15,12 @@ class UserError(Exception):
     """A mistake that the user can mend: ``what`` (name and value), ``where`` (file, line or key), ``fix``."""
 
     def __init__(self, what: str, where: str, fix: str) -> None:
+        """Keep the three parts; each becomes one line."""
         super().__init__(what)
         self.what, self.where, self.fix = what, where, fix
 
     def __str__(self) -> str:
+        """Return the three lines."""
         one_line = [" ".join(part.split()) for part in (self.what, self.where, self.fix)]
         return "error: {}\nwhere: {}\nfix:   {}".format(*one_line)
 

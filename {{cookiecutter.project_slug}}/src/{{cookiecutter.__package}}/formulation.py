@@ -25,7 +25,7 @@ class Feature(Strict):
 
 
 class Input(Strict):
-    """``image`` has a shape (height, width) in pixels and grey values from ``low`` to ``high``; ``table`` has features."""
+    """An ``image`` has a shape (height, width) in pixels; a ``table`` has features."""
 
     name: str
     type: Literal["image", "table"]

@@ -5,8 +5,10 @@ Reads the repository by calling git; writes nothing.
 
 import subprocess
 
+from .paths import DATA_CARD, MODEL_CARD, PARAMS, REPORTS, REQUIREMENTS_PAGE
+
 # What the pipeline itself writes does not make the code uncommitted.
-WRITTEN = ("dvc.lock", "params.yaml", "reports/", "docs/1-requirements/requirements.md", "docs/2-data/data-card.md", "docs/3-model/model-card.md")
+WRITTEN = ("dvc.lock", *(path.as_posix() for path in (PARAMS, REPORTS, REQUIREMENTS_PAGE, DATA_CARD, MODEL_CARD)))
 
 
 def git(*arguments: str) -> str | None:
@@ -24,7 +26,7 @@ def commit() -> str:
 
 
 def uncommitted() -> list[str]:
-    """List the changed and new files, without those that the pipeline writes; ``['no commit']`` without a repository."""
+    """List changed and new files, without those that the pipeline writes; ``['no commit']`` without a repository."""
     listed = git("-c", "core.quotePath=false", "status", "--porcelain", "--untracked-files=all", "--", ".")
     if listed is None or commit() == "unknown":
         return ["no commit"]

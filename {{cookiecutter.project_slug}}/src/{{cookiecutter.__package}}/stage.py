@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import hydra
+from hydra.conf import HydraConf
+from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -29,6 +31,16 @@ def readable() -> Iterator[None]:
         raise UserError(what, "conf/ or the command line", "compare with the files in conf/") from error
 
 
+def quiet() -> None:
+    """Let Hydra write no folder and no log file: a stage's outputs are those that dvc.yaml names."""
+    hydra_conf = HydraConf(output_subdir=None)
+    hydra_conf.run.dir = "."
+    hydra_conf.defaults = [
+        {next(iter(item)): "disabled"} if next(iter(item)).endswith("logging") else item for item in hydra_conf.defaults
+    ]
+    ConfigStore.instance().store(group="hydra", name="config", node=hydra_conf, provider="stage")
+
+
 def stage(run: Callable[[Config], Any], config_name: str = "config") -> None:
     """Compose the configuration, check its types, call ``run``; a user's mistake ends in three lines and exit code 1.
 
@@ -37,6 +49,7 @@ def stage(run: Callable[[Config], Any], config_name: str = "config") -> None:
     """
     # Hydra prints its own abridged traceback unless this is set; the errors are printed by guard() instead.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    quiet()
 
     @hydra.main(version_base="1.3", config_path=str(CONF.resolve()), config_name=config_name)
     def application(composed: DictConfig) -> Any:

@@ -6,6 +6,7 @@ project's root, also from DVC's temporary copies of the project.
 
 import hashlib
 import json
+import logging
 import os
 import urllib.request
 from pathlib import Path
@@ -17,8 +18,13 @@ import yaml
 from .errors import UserError
 
 NAME = __name__.split(".")[0]  # experiment and registered model carry the package's name
-# A server that does not answer is a three-line error after seconds; MLflow's own default is minutes.
-PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+DEFAULTS = {
+    # A server that does not answer is a three-line error after seconds; MLflow's own default is minutes.
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+}
 
 
 def project_root() -> Path:
@@ -39,7 +45,7 @@ def connect() -> Any:
     Raises:
         UserError: if the store does not answer.
     """
-    for name, value in PATIENCE.items():
+    for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     uri = tracking_uri()
     shown = without_password(uri)
@@ -47,11 +53,12 @@ def connect() -> Any:
     fix = "start the server or correct the variable, then run dvc repro register"
     if uri.startswith("http"):
         try:
-            urllib.request.urlopen(uri.rstrip("/") + "/health", timeout=5).close()
+            urllib.request.urlopen(uri.rstrip("/") + "/health", timeout=5).close()  # noqa: S310 - http, checked above
         except OSError as error:
             raise UserError(f"the tracking server {shown} does not answer: {error}", where, fix) from error
     import mlflow  # slow to import, so only once the server is known to answer
 
+    logging.getLogger("alembic").setLevel(logging.ERROR)
     try:
         mlflow.set_tracking_uri(uri)
         experiment = mlflow.get_experiment_by_name(NAME)

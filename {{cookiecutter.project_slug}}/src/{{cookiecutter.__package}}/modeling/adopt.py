@@ -22,14 +22,14 @@ FIX = "copy the id of a run from make mlflow, or from what make sweep printed"
 
 def model_of(mlflow: Any, run_id: str) -> dict[str, Any]:
     """Return the ``model`` settings that the run was made with."""
-    for artifact in ("model.yaml", "reports/params.yaml"):
-        try:
-            text = mlflow.artifacts.load_text(f"runs:/{run_id}/{artifact}")
-        except Exception:  # the store's classes of «not there» differ by where it is
-            continue
-        settings: dict[str, Any] = yaml.safe_load(text)["model"]
-        return settings
-    raise UserError(f"run {run_id!r} holds no model settings", tracking.without_password(tracking.tracking_uri()), FIX)
+    place = tracking.without_password(tracking.tracking_uri())
+    try:
+        kind = mlflow.get_run(run_id).data.tags.get("kind")
+        artifact = "model.yaml" if kind == "trial" else "reports/params.yaml"
+        settings: dict[str, Any] = yaml.safe_load(mlflow.artifacts.load_text(f"runs:/{run_id}/{artifact}"))["model"]
+    except Exception as error:  # what a store raises for «not there» differs from store to store
+        raise UserError(f"run {run_id!r} holds no model settings", place, FIX) from error
+    return settings
 
 
 def update(text: str, settings: dict[str, Any]) -> str:
@@ -53,7 +53,9 @@ def adopt(run_id: str) -> str:
     settings = model_of(tracking.connect(), run_id)
     path = CONF / "model" / f"{settings['name']}.yaml"
     if not path.exists():
-        raise UserError(f"the run's model {settings['name']!r} has no file", str(path), "make the file, then adopt again")
+        raise UserError(
+            f"the run's model {settings['name']!r} has no file", str(path), "make the file, then adopt again"
+        )
     config = (CONF / "config.yaml").read_text(encoding="utf-8")
     write_text(path, update(path.read_text(encoding="utf-8"), settings))
     write_text(CONF / "config.yaml", re.sub(r"(?m)^(  - model: ).*$", rf"\g<1>{settings['name']}", config))

@@ -17,6 +17,7 @@ class Artefact:
     """A loaded model: ``labels`` in the order of the probabilities, ``metadata`` as stored in the file."""
 
     def __init__(self, path: Path) -> None:
+        """Load the file; raise a ``UserError`` when onnxruntime cannot."""
         options = ort.SessionOptions()
         # One thread: a record takes microseconds, and many workers share the cores better than many threads.
         options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -15,7 +15,7 @@ from ..product import Product
 
 @dataclass(frozen=True)
 class Examples:
-    """``frame`` as stored; ``inputs`` for the graph; ``truth`` as indices in the order of the labels of product.yaml."""
+    """``frame`` as stored; ``inputs`` for the graph; ``truth`` as indices in the order of product.yaml's labels."""
 
     frame: pl.DataFrame
     inputs: np.ndarray

@@ -46,7 +46,13 @@ def draw_reliability(path: Path, rows: list[dict[str, Any]], ece: float) -> None
     confidence, hit = [row["confidence"] for row in rows], [row["accuracy"] for row in rows]
     axes.plot(confidence, hit, marker="o", color=ACCENT)
     for row in rows:
-        axes.annotate(str(row["records"]), (row["confidence"], row["accuracy"]), fontsize=8, xytext=(4, -10), textcoords="offset points")
+        axes.annotate(
+            str(row["records"]),
+            (row["confidence"], row["accuracy"]),
+            fontsize=8,
+            xytext=(4, -10),
+            textcoords="offset points",
+        )
     axes.set_xlabel("confidence")
     axes.set_ylabel("accuracy")
     axes.set_title(f"Reliability, ECE {ece:.3f}")

@@ -20,9 +20,9 @@ INNER, OUTPUT = "features", "probabilities"
 
 def convert(pipeline: Any, width: int, labels: int) -> onnx.ModelProto:
     """Convert a fitted pipeline to a graph from ``features`` (float32, records x width) to ``probabilities``."""
-    from sklearn.dummy import DummyClassifier  # both are slow to import, and export does not need them
-    from skl2onnx import to_onnx
+    from skl2onnx import to_onnx  # slow to import, like scikit-learn, and export needs neither
     from skl2onnx.common.data_types import FloatTensorType
+    from sklearn.dummy import DummyClassifier
 
     if isinstance(pipeline[-1], DummyClassifier):  # skl2onnx has no converter for it
         return constant(pipeline[-1].class_prior_, width)
@@ -50,7 +50,7 @@ def constant(prior: np.ndarray, width: int) -> onnx.ModelProto:
 def drop_unused(model: onnx.ModelProto) -> onnx.ModelProto:
     """Remove the nodes and constants that no output needs, such as the class label."""
     needed = {output.name for output in model.graph.output}
-    nodes = []
+    nodes: list[onnx.NodeProto] = []
     for node in reversed(model.graph.node):
         if needed & set(node.output):
             needed |= set(node.input)

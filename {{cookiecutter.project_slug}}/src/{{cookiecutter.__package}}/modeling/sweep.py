@@ -51,18 +51,21 @@ def run(config: Config) -> float:
     settings = OmegaConf.to_container(OmegaConf.structured(config.model))
     assert isinstance(settings, dict)
     run_id = log_trial(mlflow, parent, number, {"model": settings}, metrics)
-    log_best(mlflow, parent, metrics)
-    print(f"trial {number}: log loss {metrics['log_loss']:.4f}, accuracy {metrics['accuracy']:.4f}, RUN={run_id}")
+    best = log_best(mlflow, parent, metrics)
+    hint = f", the best so far: make adopt RUN={run_id}" if best else ""
+    print(f"trial {number}: log loss {metrics['log_loss']:.4f}, accuracy {metrics['accuracy']:.4f}{hint}")
     return metrics["log_loss"]
 
 
-def log_best(mlflow: Any, parent: str, metrics: dict[str, float]) -> None:
-    """Keep the best trial's metrics on the parent run, so that sweeps can be compared by their parents."""
+def log_best(mlflow: Any, parent: str, metrics: dict[str, float]) -> bool:
+    """Keep the best trial's metrics on the parent run, so that sweeps can be compared; say whether this is the best."""
     client = mlflow.MlflowClient()
     best = client.get_run(parent).data.metrics.get("validation.log_loss")
-    if best is None or metrics["log_loss"] < best:
-        for name, value in metrics.items():
-            client.log_metric(parent, f"validation.{name}", value)
+    if best is not None and metrics["log_loss"] >= best:
+        return False
+    for name, value in metrics.items():
+        client.log_metric(parent, f"validation.{name}", value)
+    return True
 
 
 if __name__ == "__main__":

@@ -77,19 +77,20 @@ def run(config: Config) -> None:
     difference = check_parity(expected, Artefact(CANDIDATE).probabilities(held_out.inputs), config.train.parity)
     curves = history(pipeline)
     counts = np.bincount(known.truth, minlength=len(product.formulation.labels))
+    scores = headline(expected, held_out.truth)
     report = {
         "model": config.model.name,
         "seed": config.seed,
         "records": len(known.truth),
         "label_counts": dict(zip(product.formulation.label_names, counts.tolist(), strict=True)),
         "parity": difference,
-        "validation": headline(expected, held_out.truth),
+        "validation": scores,
         "history": curves,
     }
     write_json(TRAINING, report)
     write_text(PLOTS / "history.csv", as_csv(curves))
-    accuracy = report["validation"]["accuracy"]
-    print(f"train: {config.model.name} on {len(known.truth)} records, validation accuracy {accuracy:.3f}, parity {difference:.1g}")
+    reached = f"validation accuracy {scores['accuracy']:.3f}, parity {difference:.1g}"
+    print(f"train: {config.model.name} on {len(known.truth)} records, {reached}")
 
 
 if __name__ == "__main__":

@@ -20,9 +20,13 @@ from .examples import read
 
 
 def checked_version(mlflow: Any, run_id: str, tags: dict[str, str], product: Product, alias: str) -> str:
-    """Register the artefact of ``run_id`` once, load it back and compare, then move ``alias`` to it."""
+    """Register the artefact of ``run_id``, load it back and compare, then move ``alias`` to it.
+
+    The same bytes are the same version, however often and from whichever run they are registered.
+    """
     client = mlflow.MlflowClient()
-    known = client.search_model_versions(f"name = '{tracking.NAME}' and tags.pipeline = '{tags['pipeline']}'")
+    query = f"name = '{tracking.NAME}' and tags.`artefact.sha256` = '{tags['artefact.sha256']}'"
+    known = client.search_model_versions(query)
     version = str(known[0].version) if known else register(mlflow, run_id, tags, product)
     check_loaded(mlflow, version, product)
     client.set_registered_model_alias(tracking.NAME, alias, version)

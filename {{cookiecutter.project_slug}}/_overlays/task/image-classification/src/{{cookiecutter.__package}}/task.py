@@ -56,7 +56,7 @@ def matrix(frame: pl.DataFrame, product: Product) -> np.ndarray:
 
 def describe(frame: pl.DataFrame, product: Product) -> pl.DataFrame:
     """Add the columns that slices select by: ``ink``, the mean darkness from 0 (white) to 1 (black)."""
-    ink = []
+    ink: list[float | None] = []
     for payload in frame["payload"]:
         try:
             ink.append(1.0 - float(decode(payload, product.formulation.input.shape or (1, 1)).mean()) / 255.0)
