@@ -26,7 +26,7 @@ DROPPED = ("collected_at", "shard", "source_label", "licence")
 def annotations() -> pl.DataFrame:
     """Read every label that people gave, in the columns of the label schema."""
     files = shards(LABELS)
-    return pl.concat([pl.read_parquet(file).select(LABEL) for file in files]) if files else pl.DataFrame(schema=LABEL)
+    return pl.concat([pl.read_parquet(file).select(*LABEL) for file in files]) if files else pl.DataFrame(schema=LABEL)
 
 
 def majority(labels: pl.DataFrame) -> pl.DataFrame:

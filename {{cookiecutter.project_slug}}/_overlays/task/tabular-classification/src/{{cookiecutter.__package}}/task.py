@@ -18,7 +18,7 @@ def columns(product: Product) -> dict[str, pl.DataType]:
 
 def content_id(frame: pl.DataFrame, product: Product) -> pl.Series:
     """Name every record by the hex SHA-256 of its feature values (little-endian float64, in the contract's order)."""
-    values = frame.select(columns(product)).to_numpy().astype("<f8", order="C") + 0.0  # -0.0 becomes 0.0
+    values = frame.select(*columns(product)).to_numpy().astype("<f8", order="C") + 0.0  # -0.0 becomes 0.0
     width = values.shape[1] * 8
     rows = memoryview(values.tobytes())
     ids = [hashlib.sha256(rows[i * width : (i + 1) * width]).hexdigest() for i in range(len(frame))]
@@ -42,4 +42,4 @@ def faults(frame: pl.DataFrame, product: Product) -> list[tuple[str, str]]:
 
 def matrix(frame: pl.DataFrame, product: Product) -> np.ndarray:
     """Return the model's input: float32 of shape (records, features)."""
-    return frame.select(columns(product)).to_numpy().astype(np.float32, order="C")
+    return frame.select(*columns(product)).to_numpy().astype(np.float32, order="C")
