@@ -1,0 +1,39 @@
+# The template, command by command: `make help`. Needs Python 3.11+, git and make; uv is installed where it is missing.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+START := $(shell date +%s)
+UV := $(or $(shell command -v uv),.uv/bin/uv)
+PYTHON := .venv/bin/python
+# Imports are much slower without bytecode, and a foreign environment would be taken for the project's own.
+unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
+export PATH := $(PATH):$(CURDIR)/.uv/bin
+
+.PHONY: help demo bake check test test-fast bench
+help: ## Show the commands
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  \033[36m%-15s\033[0m %s\n", $$1, $$2}' Makefile
+
+demo: .venv/.done ## Generate the default project into demo/ and run its whole lifecycle
+	@if [ -e demo/my-product ]; then echo "demo: goes on in demo/my-product; rm -rf demo to start anew"; else \
+		rm -rf demo/.new && $(PYTHON) -m cookiecutter . --no-input --default-config --output-dir demo/.new && \
+		mv demo/.new/my-product demo/ && echo "demo: generated demo/my-product"; fi
+	@$(MAKE) --no-print-directory -C demo/my-product
+	@echo "demo: $$(($$(date +%s) - $(START))) s in all; to go on: cd demo/my-product"
+
+bake: .venv/.done ## Generate with answers: ANSWERS="task=tabular-classification" OUT=bake
+	@$(PYTHON) -m cookiecutter . --no-input --output-dir $(or $(OUT),bake) $(ANSWERS)
+
+check: .venv/.done ## Lint, format and types of hooks and tests
+	@for tool in 'ruff format --check .' 'ruff check .' mypy; do $(PYTHON) -m $$tool; done
+
+test test-fast: .venv/.done ## All tests; test-fast: without those that run a baked project
+	@$(PYTHON) -m pytest -n auto --dist loadgroup $(if $(filter test-fast,$@),-m "not slow")
+
+bench: .venv/.done ## Measure: Markdown tables of medians and ratios
+	@$(PYTHON) tests/bench/run.py
+
+.venv/.done: pyproject.toml | $(UV)
+	@$(UV) sync --quiet && touch $@
+
+.uv/bin/uv:
+	@echo "uv is missing: installing it into .uv/"
+	@python3 -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv
