@@ -48,9 +48,9 @@ def judge(requirement: Requirement, value: float | None) -> dict[str, Any]:
 
 def verdicts(product: Product, reports: dict[str, Any]) -> list[dict[str, Any]]:
     """Judge every requirement on the reports by name."""
-    overall: dict[str, Any] = {}
-    for report in reports.values():
-        overall.update(report["metrics"])
+    overall = dict(reports["performance"])
+    for name in ("validation", "agreement", "evaluation"):
+        overall |= reports[name]["metrics"]
     return [judge(r, measured(r, reports["evaluation"], overall)) for r in product.requirements]
 
 

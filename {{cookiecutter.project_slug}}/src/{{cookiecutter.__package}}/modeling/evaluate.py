@@ -85,7 +85,7 @@ def measure(product: Product, test: Examples, scored: np.ndarray, training: Any,
     }
 
 
-def performance(artefact: Artefact, frame: pl.DataFrame, product: Product, calls: int) -> dict[str, Any]:
+def performance(artefact: Artefact, frame: pl.DataFrame, product: Product, calls: int) -> dict[str, float]:
     """Time single records on this machine, from stored payload to probabilities."""
     rows = [frame[i : i + 1] for i in range(min(len(frame), 100))]
     seconds = []
@@ -95,7 +95,7 @@ def performance(artefact: Artefact, frame: pl.DataFrame, product: Product, calls
         seconds.append(time.perf_counter() - start)
     p50, p99 = (float(np.percentile(seconds[len(rows) :], q) * 1000) for q in (50, 99))
     size = artefact.path.stat().st_size / 1024
-    return {"metrics": {"artefact_kib": size, "latency_p50_ms": p50, "latency_p99_ms": p99}, "timed_calls": calls}
+    return {"artefact_kib": size, "latency_p50_ms": p50, "latency_p99_ms": p99}
 
 
 def write_plots(product: Product, test: Examples, scored: np.ndarray, report: dict[str, Any]) -> None:

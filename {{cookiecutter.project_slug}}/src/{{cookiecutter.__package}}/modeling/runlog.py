@@ -10,6 +10,7 @@ import yaml
 from .. import tracking
 from ..files import read_json
 from ..paths import (
+    ACCEPTANCE,
     DATA_CARD,
     EVALUATION,
     FIGURES,
@@ -30,7 +31,8 @@ def log_run(mlflow: Any, tags: dict[str, str], stages: dict[str, Any]) -> str:
     training = read_json(TRAINING)
     name = f"{training['model']} {tags['verdict']}"
     with mlflow.start_run(run_id=found, run_name=None if found else name) as active:
-        mlflow.set_tags({**tags, "mlflow.runName": name, "kind": "pipeline"})
+        # MLflow shows the note as the run's description: the verdict, as a table.
+        mlflow.set_tags({**tags, "mlflow.runName": name, "kind": "pipeline", "mlflow.note.content": verdict_table()})
         mlflow.log_params(tracking.flatten(yaml.safe_load(PARAMS.read_text())))
         log_numbers(mlflow, active.info, training["history"])
         log_datasets(mlflow, tags)
@@ -44,10 +46,21 @@ def log_run(mlflow: Any, tags: dict[str, str], stages: dict[str, Any]) -> str:
         return str(active.info.run_id)
 
 
+def verdict_table() -> str:
+    """Write the verdicts as a Markdown table."""
+    rows = read_json(ACCEPTANCE)["verdicts"]
+    lines = [
+        f"| {row['id']} | {row['verdict']} | {row['metric']} | {'' if row['value'] is None else format(row['value'], '.4g')} "
+        f"| {row['operator']} {row['threshold']:g} {row['unit']} |"
+        for row in rows
+    ]
+    return "\n".join(["| id | verdict | metric | measured | required |", "|---|---|---|---|---|", *lines])
+
+
 def numbers() -> dict[str, float]:
     """Collect the metrics of all reports, those of a slice as ``slice.<id>.<metric>``."""
     evaluation = read_json(EVALUATION)
-    found = {**evaluation["metrics"], **read_json(PERFORMANCE)["metrics"], **read_json(VALIDATION)["metrics"]}
+    found = {**evaluation["metrics"], **read_json(PERFORMANCE), **read_json(VALIDATION)["metrics"]}
     for name, part in evaluation["slices"].items():
         found |= {f"slice.{name}.{metric}": part[metric] for metric in ("accuracy", "macro_f1") if metric in part}
     for name, part in evaluation["labels"].items():
@@ -73,7 +86,6 @@ def log_numbers(mlflow: Any, info: Any, history: dict[str, list[float]]) -> None
 
 def log_datasets(mlflow: Any, tags: dict[str, str]) -> None:
     """Name the splits that the run used, by their hash, without reading them."""
-    from mlflow.data.filesystem_dataset_source import FileSystemDatasetSource  # noqa: F401
     from mlflow.data.meta_dataset import MetaDataset
 
     for name, split in read_json(SPLITS / "manifest.json").items():

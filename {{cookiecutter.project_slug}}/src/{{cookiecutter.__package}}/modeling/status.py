@@ -1,7 +1,10 @@
 """Say where the product stands: verdict, registered version, and what to type next.
 
-Reads the reports; writes nothing. Run: ``make status``.
+Reads the reports, and ``STARTED`` (seconds since 1970) where make sets it; writes nothing. Run: ``make status``.
 """
+
+import os
+import time
 
 from ..contract import load
 from ..errors import UserError, guard
@@ -30,6 +33,8 @@ def main() -> None:
         print(f"registered: {registration['model']} version {registration['version']}, alias {registration['alias']}")
     else:
         print(f"accepted, not registered: {registration.get('reason', 'run dvc repro register')}")
+    if os.environ.get("STARTED", "").isdecimal():
+        print(f"took: {time.time() - int(os.environ['STARTED']):.0f} s")
     print("next:")
     for command, purpose in NEXT.items():
         print(f"  {command:<12} {purpose}")

@@ -17,6 +17,7 @@ from ..paths import MODEL
 from ..product import Product
 from .artefact import Artefact
 from .examples import read
+from .runlog import verdict_table
 
 
 def checked_version(mlflow: Any, run_id: str, tags: dict[str, str], product: Product, alias: str) -> str:
@@ -47,6 +48,7 @@ def register(mlflow: Any, run_id: str, tags: dict[str, str], product: Product) -
             registered_model_name=tracking.NAME,
         )
     version = str(logged.registered_model_version)
+    client.update_model_version(tracking.NAME, version, description=verdict_table())
     for key, value in tags.items():
         client.set_model_version_tag(tracking.NAME, version, key, value)
     return version
