@@ -90,8 +90,9 @@ def _contradictions(product: Product) -> Iterator[tuple[Location, str, str]]:
 
 
 def _explain(error: ValidationError, node: yaml.Node | None, path: Path) -> UserError:
-    """Turn pydantic's first complaint into three lines."""
-    first = error.errors()[0]
+    """Turn pydantic's most telling complaint into three lines."""
+    # A misspelled key is unknown and missing at once; the unknown one is what the reader sees in the file.
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     location: Location = tuple(first["loc"])
     where = f"{path}:{_line(node, location)}, {_dotted(location)}"
     if first["type"] == "extra_forbidden":

@@ -43,9 +43,9 @@ def check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any], 
             raise UserError(f"{name} takes no option {word!r}", where, suggest(word, parameters))
 
 
-def guard(function: Callable[[], Any]) -> None:
+def guard(function: Callable[[], Any]) -> Any:
     """Call ``function``; print a user's mistake in three lines and exit with 1. Other errors keep their traceback."""
     try:
-        function()
+        return function()
     except UserError as error:
         sys.exit(str(error))

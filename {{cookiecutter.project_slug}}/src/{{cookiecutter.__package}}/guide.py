@@ -1,6 +1,7 @@
 """The version of the annotation guide, which stands on every label.
 
-Reads the front matter of ``docs/2-data/annotation-guide.md``; writes nothing.
+Reads the front matter of ``docs/2-data/annotation-guide.md``; writes nothing. A change that makes earlier labels wrong
+raises the major version (the part before the point); stage ``label`` then flags what was labelled before it.
 """
 
 import re
@@ -21,3 +22,8 @@ def guide_version() -> str:
         fix = "begin the file with the lines ---, version: 1.0, ---"
         raise UserError("the annotation guide states no version", str(GUIDE), fix)
     return found[1]
+
+
+def major(version: str) -> int:
+    """Return the part of a guide version that decides whether older labels still count: 2 for ``2.1``."""
+    return int(version.split(".")[0])

@@ -11,6 +11,9 @@ PARAMS = Path("params.yaml")
 
 RAW = Path("data/raw")
 LABELS = Path("data/labels")
+ROUNDS = Path("data/rounds")
+REJECTED = Path("data/rejected")
+REVIEW = Path("data/review.parquet")
 LABELLED = Path("data/labelled.parquet")
 SPLITS = Path("data/splits")
 
@@ -20,6 +23,8 @@ MODEL = Path("models/model.onnx")
 REPORTS = Path("reports")
 VALIDATION = REPORTS / "validation.json"
 AGREEMENT = REPORTS / "agreement.json"
+AGREEMENT_PAGE = REPORTS / "agreement.html"
+SUSPECTS = REPORTS / "suspects.json"
 TRAINING = REPORTS / "training.json"
 EVALUATION = REPORTS / "evaluation.json"
 METRICS = REPORTS / "metrics.json"

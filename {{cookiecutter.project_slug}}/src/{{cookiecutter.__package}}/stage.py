@@ -7,9 +7,11 @@ Reads ``conf/`` (or, under DVC, the composed ``params.yaml``); writes nothing it
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from hydra.conf import HydraConf
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
@@ -26,6 +28,10 @@ def readable() -> Iterator[None]:
     """Turn a configuration that does not compose into a user's error."""
     try:
         yield
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{Path(mark.name).name}:{mark.line + 1}" if mark else "conf/"
+        raise UserError(f"not YAML: {error.problem}", where, "mend the line, or the one above it") from error
     except (HydraException, OmegaConfBaseException) as error:
         what = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
         raise UserError(what, "conf/ or the command line", "compare with the files in conf/") from error
@@ -53,10 +59,7 @@ def stage(run: Callable[[Config], Any], config_name: str = "config") -> None:
 
     @hydra.main(version_base="1.3", config_path=str(CONF.resolve()), config_name=config_name)
     def application(composed: DictConfig) -> Any:
-        return run(typed(composed))
+        # Guarded in here too: Hydra adds lines of its own to an exception that leaves the application.
+        return guard(lambda: run(typed(composed)))
 
-    def checked() -> None:
-        with readable():
-            application()
-
-    guard(checked)
+    guard(readable()(application))

@@ -67,7 +67,9 @@ def connect() -> Any:
             mlflow.create_experiment(NAME, artifact_location=folder)
         mlflow.set_experiment(NAME)
     except Exception as error:
-        raise UserError(f"the tracking store {shown} is not usable: {error}", where, fix) from error
+        raise UserError(
+            f"the tracking store {shown} is not usable: {str(error).splitlines()[0]}", where, fix
+        ) from error
     return mlflow
 
 

@@ -8,6 +8,7 @@ import inspect
 from typing import Any
 
 from hydra.utils import get_class, instantiate
+from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -33,6 +34,8 @@ def build(model: Model, seed: int) -> Pipeline:
     except Exception as error:
         raise UserError(f"there is no estimator {target!r}", where, "name a scikit-learn classifier") from error
     check_arguments(kind, arguments, where)
+    if not (isinstance(kind, type) and issubclass(kind, ClassifierMixin)):
+        raise UserError(f"{target!r} is no classifier", where, "name a scikit-learn classifier")
     if "random_state" in inspect.signature(kind).parameters:
         arguments.setdefault("random_state", seed)
     estimator: Any = instantiate({"_target_": target, **arguments}, _convert_="all")

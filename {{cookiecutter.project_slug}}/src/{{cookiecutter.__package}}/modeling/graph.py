@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ..errors import UserError
 from ..files import replacing
 from ..product import Product
 
@@ -22,12 +23,18 @@ def convert(pipeline: Any, width: int, labels: int) -> onnx.ModelProto:
     """Convert a fitted pipeline to a graph from ``features`` (float32, records x width) to ``probabilities``."""
     from skl2onnx import to_onnx  # slow to import, like scikit-learn, and export needs neither
     from skl2onnx.common.data_types import FloatTensorType
+    from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
     from sklearn.dummy import DummyClassifier
 
     if isinstance(pipeline[-1], DummyClassifier):  # skl2onnx has no converter for it
         return constant(pipeline[-1].class_prior_, width)
     inputs = [(INNER, FloatTensorType([None, width]))]
-    model = to_onnx(pipeline, initial_types=inputs, options={"zipmap": False}, target_opset=OPSET)
+    try:
+        model = to_onnx(pipeline, initial_types=inputs, options={"zipmap": False}, target_opset=OPSET)
+    except (MissingConverter, MissingShapeCalculator) as error:
+        what = f"{type(pipeline[-1]).__name__} cannot be converted to ONNX"
+        fix = "choose an estimator that skl2onnx supports"
+        raise UserError(what, "model.estimator in conf/model/", fix) from error
     del model.graph.output[:]
     model.graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", labels]))
     return drop_unused(model)

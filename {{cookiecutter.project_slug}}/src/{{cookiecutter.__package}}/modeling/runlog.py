@@ -49,11 +49,11 @@ def log_run(mlflow: Any, tags: dict[str, str], stages: dict[str, Any]) -> str:
 def verdict_table() -> str:
     """Write the verdicts as a Markdown table."""
     rows = read_json(ACCEPTANCE)["verdicts"]
-    lines = [
-        f"| {row['id']} | {row['verdict']} | {row['metric']} | {'' if row['value'] is None else format(row['value'], '.4g')} "
-        f"| {row['operator']} {row['threshold']:g} {row['unit']} |"
-        for row in rows
-    ]
+    lines = []
+    for row in rows:
+        value = "" if row["value"] is None else f"{row['value']:.4g}"
+        required = f"{row['operator']} {row['threshold']:g} {row['unit']}"
+        lines.append(f"| {row['id']} | {row['verdict']} | {row['metric']} | {value} | {required} |")
     return "\n".join(["| id | verdict | metric | measured | required |", "|---|---|---|---|---|", *lines])
 
 

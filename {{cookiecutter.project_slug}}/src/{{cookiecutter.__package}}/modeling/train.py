@@ -34,13 +34,16 @@ def fit(model: Model, seed: int, inputs: np.ndarray, truth: np.ndarray) -> Any:
     from .estimator import build
 
     pipeline = build(model, seed)
+    where = f"model.estimator in conf/model/{model.name}.yaml"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is a choice of conf/model
-            return pipeline.fit(flat(inputs), truth)
+            pipeline.fit(flat(inputs), truth)
     except InvalidParameterError as error:
-        where = f"model.estimator in conf/model/{model.name}.yaml"
         raise UserError(str(error), where, "give a value that scikit-learn allows") from error
+    if not hasattr(pipeline, "predict_proba"):
+        raise UserError(f"{type(pipeline[-1]).__name__} gives no probabilities", where, "choose an estimator that does")
+    return pipeline
 
 
 def history(pipeline: Any) -> dict[str, list[float]]:
