@@ -25,7 +25,7 @@ def main() -> None:
     subprocess.run(["git", "add", "--all"], check=True)
     commit = ["commit", "--quiet", "--no-verify", "-m", "Generate the project from cookiecutter-fullstack-ml"]
     subprocess.run(["git", *identity, "-c", "commit.gpgsign=false", *commit], check=True)
-    print("setup: made a git repository with a first commit; add uv.lock, which pins every version, with your next one")
+    print("setup: made a git repository with a first commit, uv.lock included")
 
 
 if __name__ == "__main__":

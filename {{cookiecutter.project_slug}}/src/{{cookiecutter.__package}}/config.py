@@ -46,9 +46,10 @@ class Validate:
 
 @dataclass
 class Label:
-    """``aggregation``: how several labels of one record become one."""
+    """``aggregation``: how several labels of one record become one; ``sure``: a lower share asks for adjudication."""
 
     aggregation: str
+    sure: float
 
 
 @dataclass
@@ -60,9 +61,10 @@ class Split:
 
 @dataclass
 class Train:
-    """``parity``: largest difference of a probability between the fitted model and its ONNX form."""
+    """``parity``: largest difference between the fitted model and its ONNX form; ``novelty``: the score of strangeness."""
 
     parity: float
+    novelty: str
 
 
 @dataclass
@@ -74,8 +76,9 @@ class Export:
 
 @dataclass
 class Evaluate:
-    """Bins of the reliability diagram, smallest slice that is measured, timed calls, rows per batch."""
+    """Resamples behind the intervals, bins of the reliability diagram, smallest slice, timed calls, rows per batch."""
 
+    resamples: int
     bins: int
     min_slice: int
     timed_calls: int
@@ -88,6 +91,27 @@ class Register:
 
     alias: str
     allow_dirty: bool
+
+
+@dataclass
+class Annotation:
+    """``conf/annotation.yaml``: Label Studio on this machine, who labels, and how ``make round`` fills a round."""
+
+    version: str
+    port: int
+    patience: int
+    annotators: list[str]
+    round: str | None
+    kind: str
+    items: int
+    shares: dict[str, float]
+    quota: int
+    pool: int
+    overlap: float
+    gold: float
+    gold_from: str
+    prelabel: bool
+    blind: float
 
 
 @dataclass
@@ -106,6 +130,7 @@ class Config:
     evaluate: Evaluate
     register: Register
     sweep: dict[str, Any] = field(default_factory=dict)
+    annotation: Annotation | None = None
 
 
 def file_of(key: str) -> str:

@@ -47,13 +47,20 @@ class Label(Strict):
     definition: str
 
 
+class Abstain(Strict):
+    """How often the model may stay silent: ``coverage`` of its prediction sets, ``false_alarms`` of its novelty score."""
+
+    coverage: float = Field(gt=0.5, lt=1.0)
+    false_alarms: float = Field(gt=0.0, lt=0.5)
+
+
 class Formulation(Strict):
     """The service as a machine-learning problem."""
 
     task: Literal["image-classification", "tabular-classification"]
     input: Input
     labels: list[Label] = Field(min_length=2)
-    abstain: bool
+    abstain: Abstain | None = None
     in_scope: str
     out_of_scope: str
     proxy_metric: str

@@ -30,6 +30,17 @@ METRICS: dict[str, Metric] = {
     "margin_over_baseline": Metric("share", "higher", "evaluate", "accuracy above always answering the majority"),
     "worst_slice_accuracy": Metric("share", "higher", "evaluate", "lowest accuracy of a measurable slice"),
     "worst_label_recall": Metric("share", "higher", "evaluate", "lowest recall of a label"),
+    "collapse": Metric("share", "lower", "evaluate", "how far the rarest prediction falls short of its label's share"),
+    "set_coverage": Metric("share", "higher", "evaluate", "share of prediction sets that hold the right label"),
+    "answered_share": Metric("share", "higher", "evaluate", "share of records that the model answers"),
+    "answered_error": Metric("share", "lower", "evaluate", "share of the answers that are wrong"),
+    "cost_per_record": Metric("cost", "lower", "evaluate", "mean cost of wrong answers and of abstaining"),
+    "novelty_auroc": Metric(
+        "share", "higher", "evaluate", "chance that an unfamiliar input scores above a familiar one"
+    ),
+    "novelty_false_alarms": Metric(
+        "share", "lower", "evaluate", "familiar records flagged when 95 % of strange ones are"
+    ),
     "artefact_kib": Metric("KiB", "lower", "evaluate", "size of the ONNX file"),
     "latency_p50_ms": Metric("ms", "lower", "evaluate", "median time of one record, decoding included"),
     "latency_p99_ms": Metric("ms", "lower", "evaluate", "99th percentile of the time of one record"),

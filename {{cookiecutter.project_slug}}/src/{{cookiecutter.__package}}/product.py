@@ -69,7 +69,10 @@ class Data(Strict):
 
 
 class Requirement(Strict):
-    """One row of the requirements table; ``accept`` decides it, ``register`` enforces it."""
+    """One row of the requirements table; ``accept`` decides it, ``register`` enforces it.
+
+    ``decide``: on the ``point`` value, or on the worse ``bound`` of its 95 % confidence interval.
+    """
 
     id: str = Field(pattern=r"^R\d+$")
     metric: str
@@ -77,6 +80,7 @@ class Requirement(Strict):
     split: Literal["test"] = "test"
     operator: Literal[">=", "<="]
     threshold: float
+    decide: Literal["point", "bound"] = "point"
     unit: str
     owner: str
     reason: str

@@ -76,7 +76,8 @@ def connect() -> Any:
 def without_password(uri: str) -> str:
     """Hide the password of a URI, so that it stands in no log."""
     parts = urlsplit(uri)
-    return uri if not parts.password else urlunsplit(parts._replace(netloc=f"{parts.username}:***@{parts.hostname}"))
+    place = parts.netloc.rpartition("@")[2]
+    return uri if not parts.password else urlunsplit(parts._replace(netloc=f"{parts.username}:***@{place}"))
 
 
 def locked_stages(before: str) -> dict[str, Any]:

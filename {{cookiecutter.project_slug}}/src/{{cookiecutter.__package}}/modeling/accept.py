@@ -28,21 +28,31 @@ def measured(requirement: Requirement, evaluation: dict[str, Any], overall: dict
     return None if value is None else float(value)
 
 
-def judge(requirement: Requirement, value: float | None) -> dict[str, Any]:
-    """Give the verdict on one requirement: ``pass``, ``fail`` or ``not measurable``."""
-    holds = value is not None and OPERATORS[requirement.operator](value, requirement.threshold)
-    verdict = "not measurable" if value is None else "pass" if holds else "fail"
+def interval_of(requirement: Requirement, evaluation: dict[str, Any]) -> list[float] | None:
+    """Return the 95 % interval of the requirement's metric, or None when there is none."""
+    if requirement.slice == "all":
+        found: list[float] | None = evaluation["intervals"].get(requirement.metric)
+    else:
+        found = evaluation["slices"].get(requirement.slice, {}).get(f"{requirement.metric}_interval")
+    return found
+
+
+def judge(requirement: Requirement, value: float | None, interval: list[float] | None) -> dict[str, Any]:
+    """Give the verdict on one requirement: ``pass``, ``fail`` or ``not measurable``.
+
+    Decided on the bound, it is the lower end of the interval that has to reach ``>=``, the upper end ``<=``.
+    """
+    decisive = value
+    if requirement.decide == "bound":
+        decisive = None if interval is None else interval[0 if requirement.operator == ">=" else 1]
+    holds = decisive is not None and OPERATORS[requirement.operator](decisive, requirement.threshold)
+    verdict = "not measurable" if value is None or decisive is None else "pass" if holds else "fail"
     return {
-        "id": requirement.id,
-        "metric": requirement.metric,
-        "slice": requirement.slice,
-        "operator": requirement.operator,
-        "threshold": requirement.threshold,
-        "unit": requirement.unit,
+        **requirement.model_dump(include={"id", "metric", "slice", "operator", "threshold", "decide", "unit", "owner"}),
         "value": value,
+        "interval": interval,
         "verdict": verdict,
         "measured_by": METRICS[requirement.metric].report,
-        "owner": requirement.owner,
     }
 
 
@@ -51,7 +61,8 @@ def verdicts(product: Product, reports: dict[str, Any]) -> list[dict[str, Any]]:
     overall = dict(reports["performance"])
     for name in ("validation", "agreement", "evaluation"):
         overall |= reports[name]["metrics"]
-    return [judge(r, measured(r, reports["evaluation"], overall)) for r in product.requirements]
+    evaluation = reports["evaluation"]
+    return [judge(r, measured(r, evaluation, overall), interval_of(r, evaluation)) for r in product.requirements]
 
 
 def as_line(verdict: dict[str, Any]) -> str:
@@ -59,6 +70,9 @@ def as_line(verdict: dict[str, Any]) -> str:
     value = "not measurable" if verdict["value"] is None else f"{verdict['value']:.4g}"
     limit = f"{verdict['operator']} {verdict['threshold']:g} {verdict['unit']}"
     place = "" if verdict["slice"] == "all" else f" on {verdict['slice']}"
+    if verdict["interval"] is not None:
+        limit += f"   95 %: {verdict['interval'][0]:.4g} to {verdict['interval'][1]:.4g}"
+        limit += ", decides" if verdict["decide"] == "bound" else ""
     return f"  {verdict['id']:<4}{verdict['verdict']:<15}{verdict['metric'] + place:<24}{value:>10}  {limit}"
 
 

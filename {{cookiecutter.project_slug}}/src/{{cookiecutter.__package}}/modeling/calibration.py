@@ -1,11 +1,17 @@
-"""Fit the temperature that makes probabilities honest.
+"""Make probabilities honest, inside the graph: what is served is what was calibrated.
 
-Reads and writes nothing.
+Reads and writes nothing; takes and returns ``onnx.ModelProto``. ``conf/export.yaml`` chooses the method.
 """
 
 import math
 
 import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from .graph import OUTPUT
+
+RAW = "uncalibrated"
 
 
 def fit_beta(probabilities: np.ndarray, truth: np.ndarray) -> float:
@@ -25,3 +31,86 @@ def fit_beta(probabilities: np.ndarray, truth: np.ndarray) -> float:
 
     found = minimize_scalar(loss, bounds=(math.log(0.05), math.log(20.0)), method="bounded")
     return float(math.exp(found.x))
+
+
+def with_temperature(model: onnx.ModelProto, beta: float) -> onnx.ModelProto:
+    """Sharpen (beta > 1) or soften (beta < 1) the probabilities: softmax(beta * log p).
+
+    This is temperature scaling with T = 1 / beta (Guo et al. 2017, On Calibration of Modern Neural Networks), on the
+    logarithms of the probabilities, which are the logits up to a constant.
+    """
+    nodes = [
+        helper.make_node("Max", [RAW, "floor"], ["positive"]),
+        helper.make_node("Log", ["positive"], ["logarithm"]),
+        helper.make_node("Mul", ["logarithm", "beta"], ["scaled"]),
+        helper.make_node("Softmax", ["scaled"], [OUTPUT], axis=1),
+    ]
+    return append(model, nodes, {"floor": np.array(np.finfo(np.float32).tiny), "beta": np.array(beta)})
+
+
+def with_isotonic(model: onnx.ModelProto, knots: np.ndarray, heights: np.ndarray) -> onnx.ModelProto:
+    """Replace each label's probability by a rising, piecewise linear function of it, then make them sum to 1.
+
+    ``knots`` and ``heights`` are (labels, points). The function is the first height plus, per piece, the slope times
+    how far the probability reaches into the piece: only elementwise nodes, so every runtime has it.
+    """
+    widths = np.diff(knots, axis=1)
+    slopes = np.divide(np.diff(heights, axis=1), widths, out=np.zeros_like(widths), where=widths > 0)
+    constants = {"starts": knots[:, :-1], "widths": widths, "slopes": slopes, "base": heights[:, 0]}
+    constants |= {"nought": np.array(0.0), "least": np.array(1e-6)}
+    nodes = [
+        helper.make_node("Unsqueeze", [RAW, "last"], ["column"]),
+        helper.make_node("Sub", ["column", "starts"], ["into"]),
+        helper.make_node("Max", ["into", "nought"], ["reached"]),
+        helper.make_node("Min", ["reached", "widths"], ["within"]),
+        helper.make_node("Mul", ["within", "slopes"], ["rises"]),
+        helper.make_node("ReduceSum", ["rises", "last"], ["rise"], keepdims=0),
+        helper.make_node("Add", ["rise", "base"], ["height"]),
+        helper.make_node("Max", ["height", "least"], ["kept"]),
+        helper.make_node("ReduceSum", ["kept", "labels_axis"], ["total"], keepdims=1),
+        helper.make_node("Div", ["kept", "total"], [OUTPUT]),
+    ]
+    axes = {"last": np.array([2], np.int64), "labels_axis": np.array([1], np.int64)}
+    return append(model, nodes, constants | axes)
+
+
+def append(model: onnx.ModelProto, nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray]) -> onnx.ModelProto:
+    """Put ``nodes`` between the model's probabilities, now called ``uncalibrated``, and its output."""
+    for node in model.graph.node:
+        for i, written in enumerate(node.output):
+            if written == OUTPUT:
+                node.output[i] = RAW
+        for i, taken in enumerate(node.input):
+            if taken == OUTPUT:  # a novelty by confidence looks at the model's own probabilities
+                node.input[i] = RAW
+    for name, value in constants.items():
+        kind = value.dtype if value.dtype == np.int64 else np.float32
+        model.graph.initializer.append(numpy_helper.from_array(value.astype(kind), name))
+    model.graph.node.extend(nodes)
+    return model
+
+
+def temperature(model: onnx.ModelProto, probabilities: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
+    """Calibrate by one temperature for all labels, which never changes the most probable label."""
+    return with_temperature(model, fit_beta(probabilities, truth))
+
+
+def isotonic(model: onnx.ModelProto, probabilities: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
+    """Calibrate every label by isotonic regression, one against the rest (Zadrozny and Elkan 2002)."""
+    from sklearn.isotonic import IsotonicRegression  # slow to import, and no other calibration needs it
+
+    fits = [
+        IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(probabilities[:, label], truth == label)
+        for label in range(probabilities.shape[1])
+    ]
+    points = max(len(fit.X_thresholds_) for fit in fits)
+    knots, heights = (
+        np.stack([np.pad(getattr(fit, name), (0, points - len(getattr(fit, name))), mode="edge") for fit in fits])
+        for name in ("X_thresholds_", "y_thresholds_")
+    )
+    return with_isotonic(model, knots, heights)
+
+
+def unchanged(model: onnx.ModelProto, probabilities: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
+    """Leave the probabilities as the model gives them."""
+    return model

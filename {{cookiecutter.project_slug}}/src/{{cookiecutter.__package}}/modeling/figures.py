@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ..files import replacing
 
-INK, ACCENT = "#1f2937", "#2563eb"
+INK, ACCENT, FAINT = "#1f2937", "#2563eb", "#9ca3af"
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -38,22 +38,35 @@ def draw_confusion(path: Path, counts: list[list[int]], labels: list[str]) -> No
     save(figure, path)
 
 
-def draw_reliability(path: Path, rows: list[dict[str, Any]], ece: float) -> None:
-    """Draw accuracy against confidence per bin; the diagonal is perfect calibration."""
+def draw_reliability(path: Path, rows: list[dict[str, Any]], before: list[dict[str, Any]], ece: float) -> None:
+    """Draw accuracy against confidence per bin, before and after calibration; the diagonal is perfect."""
     figure = Figure(figsize=(4.6, 4.2))
     axes = figure.add_subplot()
-    axes.plot([0, 1], [0, 1], linestyle="--", color="#9ca3af")
-    confidence, hit = [row["confidence"] for row in rows], [row["accuracy"] for row in rows]
-    axes.plot(confidence, hit, marker="o", color=ACCENT)
+    axes.plot([0, 1], [0, 1], linestyle="--", color=FAINT)
+    for name, points, colour in (("before calibration", before, FAINT), ("calibrated", rows, ACCENT)):
+        confidence, hit = [row["confidence"] for row in points], [row["accuracy"] for row in points]
+        axes.plot(confidence, hit, marker="o", color=colour, label=name)
     for row in rows:
-        axes.annotate(
-            str(row["records"]),
-            (row["confidence"], row["accuracy"]),
-            fontsize=8,
-            xytext=(4, -10),
-            textcoords="offset points",
-        )
+        place = (row["confidence"], row["accuracy"])
+        axes.annotate(str(row["records"]), place, fontsize=8, xytext=(4, -10), textcoords="offset points")
+    axes.legend(frameon=False)
     axes.set_xlabel("confidence")
     axes.set_ylabel("accuracy")
     axes.set_title(f"Reliability, ECE {ece:.3f}")
+    save(figure, path)
+
+
+def draw_risk(path: Path, curve: list[dict[str, float]], measured: dict[str, Any]) -> None:
+    """Draw the error of the answers against the share of records answered; the dot is the operating point."""
+    figure = Figure(figsize=(4.6, 4.2))
+    axes = figure.add_subplot()
+    shares, errors = [point["answered_share"] for point in curve], [point["answered_error"] for point in curve]
+    axes.plot(shares, errors, color=ACCENT)
+    if measured["answered_error"] is not None:
+        axes.plot(measured["answered_share"], measured["answered_error"], marker="o", color=INK)
+        axes.annotate("operating point", (measured["answered_share"], measured["answered_error"]), xytext=(-90, 12),
+                      textcoords="offset points")  # fmt: skip
+    axes.set_xlabel("share of records answered")
+    axes.set_ylabel("error of the answers")
+    axes.set_title("Coverage and risk, test split")
     save(figure, path)

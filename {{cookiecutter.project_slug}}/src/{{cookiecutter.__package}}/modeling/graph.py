@@ -97,31 +97,6 @@ def rename_input(model: onnx.ModelProto, name: str) -> None:
                 node.input[i] = name
 
 
-def with_temperature(model: onnx.ModelProto, beta: float) -> onnx.ModelProto:
-    """Sharpen (beta > 1) or soften (beta < 1) the probabilities: softmax(beta * log p).
-
-    This is temperature scaling with T = 1 / beta (Guo et al. 2017, On Calibration of Modern Neural Networks), on the
-    logarithms of the probabilities, which are the logits up to a constant.
-    """
-    for node in model.graph.node:
-        for i, written in enumerate(node.output):
-            if written == OUTPUT:
-                node.output[i] = "uncalibrated"
-    constants = {"floor": np.finfo(np.float32).tiny, "beta": beta}
-    model.graph.initializer.extend(
-        numpy_helper.from_array(np.array(value, np.float32), name) for name, value in constants.items()
-    )
-    model.graph.node.extend(
-        [
-            helper.make_node("Max", ["uncalibrated", "floor"], ["positive"]),
-            helper.make_node("Log", ["positive"], ["logarithm"]),
-            helper.make_node("Mul", ["logarithm", "beta"], ["scaled"]),
-            helper.make_node("Softmax", ["scaled"], [OUTPUT], axis=1),
-        ]
-    )
-    return model
-
-
 def with_metadata(model: onnx.ModelProto, metadata: dict[str, str]) -> onnx.ModelProto:
     """Store ``metadata`` in the file, sorted, and check the graph."""
     del model.metadata_props[:]

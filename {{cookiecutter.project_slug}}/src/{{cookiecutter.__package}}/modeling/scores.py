@@ -70,3 +70,19 @@ def headline(probabilities: np.ndarray, truth: np.ndarray, bins: int = 10) -> di
         "brier": brier(probabilities, truth),
         "ece": ece(probabilities, truth, bins),
     }
+
+
+def separation(familiar: np.ndarray, strange: np.ndarray) -> dict[str, float]:
+    """Say how well a score (higher is stranger) tells strange records from familiar ones.
+
+    ``auroc`` is the chance that a strange record scores higher than a familiar one, ties counting half (Mann and
+    Whitney 1947); ``false_alarms`` is the share of familiar records above the limit that catches 95 % of the strange.
+    """
+    ranked = np.sort(np.nan_to_num(familiar, nan=np.inf, posinf=np.inf))
+    strange = np.nan_to_num(strange, nan=np.inf, posinf=np.inf)
+    below, not_above = np.searchsorted(ranked, strange, "left"), np.searchsorted(ranked, strange, "right")
+    limit = np.sort(strange)[int(0.05 * len(strange))]
+    return {
+        "auroc": float((below + not_above).mean() / (2 * len(ranked))),
+        "false_alarms": float((ranked >= limit).mean()),
+    }

@@ -11,14 +11,17 @@ import numpy as np
 
 from ..config import Config, Model
 from ..contract import load
-from ..errors import UserError
+from ..errors import UserError, suggest
 from ..files import write_json, write_text
 from ..paths import CANDIDATE, PLOTS, TRAINING
 from ..stage import stage
 from .artefact import Artefact
-from .examples import read
+from .examples import Examples, read
 from .graph import convert, save, with_input
+from .novelty import distance, mahalanobis, with_novelty
 from .scores import headline
+
+NOVELTIES = ("mahalanobis", "confidence")
 
 
 def flat(inputs: np.ndarray) -> np.ndarray:
@@ -63,6 +66,22 @@ def check_parity(expected: np.ndarray, actual: np.ndarray, tolerance: float) -> 
     return difference
 
 
+def novelty_constants(name: str, known: Examples) -> dict[str, np.ndarray] | None:
+    """Fit the novelty score that ``conf/train.yaml`` names; ``confidence`` has nothing to fit."""
+    if name not in NOVELTIES:
+        raise UserError(f"there is no novelty score {name!r}", "conf/train.yaml", suggest(name, NOVELTIES))
+    return mahalanobis(flat(known.inputs).astype(np.float64), known.truth) if name == "mahalanobis" else None
+
+
+def check_novelty(expected: np.ndarray, actual: np.ndarray) -> None:
+    """Raise when the graph's novelty is not the one that was fitted; float32 leaves a relative error of 1e-3."""
+    if not np.allclose(expected, actual, rtol=1e-3, atol=1e-3):
+        worst = float(np.abs(expected - actual).max())
+        raise UserError(
+            f"novelty in ONNX differs by {worst:.2g}", str(CANDIDATE), "use novelty: confidence in conf/train.yaml"
+        )
+
+
 def as_csv(curves: dict[str, list[float]]) -> str:
     """Write curves of one length as a table with a ``step`` column, for ``dvc plots``."""
     rows = [",".join(map(str, row)) for row in zip(range(10**9), *curves.values(), strict=False)] if curves else []
@@ -74,10 +93,14 @@ def run(config: Config) -> None:
     product = load()
     known, held_out = read("train", product), read("validation", product)
     pipeline = fit(config.model, config.seed, known.inputs, known.truth)
-    model = with_input(convert(pipeline, flat(known.inputs[:1]).shape[1], len(product.formulation.labels)), product)
-    save(model, CANDIDATE)
+    constants = novelty_constants(config.train.novelty, known)
+    model = convert(pipeline, flat(known.inputs[:1]).shape[1], len(product.formulation.labels))
+    save(with_input(with_novelty(model, constants), product), CANDIDATE)
     expected = pipeline.predict_proba(flat(held_out.inputs))
-    difference = check_parity(expected, Artefact(CANDIDATE).probabilities(held_out.inputs), config.train.parity)
+    scored = Artefact(CANDIDATE).score(held_out.inputs)
+    difference = check_parity(expected, scored.probabilities, config.train.parity)
+    if constants is not None:
+        check_novelty(distance(constants, flat(held_out.inputs)), scored.novelty)
     curves = history(pipeline)
     counts = np.bincount(known.truth, minlength=len(product.formulation.labels))
     scores = headline(expected, held_out.truth)

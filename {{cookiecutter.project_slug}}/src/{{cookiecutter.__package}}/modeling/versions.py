@@ -61,7 +61,8 @@ def signature(product: Product, example: np.ndarray) -> Any:
 
     given = TensorSpec(example.dtype, (-1, *example.shape[1:]), product.formulation.input.name)
     answer = TensorSpec(np.dtype(np.float32), (-1, len(product.formulation.labels)), "probabilities")
-    return ModelSignature(Schema([given]), Schema([answer]))
+    strange = TensorSpec(np.dtype(np.float32), (-1,), "novelty")
+    return ModelSignature(Schema([given]), Schema([answer, strange]))
 
 
 def download(mlflow: Any, version: str) -> Path:
@@ -74,7 +75,8 @@ def check_loaded(mlflow: Any, version: str, product: Product) -> None:
     """Raise unless the registered file has the bytes that were evaluated and answers the same."""
     loaded = download(mlflow, version)
     inputs = read("validation", product).inputs[:100]
-    same = np.array_equal(Artefact(loaded).probabilities(inputs), Artefact(MODEL).probabilities(inputs))
+    back, here = Artefact(loaded).score(inputs), Artefact(MODEL).score(inputs)
+    same = np.array_equal(back.probabilities, here.probabilities) and np.array_equal(back.novelty, here.novelty)
     if sha256(loaded) != sha256(MODEL) or not same:
         what = f"version {version} loaded back is not the artefact that was evaluated"
         raise UserError(what, f"models:/{tracking.NAME}/{version}", "delete the version and run dvc repro register")
