@@ -4,13 +4,8 @@ Reads and writes nothing. A misspelled key or a wrong type in ``conf/`` or on th
 work starts. One class per stage, in the order of the pipeline.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
-
-from .errors import UserError, suggest
 
 
 @dataclass
@@ -131,32 +126,3 @@ class Config:
     register: Register
     sweep: dict[str, Any] = field(default_factory=dict)
     annotation: Annotation | None = None
-
-
-def file_of(key: str) -> str:
-    """Name the file of ``conf/`` in which the dotted ``key`` stands."""
-    first = key.split(".")[0].split("[")[0]
-    if "." not in key:
-        return "conf/config.yaml"
-    return f"conf/{first}/*.yaml" if first in ("source", "model") else f"conf/{first}.yaml"
-
-
-def typed(composed: DictConfig) -> Config:
-    """Check a composed configuration against the classes above.
-
-    Raises:
-        UserError: for an unknown key, a wrong type, or a missing key, with the file and the allowed keys.
-    """
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(Config), composed)
-        config = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        key = str(error.full_key or error.key)
-        fix = "give a value of the type that src/**/config.py states"
-        if isinstance(error, ConfigKeyError):
-            owner = error.object_type if isinstance(error.object_type, type) else Config
-            fix = suggest(str(error.key), [f.name for f in fields(owner)])
-        what = str(error.msg or error).strip().splitlines()[0]
-        raise UserError(f"configuration key {key!r}: {what}", file_of(key), fix) from error
-    assert isinstance(config, Config)
-    return config

@@ -1,8 +1,9 @@
 """Stage ``label``: bring the labels of people and of the source together, one label per record.
 
-Reads ``data/raw`` and ``data/labels/*.parquet`` (what annotators said); writes ``data/labelled.parquet`` and
-``reports/agreement.json``. A label by a person outranks the one that the source states.
-Run: ``python -m PACKAGE.data.label``.
+Reads ``data/raw``, ``data/labels/*.parquet`` (what annotators said) and ``data/rounds/*.json`` (what they were asked);
+writes ``data/labelled.parquet``, ``data/review.parquet`` (what a person should look at again, and why) and
+``reports/agreement.json``. A label by a person outranks the one that the source states, an adjudicator's outranks all.
+Run: ``python -m PACKAGE.data.label label.aggregation=dawid_skene``.
 """
 
 from collections.abc import Iterator
@@ -13,10 +14,15 @@ from ..config import Config
 from ..contract import load
 from ..errors import UserError, suggest
 from ..files import write_json
-from ..guide import guide_version
-from ..paths import AGREEMENT, LABELLED, LABELS, RAW
+from ..guide import guide_version, major
+from ..paths import AGREEMENT, LABELLED, LABELS, RAW, REVIEW
 from ..records import LABEL, read_batches, shards, write_parquet
 from ..stage import stage
+from .aggregate import AGGREGATIONS, decide, flags, majority, votes
+from .agreement import measure
+from .rounds import read_all
+
+__all__ = ["annotations", "labelled", "majority", "run"]
 
 ROWS = 50_000
 # What of a raw record goes on: neither time nor shard, so that the same records always give the same splits.
@@ -24,32 +30,48 @@ DROPPED = ("collected_at", "shard", "source_label", "licence")
 
 
 def annotations() -> pl.DataFrame:
-    """Read every label that people gave, in the columns of the label schema."""
-    files = shards(LABELS)
-    return pl.concat([pl.read_parquet(file).select(*LABEL) for file in files]) if files else pl.DataFrame(schema=LABEL)
+    """Read every label that people gave, in the columns of the label schema.
+
+    Raises:
+        UserError: for a file with other columns, or a row that names no record, annotator or guide version.
+    """
+    tables = [pl.DataFrame(schema=LABEL)]
+    for file in shards(LABELS):
+        fix = f"give it the columns {', '.join(LABEL)}; make labels writes such a file"
+        try:
+            table = pl.read_parquet(file).select(*LABEL).cast(pl.Schema(LABEL))
+        except pl.exceptions.PolarsError as error:
+            what = f"{file.name} is no table of labels: {str(error).splitlines()[0]}"
+            raise UserError(what, str(file), fix) from error
+        version = pl.col("guide_version").fill_null("").str.contains(r"^\d+\.\d+$")
+        wrong = table.filter(pl.any_horizontal(pl.col("id", "annotator", "round", "annotated_at").is_null()) | ~version)
+        if len(wrong):
+            raise UserError(f"a label lacks its origin or guide version: {wrong.row(0, named=True)}", str(file), fix)
+        tables.append(table)
+    return pl.concat(tables)
 
 
-def majority(labels: pl.DataFrame) -> pl.DataFrame:
-    """Return id, label, votes, share per record: the most frequent label; a tie goes to the first by name."""
-    counts = labels.group_by("id", "label").agg(votes=pl.len(), guide_version=pl.col("guide_version").max())
-    total = pl.col("votes").sum().over("id")
-    ranked = counts.with_columns(share=pl.col("votes") / total, total=total)
-    ranked = ranked.sort(["id", "votes", "label"], descending=[False, True, False])
-    best = ranked.unique("id", keep="first", maintain_order=True)
-    return best.select("id", "label", votes=pl.col("total"), share="share", guide_version="guide_version")
-
-
-AGGREGATIONS = {"majority": majority}
+def check(said: pl.DataFrame, names: list[str]) -> None:
+    """Refuse a label that product.yaml does not have; a missing one says that the record cannot be annotated."""
+    strange = said.filter(pl.col("label").is_not_null() & ~pl.col("label").is_in(names))
+    if len(strange):
+        row = strange.row(0, named=True)
+        what = f"label {row['label']!r} of record {row['id'][:12]} by {row['annotator']} is not in product.yaml"
+        raise UserError(what, f"{LABELS}/{row['round']}.parquet", suggest(row["label"], names))
 
 
 def labelled(people: pl.DataFrame, guide: str) -> Iterator[pl.DataFrame]:
-    """Join each shard with the labels of ``people``; where there are none, take the source's label."""
+    """Join each shard with the labels of ``people``; where there are none, take the source's label.
+
+    A record that people looked at and left without a label has none: the source's does not come back.
+    """
+    seen = pl.col("votes").is_not_null()
     for shard in shards(RAW):
         for raw in read_batches(shard, ROWS):
             joined = raw.join(people, on="id", how="left", maintain_order="left")
             joined = joined.with_columns(
-                label=pl.coalesce("label", "source_label"),
-                labelled_by=pl.when(pl.col("label").is_not_null()).then(pl.lit("people")).otherwise(pl.lit("source")),
+                label=pl.when(seen).then("label").otherwise("source_label"),
+                labelled_by=pl.when(seen).then(pl.lit("people")).otherwise(pl.lit("source")),
                 votes=pl.col("votes").fill_null(1),
                 share=pl.col("share").fill_null(1.0),
                 guide_version=pl.col("guide_version").fill_null(guide),
@@ -58,23 +80,33 @@ def labelled(people: pl.DataFrame, guide: str) -> Iterator[pl.DataFrame]:
 
 
 def run(config: Config) -> None:
-    """Write one label per record, and how far the annotators agree."""
-    names = load().formulation.label_names
-    aggregate = AGGREGATIONS.get(config.label.aggregation)
-    if aggregate is None:
+    """Write one label per record, what to look at again, and how far the annotators agree."""
+    names, guide, rounds = load().formulation.label_names, guide_version(), read_all()
+    method = AGGREGATIONS.get(config.label.aggregation)
+    if method is None:
         fix = suggest(config.label.aggregation, AGGREGATIONS)
         raise UserError(f"there is no aggregation {config.label.aggregation!r}", "conf/label.yaml", fix)
-    said = annotations()
-    strange = said.filter(~pl.col("label").is_in(names))
-    if len(strange):
-        row = strange.row(0, named=True)
-        what = f"label {row['label']!r} of record {row['id'][:12]} by {row['annotator']} is not in product.yaml"
-        raise UserError(what, str(LABELS), suggest(row["label"], names))
-    rows = write_parquet(LABELLED, labelled(aggregate(said), guide_version()))
-    people = said["id"].n_unique()
-    report = {"metrics": {"agreement_alpha": None}, "records": rows, "labelled_by_people": people, "labels": len(said)}
+    everything = annotations()
+    check(everything, names)
+    ruling = pl.col("round").is_in([one.name for one in rounds.values() if one.kind == "adjudication"])
+    said, final = everything.filter(~ruling), everything.filter(ruling)
+    people = decide(method, said, final)
+    rows = write_parquet(LABELLED, labelled(people, guide))
+    review = flags(said, people, final, major(guide), config.label.sure)
+    write_parquet(REVIEW, [review])
+    known = pl.concat([pl.read_parquet(shard, columns=["id"]) for shard in shards(RAW)])
+    current = votes(said).filter(pl.col("guide_version").str.split(".").list.first() == str(major(guide)))
+    report = measure(current, names, {record: label for one in rounds.values() for record, label in one.gold.items()})
+    report |= {
+        "records": rows,
+        "labelled_by_people": people["label"].count(),
+        "labels": len(everything),
+        "left_without_label": people["label"].null_count(),
+        "labels_of_unknown_records": everything.join(known, on="id", how="anti").height,
+        "review": dict(review["reason"].value_counts().sort("reason").iter_rows()),
+    }
     write_json(AGREEMENT, report)
-    print(f"label: {rows} records, {people} of them labelled by people")
+    print(f"label: {rows} records, {report['labelled_by_people']} of them labelled by people, {len(review)} to review")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,23 @@
+# Phase 2, annotation: who labels what, and how far people agree. Rounds: conf/annotation.yaml.
+.PHONY: round annotate annotate-stop labels agreement suspects
+ANNOTATION = python -m $(PACKAGE).annotation
+KIND ?= $(if $(filter pilot%,$(NAME)),pilot,production)
+N ?= 50
+
+round: .venv/.done ## Choose what to annotate: NAME=pilot KIND=... N=50
+	@$(ANNOTATION).queue annotation.round=$(NAME) annotation.kind=$(KIND) annotation.items=$(N)
+
+annotate: .venv/.done ## Open the newest round in Label Studio (ROUND=...)
+	@UV="$(UV)" $(ANNOTATION).annotate $(if $(ROUND),annotation.round=$(ROUND))
+
+annotate-stop: .venv/.done ## Stop the Label Studio of this project
+	@$(ANNOTATION).server
+
+labels: .venv/.done ## Bring finished annotations into data/labels
+	@$(ANNOTATION).labels $(if $(ROUND),annotation.round=$(ROUND))
+
+agreement: label ## Show how far annotators agree: reports/agreement.html
+	@$(ANNOTATION).agreement
+
+suspects: label ## List likely label errors for a review round
+	@$(ANNOTATION).suspects

@@ -1,0 +1,144 @@
+"""Make the next round: which records people should label now, and why each of them.
+
+Reads ``data/raw``, ``data/labels``, ``data/review.parquet``, the model and the training split; writes
+``data/rounds/<name>.json``. A pilot is random. A production round mixes what the model is unsure of, what is novel to
+it and random records, with a quota per slice. A review takes labels made under an old guide and likely errors, an
+adjudication takes ties and unsure labels. Run: ``make round NAME=second KIND=production N=200``.
+"""
+
+import zlib
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import numpy as np
+import polars as pl
+from numpy.random import Generator
+
+from ..config import Annotation, Config
+from ..contract import load
+from ..data.label import annotations
+from ..data.rounds import Kind, Round, read_all, write
+from ..data.split import bounds, position
+from ..errors import UserError, suggest
+from ..files import read_json
+from ..guide import guide_version
+from ..paths import REVIEW, SUSPECTS
+from ..product import Product
+from ..records import slice_mask
+from ..stage import stage
+from .choose import choose, sample
+from .opinion import ask, raw
+from .server import OWNER
+
+# What a round of flagged records takes, by the reason in data/review.parquet.
+FLAGGED = {"review": ["old guide"], "adjudication": ["tie", "unsure"]}
+RANDOM = {"uncertain": 0.0, "novel": 0.0, "random": 1.0}
+
+
+def candidates(product: Product, shares: dict[str, float], size: int, rng: Generator) -> pl.DataFrame:
+    """Return a random pool of ``size`` records that nobody was asked about, with ``in_train`` and a column per slice.
+
+    Records without any label come before those whose label only the source states.
+    """
+    parts = product.data.slices
+    frame = raw().select(sorted({"id", "group", "source_label", *(part.column for part in parts)})).collect()
+    asked = {record for one in read_all().values() for record in one.items} | set(annotations()["id"])
+    frame = frame.filter(~pl.col("id").is_in(list(asked)))
+    bare = frame.filter(pl.col("source_label").is_null())
+    frame = bare if len(bare) else frame
+    frame = frame[np.sort(rng.permutation(len(frame))[:size])]
+    (low, high), place = bounds(shares)["train"], position(frame)
+    masks = [slice_mask(part).alias(f"slice {part.id}") for part in parts]
+    return frame.with_columns(masks).with_columns(in_train=(place >= low) & (place < high))
+
+
+def flagged(kind: str) -> dict[str, str]:
+    """Return the records that stage ``label`` or ``make suspects`` flagged for this kind of round, with the reason."""
+    found = pl.read_parquet(REVIEW) if REVIEW.exists() else pl.DataFrame(schema={"id": pl.String, "reason": pl.String})
+    chosen = dict(found.filter(pl.col("reason").is_in(FLAGGED[kind])).select("id", "reason").iter_rows())
+    if kind == "review" and SUSPECTS.exists():
+        chosen |= {row["id"]: "likely error" for row in read_json(SUSPECTS)["suspects"]}
+    return chosen
+
+
+def known_answers(gold_from: str, count: int, rng: Generator) -> dict[str, str]:
+    """Draw records whose label is known: decided by an adjudicator, or stated by a source that is known to be right."""
+    if gold_from == "source":
+        frame = raw().select("id", label="source_label").collect()
+    elif gold_from == "adjudicated":
+        ruling = [one.name for one in read_all().values() if one.kind == "adjudication"]
+        said = annotations().filter(pl.col("round").is_in(ruling)).sort("annotated_at")
+        frame = said.unique("id", keep="last").select("id", "label")
+    else:
+        fix = suggest(gold_from, ["adjudicated", "source"])
+        raise UserError(f"gold_from is {gold_from!r}", "annotation.gold_from in conf/annotation.yaml", fix)
+    known = frame.drop_nulls().sort("id")
+    return dict(known[rng.permutation(len(known))[:count]].iter_rows())
+
+
+def fresh(config: Config, settings: Annotation, product: Product, rng: Generator) -> dict[str, dict[str, str]]:
+    """Choose the items of a pilot or production round, and the gold items among them."""
+    pool = candidates(product, config.split.shares, settings.pool, rng)
+    if settings.kind == "pilot":
+        return {"items": choose(pool, settings.items, RANDOM, settings.quota, rng), "gold": {}}
+    opinion = ask(pool["id"], product, config.seed)
+    if opinion is None:
+        print("round: there is no model yet, so chance chooses")
+    else:
+        pool = pool.join(opinion, on="id", maintain_order="left")
+    gold = known_answers(settings.gold_from, round(settings.items * settings.gold), rng)
+    items = choose(pool, settings.items - len(gold), settings.shares, settings.quota, rng)
+    return {"items": items | dict.fromkeys(gold, "gold"), "gold": gold}
+
+
+def suggestions(items: list[str], config: Config, settings: Annotation, product: Product, rng: Generator) -> Any:
+    """Say what the model thinks of ``items`` (``model``), and on which of them annotators see it (``shown``)."""
+    opinion = ask(items, product, config.seed) if settings.prelabel and settings.kind == "production" else None
+    if opinion is None:
+        return {}
+    blind = set(sample(items, settings.blind, rng))
+    return {"model": dict(opinion.select("id", "says").iter_rows()), "shown": [r for r in items if r not in blind]}
+
+
+def plan(config: Config, product: Product) -> Round:
+    """Choose the records of the round that ``config.annotation`` names, and what is special about some of them.
+
+    Raises:
+        UserError: if there is nothing to label.
+    """
+    settings = config.annotation
+    assert settings is not None
+    name, kind = settings.round or "", settings.kind
+    if kind not in get_args(Kind):
+        raise UserError(f"there is no kind of round {kind!r}", "KIND", suggest(kind, get_args(Kind)))
+    rng = np.random.default_rng([config.seed, zlib.crc32(name.encode())])
+    if kind in FLAGGED:
+        parts = {"items": dict(list(flagged(kind).items())[: settings.items]), "gold": {}}
+    else:
+        parts = fresh(config, settings, product, rng)
+    if not parts["items"]:
+        fix = "make labels, then dvc repro label, which flags them" if kind in FLAGGED else "collect more records"
+        raise UserError(f"there is no record for a round of kind {kind}", "data/", fix)
+    ids, everyone = sorted(parts["items"]), [OWNER] if kind == "adjudication" else settings.annotators
+    share = {"pilot": 1.0, "production": settings.overlap}.get(kind, 0.0) if len(everyone) > 1 else 0.0
+    shared = sorted({*sample(ids, share, rng), *parts["gold"]})
+    alone = [record for record in ids if record not in shared]
+    details = suggestions(alone, config, settings, product, rng)
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    return Round.model_validate(
+        {"name": name, "kind": kind, "guide_version": guide_version(), "made_at": made_at, "annotators": everyone}
+        | {**parts, "overlap": shared, **details}
+    )
+
+
+def run(config: Config) -> None:
+    """Write the round and say what to do next."""
+    made = plan(config, load())
+    write(made)
+    counts = pl.Series(list(made.items.values())).value_counts(sort=True).iter_rows()
+    print(f"round: {made.name} has {len(made.items)} items: " + ", ".join(f"{n} {why}" for why, n in counts))
+    print(f"next: git add data/rounds/{made.name}.json, then make annotate")
+
+
+if __name__ == "__main__":
+    stage(run, "annotation")

@@ -1,0 +1,106 @@
+"""One label per record from the labels of several people.
+
+Reads and writes nothing. Takes tables of ``records.LABEL`` in which a missing ``label`` says that the record cannot be
+annotated. Every method returns id, label, votes, share, guide_version; ``share`` is how sure the label is, from 0 to 1.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+
+FLAG: dict[str, pl.DataType] = {"id": pl.String(), "reason": pl.String(), "detail": pl.String()}
+# Steps of expectation and maximisation, and the change of a probability at which they end.
+STEPS, CHANGE = 100, 1e-6
+
+
+def votes(labels: pl.DataFrame) -> pl.DataFrame:
+    """Keep what counts: one label per annotator and record, the latest, and none under an older major guide version."""
+    version = pl.col("guide_version").str.split(".").list.first().cast(pl.Int64)
+    newest = labels.filter(version == version.max().over("id"))
+    ordered = newest.sort("annotated_at", "round", maintain_order=True)
+    return ordered.unique(["id", "annotator"], keep="last").sort("id", "annotator")
+
+
+def majority(labels: pl.DataFrame) -> pl.DataFrame:
+    """Take the most frequent label; a tie goes to the first by name, with the share that it has."""
+    latest = pl.col("guide_version").sort_by("annotated_at").last()
+    counts = labels.group_by("id", "label").agg(votes=pl.len(), guide_version=latest)
+    total = pl.col("votes").sum().over("id")
+    ranked = counts.with_columns(share=pl.col("votes") / total, total=total)
+    ranked = ranked.sort(["id", "votes", "label"], descending=[False, True, False], nulls_last=True)
+    best = ranked.unique("id", keep="first", maintain_order=True)
+    return best.select("id", "label", votes=pl.col("total"), share="share", guide_version="guide_version")
+
+
+def dawid_skene(labels: pl.DataFrame) -> pl.DataFrame:
+    """Weigh each annotator by the confusions that the data shows; ``share`` is the label's probability.
+
+    A. P. Dawid and A. M. Skene (1979), Maximum likelihood estimation of observer error-rates using the EM algorithm,
+    Applied Statistics 28. Every cell of a confusion matrix starts at 0.01, so that few labels do not make a certainty.
+    """
+    first = majority(labels).sort("id")
+    if first.is_empty():
+        return first
+    names = labels["label"].unique(maintain_order=False).sort(nulls_last=True)
+    codes = {column: labels[column].rank("dense").cast(pl.Int64).to_numpy() - 1 for column in ("id", "annotator")}
+    item, annotator = codes["id"], codes["annotator"]
+    said = labels["label"].rank("dense").fill_null(len(names)).cast(pl.Int64).to_numpy() - 1
+    items, people, k = len(first), annotator.max() + 1, len(names)
+    belief = np.bincount(item * k + said, minlength=items * k).reshape(items, k).astype(float)
+    belief /= belief.sum(axis=1, keepdims=True)
+    for _ in range(STEPS):
+        prior = np.log(belief.mean(axis=0) + 1e-300)
+        cells = [np.bincount(annotator * k + said, belief[item, j], people * k).reshape(people, k) for j in range(k)]
+        confusion = np.stack(cells, axis=1) + 0.01  # annotator, right label, label given
+        confusion = np.log(confusion / confusion.sum(axis=2, keepdims=True))
+        scores = [prior[j] + np.bincount(item, confusion[annotator, j, said], items) for j in range(k)]
+        updated = np.stack(scores, axis=1)
+        updated = np.exp(updated - updated.max(axis=1, keepdims=True))
+        updated /= updated.sum(axis=1, keepdims=True)
+        change = float(np.abs(updated - belief).max())
+        belief = updated
+        if change < CHANGE:
+            break
+    best = names.gather(belief.argmax(axis=1))
+    return first.with_columns(label=best, share=pl.Series(belief.max(axis=1)))
+
+
+def adjudicated(labels: pl.DataFrame) -> pl.DataFrame:
+    """Take only what everybody says; where people differ there is no label until an adjudicator decides."""
+    agreed = pl.when(pl.col("share") == 1).then("label")
+    return majority(labels).with_columns(label=agreed)
+
+
+AGGREGATIONS: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
+    "majority": majority,
+    "dawid_skene": dawid_skene,
+    "adjudicated": adjudicated,
+}
+
+
+def decide(method: Callable[[pl.DataFrame], pl.DataFrame], said: pl.DataFrame, final: pl.DataFrame) -> pl.DataFrame:
+    """Aggregate ``said`` by ``method``; what an adjudicator says in ``final`` stands above it."""
+    ruled = majority(votes(final)) if len(final) else majority(final)
+    open_cases = votes(said).join(ruled, on="id", how="anti")
+    return pl.concat([method(open_cases), ruled]).sort("id")
+
+
+def flags(said: pl.DataFrame, people: pl.DataFrame, final: pl.DataFrame, guide: int, sure: float) -> pl.DataFrame:
+    """List the records that a person should look at again, with the reason: ``tie``, ``unsure`` or ``old guide``.
+
+    ``unsure`` is a share below ``sure``, or a label that not all agree to drop; ``old guide`` a label under an earlier
+    major version than ``guide``.
+    """
+    counts = votes(said).group_by("id", "label").len("votes")
+    top = counts.filter(pl.col("votes") == pl.col("votes").max().over("id")).group_by("id").len("first")
+    open_cases = people.join(top, on="id", how="left").join(final.select("id"), on="id", how="anti")
+    tie = open_cases.filter(pl.col("first") > 1)
+    tie = tie.select("id", reason=pl.lit("tie"), detail=pl.format("{} votes", "votes"))
+    doubt = (pl.col("share") < sure) | (pl.col("label").is_null() & (pl.col("share") < 1))
+    unsure = open_cases.filter((pl.col("first") == 1) & doubt)
+    unsure = unsure.select("id", reason=pl.lit("unsure"), detail=pl.format("share {}", pl.col("share").round(3)))
+    version = pl.col("guide_version").str.split(".").list.first().cast(pl.Int64)
+    old = people.filter(version < guide)
+    old = old.select("id", reason=pl.lit("old guide"), detail=pl.format("guide {}", "guide_version"))
+    return pl.concat([tie, unsure, old]).select(*FLAG).sort("id", "reason")

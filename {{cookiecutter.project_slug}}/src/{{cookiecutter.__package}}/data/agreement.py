@@ -1,0 +1,130 @@
+"""How far annotators agree: Krippendorff's alpha with intervals, Cohen's kappa, accuracy on gold items.
+
+Reads and writes nothing. Takes tables of ``records.LABEL`` with one label per annotator and record; a missing label
+says that the record cannot be annotated, and counts as an answer of its own.
+
+Alpha for nominal values: K. Krippendorff (2011), Computing Krippendorff's alpha-reliability. Intervals: 95 of 100
+bootstrap samples of the records, as in A. Zapf et al. (2016), Measuring inter-rater reliability for nominal data, BMC
+Medical Research Methodology 16. Records with the same labels are counted together, so that a sample of a million
+records is one draw from a multinomial distribution.
+"""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+CANNOT = "cannot be annotated"
+SAMPLES, SEED = 1000, 20261101
+# Samples drawn at a time, so that memory does not grow with their number.
+CHUNK = 50
+
+
+def alpha(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Krippendorff's alpha of units with value ``counts``, once per row of ``weights``.
+
+    Args:
+        counts: (units, values), how often each unit got each value; a unit with fewer than two is not used.
+        weights: (samples, units), how often each unit stands in each sample.
+
+    Returns:
+        (samples,); NaN where there is nothing to compare, or where only one value was ever used.
+    """
+    labels = counts.sum(axis=1)
+    used = np.where(labels > 1, weights, 0)
+    apart = (labels**2 - (counts**2).sum(axis=1)) / np.maximum(labels - 1, 1)
+    totals = used @ counts
+    n = totals.sum(axis=1)
+    expected = n**2 - (totals**2).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        result: np.ndarray = np.where(expected > 0, 1 - (n - 1) * (used @ apart) / expected, np.nan)
+    return result
+
+
+def kappa(table: np.ndarray) -> float | None:
+    """Cohen's kappa (1960) from a square table of counts of two annotators; None if both used one value only."""
+    n = float(table.sum())
+    expected = float(table.sum(axis=0) @ table.sum(axis=1)) / n**2
+    return None if expected == 1 else (float(table.trace()) / n - expected) / (1 - expected)
+
+
+def as_interval(value: float, samples: np.ndarray) -> dict[str, float | None]:
+    """Give a value with its 95 % interval; None where it is not defined."""
+    good = samples[np.isfinite(samples)]
+    low, high = np.percentile(good, [2.5, 97.5]) if len(good) else (np.nan, np.nan)
+    given = {"alpha": value, "low": low, "high": high}
+    return {name: float(number) if np.isfinite(number) else None for name, number in given.items()}
+
+
+def bootstrap(tables: dict[str, np.ndarray], units: np.ndarray) -> dict[str, dict[str, float | None]]:
+    """Alpha with its interval for each of ``tables`` of value counts, over the same samples of ``units``."""
+    random, drawn = np.random.default_rng(SEED), dict[str, list[np.ndarray]]()
+    n = int(units.sum())
+    for _ in range(0, SAMPLES if n else 0, CHUNK):
+        weights = random.multinomial(n, units / n, CHUNK)
+        for name, counts in tables.items():
+            drawn.setdefault(name, []).append(alpha(counts, weights))
+    whole = {name: float(alpha(counts, units[None])[0]) for name, counts in tables.items()}
+    return {name: as_interval(value, np.concatenate(drawn.get(name, [np.empty(0)]))) for name, value in whole.items()}
+
+
+def alphas(said: pl.DataFrame, names: list[str]) -> dict[str, dict[str, float | None]]:
+    """Alpha over all labels under the key ``""``, and of each label against the rest under its name."""
+    columns = [*names, CANNOT]
+    wide = said.group_by("id").agg(*[(pl.col("label") == name).sum().alias(name) for name in columns])
+    patterns = wide.drop("id").group_by(columns).len("units").filter(pl.sum_horizontal(columns) > 1).sort(columns)
+    counts, units = patterns.select(columns).to_numpy().astype(float), patterns["units"].to_numpy()
+    rest = counts.sum(axis=1, keepdims=True) - counts
+    single = {name: np.stack([counts[:, i], rest[:, i]], axis=1) for i, name in enumerate(columns)}
+    return bootstrap({"": counts, **single}, units)
+
+
+def pairs(said: pl.DataFrame, names: list[str]) -> list[dict[str, Any]]:
+    """Alpha with its interval, Cohen's kappa and shared records of every two annotators who share any."""
+    position = {name: i for i, name in enumerate([*names, CANNOT])}
+    coded = said.select("id", "annotator", value=pl.col("label").replace_strict(position, return_dtype=pl.Int64))
+    both = coded.join(coded, on="id", suffix="_b").filter(pl.col("annotator") < pl.col("annotator_b"))
+    cells = both.group_by("annotator", "annotator_b", "value", "value_b").len("units").sort(pl.all())
+    found = []
+    for (a, b), mine in cells.group_by("annotator", "annotator_b", maintain_order=True):
+        first, second, units = (mine[column].to_numpy() for column in ("value", "value_b", "units"))
+        eye = np.eye(len(position))
+        table = np.zeros((len(position), len(position)))
+        table[first, second] = units
+        result = bootstrap({"": eye[first] + eye[second]}, units)[""]
+        found.append({"annotators": [a, b], "records": int(units.sum()), **result, "kappa": kappa(table)})
+    return found
+
+
+def annotators(said: pl.DataFrame, gold: dict[str, str]) -> list[dict[str, Any]]:
+    """Labels, median seconds and accuracy on the gold items of each annotator."""
+    right = pl.col("label") == pl.col("id").replace_strict(gold, default=None, return_dtype=pl.String)
+    counted = {"labels": pl.len(), "seconds": pl.col("seconds").median()}
+    judged = {"gold": pl.col("right").count(), "accuracy": pl.col("right").mean()}
+    rows = said.with_columns(right=right).group_by("annotator").agg(**counted, **judged)
+    return rows.sort("annotator").to_dicts()
+
+
+def measure(said: pl.DataFrame, names: list[str], gold: dict[str, str]) -> dict[str, Any]:
+    """Return the agreement report; ``metrics`` holds what a requirement may name, None where it was not measured."""
+    said = said.with_columns(pl.col("label").fill_null(CANNOT))
+    every, people = alphas(said, names), annotators(said, gold)
+    labels = {name: value for name, value in every.items() if name}
+    worst = [value["alpha"] for name, value in labels.items() if name != CANNOT]
+    judged = [person["accuracy"] for person in people if person["accuracy"] is not None]
+    seconds = said["seconds"].median()
+    shared = said.group_by("id").agg(pl.col("label").n_unique(), votes=pl.len()).filter(pl.col("votes") > 1)
+    return {
+        "metrics": {
+            "agreement_alpha": every[""]["alpha"],
+            "worst_label_alpha": None if None in worst else min(v for v in worst if v is not None),
+            "worst_gold_accuracy": min(judged, default=None),
+        },
+        "alpha": every[""],
+        "per_label": labels if len(shared) else {},
+        "pairs": pairs(said, names),
+        "annotators": people,
+        "median_seconds": seconds,
+        "shared_records": len(shared),
+        "disagreements": shared.filter(pl.col("label") > 1).height,
+    }
