@@ -11,11 +11,10 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from .config import typed
 from .errors import guard
 from .files import write_text
 from .paths import CONF, PARAMS
-from .stage import readable
+from .stage import readable, typed
 
 
 def resolve(overrides: list[str]) -> DictConfig:

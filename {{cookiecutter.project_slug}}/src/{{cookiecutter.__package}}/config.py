@@ -4,7 +4,7 @@ Reads and writes nothing. A misspelled key or a wrong type in ``conf/`` or on th
 work starts. One class per stage, in the order of the pipeline.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -56,7 +56,7 @@ class Split:
 
 @dataclass
 class Train:
-    """``parity``: largest difference between the fitted model and its ONNX form; ``novelty``: the score of strangeness."""
+    """``parity``: largest difference of the ONNX form from the fitted model; ``novelty``: the score of strangeness."""
 
     parity: float
     novelty: str
@@ -64,7 +64,7 @@ class Train:
 
 @dataclass
 class Export:
-    """``calibration``: ``temperature`` or ``none``."""
+    """``calibration``: ``temperature``, ``isotonic`` or ``none``."""
 
     calibration: str
 
@@ -124,5 +124,4 @@ class Config:
     export: Export
     evaluate: Evaluate
     register: Register
-    sweep: dict[str, Any] = field(default_factory=dict)
     annotation: Annotation | None = None

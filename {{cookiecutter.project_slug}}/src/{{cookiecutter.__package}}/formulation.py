@@ -48,7 +48,7 @@ class Label(Strict):
 
 
 class Abstain(Strict):
-    """How often the model may stay silent: ``coverage`` of its prediction sets, ``false_alarms`` of its novelty score."""
+    """When to stay silent: ``coverage`` of the prediction sets, ``false_alarms`` of the novelty score."""
 
     coverage: float = Field(gt=0.5, lt=1.0)
     false_alarms: float = Field(gt=0.0, lt=0.5)

@@ -7,6 +7,7 @@ Reads ``conf/`` (or, under DVC, the composed ``params.yaml``); writes nothing it
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,41 @@ import yaml
 from hydra.conf import HydraConf
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
-from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from .config import Config, typed
-from .errors import UserError, guard
+from .config import Config
+from .errors import UserError, guard, suggest
 from .paths import CONF
+
+
+def file_of(key: str) -> str:
+    """Name the file of ``conf/`` in which the dotted ``key`` stands."""
+    first = key.split(".")[0].split("[")[0]
+    if "." not in key:
+        return "conf/config.yaml"
+    return f"conf/{first}/*.yaml" if first in ("source", "model") else f"conf/{first}.yaml"
+
+
+def typed(composed: DictConfig) -> Config:
+    """Check a composed configuration against the classes above.
+
+    Raises:
+        UserError: for an unknown key, a wrong type, or a missing key, with the file and the allowed keys.
+    """
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(Config), composed)
+        config = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        key = str(error.full_key or error.key)
+        fix = "give a value of the type that src/**/config.py states"
+        if isinstance(error, ConfigKeyError):
+            owner = error.object_type if isinstance(error.object_type, type) else Config
+            fix = suggest(str(error.key), [f.name for f in fields(owner)])
+        what = str(error.msg or error).strip().splitlines()[0]
+        raise UserError(f"configuration key {key!r}: {what}", file_of(key), fix) from error
+    assert isinstance(config, Config)
+    return config
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def metadata(config: Config, product: Product, rule: Rule) -> dict[str, str]:
         "task": formulation.task,
         "labels": json.dumps(formulation.label_names, ensure_ascii=False),
         "input": formulation.input.model_dump_json(exclude_none=True, exclude_defaults=True),
-        "output": "probabilities: float32 (records, labels), calibrated; novelty: float32 (records,), larger is stranger",
+        "output": "probabilities: float32 (records, labels), calibrated; novelty: float32 (records,)",
         "decision": rule.to_json(),
         "model": config.model.name,
         "seed": str(config.seed),

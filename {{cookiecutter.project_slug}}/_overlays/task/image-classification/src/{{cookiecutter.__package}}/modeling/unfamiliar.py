@@ -1,7 +1,7 @@
 """Inputs that the model has never seen, made from the test images or taken from real photographs.
 
-Reads the two photographs that are bundled with scikit-learn; writes nothing. ``evaluate`` asks whether the novelty score
-tells them from the test split. A new kind is a new entry of ``kinds``.
+Reads the two photographs that are bundled with scikit-learn; writes nothing. ``evaluate`` asks whether the novelty
+score tells them from the test split. A new kind is a new entry of ``kinds``.
 """
 
 import numpy as np
