@@ -3,17 +3,12 @@
 Reads and writes nothing. Another task is another file with these five functions.
 """
 
-import hashlib
-import io
-
 import numpy as np
 import polars as pl
-from PIL import Image, UnidentifiedImageError
 
+from .payload import MAX_PIXELS as MAX_PIXELS
+from .payload import decode, identity
 from .product import Product
-
-# A larger image is refused before it is decoded: a small file can unpack to gigabytes.
-MAX_PIXELS = 4_000_000
 
 
 def columns(product: Product) -> dict[str, pl.DataType]:
@@ -23,28 +18,7 @@ def columns(product: Product) -> dict[str, pl.DataType]:
 
 def content_id(frame: pl.DataFrame, product: Product) -> pl.Series:
     """Name every record by the hex SHA-256 of its image bytes, as collected."""
-    ids = [hashlib.sha256(payload).hexdigest() for payload in frame["payload"]]
-    return pl.Series("id", ids, dtype=pl.String)
-
-
-def decode(payload: bytes, shape: tuple[int, int]) -> np.ndarray:
-    """Decode image bytes to grey values, uint8 of ``shape`` (height, width).
-
-    An image of another size is averaged or repeated to ``shape`` (box filter).
-
-    Raises:
-        ValueError: if the bytes are no image, are cut off, or hold more than ``MAX_PIXELS``.
-    """
-    try:
-        with Image.open(io.BytesIO(payload)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{image.width} x {image.height} pixels are more than {MAX_PIXELS}")
-            grey = image.convert("L")
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"unreadable image: {error}") from error
-    if grey.size != (shape[1], shape[0]):
-        grey = grey.resize((shape[1], shape[0]), Image.Resampling.BOX)
-    return np.asarray(grey, dtype=np.uint8)
+    return pl.Series("id", [identity(payload) for payload in frame["payload"]], dtype=pl.String)
 
 
 def matrix(frame: pl.DataFrame, product: Product) -> np.ndarray:
