@@ -64,9 +64,10 @@ class Train:
 
 @dataclass
 class Export:
-    """``calibration``: ``temperature``, ``isotonic`` or ``none``."""
+    """``calibration``: ``temperature``, ``isotonic`` or ``none``; ``variant``: what is shipped, ``full`` or ``int8``."""
 
     calibration: str
+    variant: str
 
 
 @dataclass

@@ -13,15 +13,20 @@ RAW = Path("data/raw")
 LABELS = Path("data/labels")
 ROUNDS = Path("data/rounds")
 REJECTED = Path("data/rejected")
+TOMBSTONES = Path("data/tombstones.json")
+NEAR_DUPLICATES = Path("data/near_duplicates.parquet")
 REVIEW = Path("data/review.parquet")
 LABELLED = Path("data/labelled.parquet")
 SPLITS = Path("data/splits")
 
 CANDIDATE = Path("models/candidate.onnx")
 MODEL = Path("models/model.onnx")
+VARIANT_FILES = Path("models/variants")
 
 REPORTS = Path("reports")
 VALIDATION = REPORTS / "validation.json"
+VALIDATION_PAGE = REPORTS / "validation.html"
+LEAKAGE = REPORTS / "leakage.json"
 AGREEMENT = REPORTS / "agreement.json"
 AGREEMENT_PAGE = REPORTS / "agreement.html"
 SUSPECTS = REPORTS / "suspects.json"

@@ -37,8 +37,16 @@ def with_temperature(model: onnx.ModelProto, beta: float) -> onnx.ModelProto:
     """Sharpen (beta > 1) or soften (beta < 1) the probabilities: softmax(beta * log p).
 
     This is temperature scaling with T = 1 / beta (Guo et al. 2017, On Calibration of Modern Neural Networks), on the
-    logarithms of the probabilities, which are the logits up to a constant.
+    logarithms of the probabilities, which are the logits up to a constant. Where the graph itself ends in a softmax,
+    its input is scaled instead: the same numbers from one node.
     """
+    softmax = final_softmax(model)
+    if softmax is not None:
+        scaled = helper.make_node("Mul", [softmax.input[0], "beta"], ["scaled"])
+        softmax.input[0] = "scaled"
+        model.graph.node.insert(list(model.graph.node).index(softmax), scaled)
+        model.graph.initializer.append(numpy_helper.from_array(np.array(beta, np.float32), "beta"))
+        return model
     nodes = [
         helper.make_node("Max", [RAW, "floor"], ["positive"]),
         helper.make_node("Log", ["positive"], ["logarithm"]),
@@ -46,6 +54,16 @@ def with_temperature(model: onnx.ModelProto, beta: float) -> onnx.ModelProto:
         helper.make_node("Softmax", ["scaled"], [OUTPUT], axis=1),
     ]
     return append(model, nodes, {"floor": np.array(np.finfo(np.float32).tiny), "beta": np.array(beta)})
+
+
+def final_softmax(model: onnx.ModelProto) -> onnx.NodeProto | None:
+    """Return the softmax over labels that gives the model's probabilities, if it ends in one."""
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    node = made_by[OUTPUT]
+    while node.op_type == "Identity":
+        node = made_by[node.input[0]]
+    axes = [attribute.i for attribute in node.attribute if attribute.name == "axis"]
+    return node if node.op_type == "Softmax" and (axes or [-1])[0] in (1, -1) else None
 
 
 def with_isotonic(model: onnx.ModelProto, knots: np.ndarray, heights: np.ndarray) -> onnx.ModelProto:

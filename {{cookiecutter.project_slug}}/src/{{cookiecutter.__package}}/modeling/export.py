@@ -1,10 +1,12 @@
 """Stage ``export``: make the one artefact that is evaluated, registered and served: calibrated, self-describing.
 
-Reads ``models/candidate.onnx`` and the calibration split; writes ``models/model.onnx``.
+Reads ``models/candidate.onnx`` and the calibration split; writes ``models/variants/*.onnx`` and, the chosen
+one of them, ``models/model.onnx``.
 Run: ``python -m PACKAGE.modeling.export export.calibration=none``.
 """
 
 import json
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
@@ -15,13 +17,14 @@ from ..decision import Rule
 from ..errors import UserError, suggest
 from ..files import read_json, sha256
 from ..guide import guide_version
-from ..paths import CANDIDATE, MODEL, PRODUCT, SPLITS
+from ..paths import CANDIDATE, MODEL, PRODUCT, SPLITS, VARIANT_FILES
 from ..product import Product
 from ..stage import stage
 from .artefact import Artefact
 from .calibration import isotonic, temperature, unchanged
 from .examples import Examples, read
 from .graph import save, with_metadata
+from .lightening import VARIANTS
 from .rule import fit_rule
 
 CALIBRATIONS = {"temperature": temperature, "isotonic": isotonic, "none": unchanged}
@@ -46,26 +49,44 @@ def metadata(config: Config, product: Product, rule: Rule) -> dict[str, str]:
     }
 
 
-def calibrated(config: Config, held_out: Examples) -> onnx.ModelProto:
-    """Return the candidate with the calibration of ``conf/export.yaml`` in its graph."""
-    method = config.export.calibration
-    if method not in CALIBRATIONS:
-        raise UserError(f"there is no calibration {method!r}", "conf/export.yaml", suggest(method, CALIBRATIONS))
-    scored = Artefact(CANDIDATE).score(held_out.inputs).probabilities
+def calibrated(model: onnx.ModelProto, config: Config, held_out: Examples) -> onnx.ModelProto:
+    """Return ``model`` with the calibration of ``conf/export.yaml`` in its graph."""
+    scored = Artefact(model.SerializeToString()).score(held_out.inputs).probabilities
     if not np.isfinite(scored).all():
         raise UserError("the candidate gives probabilities that are not finite", str(CANDIDATE), "look at stage train")
-    return CALIBRATIONS[method](onnx.load(CANDIDATE), scored, held_out.truth)
+    return CALIBRATIONS[config.export.calibration](model, scored, held_out.truth)
+
+
+def artefact(
+    model: onnx.ModelProto, config: Config, product: Product, held_out: Examples
+) -> tuple[onnx.ModelProto, Rule]:
+    """Calibrate ``model``, find its rule to answer or abstain, and describe both in the file."""
+    model = calibrated(model, config, held_out)
+    rule = fit_rule(Artefact(model.SerializeToString()).score(held_out.inputs), held_out.truth, product)
+    return with_metadata(model, metadata(config, product, rule)), rule
+
+
+def check(key: str, name: str, known: Mapping[str, object]) -> None:
+    """Raise a ``UserError`` when ``conf/export.yaml`` names something that does not exist."""
+    if name not in known:
+        raise UserError(f"there is no {key} {name!r}", "conf/export.yaml", suggest(name, known))
 
 
 def run(config: Config) -> None:
-    """Calibrate, find the rule to answer or abstain, describe and write the artefact."""
+    """Make every variant; the one that ``conf/export.yaml`` ships is ``models/model.onnx``."""
+    check("calibration", config.export.calibration, CALIBRATIONS)
+    check("variant", config.export.variant, VARIANTS)
     product = load()
     held_out = read("calibration", product)
-    model = calibrated(config, held_out)
-    rule = fit_rule(Artefact(model.SerializeToString()).score(held_out.inputs), held_out.truth, product)
-    save(with_metadata(model, metadata(config, product, rule)), MODEL)
-    size = f"{MODEL.stat().st_size / 1024:.0f} KiB"
-    print(f"export: {MODEL} {size}, {config.export.calibration}, answers from {rule.confidence:.3f}")
+    made = {
+        name: artefact(lighten(onnx.load(CANDIDATE)), config, product, held_out) for name, lighten in VARIANTS.items()
+    }
+    for name, (model, _) in made.items():
+        save(model, VARIANT_FILES / f"{name}.onnx")
+    model, rule = made[config.export.variant]
+    save(model, MODEL)
+    sizes = ", ".join(f"{name} {(VARIANT_FILES / f'{name}.onnx').stat().st_size / 1024:.0f} KiB" for name in VARIANTS)
+    print(f"export: {sizes}; ships {config.export.variant}, which answers from probability {rule.confidence:.3f}")
 
 
 if __name__ == "__main__":

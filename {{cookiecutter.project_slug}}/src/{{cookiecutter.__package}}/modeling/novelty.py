@@ -27,14 +27,14 @@ def mahalanobis(features: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray
     means = np.stack([scaled[truth == label].mean(axis=0) for label in np.unique(truth)])
     covariance = LedoitWolf(assume_centered=True).fit(scaled - means[np.unique(truth, return_inverse=True)[1]])
     values, vectors = np.linalg.eigh(covariance.covariance_)
-    whiten = vectors / np.sqrt(np.maximum(values, 1e-9))
+    # Divided by the number of values, the distance of a familiar record is about 1 for every product.
+    whiten = vectors / np.sqrt(np.maximum(values, 1e-9) * features.shape[1])
     points = means @ whiten
     return {
         "novelty_whiten": whiten / spread[:, None],
         "novelty_shift": -(centre / spread) @ whiten,
         "novelty_points": -2.0 * points.T,
         "novelty_squares": (points**2).sum(axis=1),
-        "novelty_size": np.array(float(features.shape[1])),
     }
 
 
@@ -42,7 +42,7 @@ def distance(constants: dict[str, np.ndarray], features: np.ndarray) -> np.ndarr
     """Compute in numpy what the nodes of ``with_novelty`` compute, to check them."""
     z = features @ constants["novelty_whiten"] + constants["novelty_shift"]
     squares = (z**2).sum(axis=1, keepdims=True) + z @ constants["novelty_points"] + constants["novelty_squares"]
-    result: np.ndarray = squares.min(axis=1) / constants["novelty_size"]
+    result: np.ndarray = squares.min(axis=1)
     return result
 
 
@@ -61,12 +61,11 @@ def with_novelty(model: onnx.ModelProto, constants: dict[str, np.ndarray] | None
     else:
         stored = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
         nodes = [
-            helper.make_node("Gemm", [INNER, "novelty_whiten", "novelty_shift"], ["whitened"]),
+            helper.make_node("Gemm", [INNER, "novelty_whiten", "novelty_shift"], ["whitened"], "novelty_whitening"),
             helper.make_node("ReduceSumSquare", ["whitened", "novelty_axis"], ["length"], keepdims=1),
-            helper.make_node("Gemm", ["whitened", "novelty_points", "novelty_squares"], ["towards"]),
+            helper.make_node("Gemm", ["whitened", "novelty_points", "novelty_squares"], ["towards"], "novelty_towards"),
             helper.make_node("Add", ["length", "towards"], ["distances"]),
-            helper.make_node("ReduceMin", ["distances", "novelty_axis"], ["nearest"], keepdims=0),
-            helper.make_node("Div", ["nearest", "novelty_size"], [NOVELTY]),
+            helper.make_node("ReduceMin", ["distances", "novelty_axis"], [NOVELTY], keepdims=0),
         ]
     stored.append(numpy_helper.from_array(np.array([1], np.int64), "novelty_axis"))
     model.graph.initializer.extend(stored)
