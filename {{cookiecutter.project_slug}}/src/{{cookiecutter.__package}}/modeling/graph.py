@@ -37,8 +37,9 @@ def convert(pipeline: Any, width: int, labels: int) -> onnx.ModelProto:
         raise UserError(what, "model.estimator in conf/model/", fix) from error
     del model.graph.output[:]
     model.graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", labels]))
-    if not any(opset.domain == "" for opset in model.opset_import):  # a tree model names only the domain of trees
-        model.opset_import.append(helper.make_opsetid("", OPSET[""]))
+    domains = {opset.domain: opset.version for opset in model.opset_import} | {"": OPSET[""]}
+    del model.opset_import[:]  # skl2onnx names a domain twice for tree models, which onnxruntime's tools refuse
+    model.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in sorted(domains.items()))
     return drop_unused(model)
 
 
