@@ -29,6 +29,7 @@ METRICS: dict[str, Metric] = {
     "ece": Metric("share", "lower", "evaluate", "expected calibration error of the top label"),
     "margin_over_baseline": Metric("share", "higher", "evaluate", "accuracy above always answering the majority"),
     "worst_slice_accuracy": Metric("share", "higher", "evaluate", "lowest accuracy of a measurable slice"),
+    "group_gap": Metric("share", "lower", "evaluate", "largest difference of accuracy between groups"),
     "worst_label_recall": Metric("share", "higher", "evaluate", "lowest recall of a label"),
     "collapse": Metric("share", "lower", "evaluate", "how far the rarest prediction falls short of its label's share"),
     "set_coverage": Metric("share", "higher", "evaluate", "share of prediction sets that hold the right label"),
@@ -46,4 +47,8 @@ METRICS: dict[str, Metric] = {
     "latency_p99_ms": Metric("ms", "lower", "evaluate", "99th percentile of the time of one record"),
     "records": Metric("records", "higher", "validate", "valid raw records"),
     "agreement_alpha": Metric("alpha", "higher", "label", "Krippendorff's alpha of the annotators"),
+    "worst_label_alpha": Metric("alpha", "higher", "label", "lowest alpha of a label against the rest"),
+    "worst_gold_accuracy": Metric("share", "higher", "label", "lowest accuracy of an annotator on gold items"),
+    "worst_label_alpha": Metric("alpha", "higher", "label", "lowest alpha of a label against the rest"),
+    "worst_gold_accuracy": Metric("share", "higher", "label", "lowest accuracy of an annotator on gold items"),
 }

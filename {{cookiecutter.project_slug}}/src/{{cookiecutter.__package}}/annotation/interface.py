@@ -15,8 +15,8 @@ from ..data.agreement import CANNOT
 from ..product import Product
 
 TEMPLATES = Path(__file__).parent / "templates"
-# A picture is enlarged to about SMALL pixels by a whole factor, so that its pixels stay visible, or reduced to LARGE.
-SMALL, LARGE = 320, 1024
+# A picture is enlarged to about SMALL pixels, smoothly, since people read shapes and not pixels, or reduced to LARGE.
+SMALL, LARGE = 240, 1024
 KEYS = "1234567890qwertyuiopasdfghjklzcvbnm"
 CANNOT_KEY = "x"
 
@@ -43,7 +43,8 @@ def labels(product: Product) -> list[dict[str, str]]:
 def interface(product: Product, adjudication: bool = False) -> str:
     """Return the labelling interface as Label Studio's XML."""
     page = environment.get_template("interface.xml.j2")
-    return page.render(product=product, labels=labels(product), adjudication=adjudication).strip()
+    width = SMALL if max(product.formulation.input.shape or (1,)) < SMALL else LARGE
+    return page.render(product=product, labels=labels(product), adjudication=adjudication, width=width).strip()
 
 
 def instruction(product: Product, guide_version: str) -> str:
@@ -59,7 +60,7 @@ def picture(payload: bytes) -> str:
     longest = max(shown.size)
     if longest < SMALL:
         factor = max(1, round(SMALL / longest))
-        shown = shown.resize((shown.width * factor, shown.height * factor), Image.Resampling.NEAREST)
+        shown = shown.resize((shown.width * factor, shown.height * factor), Image.Resampling.BICUBIC)
     shown.thumbnail((LARGE, LARGE))
     buffer = io.BytesIO()
     shown.save(buffer, format="PNG", optimize=True)

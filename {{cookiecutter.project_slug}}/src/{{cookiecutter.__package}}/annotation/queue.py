@@ -1,6 +1,6 @@
 """Make the next round: which records people should label now, and why each of them.
 
-Reads ``data/raw``, ``data/labels``, ``data/review.parquet``, the model and the training split; writes
+Reads ``data/raw``, ``data/labels``, ``data/review.parquet`` and the model; writes
 ``data/rounds/<name>.json``. A pilot is random. A production round mixes what the model is unsure of, what is novel to
 it and random records, with a quota per slice. A review takes labels made under an old guide and likely errors, an
 adjudication takes ties and unsure labels. Run: ``make round NAME=second KIND=production N=200``.
@@ -81,7 +81,7 @@ def fresh(config: Config, settings: Annotation, product: Product, rng: Generator
     pool = candidates(product, config.split.shares, settings.pool, rng)
     if settings.kind == "pilot":
         return {"items": choose(pool, settings.items, RANDOM, settings.quota, rng), "gold": {}}
-    opinion = ask(pool["id"], product, config.seed)
+    opinion = ask(pool["id"], product)
     if opinion is None:
         print("round: there is no model yet, so chance chooses")
     else:
@@ -91,9 +91,9 @@ def fresh(config: Config, settings: Annotation, product: Product, rng: Generator
     return {"items": items | dict.fromkeys(gold, "gold"), "gold": gold}
 
 
-def suggestions(items: list[str], config: Config, settings: Annotation, product: Product, rng: Generator) -> Any:
+def suggestions(items: list[str], settings: Annotation, product: Product, rng: Generator) -> Any:
     """Say what the model thinks of ``items`` (``model``), and on which of them annotators see it (``shown``)."""
-    opinion = ask(items, product, config.seed) if settings.prelabel and settings.kind == "production" else None
+    opinion = ask(items, product) if settings.prelabel and settings.kind == "production" else None
     if opinion is None:
         return {}
     blind = set(sample(items, settings.blind, rng))
@@ -123,7 +123,7 @@ def plan(config: Config, product: Product) -> Round:
     share = {"pilot": 1.0, "production": settings.overlap}.get(kind, 0.0) if len(everyone) > 1 else 0.0
     shared = sorted({*sample(ids, share, rng), *parts["gold"]})
     alone = [record for record in ids if record not in shared]
-    details = suggestions(alone, config, settings, product, rng)
+    details = suggestions(alone, settings, product, rng)
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     return Round.model_validate(
         {"name": name, "kind": kind, "guide_version": guide_version(), "made_at": made_at, "annotators": everyone}

@@ -20,7 +20,7 @@ from ..records import LABEL, read_batches, shards, write_parquet
 from ..stage import stage
 from .aggregate import AGGREGATIONS, decide, flags, majority, votes
 from .agreement import measure
-from .rounds import read_all
+from .rounds import Round, read_all
 
 __all__ = ["annotations", "labelled", "majority", "run"]
 
@@ -79,6 +79,14 @@ def labelled(people: pl.DataFrame, guide: str) -> Iterator[pl.DataFrame]:
             yield joined.filter(pl.col("label").is_not_null()).drop(DROPPED)
 
 
+def independent(said: pl.DataFrame, guide: str, rounds: dict[str, Round]) -> pl.DataFrame:
+    """Keep what agreement is measured on: labels under the current guide, given without a model's suggestion in view."""
+    pairs = [(one.name, record) for one in rounds.values() for record in one.shown]
+    shown = pl.DataFrame(pairs, schema={"round": pl.String, "id": pl.String}, orient="row")
+    current = votes(said).filter(pl.col("guide_version").str.split(".").list.first() == str(major(guide)))
+    return current.join(shown, on=["round", "id"], how="anti")
+
+
 def run(config: Config) -> None:
     """Write one label per record, what to look at again, and how far the annotators agree."""
     names, guide, rounds = load().formulation.label_names, guide_version(), read_all()
@@ -95,8 +103,8 @@ def run(config: Config) -> None:
     review = flags(said, people, final, major(guide), config.label.sure)
     write_parquet(REVIEW, [review])
     known = pl.concat([pl.read_parquet(shard, columns=["id"]) for shard in shards(RAW)])
-    current = votes(said).filter(pl.col("guide_version").str.split(".").list.first() == str(major(guide)))
-    report = measure(current, names, {record: label for one in rounds.values() for record, label in one.gold.items()})
+    gold = {record: label for one in rounds.values() for record, label in one.gold.items()}
+    report = measure(independent(said, guide, rounds), names, gold)
     report |= {
         "records": rows,
         "labelled_by_people": people["label"].count(),
