@@ -49,6 +49,4 @@ METRICS: dict[str, Metric] = {
     "agreement_alpha": Metric("alpha", "higher", "label", "Krippendorff's alpha of the annotators"),
     "worst_label_alpha": Metric("alpha", "higher", "label", "lowest alpha of a label against the rest"),
     "worst_gold_accuracy": Metric("share", "higher", "label", "lowest accuracy of an annotator on gold items"),
-    "worst_label_alpha": Metric("alpha", "higher", "label", "lowest alpha of a label against the rest"),
-    "worst_gold_accuracy": Metric("share", "higher", "label", "lowest accuracy of an annotator on gold items"),
 }
