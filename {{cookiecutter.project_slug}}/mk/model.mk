@@ -9,7 +9,7 @@ register: ## Log to MLflow; move the alias if accepted
 train export evaluate accept cards register: .venv/.done
 	@dvc repro $@
 
-.PHONY: repro status mlflow sweep adopt
+.PHONY: repro status mlflow sweep adopt compare ablate explain
 MODEL ?= $(shell sed -n 's/^  - model: *\([a-z0-9_-]*\).*/\1/p' conf/config.yaml)
 TRIALS ?= 20
 PORT ?= 5000
@@ -28,3 +28,12 @@ sweep: split ## Search parameters: MODEL=mlp TRIALS=20
 
 adopt: .venv/.done ## Write a run's parameters into conf/: RUN=<id>
 	@python -m $(PACKAGE).modeling.adopt $(RUN)
+
+compare: export ## Variants and versions side by side: VERSIONS="champion 3"
+	@python -m $(PACKAGE).modeling.compare $(VERSIONS)
+
+ablate: split ## What each feature or input region is worth
+	@python -m $(PACKAGE).modeling.ablate model=$(MODEL)
+
+explain: .venv/.done ## One record from raw payload to decision: ID=<id>
+	@python -m $(PACKAGE).modeling.explain $(ID)

@@ -64,7 +64,7 @@ class Train:
 
 @dataclass
 class Export:
-    """``calibration``: ``temperature``, ``isotonic`` or ``none``; ``variant``: what is shipped, ``full`` or ``int8``."""
+    """``calibration``: ``temperature``, ``isotonic`` or ``none``; ``variant``: which is shipped, ``full`` or ``int8``."""
 
     calibration: str
     variant: str
@@ -83,9 +83,14 @@ class Evaluate:
 
 @dataclass
 class Register:
-    """``alias``: the name of the accepted version; ``allow_dirty``: register uncommitted code, and tag it so."""
+    """The aliases of the version that is served and of one that did not beat it; the worst relative step back.
+
+    ``allow_dirty`` registers uncommitted code, and tags it so.
+    """
 
     alias: str
+    challenger: str
+    tolerance: float
     allow_dirty: bool
 
 

@@ -82,6 +82,13 @@ def _contradictions(product: Product) -> Iterator[tuple[Location, str, str]]:
             yield (*at, "operator"), f"{r.id} has the operator {r.operator!r} for {r.metric}", fix
         if r.slice != "all" and r.slice not in slices:
             yield (*at, "slice"), f"{r.id} names the unknown slice {r.slice!r}", suggest(r.slice, ["all", *slices])
+    if product.release.better_on not in METRICS:
+        metric_name = product.release.better_on
+        yield (
+            ("release", "better_on"),
+            f"release names the unknown metric {metric_name!r}",
+            suggest(metric_name, METRICS),
+        )
     for i, cell in enumerate(product.evaluation):
         for name in cell.decides:
             if name not in named["id"]:

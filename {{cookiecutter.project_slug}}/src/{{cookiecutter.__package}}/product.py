@@ -96,6 +96,13 @@ class Cell(Strict):
     decides: list[str]
 
 
+class Release(Strict):
+    """On which metric a new model has to be better than the champion: by ``point`` value or with a 95 % ``bound``."""
+
+    better_on: str
+    decide: Literal["point", "bound"] = "point"
+
+
 class Product(Strict):
     """The whole of ``product.yaml``."""
 
@@ -104,4 +111,5 @@ class Product(Strict):
     data: Data
     requirements: list[Requirement] = Field(min_length=1)
     evaluation: list[Cell]
+    release: Release
     schedule: dict[str, str]

@@ -21,11 +21,16 @@ from .scores import confusion, headline, recalls, reliability
 
 @dataclass(frozen=True)
 class Tested:
-    """The test split as an artefact sees it; ``decisions`` is accept, uncertain or unfamiliar per record."""
+    """The test split as an artefact sees it.
+
+    ``decisions`` is accept, uncertain or unfamiliar per record; ``resampled`` holds per metric its value on all records
+    and then on every resample, the same resamples for every artefact.
+    """
 
     examples: Examples
     scored: Scored
     decisions: np.ndarray
+    resampled: dict[str, np.ndarray]
     report: dict[str, Any]
 
 
@@ -61,7 +66,7 @@ def test(artefact: Artefact, product: Product, majority: str, config: Config) ->
         "reliability": reliability(scored.probabilities, examples.truth, config.evaluate.bins),
         "confusion": confusion(scored.probabilities.argmax(axis=1), examples.truth, len(names)).tolist(),
     }
-    return Tested(examples, scored, decisions, report)
+    return Tested(examples, scored, decisions, found, report)
 
 
 def finite(value: float) -> float | None:
@@ -112,6 +117,7 @@ def per_label(
         mine = examples.truth == i
         found[name] = {
             "records": int(mine.sum()),
+            "predicted": int(predicted[i]),
             "recall": finite(recall[i]),
             "precision": float(matrix[i, i] / predicted[i]) if predicted[i] else None,
             "set_coverage": float(held[mine].mean()) if mine.any() else None,

@@ -16,6 +16,7 @@ from ..files import read_json, sha256, write_json
 from ..guide import guide_version
 from ..paths import ACCEPTANCE, MODEL, PRODUCT, REGISTRATION
 from ..stage import stage
+from .champion import challenge
 from .runlog import log_run
 from .versions import checked_version
 
@@ -67,19 +68,17 @@ def run(config: Config) -> None:
     if changed and not config.register.allow_dirty:
         what = f"{len(changed)} uncommitted file(s): {', '.join(changed[:5])}"
         raise UserError(what, "the git work tree", "git add and git commit them, then run dvc repro")
-    version = checked_version(mlflow, run_id, described, load(), config.register.alias)
-    write_json(
-        REGISTRATION,
-        {
-            "registered": True,
-            "model": tracking.NAME,
-            "version": version,
-            "alias": config.register.alias,
-            "run_id": run_id,
-            "artefact_sha256": described["artefact.sha256"],
-        },
-    )
-    print(f"register: {tracking.NAME} version {version} is {config.register.alias}; review it with {REVIEW}")
+    product = load()
+    version = checked_version(mlflow, run_id, described, product)
+    reasons = challenge(mlflow, version, product, config)
+    alias = config.register.challenger if reasons else config.register.alias
+    mlflow.MlflowClient().set_registered_model_alias(tracking.NAME, alias, version)
+    registration = {"registered": True, "model": tracking.NAME, "version": version, "alias": alias, "run_id": run_id}
+    registration |= {"artefact_sha256": described["artefact.sha256"], "champion_stays": reasons}
+    write_json(REGISTRATION, registration)
+    print(f"register: {tracking.NAME} version {version} is {alias}; review it with {REVIEW}")
+    for reason in reasons:
+        print(f"register: the champion stays, since {reason}")
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ from .examples import read
 from .runlog import verdict_table
 
 
-def checked_version(mlflow: Any, run_id: str, tags: dict[str, str], product: Product, alias: str) -> str:
-    """Register the artefact of ``run_id``, load it back and compare, then move ``alias`` to it.
+def checked_version(mlflow: Any, run_id: str, tags: dict[str, str], product: Product) -> str:
+    """Register the artefact of ``run_id``, load it back and compare; return its version.
 
     The same bytes are the same version, however often and from whichever run they are registered.
     """
@@ -30,7 +30,6 @@ def checked_version(mlflow: Any, run_id: str, tags: dict[str, str], product: Pro
     known = client.search_model_versions(query)
     version = str(known[0].version) if known else register(mlflow, run_id, tags, product)
     check_loaded(mlflow, version, product)
-    client.set_registered_model_alias(tracking.NAME, alias, version)
     return version
 
 

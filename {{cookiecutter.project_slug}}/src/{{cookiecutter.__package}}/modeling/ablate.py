@@ -1,0 +1,67 @@
+"""Ask what each feature, or each region of the image, is worth: fit again without it.
+
+Reads the train and validation splits; writes ``reports/ablation.json``. A part whose removal does not raise the
+validation log loss costs collection and adds risk for nothing. Run: ``make ablate MODEL=logistic``.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..config import Config
+from ..contract import load
+from ..files import write_json
+from ..paths import REPORTS
+from ..product import Product
+from ..stage import stage
+from .examples import Examples, read
+from .scores import headline
+from .train import fit, flat
+
+ABLATION = REPORTS / "ablation.json"
+GRID = 4  # an image is cut into GRID x GRID regions
+
+
+def parts(product: Product) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the name of each feature or region, and where it lies in the flattened input."""
+    wanted = product.formulation.input
+    if wanted.shape is None:
+        for i, feature in enumerate(wanted.features):
+            yield feature.name, np.array([i])
+        return
+    places = np.arange(wanted.shape[0] * wanted.shape[1]).reshape(wanted.shape)
+    for i, rows in enumerate(np.array_split(places, min(GRID, wanted.shape[0]))):
+        for j, block in enumerate(np.array_split(rows, min(GRID, wanted.shape[1]), axis=1)):
+            yield f"row {i + 1}, column {j + 1}", block.ravel()
+
+
+def without(values: np.ndarray, places: np.ndarray, filling: np.ndarray) -> np.ndarray:
+    """Return a copy of (records, values) in which ``places`` hold the training mean for every record."""
+    copy = values.copy()
+    copy[:, places] = filling[places]
+    return copy
+
+
+def log_loss(config: Config, known: Examples, held_out: Examples, places: np.ndarray) -> float:
+    """Fit without ``places`` and return the validation log loss."""
+    mean = flat(known.inputs).mean(axis=0)
+    pipeline = fit(config.model, config.seed, without(flat(known.inputs), places, mean), known.truth)
+    scored = pipeline.predict_proba(without(flat(held_out.inputs), places, mean))
+    return headline(scored, held_out.truth)["log_loss"]
+
+
+def run(config: Config) -> None:
+    """Write and print what the validation log loss becomes without each part, the most valuable first."""
+    product = load()
+    known, held_out = read("train", product), read("validation", product)
+    whole = log_loss(config, known, held_out, np.array([], dtype=int))
+    worth = {name: log_loss(config, known, held_out, places) - whole for name, places in parts(product)}
+    ranked = dict(sorted(worth.items(), key=lambda item: -item[1]))
+    write_json(ABLATION, {"model": config.model.name, "log_loss": whole, "without": ranked})
+    print(f"ablate: {config.model.name}, validation log loss {whole:.4f} with everything; without ...")
+    for name, rise in ranked.items():
+        print(f"  {name:<28} {rise:+.4f}{'' if rise > 0 else '   not beneficial'}")
+
+
+if __name__ == "__main__":
+    stage(run)

@@ -1,0 +1,90 @@
+"""Decide whether a new version replaces the champion: not worse on any requirement, better on the declared metric.
+
+Reads the registered champion and the test split, through ``measure``; writes nothing. Both models are measured on
+today's test split, with the same resamples, so that their difference has an interval of its own.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import tracking
+from ..config import Config
+from ..files import read_json
+from ..metrics import METRICS
+from ..paths import MODEL, TRAINING
+from ..product import Product
+from .artefact import Artefact
+from .intervals import interval
+from .measure import Tested, test
+from .versions import download
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Challenger minus champion, turned so that above 0 is better; ``bounds`` is its 95 % interval, if it has one."""
+
+    value: float
+    bounds: list[float] | None
+    relative: float
+
+    @property
+    def worse(self) -> bool:
+        """Whether the whole interval is on the worse side."""
+        return self.bounds is not None and self.bounds[1] < 0
+
+
+def difference(metric: str, new: Tested, old: Tested) -> Difference | None:
+    """Compare two models on a metric; None when one of them does not have it."""
+    sign = 1.0 if METRICS[metric].better == "higher" else -1.0
+    values = [tested.report["metrics"].get(metric) for tested in (new, old)]
+    if values[0] is None or values[1] is None:
+        return None
+    gap = sign * (values[0] - values[1])
+    bounds = None
+    if metric in new.resampled:
+        bounds = interval(sign * (new.resampled[metric][1:] - old.resampled[metric][1:]))
+    return Difference(gap, bounds, gap / abs(values[1]) if values[1] else np.sign(gap))
+
+
+def reasons_to_stay(product: Product, new: Tested, old: Tested, tolerance: float) -> list[str]:
+    """List why the champion stays; an empty list means that the new model takes its place.
+
+    Size, times and what is measured of the data have no interval: they are held against their thresholds by ``accept``
+    and are not compared, since a machine's noise must not decide a release.
+    """
+    found = []
+    for requirement in product.requirements:
+        gap = difference(requirement.metric, new, old)
+        if gap is None or requirement.slice != "all":
+            continue
+        if gap.worse or (gap.bounds is None and gap.relative < -tolerance):
+            found.append(f"{requirement.id} {requirement.metric} is worse by {-gap.value:.4g}")
+    metric, decide = product.release.better_on, product.release.decide
+    gap = difference(metric, new, old)
+    if gap is None:
+        return [*found, f"{metric} is not measurable"]
+    better = gap.value > 0 if decide == "point" else gap.bounds is not None and gap.bounds[0] > 0
+    if not better:
+        found.append(
+            f"{metric} is not better: {new.report['metrics'][metric]:.4g} against {old.report['metrics'][metric]:.4g}"
+        )
+    return found
+
+
+def challenge(mlflow: Any, version: str, product: Product, config: Config) -> list[str]:
+    """Compare ``models/model.onnx``, registered as ``version``, with the champion; list why the champion stays."""
+    client = mlflow.MlflowClient()
+    aliases = client.get_registered_model(tracking.NAME).aliases
+    current = aliases.get(config.register.alias)
+    if current is None or str(current) == version:
+        return []
+    old, new = Artefact(download(mlflow, str(current))), Artefact(MODEL)
+    for key in ("labels", "input"):
+        if old.metadata.get(key) != new.metadata.get(key):
+            return [f"version {current} has other {key}, so that the two cannot be compared"]
+    counts = read_json(TRAINING)["label_counts"]
+    majority = max(counts, key=counts.__getitem__)
+    measured = [test(artefact, product, majority, config) for artefact in (new, old)]
+    return reasons_to_stay(product, measured[0], measured[1], config.register.tolerance)
