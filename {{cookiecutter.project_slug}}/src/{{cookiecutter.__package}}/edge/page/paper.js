@@ -1,0 +1,123 @@
+// The input of an image product: draw with a pointer, or drop, choose or paste an image.
+
+import { decode } from "./image.js";
+import { rasterise } from "./drawing.js";
+
+const SIZE = 352; // units along the longer side of the paper
+
+function element(tag, properties, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+/** Put paper and buttons into `root`; call `give(pixels)` for every image, `fail(error)`, and `clear()`. */
+export function mount(root, description, { give, fail, clear }) {
+  const { input, typical, max_pixels: maxPixels } = description;
+  const [height, width] = input.shape;
+  const unit = SIZE / Math.max(height, width);
+  const paper = element("canvas", { className: "paper", width: width * unit, height: height * unit, tabIndex: -1 });
+  paper.setAttribute("role", "img");
+  paper.setAttribute("aria-label", `Paper to draw on: ${input.meaning}`);
+  const pen = paper.getContext("2d");
+  const seen = element("canvas", { className: "seen", width, height });
+  seen.setAttribute("aria-hidden", "true");
+  const file = element("input", { type: "file", accept: "image/*", className: "hidden" });
+  const wipe = element("button", { type: "button", textContent: "Clear" });
+  const caption = element("p", { className: "note", textContent: "What the model sees" });
+  root.append(
+    paper,
+    element("div", { className: "row" }, wipe, element("label", { className: "button" }, "Choose an image", file)),
+    element("div", { className: "row" }, seen, caption),
+    element("p", { className: "note", textContent: `Draw ${input.meaning}; or drop, choose or paste an image of it.` }),
+  );
+  let strokes = [];
+
+  function reset() {
+    strokes = [];
+    pen.fillStyle = "white";
+    pen.fillRect(0, 0, paper.width, paper.height);
+    pen.strokeStyle = "#111";
+    pen.lineWidth = SIZE / 14;
+    pen.lineCap = pen.lineJoin = "round";
+    seen.getContext("2d").clearRect(0, 0, width, height);
+  }
+
+  function show(pixels) {
+    const rgba = new ImageData(width, height);
+    pixels.forEach((value, i) => rgba.data.set([value, value, value, 255], 4 * i));
+    seen.getContext("2d").putImageData(rgba, 0, 0);
+    give(pixels);
+  }
+
+  async function take(blob) {
+    try {
+      const pixels = await decode(blob, input.shape, maxPixels);
+      reset();
+      show(pixels);
+      pen.imageSmoothingEnabled = false;
+      pen.drawImage(seen, 0, 0, paper.width, paper.height);
+    } catch (error) {
+      reset();
+      fail(error);
+    }
+  }
+
+  function place(event) {
+    const frame = paper.getBoundingClientRect();
+    const across = (event.clientX - frame.left) / frame.width;
+    const down = (event.clientY - frame.top) / frame.height;
+    return [across * paper.width, down * paper.height];
+  }
+
+  function draw(event) {
+    const stroke = strokes.at(-1);
+    for (const moved of event.getCoalescedEvents?.() ?? [event]) {
+      pen.beginPath();
+      pen.moveTo(...stroke.at(-1));
+      stroke.push(place(moved));
+      pen.lineTo(...stroke.at(-1));
+      pen.stroke();
+    }
+  }
+
+  paper.addEventListener("pointerdown", (event) => {
+    if (!strokes.length) {
+      reset(); // an image may lie on the paper
+    }
+    paper.setPointerCapture(event.pointerId);
+    strokes.push([place(event)]);
+    draw(event);
+  });
+  paper.addEventListener("pointermove", (event) => {
+    if (paper.hasPointerCapture(event.pointerId)) {
+      draw(event);
+    }
+  });
+  paper.addEventListener("lostpointercapture", () => show(rasterise(strokes, input.shape, typical)));
+  wipe.addEventListener("click", () => {
+    reset();
+    clear();
+  });
+  file.addEventListener("change", () => {
+    if (file.files.length) {
+      take(file.files[0]);
+    }
+    file.value = "";
+  });
+  document.addEventListener("paste", (event) => {
+    if (event.clipboardData.files.length) {
+      take(event.clipboardData.files[0]);
+    }
+  });
+  for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+    document.addEventListener(kind, (event) => {
+      event.preventDefault(); // or the browser would open the file and leave the page
+      paper.classList.toggle("over", kind === "dragenter" || kind === "dragover");
+      if (kind === "drop" && event.dataTransfer.files.length) {
+        take(event.dataTransfer.files[0]);
+      }
+    });
+  }
+  reset();
+}
