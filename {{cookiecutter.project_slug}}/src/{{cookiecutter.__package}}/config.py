@@ -27,9 +27,11 @@ class Model:
 
 @dataclass
 class Collect:
-    """``shard_rows``: records per Parquet shard, which is what bounds the memory of every stage."""
+    """Size of a Parquet shard, which bounds memory, in records and MiB; rejected records that stop the stage."""
 
     shard_rows: int
+    shard_mib: int
+    max_rejected: int
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Train:
     novelty: str
 
 
-@dataclass
+    """``calibration``: ``temperature``, ``isotonic`` or ``none``; ``variant``: ``full`` or ``int8`` is shipped."""
 class Export:
     """``calibration``: ``temperature``, ``isotonic`` or ``none``; ``variant``: which is shipped, ``full`` or ``int8``."""
 

@@ -81,9 +81,9 @@ def challenge(mlflow: Any, version: str, product: Product, config: Config) -> li
     if current is None or str(current) == version:
         return []
     old, new = Artefact(download(mlflow, str(current))), Artefact(MODEL)
-    for key in ("labels", "input"):
+    for key in ("labels", "input", "output"):
         if old.metadata.get(key) != new.metadata.get(key):
-            return [f"version {current} has other {key}, so that the two cannot be compared"]
+            return [f"version {current} has another {key}, so that the two cannot be compared"]
     counts = read_json(TRAINING)["label_counts"]
     majority = max(counts, key=counts.__getitem__)
     measured = [test(artefact, product, majority, config) for artefact in (new, old)]
