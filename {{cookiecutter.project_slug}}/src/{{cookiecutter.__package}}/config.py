@@ -64,9 +64,9 @@ class Train:
     novelty: str
 
 
-    """``calibration``: ``temperature``, ``isotonic`` or ``none``; ``variant``: ``full`` or ``int8`` is shipped."""
+@dataclass
 class Export:
-    """``calibration``: ``temperature``, ``isotonic`` or ``none``; ``variant``: which is shipped, ``full`` or ``int8``."""
+    """``calibration``: temperature, isotonic or none; ``variant``: what is shipped, full or int8."""
 
     calibration: str
     variant: str
