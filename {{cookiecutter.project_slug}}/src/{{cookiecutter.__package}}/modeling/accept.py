@@ -56,13 +56,31 @@ def judge(requirement: Requirement, value: float | None, interval: list[float] |
     }
 
 
+def collapsed(labels: dict[str, Any], threshold: float) -> str:
+    """Say in words which labels the model never predicts, or too rarely for the threshold."""
+    short = {
+        "never predicts": [name for name, row in labels.items() if row["records"] and not row["predicted"]],
+        "too rarely predicts": [n for n, row in labels.items() if 0 < row["predicted"] < (1 - threshold) * row["records"]],
+    }
+    said = [f"{words} {', '.join(names)}" for words, names in short.items() if names]
+    return f"collapsed: the model {' and '.join(said) or 'may predict a label too rarely'}"
+
+
+def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
+    """Return what a reader has to know of a failed verdict beside the numbers, or None."""
+    if verdict["metric"] == "collapse" and verdict["verdict"] == "fail":
+        return collapsed(evaluation["labels"], verdict["threshold"])
+    return None
+
+
 def verdicts(product: Product, reports: dict[str, Any]) -> list[dict[str, Any]]:
     """Judge every requirement on the reports by name."""
     overall = dict(reports["performance"])
     for name in ("validation", "agreement", "evaluation"):
         overall |= reports[name]["metrics"]
     evaluation = reports["evaluation"]
-    return [judge(r, measured(r, evaluation, overall), interval_of(r, evaluation)) for r in product.requirements]
+    rows = [judge(r, measured(r, evaluation, overall), interval_of(r, evaluation)) for r in product.requirements]
+    return [{**row, "note": note(row, evaluation)} for row in rows]
 
 
 def as_line(verdict: dict[str, Any]) -> str:
@@ -73,7 +91,8 @@ def as_line(verdict: dict[str, Any]) -> str:
     if verdict["interval"] is not None:
         limit += f"   95 %: {verdict['interval'][0]:.4g} to {verdict['interval'][1]:.4g}"
         limit += ", decides" if verdict["decide"] == "bound" else ""
-    return f"  {verdict['id']:<4}{verdict['verdict']:<15}{verdict['metric'] + place:<24}{value:>10}  {limit}"
+    said = f"\n      {verdict['note']}" if verdict["note"] else ""
+    return f"  {verdict['id']:<4}{verdict['verdict']:<15}{verdict['metric'] + place:<24}{value:>10}  {limit}{said}"
 
 
 def run(config: Config) -> None:

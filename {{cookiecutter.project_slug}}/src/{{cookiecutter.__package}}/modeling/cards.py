@@ -1,7 +1,7 @@
 """Stage ``cards``: render the documents that people read from ``product.yaml`` and the reports.
 
 Reads ``product.yaml``, ``params.yaml`` and all reports; writes ``docs/1-requirements/requirements.md``,
-``docs/2-data/data-card.md`` and ``docs/3-model/model-card.md``. Run: ``python -m PACKAGE.modeling.cards``.
+``docs/2-data/data-card.md``, ``docs/3-model/model-card.md`` and ``reports/analysis.html``. Run: ``python -m PACKAGE.modeling.cards``.
 """
 
 from pathlib import Path
@@ -18,6 +18,7 @@ from ..metrics import METRICS
 from ..paths import (
     ACCEPTANCE,
     AGREEMENT,
+    ANALYSIS,
     DATA_CARD,
     EVALUATION,
     MODEL_CARD,
@@ -30,6 +31,7 @@ from ..paths import (
     VALIDATION,
 )
 from ..stage import stage
+from .report import write_analysis
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAGES = {"requirements": REQUIREMENTS_PAGE, "data-card": DATA_CARD, "model-card": MODEL_CARD}
@@ -75,7 +77,8 @@ def run(config: Config) -> None:
     known = facts()
     for name, path in PAGES.items():
         write_text(path, environment.get_template(f"{name}.md.j2").render(known))
-    print(f"cards: {', '.join(map(str, PAGES.values()))}")
+    write_analysis(known)
+    print(f"cards: {', '.join(map(str, [*PAGES.values(), ANALYSIS]))}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Reads ``models/*.onnx``, the test split and ``reports/training.json`` (for the majority baseline); writes
 ``reports/metrics.json`` (the headline), ``reports/evaluation.json`` (everything, with intervals),
-``reports/performance.json`` (size and time on this machine), ``reports/plots`` and ``reports/figures``. Run: ``python -m PACKAGE.modeling.evaluate``.
+``reports/performance.json`` (size and time on this machine), ``reports/errors.parquet`` (the records to look at),
+``reports/plots`` and ``reports/figures``. Run: ``python -m PACKAGE.modeling.evaluate``.
 """
 
 import time
@@ -16,12 +17,16 @@ from ..config import Config
 from ..contract import load
 from ..decision import ACCEPT, UNCERTAIN, UNFAMILIAR
 from ..files import read_json, write_json, write_text
-from ..paths import CANDIDATE, EVALUATION, FIGURES, METRICS, MODEL, PERFORMANCE, PLOTS, TRAINING
+from ..paths import CANDIDATE, ERRORS, EVALUATION, FIGURES, METRICS, MODEL, PERFORMANCE, PLOTS, TRAINING
 from ..product import Product
+from ..records import write_parquet
 from ..stage import stage
 from . import unfamiliar
 from .artefact import Artefact
+from .baseline import baselines
+from .cases import pick
 from .figures import draw_confusion, draw_reliability, draw_risk
+from .gaps import gaps, largest
 from .measure import Tested, risk_curve, test
 from .scores import headline, reliability, separation
 
@@ -89,6 +94,11 @@ def run(config: Config) -> None:
     report["metrics"] |= {f"novelty_{name}": value for name, value in strange["all"].items()}
     report["decisions"] = {name: int((tested.decisions == name).sum()) for name in (ACCEPT, UNCERTAIN, UNFAMILIAR)}
     report["risk_curve"] = risk_curve(tested.scored, tested.examples.truth)
+    names, truth = product.formulation.label_names, tested.examples.truth
+    report["baseline"] |= baselines(training["label_counts"], names, truth, config.evaluate.bins)
+    report["gaps"] = gaps(product, tested, config.evaluate.min_slice, config.evaluate.resamples, config.seed)
+    report["metrics"]["group_gap"], report["intervals"]["group_gap"] = largest(report["gaps"])
+    write_parquet(ERRORS, [pick(tested, product)])
     write_json(EVALUATION, report)
     write_json(METRICS, report["metrics"])
     write_json(PERFORMANCE, performance(artefact, tested.examples.frame, product, config.evaluate.timed_calls))

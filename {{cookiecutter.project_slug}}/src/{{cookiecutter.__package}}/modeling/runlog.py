@@ -11,6 +11,7 @@ from .. import tracking
 from ..files import read_json
 from ..paths import (
     ACCEPTANCE,
+    ANALYSIS,
     DATA_CARD,
     EVALUATION,
     FIGURES,
@@ -36,7 +37,7 @@ def log_run(mlflow: Any, tags: dict[str, str], stages: dict[str, Any]) -> str:
         mlflow.log_params(tracking.flatten(yaml.safe_load(PARAMS.read_text())))
         log_numbers(mlflow, active.info, training["history"])
         log_datasets(mlflow, tags)
-        for report in sorted(REPORTS.glob("*.json")):
+        for report in [*sorted(REPORTS.glob("*.json")), ANALYSIS]:
             if report.stem != "registration":
                 mlflow.log_artifact(str(report), "reports")
         for page in (REQUIREMENTS_PAGE, MODEL_CARD, DATA_CARD, PARAMS):

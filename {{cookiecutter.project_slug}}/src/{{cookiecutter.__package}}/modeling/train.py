@@ -20,6 +20,7 @@ from .examples import Examples, read
 from .graph import convert, save, with_input
 from .novelty import distance, mahalanobis, with_novelty
 from .scores import headline
+from .shortcuts import check
 
 NOVELTIES = ("mahalanobis", "confidence")
 
@@ -111,12 +112,16 @@ def run(config: Config) -> None:
         "label_counts": dict(zip(product.formulation.label_names, counts.tolist(), strict=True)),
         "parity": difference,
         "validation": scores,
+        "shortcuts": check(known.frame, known.truth, len(counts)),
         "history": curves,
     }
     write_json(TRAINING, report)
     write_text(PLOTS / "history.csv", as_csv(curves))
     reached = f"validation accuracy {scores['accuracy']:.3f}, parity {difference:.1g}"
     print(f"train: {config.model.name} on {len(known.truth)} records, {reached}")
+    for found in report["shortcuts"].values():
+        if found["warning"]:
+            print(f"warning: {found['warning']}")
 
 
 if __name__ == "__main__":
