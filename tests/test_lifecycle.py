@@ -1,0 +1,452 @@
+"""Baked projects as their team uses them: set up, checked, run, changed, shared, and fed with mistakes.
+
+One project per task is set up and run once; every test works on a copy of it, which takes no time. xdist
+keeps the tests of one task in one process, so that nothing is made twice.
+"""
+
+import functools
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import Bake
+
+pytestmark = pytest.mark.slow
+
+IMAGE, TABLE = (
+    pytest.param(task, marks=pytest.mark.xdist_group(task))
+    for task in ("image-classification", "tabular-classification")
+)
+FROM_TRAIN = ["train", "export", "evaluate", "accept", "cards", "register"]
+STAGES = ["compose", "collect", "validate", "label", "split", *FROM_TRAIN]
+# Settings of whoever runs the tests, which a fresh machine does not have.
+FOREIGN = ("COV", "DVC", "GIT", "HYDRA", "MAKE", "MFLAGS", "MLFLOW", "PYTEST", "PYTHON", "VIRTUAL_ENV")
+WRITTEN_BY_THE_PIPELINE = re.compile(r"dvc\.lock|params\.yaml|reports/.*|docs/[^/]+/[\w-]+\.md|uv\.lock")
+
+# Run in the project's own environment, on the store's own interface.
+STORE = """
+import hashlib, json, logging, pathlib
+logging.disable()
+import mlflow
+mlflow.set_tracking_uri("sqlite:///mlflow.db")
+client, name = mlflow.MlflowClient(), "my_product"
+runs = mlflow.search_runs(search_all_experiments=True, output_format="list")
+champion = client.get_model_version_by_alias(name, "champion")
+folder = pathlib.Path(mlflow.artifacts.download_artifacts(f"models:/{name}@champion"))
+(artefact,) = folder.rglob("*.onnx")
+print(json.dumps({
+    "runs": {run.info.run_id: {"tags": run.data.tags, "params": run.data.params} for run in runs},
+    "versions": sorted(int(version.version) for version in client.search_model_versions(f"name = '{name}'")),
+    "champion": {"version": int(champion.version), "run_id": champion.run_id},
+    "sha256": hashlib.sha256(artefact.read_bytes()).hexdigest(),
+}))
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project's folder, and the environment of a machine that knows nothing of its author."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project's environment."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.variables() | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def variables(self) -> dict[str, str]:
+        """Put the project's programs and its own source first."""
+        path = f"{self.folder / '.venv' / 'bin'}{os.pathsep}{self.environment['PATH']}"
+        return {**self.environment, "PATH": path, "PYTHONPATH": str(self.folder / "src")}
+
+    def ok(self, *command: str) -> str:
+        """Run a command that has to succeed and return what it printed."""
+        done = self.run(*command)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        return done.stdout
+
+    def commit(self) -> None:
+        """Commit everything, as the author would."""
+        self.ok("git", "add", "--all")
+        self.ok("git", "-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-qm", "change")
+
+    def json(self, path: str) -> Any:
+        """Read a report."""
+        return json.loads((self.folder / path).read_text(encoding="utf-8"))
+
+    def store(self) -> Any:
+        """Ask MLflow what it holds."""
+        return json.loads(self.ok("python", "-c", STORE).splitlines()[-1])
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Edit a file: `old` has to be there exactly once."""
+        text = (self.folder / path).read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{path} holds {old!r} {text.count(old)} times"
+        (self.folder / path).write_text(text.replace(old, new), encoding="utf-8")
+
+    def files(self) -> dict[str, str]:
+        """Hash what the project holds, without what tools keep for themselves."""
+        own = re.compile(r"(\.git|\.venv|\.dvc/tmp|\.\w+_cache)/|(.*/)?__pycache__/")
+        paths = {p.relative_to(self.folder).as_posix(): p for p in self.folder.rglob("*") if p.is_file()}
+        return {name: sha256(path) for name, path in paths.items() if not own.match(name)}
+
+
+def sha256(path: Path) -> str:
+    """Return the hash of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def ran(output: str) -> list[str]:
+    """Return the stages that DVC ran, in their order."""
+    return re.findall(r"^Running stage '(\w+)'", output, re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A project after `make setup` and `make`, and what these printed."""
+
+    project: Project
+    setup: str
+    make: str
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return a machine that has packages in its cache, and no settings of git, DVC or MLflow."""
+    home = tmp_path_factory.mktemp("machine")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    dvc = {
+        f"DVC_{name}": str(home / name)
+        for name in ("GLOBAL_CONFIG_DIR", "SYSTEM_CONFIG_DIR", "SITE_CACHE_DIR")
+    }
+    return kept | dvc | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "DVC_NO_ANALYTICS": "1"}
+
+
+@pytest.fixture(scope="session")
+def finish(bake: Bake, environment: dict[str, str]) -> Callable[[str], Finished]:
+    """Set up and run the project of a task once."""
+
+    @functools.cache
+    def outcome(task: str) -> Finished | Exception:
+        try:
+            project = Project(bake(task=task, author_name="Kim Min-seo"), environment)
+            return Finished(project, project.ok("make", "setup"), project.ok("make"))
+        except (
+            Exception
+        ) as error:  # kept, so that what cannot be finished is tried once and not once per test
+            return error
+
+    def finished(task: str) -> Finished:
+        if isinstance(result := outcome(task), Exception):
+            raise result
+        return result
+
+    return finished
+
+
+@pytest.fixture(params=[IMAGE, TABLE])
+def finished(request: pytest.FixtureRequest, finish: Callable[[str], Finished]) -> Finished:
+    """Return the finished project of every task; it is shared, so a test only looks at it."""
+    return finish(request.param)
+
+
+@pytest.fixture
+def project(finished: Finished, tmp_path: Path) -> Project:
+    """Copy the finished project for a test to work in; the installed packages stay where they are."""
+    origin, copy = finished.project.folder, tmp_path / "team" / finished.project.folder.name
+    shutil.copytree(origin, copy, symlinks=True, ignore=shutil.ignore_patterns(".venv"))
+    return at_home(Project(copy, finished.project.environment), finished)
+
+
+def at_home(project: Project, finished: Finished) -> Project:
+    """Give a copy the installed packages of the finished project, unseen by git."""
+    (project.folder / ".venv").symlink_to(finished.project.folder / ".venv")
+    with (project.folder / ".git" / "info" / "exclude").open("a", encoding="utf-8") as exclude:
+        exclude.write("/.venv\n")
+    return project
+
+
+# --- the two commands ---------------------------------------------------------------------------------------
+
+
+def test_setup_makes_a_repository_with_a_commit_of_the_author(finished: Finished) -> None:
+    log = finished.project.ok("git", "log", "--format=%an, %ae")
+    assert log == "Kim Min-seo, you@example.com\n"
+    assert finished.project.ok("make", "setup") == "", "a second set-up has nothing to do, and nothing to say"
+
+
+def test_make_ends_in_an_accepted_and_registered_model(finished: Finished) -> None:
+    project = finished.project
+    assert ran(finished.make) == STAGES
+    assert project.json("reports/acceptance.json")["accepted"] is True
+    registration = project.json("reports/registration.json")
+    assert (registration["registered"], registration["alias"]) == (True, "champion")
+    assert "alias champion" in finished.make
+    store = project.store()
+    assert store["versions"] == [1]
+    assert store["champion"] == {"version": 1, "run_id": registration["run_id"]}
+    tags = store["runs"][registration["run_id"]]["tags"]
+    assert list(store["runs"]) == [registration["run_id"]]
+    assert re.fullmatch(r"[0-9a-f]{32}", tags["pipeline"])
+    assert tags["git.commit"] == project.ok("git", "rev-parse", "HEAD").strip()
+    assert tags["git.dirty"] == "false"
+    assert store["sha256"] == tags["artefact.sha256"] == sha256(project.folder / "models" / "model.onnx")
+
+
+def test_the_pipeline_leaves_nothing_unexpected(finished: Finished) -> None:
+    listed = finished.project.ok("git", "status", "--porcelain", "--untracked-files=all").splitlines()
+    assert [line for line in listed if not WRITTEN_BY_THE_PIPELINE.fullmatch(line[3:])] == []
+
+
+@pytest.mark.parametrize("command", ["check", "test"])
+def test_a_new_project_passes(command: str, project: Project) -> None:
+    project.ok("make", command)
+
+
+def test_setup_installs_uv_where_there_is_none(
+    bake: Bake, environment: dict[str, str], tmp_path: Path
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("awk", "bash", "git", "make", "sed", "sh", "touch"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    (programs / "python3").symlink_to(sys.executable)
+    project = Project(bake(), environment | {"PATH": str(programs)})
+    assert "installing it into .uv/" in project.ok("make", ".uv/bin/uv")
+    assert project.ok(".uv/bin/uv", "--version").startswith("uv ")
+
+
+# --- what runs again ----------------------------------------------------------------------------------------
+
+
+def test_a_repeated_run_does_nothing(project: Project) -> None:
+    before = project.files()
+    output = project.ok("dvc", "repro")
+    assert re.findall(r"^Stage '(\w+)' didn't change, skipping", output, re.MULTILINE) == STAGES
+    assert ran(output) == []
+    assert project.files() == before
+
+
+def test_a_changed_model_runs_again_from_train_on_and_is_registered_from_a_commit(project: Project) -> None:
+    project.replace("conf/model/mlp.yaml", "alpha: 0.001", "alpha: 0.002")
+    uncommitted = project.run("dvc", "repro")
+    assert uncommitted.returncode != 0
+    assert "error: 1 uncommitted file(s): conf/model/mlp.yaml\n" in uncommitted.stderr
+    assert ran(uncommitted.stdout) == ["compose", *FROM_TRAIN]
+    assert project.store()["champion"]["version"] == 1
+    project.commit()
+    assert ran(project.ok("dvc", "repro")) == ["register"]
+    store = project.store()
+    assert (store["versions"], store["champion"]["version"]) == ([1, 2], 2)
+    assert store["runs"][store["champion"]["run_id"]]["params"]["model.estimator.alpha"] == "0.002"
+    assert len(store["runs"]) == 2, "a repeated register writes into its own run"
+
+
+def test_an_experiment_is_logged_and_not_registered(project: Project) -> None:
+    champion = project.store()["champion"]
+    output = project.ok("dvc", "exp", "run", "-S", "model=logistic")
+    assert ran(output) == ["compose", *FROM_TRAIN]
+    store = project.store()
+    (run,) = (run for identity, run in store["runs"].items() if identity != champion["run_id"])
+    assert run["params"]["model.name"] == "logistic"
+    assert run["tags"]["verdict"] == "accepted"
+    assert (store["versions"], store["champion"]) == ([1], champion)
+    assert project.json("reports/registration.json")["registered"] is False
+
+
+def test_a_rejected_model_is_logged_and_stopped(project: Project) -> None:
+    champion = project.store()["champion"]
+    done = project.run("dvc", "exp", "run", "-S", "model=majority")
+    assert done.returncode != 0
+    rejected = [
+        row["id"] for row in project.json("reports/acceptance.json")["verdicts"] if row["verdict"] != "pass"
+    ]
+    assert "R1" in rejected, "one label for every record cannot reach the accuracy"
+    (error,) = re.findall(r"^error: rejected by (.*)", done.stderr, re.MULTILINE)
+    assert all(f"{requirement} " in error for requirement in rejected)
+    store = project.store()
+    assert sorted(run["tags"]["verdict"] for run in store["runs"].values()) == ["accepted", "rejected"]
+    assert (store["versions"], store["champion"]) == ([1], champion)
+
+
+# --- somewhere else -----------------------------------------------------------------------------------------
+
+
+def test_an_interrupted_run_can_be_typed_again_and_gives_the_same_bytes(
+    finished: Finished, tmp_path: Path
+) -> None:
+    """A clone of the first commit has no data, no cache and no lock: it computes everything itself.
+
+    It also hashes texts with another seed, one that turns round the order of the operator sets in skl2onnx.
+    """
+    first = finished.project
+    subprocess.run(["git", "clone", "--quiet", first.folder, tmp_path / "again"], check=True)
+    again = at_home(Project(tmp_path / "again", {**first.environment, "PYTHONHASHSEED": "116"}), finished)
+    with subprocess.Popen(
+        ["dvc", "repro", "evaluate"],
+        cwd=again.folder,
+        env=again.variables(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as interrupted:
+        assert interrupted.stdout is not None
+        assert any(ran(line) == ["train"] for line in interrupted.stdout)
+        os.killpg(interrupted.pid, signal.SIGINT)
+        interrupted.stdout.read()
+    assert interrupted.returncode != 0
+    assert ran(again.ok("dvc", "repro", "evaluate")) == ["train", "export", "evaluate"]
+    for output in ("reports/metrics.json", "models/model.onnx"):
+        assert sha256(again.folder / output) == sha256(first.folder / output), output
+
+
+def test_pushed_data_comes_back_in_another_clone(finished: Finished, project: Project) -> None:
+    project.commit()
+    project.ok("dvc", "push")
+    project.ok("git", "clone", "--quiet", ".", "../clone")
+    clone = at_home(Project(project.folder.parent / "clone", project.environment), finished)
+    assert not (clone.folder / "models").exists()
+    clone.ok("dvc", "pull")
+    assert sha256(clone.folder / "models/model.onnx") == sha256(project.folder / "models/model.onnx")
+    assert ran(clone.ok("dvc", "repro")) == []
+
+
+# --- mistakes -----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def unchanged(project: Project, *but: str) -> Iterator[None]:
+    """Hold that nothing is written, changed or left behind, but the named files."""
+    before = project.files()
+    yield
+    after = project.files()
+    assert {name for name in before | after if before.get(name) != after.get(name)} == set(but)
+
+
+def refused(project: Project, *command: str, says: list[str], **variables: str) -> None:
+    """Run a command that has to end in three lines, which say what the user needs."""
+    done = project.run("python", "-m", *command, **variables)
+    lines = done.stderr.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["error", "where", "fix"], done.stderr
+    assert done.returncode == 1
+    assert [part for part in says if part not in done.stderr] == [], done.stderr
+
+
+def inbox(project: Project, files: Mapping[str, bytes]) -> list[str]:
+    """Lay files into the project's inbox and return the command that collects them."""
+    for name, content in files.items():
+        path = project.folder / "data" / "inbox" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return ["my_product.data.collect", "source=files", "source.options.path=data/inbox"]
+
+
+def picture(grey: int) -> bytes:
+    """Return an image of one grey value as a portable grey map, which is read whatever the file's name."""
+    return b"P5 8 8 255\n" + bytes([grey] * 64)
+
+
+image_only = pytest.mark.parametrize("finished", [IMAGE], indirect=True)
+table_only = pytest.mark.parametrize("finished", [TABLE], indirect=True)
+
+
+@image_only
+def test_a_missing_path_is_refused(project: Project) -> None:
+    command = inbox(project, {})
+    with unchanged(project):
+        refused(project, *command, says=["'data/inbox' does not exist", "conf/source/files.yaml"])
+
+
+@image_only
+def test_a_single_label_is_refused(project: Project) -> None:
+    command = inbox(project, {"3/a.png": b"", "3/b.png": b""})
+    with unchanged(project):
+        refused(project, *command, says=["1 label(s): 3", "at least two labels"])
+
+
+@image_only
+def test_an_unreadable_image_is_named_by_its_record(project: Project) -> None:
+    image = b"this is no image"
+    collect = inbox(project, {"3/good.png": picture(3), "5/bad.png": image})
+    project.ok("python", "-m", *collect)
+    with unchanged(project, "reports/validation.json"):
+        says = [hashlib.sha256(image).hexdigest()[:12], "unreadable image", "1 violation(s)"]
+        refused(project, "my_product.data.validate", says=says)
+    assert project.json("reports/validation.json")["valid"] is False
+
+
+@image_only
+def test_a_record_without_an_allowed_licence_is_refused(project: Project) -> None:
+    image = picture(7)
+    collect = inbox(project, {"3/a.png": image, "5/b.png": picture(8)})
+    project.ok("python", "-m", *collect, "source.options.licence=unknown")
+    with unchanged(project, "reports/validation.json"):
+        says = ["2 violation(s)", "licence 'unknown' is not in", hashlib.sha256(image).hexdigest()[:12]]
+        refused(project, "my_product.data.validate", says=says)
+
+
+@table_only
+def test_a_value_outside_its_range_is_refused(project: Project) -> None:
+    contract = yaml.safe_load((project.folder / "product.yaml").read_text(encoding="utf-8"))
+    features = contract["formulation"]["input"]["features"]
+    rows = [[*(feature["high"] for feature in features), label] for label in ("malignant", "benign")]
+    rows[0][0] *= 2
+    header = [*(feature["name"] for feature in features), "label"]
+    table = "\n".join(",".join(map(str, row)) for row in [header, *rows])
+    collect = inbox(project, {"cases.csv": table.encode()})
+    kind = contract["data"]["kinds"][0]["name"]
+    project.ok(
+        "python",
+        "-m",
+        *collect[:-1],
+        "source.options.path=data/inbox/cases.csv",
+        f"source.options.kind={kind}",
+    )
+    with unchanged(project, "reports/validation.json"):
+        wrong, high = rows[0][0], features[0]["high"]
+        says = ["1 violation(s)", f"{features[0]['name']} is {wrong}", f"to {high}"]
+        refused(project, "my_product.data.validate", says=says)
+
+
+@image_only
+def test_a_misspelled_key_of_the_configuration_is_refused(project: Project) -> None:
+    project.replace("conf/train.yaml", "parity:", "party:")
+    with unchanged(project):
+        refused(project, "my_product.compose", says=["'train.party'", "conf/train.yaml", "'parity'"])
+
+
+@image_only
+def test_an_unknown_metric_is_refused(project: Project) -> None:
+    project.replace("product.yaml", "metric: accuracy,", "metric: acuracy,")
+    lines = (project.folder / "product.yaml").read_text(encoding="utf-8").splitlines()
+    number = next(i for i, line in enumerate(lines, start=1) if "acuracy" in line)
+    with unchanged(project):
+        refused(project, "my_product.contract", says=["'acuracy'", f"product.yaml:{number},", "'accuracy'"])
+
+
+@image_only
+def test_a_tracking_server_that_does_not_answer_costs_one_stage(project: Project) -> None:
+    nobody = "http://127.0.0.1:9"
+    with unchanged(project):
+        says = [nobody, "MLFLOW_TRACKING_URI", "dvc repro"]
+        refused(project, "my_product.modeling.register", says=says, MLFLOW_TRACKING_URI=nobody)
