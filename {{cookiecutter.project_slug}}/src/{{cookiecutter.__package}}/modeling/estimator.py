@@ -38,5 +38,6 @@ def build(model: Model, seed: int) -> Pipeline:
         raise UserError(f"{target!r} is no classifier", where, "name a scikit-learn classifier")
     if "random_state" in inspect.signature(kind).parameters:
         arguments.setdefault("random_state", seed)
-    estimator: Any = instantiate({"_target_": target, **arguments}, _convert_="all")
+    # Not recursive: a ``_target_`` among the arguments would be called without a look at the allow-list.
+    estimator: Any = instantiate({"_target_": target, **arguments}, _convert_="all", _recursive_=False)
     return make_pipeline(StandardScaler(), estimator) if model.scale else make_pipeline(estimator)
