@@ -27,28 +27,29 @@ from .measure import test
 from .versions import download
 
 COMPARISON = REPORTS / "comparison.json"
-# Loads an artefact, scores one record a hundred times, and prints the process's peak memory in KiB.
+# Loads an artefact, scores one record a hundred times, and prints the bytes that this added to the process.
 PROBE = """
-import resource, sys
+import sys
 import numpy as np
 import onnxruntime as ort
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+import psutil
+before = psutil.Process().memory_info().rss
 session = ort.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
 row = np.load(sys.argv[2])
 for _ in range(100):
     session.run(None, {session.get_inputs()[0].name: row})
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(psutil.Process().memory_info().rss - before)
 """
 
 
-def peak_memory_mib(path: Path, row: np.ndarray) -> float:
+def memory_mib(path: Path, row: np.ndarray) -> float:
     """Return the MiB that loading the artefact and scoring one record add to a fresh process."""
     with tempfile.TemporaryDirectory() as folder:
         stored = Path(folder) / "row.npy"
         np.save(stored, row)
         command = [sys.executable, "-c", PROBE, str(path), str(stored)]
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return int(printed) / 1024
+    return int(printed) / 1024**2
 
 
 def artefacts(names: list[str]) -> dict[str, Path]:
@@ -86,7 +87,7 @@ def assess(path: Path, product: Product, config: Config) -> dict[str, float | No
         **{f"novelty_{name}": value for name, value in strange.items()},
         **timed,
         "artefact_kib": path.stat().st_size / 1024,
-        "memory_mib": peak_memory_mib(path, tested.examples.inputs[:1]),
+        "memory_mib": memory_mib(path, tested.examples.inputs[:1]),
     }
 
 
