@@ -1,0 +1,153 @@
+"""The exact files of every choice, and that each of them is whole: rendered, parsed, ended, never empty.
+
+The expected files stand in files.txt. Whoever adds a file to the template adds its name there too, and so
+sees what every new project will carry.
+"""
+
+import ast
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+from conftest import ROOT, Bake
+from cookiecutter.utils import create_env_with_context
+
+SETTINGS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+CHOICES = [
+    dict(zip(("task", "license", "python_version"), answers, strict=True))
+    for answers in itertools.product(SETTINGS["task"], SETTINGS["license"], SETTINGS["python_version"][:1])
+] + [
+    {"task": SETTINGS["task"][0], "license": "MIT", "python_version": v}
+    for v in SETTINGS["python_version"][1:]
+]
+CACHES = {"__pycache__", ".ruff_cache", ".mypy_cache", ".pytest_cache"}
+MEANT_TO_BE_EMPTY = {"py.typed"}
+
+
+def named(choice: dict[str, str]) -> str:
+    """Name a combination of answers, as pytest shows it."""
+    return "-".join(choice.values())
+
+
+def files(project: Path) -> set[str]:
+    """List the files of a project, without what tools left in a working copy of the template."""
+    paths = {path.relative_to(project) for path in project.rglob("*") if not path.is_dir()}
+    return {path.as_posix() for path in paths if CACHES.isdisjoint(path.parts)}
+
+
+def expected(answers: dict[str, str]) -> set[str]:
+    """Read files.txt: a line `[option choice]` opens the files of that choice only."""
+    chosen, found = True, set()
+    for line in (ROOT / "tests" / "files.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            option, _, choice = line.strip("[]").partition(" ")
+            chosen = answers[option] == choice
+        elif chosen and line and not line.startswith("#"):
+            found.add(line)
+    return found
+
+
+@pytest.fixture(scope="module", params=SETTINGS["task"])
+def project(request: pytest.FixtureRequest, bake: Bake) -> Path:
+    """Bake one project per task."""
+    return bake(task=request.param)
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=named)
+def test_a_choice_has_exactly_its_files(choice: dict[str, str], bake: Bake) -> None:
+    there, wanted = files(bake(**choice)), expected(choice)
+    assert sorted(there - wanted) == [], "made, and not in tests/files.txt"
+    assert sorted(wanted - there) == [], "in tests/files.txt, and not made"
+
+
+def test_nothing_of_the_template_is_left(project: Path) -> None:
+    assert not (project / "_overlays").exists()
+    assert [path for path in project.rglob("*") if "cookiecutter" in path.name] == []
+    for name in files(project):
+        content = (project / name).read_bytes()
+        assert b"cookiecutter." not in content.replace(b"cookiecutter.json", b""), name
+        assert b"__package}" not in content, name
+
+
+def test_no_folder_is_empty(project: Path) -> None:
+    assert [path for path in project.rglob("*") if path.is_dir() and not any(path.iterdir())] == []
+
+
+def test_no_file_is_empty_or_badly_ended(project: Path) -> None:
+    for name in sorted(files(project)):
+        content = (project / name).read_bytes()
+        if Path(name).name in MEANT_TO_BE_EMPTY:
+            continue
+        assert content.strip(), f"{name} is empty"
+        if b"\0" not in content:
+            assert content.endswith(b"\n") and not content.endswith(b"\n\n"), (
+                f"{name} does not end in one newline"
+            )
+            assert b"\r" not in content, f"{name} has the line ends of another system"
+
+
+class Strict(yaml.SafeLoader):
+    """YAML lets a second key of the same name win in silence; here it is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        if twice := {key for key in keys if keys.count(key) > 1}:
+            raise yaml.constructor.ConstructorError(None, None, f"{twice} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    ".py": ast.parse,
+    ".json": json.loads,
+    ".toml": tomllib.loads,
+    ".yaml": lambda text: yaml.load(text, Strict),  # noqa: S506 (a safe loader)
+    ".yml": lambda text: yaml.load(text, Strict),  # noqa: S506
+    ".j2": jinja2.Environment(autoescape=True).parse,
+}
+
+
+@pytest.mark.parametrize("suffix", PARSERS)
+def test_every_file_parses(suffix: str, project: Path) -> None:
+    for name in sorted(name for name in files(project) if name.endswith(suffix)):
+        try:
+            PARSERS[suffix]((project / name).read_text(encoding="utf-8"))
+        except (ValueError, SyntaxError, yaml.YAMLError, jinja2.TemplateError) as error:
+            pytest.fail(f"{name}: {error}")
+
+
+def test_every_command_of_the_makefile_is_explained(project: Path) -> None:
+    """`make help` reads the makefiles with awk, and make itself has to parse them for it."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(
+        ["make", "help"], cwd=project, env=clean, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    explained = {re.sub(r"\033\[\d+m", "", line).split()[0] for line in done.stdout.splitlines()}
+    makefiles = [project / "Makefile", *sorted((project / "mk").glob("*.mk"))]
+    phony = {
+        target
+        for path in makefiles
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.startswith(".PHONY:")
+        for target in line.split()[1:]
+    }
+    assert phony == explained
+
+
+def test_the_hook_run_again_changes_nothing(project: Path) -> None:
+    before = {name: (project / name).read_bytes() for name in files(project)}
+    context = {"cookiecutter": {"task": "another", "license": "another"}}
+    hook = (ROOT / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
+    source = create_env_with_context(context).from_string(hook).render(**context)
+    subprocess.run([sys.executable, "-c", source], cwd=project, check=True)
+    assert {name: (project / name).read_bytes() for name in files(project)} == before
