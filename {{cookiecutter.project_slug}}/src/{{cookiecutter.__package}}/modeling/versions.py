@@ -12,8 +12,8 @@ import onnx
 
 from .. import tracking
 from ..errors import UserError
-from ..files import sha256
-from ..paths import MODEL
+from ..files import read_json, sha256
+from ..paths import METRICS, MODEL
 from ..product import Product
 from .artefact import Artefact
 from .examples import read
@@ -47,7 +47,9 @@ def register(mlflow: Any, run_id: str, tags: dict[str, str], product: Product) -
             registered_model_name=tracking.NAME,
         )
     version = str(logged.registered_model_version)
-    client.update_model_version(tracking.NAME, version, description=verdict_table())
+    scores = read_json(METRICS)
+    said = f"accuracy {scores['accuracy']:.3f}, answers {scores['answered_share']:.0%}"
+    client.update_model_version(tracking.NAME, version, description=f"{said}\n\n{verdict_table()}")
     for key, value in tags.items():
         client.set_model_version_tag(tracking.NAME, version, key, value)
     return version
