@@ -4,7 +4,8 @@ setup: .venv/.done ## Install the environment; make a git repository where there
 	@python mk/first_commit.py
 
 .venv/.done: pyproject.toml | $(UV)
-	$(UV) sync --quiet
+	@echo "setup: installing the environment into .venv, about 1 GiB"
+	@$(UV) sync --quiet
 	@touch $@
 
 .uv/bin/uv:
