@@ -7,3 +7,8 @@ label: ## Bring the labels of people and source together
 split: ## Cut train, validation, calibration, test by hash
 compose collect validate label split: .venv/.done
 	@dvc repro $@
+
+.PHONY: forget
+forget: .venv/.done ## Remove a record for good: ID=... or GROUP=...
+	@python -m $(PACKAGE).data.forget $(if $(filter command,$(firstword $(origin ID))),--id "$$ID") \
+		$(if $(filter command,$(firstword $(origin GROUP))),--group "$$GROUP")
