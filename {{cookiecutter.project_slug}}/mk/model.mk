@@ -9,10 +9,8 @@ register: ## Log to MLflow; move the alias if accepted
 train export evaluate accept cards register: .venv/.done
 	@dvc repro $@
 
-.PHONY: repro status mlflow sweep adopt compare ablate explain
+.PHONY: repro status mlflow sweep adopt research compare ablate explain
 MODEL ?= $(shell sed -n 's/^  - model: *\([a-z0-9_-]*\).*/\1/p' conf/config.yaml)
-TRIALS ?= 20
-PORT ?= 5000
 
 repro: .venv/.done ## Run every stage that a change concerns
 	@dvc repro
@@ -21,13 +19,16 @@ status: .venv/.done ## Say what came out and what to type next
 	@python -m $(PACKAGE).modeling.status
 
 mlflow: .venv/.done ## Open the MLflow UI on 127.0.0.1:5000 (PORT=...)
-	@python -m $(PACKAGE).modeling.review $(PORT)
+	@python -m $(PACKAGE).modeling.review $(or $(PORT),5000)
 
 sweep: split ## Search parameters: MODEL=mlp TRIALS=20
-	@python -W ignore::FutureWarning -m $(PACKAGE).modeling.sweep --multirun model=$(MODEL) hydra.sweeper.n_trials=$(TRIALS)
+	@python -W ignore::FutureWarning -m $(PACKAGE).modeling.sweep --multirun model=$(MODEL) hydra.sweeper.n_trials=$(or $(TRIALS),20)
 
 adopt: .venv/.done ## Write a run's parameters into conf/: RUN=<id>
 	@python -m $(PACKAGE).modeling.adopt $(RUN)
+
+research: .venv/.done ## Fill the table of what was tried in docs/3-model
+	@python -m $(PACKAGE).modeling.research
 
 compare: export ## Variants and versions side by side: VERSIONS="champion 3"
 	@python -m $(PACKAGE).modeling.compare $(VERSIONS)

@@ -18,11 +18,15 @@ class Source:
 
 @dataclass
 class Model:
-    """``conf/model/*.yaml``: an estimator (``_target_`` and arguments), on standardised features or not."""
+    """``conf/model/*.yaml``: an estimator (``_target_`` and arguments), on standardised features or not.
+
+    ``reference`` names the paper or page that the method comes from; the research log and the model card show it.
+    """
 
     name: str
     scale: bool
     estimator: dict[str, Any]
+    reference: str = ""
 
 
 @dataclass

@@ -60,7 +60,9 @@ def collapsed(labels: dict[str, Any], threshold: float) -> str:
     """Say in words which labels the model never predicts, or too rarely for the threshold."""
     short = {
         "never predicts": [name for name, row in labels.items() if row["records"] and not row["predicted"]],
-        "too rarely predicts": [n for n, row in labels.items() if 0 < row["predicted"] < (1 - threshold) * row["records"]],
+        "too rarely predicts": [
+            n for n, row in labels.items() if 0 < row["predicted"] < (1 - threshold) * row["records"]
+        ],
     }
     said = [f"{words} {', '.join(names)}" for words, names in short.items() if names]
     return f"collapsed: the model {' and '.join(said) or 'may predict a label too rarely'}"
@@ -91,7 +93,7 @@ def as_line(verdict: dict[str, Any]) -> str:
     if verdict["interval"] is not None:
         limit += f"   95 %: {verdict['interval'][0]:.4g} to {verdict['interval'][1]:.4g}"
         limit += ", decides" if verdict["decide"] == "bound" else ""
-    said = f"\n      {verdict['note']}" if verdict["note"] else ""
+    said = f"\n      {verdict['note']}" if verdict.get("note") else ""
     return f"  {verdict['id']:<4}{verdict['verdict']:<15}{verdict['metric'] + place:<24}{value:>10}  {limit}{said}"
 
 

@@ -7,6 +7,7 @@ Reads ``product.yaml``, ``params.yaml`` and all reports; writes ``docs/1-require
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -20,6 +21,7 @@ from ..paths import (
     AGREEMENT,
     ANALYSIS,
     DATA_CARD,
+    ERRORS,
     EVALUATION,
     MODEL_CARD,
     PARAMS,
@@ -47,6 +49,11 @@ def number(value: float | None) -> str:
     return "not measurable" if value is None else f"{value:.4g}"
 
 
+def interval(bounds: list[float] | None) -> str:
+    """Write an interval; nothing where there is none."""
+    return "" if bounds is None else f"{bounds[0]:.4g} to {bounds[1]:.4g}"
+
+
 def facts() -> dict[str, Any]:
     """Collect everything that the pages name."""
     reports = {
@@ -64,6 +71,7 @@ def facts() -> dict[str, Any]:
         "metrics": METRICS,
         "params": yaml.safe_load(PARAMS.read_text(encoding="utf-8")),
         "guide_version": guide_version(),
+        "label_errors": int(pl.read_parquet(ERRORS)["suspect"].is_not_null().sum()),
         **{name: read_json(path) for name, path in reports.items()},
     }
 
@@ -73,7 +81,7 @@ def run(config: Config) -> None:
     options: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
     # The pages are Markdown, so HTML escaping would only spoil them.
     environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, **options)  # noqa: S701
-    environment.filters |= {"cell": cell, "number": number}
+    environment.filters.update(cell=cell, number=number, interval=interval)
     known = facts()
     for name, path in PAGES.items():
         write_text(path, environment.get_template(f"{name}.md.j2").render(known))

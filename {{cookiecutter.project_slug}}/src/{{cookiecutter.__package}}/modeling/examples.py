@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from .. import task
+from ..errors import UserError
 from ..paths import SPLITS
 from ..product import Product
 
@@ -23,8 +24,17 @@ class Examples:
 
 
 def read(split: str, product: Product) -> Examples:
-    """Read the split ``train``, ``validation``, ``calibration`` or ``test``."""
-    frame = pl.read_parquet(SPLITS / f"{split}.parquet")
+    """Read the split ``train``, ``validation``, ``calibration`` or ``test``.
+
+    Raises:
+        UserError: if it holds no record.
+    """
+    path = SPLITS / f"{split}.parquet"
+    frame = pl.read_parquet(path)
+    if frame.is_empty():
+        raise UserError(
+            f"the split {split} holds no record", str(path), "collect more, or raise its share in conf/split.yaml"
+        )
     position = {label: i for i, label in enumerate(product.formulation.label_names)}
     truth = frame["label"].replace_strict(position, return_dtype=pl.Int64).to_numpy()
     return Examples(frame, task.matrix(frame, product), truth)

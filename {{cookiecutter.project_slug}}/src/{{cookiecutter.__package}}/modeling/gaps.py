@@ -43,7 +43,8 @@ def gap_of(groups: np.ndarray, hit: np.ndarray, answered: np.ndarray, smallest: 
     small = {str(name): int(size) for name, size in zip(names, sizes, strict=True) if size < smallest}
     kept = ~np.isin(groups, list(small))
     if len(names) - len(small) < 2:
-        return {"gap": None, "not_measurable": f"fewer than two groups of {smallest} records", "small": small}
+        why = f"all records are {names[0]!s}" if len(names) == 1 else f"fewer than two groups of {smallest} records"
+        return {"gap": None, "not_measurable": why, "groups": {}, "small": small}
     frames = {
         name: MetricFrame(metrics={"records": count, name: share}, y_true=hit[kept], y_pred=values[kept],
                           sensitive_features=groups[kept])

@@ -11,6 +11,13 @@ import numpy as np
 from ..decision import ACCEPT
 
 CHUNK = 8192
+# The metrics that are shares, as sum over sum.
+SHARES = {
+    "accuracy": ("hit", "one"),
+    "set_coverage": ("covered", "one"),
+    "answered_share": ("answered", "one"),
+    "answered_error": ("answered_wrong", "answered"),
+}
 # Poisson(1) by table: a uniform 16-bit number is looked up here.
 POISSON = np.searchsorted(
     np.cumsum([0.36787944, 0.36787944, 0.18393972, 0.06131324, 0.01532831, 0.00306566, 0.00051094, 0.00007299]),
@@ -104,6 +111,22 @@ def interval(values: np.ndarray, level: float = 0.95) -> list[float] | None:
         return None
     low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return [float(low), float(high)]
+
+
+def bounds(found: dict[str, np.ndarray], sums: dict[str, np.ndarray]) -> dict[str, list[float] | None]:
+    """Return the 95 % interval of every metric of ``metrics()``.
+
+    No error among 50 answers is not certainty, and no resample shows one: where all resamples agree on a share, Wilson's
+    interval takes their place.
+    """
+    known = {name: interval(values[1:]) for name, values in found.items()}
+    for name, (part, whole) in SHARES.items():
+        if known[name] is not None and len(set(known[name] or [])) == 1:
+            known[name] = wilson(int(sums[part][0, 0]), int(sums[whole][0, 0]))
+    if known["worst_label_recall"] == [1.0, 1.0]:
+        fewest = int(sums["truth"][0].min())
+        known["worst_label_recall"] = wilson(fewest, fewest)
+    return known
 
 
 def wilson(hits: int, records: int, z: float = 1.959964) -> list[float]:

@@ -15,7 +15,7 @@ from ..product import Product
 from ..records import slice_mask
 from .artefact import Artefact, Scored
 from .examples import Examples, read
-from .intervals import columns, interval, metrics, totals, wilson
+from .intervals import bounds, columns, metrics, totals, wilson
 from .scores import confusion, headline, recalls, reliability
 
 
@@ -58,8 +58,7 @@ def test(artefact: Artefact, product: Product, majority: str, config: Config) ->
         "split": "test",
         "records": len(examples.truth),
         "metrics": measured,
-        "intervals": {name: interval(values[1:]) for name, values in found.items()}
-        | {"worst_slice_accuracy": worst_interval(slices)},
+        "intervals": bounds(found, sums) | {"worst_slice_accuracy": worst_interval(slices)},
         "baseline": {"label": majority, "accuracy": float((examples.truth == names.index(majority)).mean())},
         "slices": slices,
         "labels": labels,

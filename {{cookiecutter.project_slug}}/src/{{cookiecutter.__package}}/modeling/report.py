@@ -5,6 +5,7 @@ opens without a network. Stage ``cards`` calls it, after ``accept``.
 """
 
 import base64
+import math
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,22 @@ def figure(name: str) -> str:
 
 def confused(matrix: list[list[int]], names: list[str], shown: int = PAIRS) -> list[dict[str, Any]]:
     """List the pairs of labels that are taken for each other, the most frequent first, by direction."""
-    pairs = [
+    pairs: list[dict[str, Any]] = [
         {"right": names[i], "predicted": names[j], "records": count, "share": count / sum(row)}
         for i, row in enumerate(matrix)
         for j, count in enumerate(row)
         if i != j and count
     ]
-    return sorted(pairs, key=lambda pair: (-pair["records"], -pair["share"]))[:shown]
+    return sorted(pairs, key=lambda pair: (pair["records"], pair["share"]), reverse=True)[:shown]
+
+
+def floor_of(evaluation: dict[str, Any]) -> float:
+    """Return where the bars of the slices and groups begin: the tenth below their lowest bound."""
+    rows = [
+        *evaluation["slices"].values(),
+        *(row for part in evaluation["gaps"].values() for row in part["groups"].values()),
+    ]
+    return math.floor(10 * min((row["accuracy_interval"][0] for row in rows if "accuracy" in row), default=0.0)) / 10
 
 
 def cases(errors: pl.DataFrame, rank: str, product: Product) -> list[dict[str, Any]]:
@@ -69,13 +79,12 @@ def analysis(known: dict[str, Any]) -> str:
     environment.filters |= {"number": number, "share": share, "between": between}
     product, evaluation = known["product"], known["evaluation"]
     errors = pl.read_parquet(ERRORS)
-    wrong = sum(sum(row) for row in evaluation["confusion"]) - sum(
-        row[i] for i, row in enumerate(evaluation["confusion"])
-    )
+    wrong = evaluation["records"] - sum(row[i] for i, row in enumerate(evaluation["confusion"]))
     return environment.get_template("analysis.html.j2").render(
         **known,
         figure=figure,
         wrong=wrong,
+        low=floor_of(evaluation),
         pairs=confused(evaluation["confusion"], product.formulation.label_names),
         errors=cases(errors, "error", product),
         suspects=cases(errors, "suspect", product),

@@ -105,7 +105,7 @@ def run(config: Config) -> None:
     curves = history(pipeline)
     counts = np.bincount(known.truth, minlength=len(product.formulation.labels))
     scores = headline(expected, held_out.truth)
-    report = {
+    report: dict[str, Any] = {
         "model": config.model.name,
         "seed": config.seed,
         "records": len(known.truth),

@@ -12,8 +12,8 @@ from PIL import Image
 
 from .product import Product
 
-# A picture is enlarged to about SMALL pixels by a whole factor, so that its pixels stay visible, or reduced to LARGE.
-SMALL, LARGE = 320, 1024
+# A picture is enlarged to about SMALL pixels, smoothly, since people read shapes and not pixels, or reduced to LARGE.
+SMALL, LARGE = 240, 1024
 # On a page with many records a picture is no larger than this.
 THUMBNAIL = 256
 
@@ -26,7 +26,7 @@ def picture(payload: bytes, small: int = SMALL, large: int = LARGE) -> str:
     longest = max(shown.size)
     if longest < small:
         factor = max(1, round(small / longest))
-        shown = shown.resize((shown.width * factor, shown.height * factor), Image.Resampling.NEAREST)
+        shown = shown.resize((shown.width * factor, shown.height * factor), Image.Resampling.BICUBIC)
     shown.thumbnail((large, large))
     buffer = io.BytesIO()
     shown.save(buffer, format="PNG", optimize=True)
