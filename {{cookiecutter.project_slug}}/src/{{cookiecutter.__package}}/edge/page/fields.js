@@ -16,8 +16,11 @@ export function fault(feature, text) {
   return inside ? "" : `${feature.name} is ${text.trim()}; allowed are ${feature.low} to ${feature.high}.`;
 }
 
-/** Put the fields into `root`; call `give(values)` for a complete row, `fail(error)`, and `clear()`. */
-export function mount(root, description, { give, fail, clear }) {
+/**
+ * Put the fields into `root`; return what to tell the reader to do.
+ * Calls `give(values)` for a complete row, `fail(error)`, and `clear()`.
+ */
+export function mount(root, _aside, description, { give, fail, clear }) {
   const { features } = description.input;
   const inputs = features.map((feature, i) => {
     const input = element("input", { id: `field-${i}`, type: "text", inputMode: "decimal", autocomplete: "off" });
@@ -39,7 +42,6 @@ export function mount(root, description, { give, fail, clear }) {
     { noValidate: true },
     element("div", { className: "fields" }, ...fields),
     element("div", { className: "row" }, ask, typical, wipe),
-    element("p", { className: "note", textContent: "A row of a table can be pasted into the first field." }),
   );
   root.append(form);
 
@@ -81,4 +83,5 @@ export function mount(root, description, { give, fail, clear }) {
       fill(cells);
     }
   });
+  return `Fill in ${description.input.meaning}. A whole row can be pasted into the first field.`;
 }

@@ -16,6 +16,7 @@ function verdict(state, heading, reason) {
   byId("reason").textContent = reason;
 }
 
+const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;
 const share = (value) => `${(100 * value).toFixed(1)} %`;
 
 function bars(description, probabilities) {
@@ -50,8 +51,8 @@ function novelty(description, value) {
 function show(description, answer) {
   const { decision, label, probabilities } = answer;
   const unsure = label === null ? "" : ` The most likely label is ${label}.`;
-  const definition = description.labels.find((known) => known.name === label)?.definition ?? "";
-  const reason = decision === "accept" ? `${definition}. ${REASONS.accept}` : `${REASONS[decision]}${unsure}`;
+  const definition = sentence(description.labels.find((known) => known.name === label)?.definition ?? "");
+  const reason = decision === "accept" ? `${definition} ${REASONS.accept}` : `${REASONS[decision]}${unsure}`;
   verdict(decision, decision === "accept" ? label : HEADINGS[decision], reason);
   bars(description, probabilities);
   novelty(description, answer.novelty);
@@ -84,10 +85,11 @@ function failed(error) {
 async function start() {
   const { description, predict } = await load();
   document.title = byId("name").textContent = description.name;
-  byId("purpose").textContent = `${description.decision}.`;
+  byId("purpose").textContent = sentence(description.decision);
   about(description);
+  let hint = "";
   const empty = () => {
-    verdict("empty", "…", "Waiting for an input.");
+    verdict("empty", "…", hint);
     bars(description, null);
     novelty(description, undefined);
   };
@@ -112,7 +114,7 @@ async function start() {
     empty();
   };
   const { mount } = await import(description.input.type === "image" ? "./paper.js" : "./fields.js");
-  mount(byId("input"), description, { give, fail, clear });
+  hint = mount(byId("input"), byId("seen"), description, { give, fail, clear });
   empty();
   performance.mark("ready");
 }

@@ -11,8 +11,11 @@ function element(tag, properties, ...children) {
   return made;
 }
 
-/** Put paper and buttons into `root`; call `give(pixels)` for every image, `fail(error)`, and `clear()`. */
-export function mount(root, description, { give, fail, clear }) {
+/**
+ * Put paper and buttons into `root`, and the model's view into `aside`; return what to tell the reader to do.
+ * Calls `give(pixels)` for every image, `fail(error)`, and `clear()`.
+ */
+export function mount(root, aside, description, { give, fail, clear }) {
   const { input, typical, max_pixels: maxPixels } = description;
   const [height, width] = input.shape;
   const unit = SIZE / Math.max(height, width);
@@ -20,17 +23,14 @@ export function mount(root, description, { give, fail, clear }) {
   paper.setAttribute("role", "img");
   paper.setAttribute("aria-label", `Paper to draw on: ${input.meaning}`);
   const pen = paper.getContext("2d");
-  const seen = element("canvas", { className: "seen", width, height });
+  const seen = element("canvas", { width, height });
   seen.setAttribute("aria-hidden", "true");
   const file = element("input", { type: "file", accept: "image/*", className: "hidden" });
   const wipe = element("button", { type: "button", textContent: "Clear" });
   const caption = element("p", { className: "note", textContent: "What the model sees" });
-  root.append(
-    paper,
-    element("div", { className: "row" }, wipe, element("label", { className: "button" }, "Choose an image", file)),
-    element("div", { className: "row" }, seen, caption),
-    element("p", { className: "note", textContent: `Draw ${input.meaning}; or drop, choose or paste an image of it.` }),
-  );
+  const choose = element("label", { className: "button" }, "Choose an image", file);
+  root.append(paper, element("div", { className: "row" }, wipe, choose));
+  aside.append(element("div", { className: "row" }, seen, caption));
   let strokes = [];
 
   function reset() {
@@ -120,4 +120,5 @@ export function mount(root, description, { give, fail, clear }) {
     });
   }
   reset();
+  return `Draw ${input.meaning}; or drop, choose or paste an image of it.`;
 }
