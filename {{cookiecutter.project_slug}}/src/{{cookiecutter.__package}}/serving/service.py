@@ -1,0 +1,81 @@
+"""What the routes share: the contract, the log, the served versions, the scorer.
+
+Reads ``product.yaml``; writes nothing itself.
+"""
+
+import logging
+
+from ..contract import load
+from ..errors import UserError
+from . import payload, schema, telemetry
+from .deployment import Deployment
+from .fetch import bring
+from .remote import RestRegistry
+from .scorer import Scorer
+from .settings import Settings
+from .store import Store
+from .writer import LogUnavailable
+
+LOG = logging.getLogger("uvicorn.error")
+
+
+class Service:
+    """The parts of a running server."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Read the contract and make the parts; ``open`` connects them."""
+        self.settings, self.product = settings, load()
+        self.types = schema.build(self.product, settings)
+        self.decode = payload.decoder(self.product)
+        example = self.types.request.model_validate({"records": [payload.example(self.product)]})
+        self.deployment = Deployment(settings, self.product, self.decode(example.records)[0])
+        self.store = Store(settings)
+        # What is personal is not kept: its hash still tells whether the same record came twice.
+        self.scorer = Scorer(self.deployment, self.store.writer, settings, self.product.data.privacy != "personal")
+
+    def open(self) -> None:
+        """Open the log and load the versions; what is missing now is tried again later, and /readyz says it."""
+        try:
+            self.store.open()
+        except LogUnavailable as error:
+            LOG.error("the prediction log cannot be opened: %s", error)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look what the registry's aliases name now."""
+        self.deployment.refresh(self._fetch())
+        telemetry.SWAPS.set(self.deployment.swaps)
+        telemetry.SERVING.clear()
+        for arm, served in self.deployment.arms.items():
+            telemetry.SERVING.labels(arm, served.version.version, served.version.sha256).set(1)
+
+    def _fetch(self) -> str | None:
+        """Bring versions from a tracking server; return what could not be had."""
+        if not self.settings.remote:
+            return None
+        try:
+            return bring(RestRegistry(self.settings.tracking_uri or ""), self.settings.folder)
+        except UserError as error:
+            return error.what
+
+    def unready(self) -> str | None:
+        """Say why the server cannot answer, or return None."""
+        try:
+            self.store.probe()
+        except LogUnavailable as error:
+            return f"the prediction log does not take a row: {error}"
+        if not self.deployment.arms:
+            return self.deployment.refused or "no version of the model is served yet; has one been accepted?"
+        return None
+
+    def forget(self) -> None:
+        """Delete what is older than product.yaml allows."""
+        days = self.product.data.retention_days
+        number = self.store.forget_older_than(days)
+        if number:
+            LOG.info("deleted %d predictions older than %d days", number, days)
+
+    def close(self) -> None:
+        """Answer what waits, then let go."""
+        self.scorer.stop()
+        self.store.close()
