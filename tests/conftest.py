@@ -1,16 +1,18 @@
 """Generate projects from this template, away from the settings and the history of whoever runs the tests."""
 
+import functools
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 from cookiecutter.main import cookiecutter
+from projects import Finished, finished, machine
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -116,3 +118,29 @@ def generate(tmp_path: Path, user_config: Path) -> Generate:
         return Run(done.returncode, done.stdout, done.stderr, folder)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Stand in for the settings of whoever runs the tests."""
+    return machine(tmp_path_factory.mktemp("machine"))
+
+
+@pytest.fixture(scope="session")
+def finish(bake: Bake, environment: dict[str, str]) -> Callable[[str], Finished]:
+    """Set up and run the project of a task, once for all tests, also where that fails."""
+
+    @functools.cache
+    def outcome(task: str) -> Finished | Exception:
+        try:
+            return finished(lambda: bake(task=task, author_name="Kim Min-seo"), environment)
+        except Exception as error:
+            return error
+
+    def finish(task: str) -> Finished:
+        result = outcome(task)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    return finish

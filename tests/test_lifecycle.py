@@ -4,7 +4,6 @@ One project per task is set up and run once; every test works on a copy of it, w
 keeps the tests of one task in one process, so that nothing is made twice.
 """
 
-import functools
 import hashlib
 import json
 import os
@@ -15,13 +14,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from conftest import Bake
+from projects import Finished, Project, sha256
 
 pytestmark = pytest.mark.slow
 
@@ -31,9 +30,9 @@ IMAGE, TABLE = (
 )
 FROM_TRAIN = ["train", "export", "evaluate", "accept", "cards", "register"]
 STAGES = ["compose", "collect", "validate", "label", "split", *FROM_TRAIN]
-# Settings of whoever runs the tests, which a fresh machine does not have.
-FOREIGN = ("COV", "DVC", "GIT", "HYDRA", "MAKE", "MFLAGS", "MLFLOW", "PYTEST", "PYTHON", "VIRTUAL_ENV")
-WRITTEN_BY_THE_PIPELINE = re.compile(r"dvc\.lock|params\.yaml|reports/.*|docs/[^/]+/[\w-]+\.md|uv\.lock")
+WRITTEN_BY_THE_PIPELINE = re.compile(
+    r"dvc\.lock|params\.yaml|reports/.*|docs/.*/(requirements|(data|model)-card)\.md"
+)
 
 # Run in the project's own environment, on the store's own interface.
 STORE = """
@@ -55,112 +54,9 @@ print(json.dumps({
 """
 
 
-@dataclass(frozen=True)
-class Project:
-    """A project's folder, and the environment of a machine that knows nothing of its author."""
-
-    folder: Path
-    environment: Mapping[str, str]
-
-    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in the project's environment."""
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.variables() | variables,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def variables(self) -> dict[str, str]:
-        """Put the project's programs and its own source first."""
-        path = f"{self.folder / '.venv' / 'bin'}{os.pathsep}{self.environment['PATH']}"
-        return {**self.environment, "PATH": path, "PYTHONPATH": str(self.folder / "src")}
-
-    def ok(self, *command: str) -> str:
-        """Run a command that has to succeed and return what it printed."""
-        done = self.run(*command)
-        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-        return done.stdout
-
-    def commit(self) -> None:
-        """Commit everything, as the author would."""
-        self.ok("git", "add", "--all")
-        self.ok("git", "-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-qm", "change")
-
-    def json(self, path: str) -> Any:
-        """Read a report."""
-        return json.loads((self.folder / path).read_text(encoding="utf-8"))
-
-    def store(self) -> Any:
-        """Ask MLflow what it holds."""
-        return json.loads(self.ok("python", "-c", STORE).splitlines()[-1])
-
-    def replace(self, path: str, old: str, new: str) -> None:
-        """Edit a file: `old` has to be there exactly once."""
-        text = (self.folder / path).read_text(encoding="utf-8")
-        assert text.count(old) == 1, f"{path} holds {old!r} {text.count(old)} times"
-        (self.folder / path).write_text(text.replace(old, new), encoding="utf-8")
-
-    def files(self) -> dict[str, str]:
-        """Hash what the project holds, without what tools keep for themselves."""
-        own = re.compile(r"(\.git|\.venv|\.dvc/tmp|\.\w+_cache)/|(.*/)?__pycache__/")
-        paths = {p.relative_to(self.folder).as_posix(): p for p in self.folder.rglob("*") if p.is_file()}
-        return {name: sha256(path) for name, path in paths.items() if not own.match(name)}
-
-
-def sha256(path: Path) -> str:
-    """Return the hash of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def ran(output: str) -> list[str]:
     """Return the stages that DVC ran, in their order."""
     return re.findall(r"^Running stage '(\w+)'", output, re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A project after `make setup` and `make`, and what these printed."""
-
-    project: Project
-    setup: str
-    make: str
-
-
-@pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return a machine that has packages in its cache, and no settings of git, DVC or MLflow."""
-    home = tmp_path_factory.mktemp("machine")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    dvc = {
-        f"DVC_{name}": str(home / name)
-        for name in ("GLOBAL_CONFIG_DIR", "SYSTEM_CONFIG_DIR", "SITE_CACHE_DIR")
-    }
-    return kept | dvc | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "DVC_NO_ANALYTICS": "1"}
-
-
-@pytest.fixture(scope="session")
-def finish(bake: Bake, environment: dict[str, str]) -> Callable[[str], Finished]:
-    """Set up and run the project of a task once."""
-
-    @functools.cache
-    def outcome(task: str) -> Finished | Exception:
-        try:
-            project = Project(bake(task=task, author_name="Kim Min-seo"), environment)
-            return Finished(project, project.ok("make", "setup"), project.ok("make"))
-        except (
-            Exception
-        ) as error:  # kept, so that what cannot be finished is tried once and not once per test
-            return error
-
-    def finished(task: str) -> Finished:
-        if isinstance(result := outcome(task), Exception):
-            raise result
-        return result
-
-    return finished
 
 
 @pytest.fixture(params=[IMAGE, TABLE])
@@ -171,18 +67,13 @@ def finished(request: pytest.FixtureRequest, finish: Callable[[str], Finished]) 
 
 @pytest.fixture
 def project(finished: Finished, tmp_path: Path) -> Project:
-    """Copy the finished project for a test to work in; the installed packages stay where they are."""
-    origin, copy = finished.project.folder, tmp_path / "team" / finished.project.folder.name
-    shutil.copytree(origin, copy, symlinks=True, ignore=shutil.ignore_patterns(".venv"))
-    return at_home(Project(copy, finished.project.environment), finished)
+    """Copy the finished project for a test to work in."""
+    return finished.project.copy(tmp_path / "team" / "my-product")
 
 
-def at_home(project: Project, finished: Finished) -> Project:
-    """Give a copy the installed packages of the finished project, unseen by git."""
-    (project.folder / ".venv").symlink_to(finished.project.folder / ".venv")
-    with (project.folder / ".git" / "info" / "exclude").open("a", encoding="utf-8") as exclude:
-        exclude.write("/.venv\n")
-    return project
+def store(project: Project) -> Any:
+    """Ask MLflow what it holds."""
+    return json.loads(project.ok("python", "-c", STORE).splitlines()[-1])
 
 
 # --- the two commands ---------------------------------------------------------------------------------------
@@ -201,15 +92,15 @@ def test_make_ends_in_an_accepted_and_registered_model(finished: Finished) -> No
     registration = project.json("reports/registration.json")
     assert (registration["registered"], registration["alias"]) == (True, "champion")
     assert "alias champion" in finished.make
-    store = project.store()
-    assert store["versions"] == [1]
-    assert store["champion"] == {"version": 1, "run_id": registration["run_id"]}
-    tags = store["runs"][registration["run_id"]]["tags"]
-    assert list(store["runs"]) == [registration["run_id"]]
+    held = store(project)
+    assert held["versions"] == [1]
+    assert held["champion"] == {"version": 1, "run_id": registration["run_id"]}
+    tags = held["runs"][registration["run_id"]]["tags"]
+    assert list(held["runs"]) == [registration["run_id"]]
     assert re.fullmatch(r"[0-9a-f]{32}", tags["pipeline"])
     assert tags["git.commit"] == project.ok("git", "rev-parse", "HEAD").strip()
     assert tags["git.dirty"] == "false"
-    assert store["sha256"] == tags["artefact.sha256"] == sha256(project.folder / "models" / "model.onnx")
+    assert held["sha256"] == tags["artefact.sha256"] == sha256(project.folder / "models" / "model.onnx")
 
 
 def test_the_pipeline_leaves_nothing_unexpected(finished: Finished) -> None:
@@ -252,29 +143,29 @@ def test_a_changed_model_runs_again_from_train_on_and_is_registered_from_a_commi
     assert uncommitted.returncode != 0
     assert "error: 1 uncommitted file(s): conf/model/mlp.yaml\n" in uncommitted.stderr
     assert ran(uncommitted.stdout) == ["compose", *FROM_TRAIN]
-    assert project.store()["champion"]["version"] == 1
+    assert store(project)["champion"]["version"] == 1
     project.commit()
     assert ran(project.ok("dvc", "repro")) == ["register"]
-    store = project.store()
-    assert (store["versions"], store["champion"]["version"]) == ([1, 2], 2)
-    assert store["runs"][store["champion"]["run_id"]]["params"]["model.estimator.alpha"] == "0.002"
-    assert len(store["runs"]) == 2, "a repeated register writes into its own run"
+    held = store(project)
+    assert (held["versions"], held["champion"]["version"]) == ([1, 2], 2)
+    assert held["runs"][held["champion"]["run_id"]]["params"]["model.estimator.alpha"] == "0.002"
+    assert len(held["runs"]) == 2, "a repeated register writes into its own run"
 
 
 def test_an_experiment_is_logged_and_not_registered(project: Project) -> None:
-    champion = project.store()["champion"]
+    champion = store(project)["champion"]
     output = project.ok("dvc", "exp", "run", "-S", "model=logistic")
     assert ran(output) == ["compose", *FROM_TRAIN]
-    store = project.store()
-    (run,) = (run for identity, run in store["runs"].items() if identity != champion["run_id"])
+    held = store(project)
+    (run,) = (run for identity, run in held["runs"].items() if identity != champion["run_id"])
     assert run["params"]["model.name"] == "logistic"
     assert run["tags"]["verdict"] == "accepted"
-    assert (store["versions"], store["champion"]) == ([1], champion)
+    assert (held["versions"], held["champion"]) == ([1], champion)
     assert project.json("reports/registration.json")["registered"] is False
 
 
 def test_a_rejected_model_is_logged_and_stopped(project: Project) -> None:
-    champion = project.store()["champion"]
+    champion = store(project)["champion"]
     done = project.run("dvc", "exp", "run", "-S", "model=majority")
     assert done.returncode != 0
     rejected = [
@@ -283,9 +174,9 @@ def test_a_rejected_model_is_logged_and_stopped(project: Project) -> None:
     assert "R1" in rejected, "one label for every record cannot reach the accuracy"
     (error,) = re.findall(r"^error: rejected by (.*)", done.stderr, re.MULTILINE)
     assert all(f"{requirement} " in error for requirement in rejected)
-    store = project.store()
-    assert sorted(run["tags"]["verdict"] for run in store["runs"].values()) == ["accepted", "rejected"]
-    assert (store["versions"], store["champion"]) == ([1], champion)
+    held = store(project)
+    assert sorted(run["tags"]["verdict"] for run in held["runs"].values()) == ["accepted", "rejected"]
+    assert (held["versions"], held["champion"]) == ([1], champion)
 
 
 # --- somewhere else -----------------------------------------------------------------------------------------
@@ -299,8 +190,8 @@ def test_an_interrupted_run_can_be_typed_again_and_gives_the_same_bytes(
     It also hashes texts with another seed, one that turns round the order of the operator sets in skl2onnx.
     """
     first = finished.project
-    subprocess.run(["git", "clone", "--quiet", first.folder, tmp_path / "again"], check=True)
-    again = at_home(Project(tmp_path / "again", {**first.environment, "PYTHONHASHSEED": "116"}), finished)
+    clone = first.clone(tmp_path / "again")
+    again = Project(clone.folder, {**first.environment, "PYTHONHASHSEED": "116"})
     with subprocess.Popen(
         ["dvc", "repro", "evaluate"],
         cwd=again.folder,
@@ -320,11 +211,10 @@ def test_an_interrupted_run_can_be_typed_again_and_gives_the_same_bytes(
         assert sha256(again.folder / output) == sha256(first.folder / output), output
 
 
-def test_pushed_data_comes_back_in_another_clone(finished: Finished, project: Project) -> None:
+def test_pushed_data_comes_back_in_another_clone(project: Project) -> None:
     project.commit()
     project.ok("dvc", "push")
-    project.ok("git", "clone", "--quiet", ".", "../clone")
-    clone = at_home(Project(project.folder.parent / "clone", project.environment), finished)
+    clone = project.clone(project.folder.parent / "clone")
     assert not (clone.folder / "models").exists()
     clone.ok("dvc", "pull")
     assert sha256(clone.folder / "models/model.onnx") == sha256(project.folder / "models/model.onnx")
