@@ -1,0 +1,177 @@
+"""product.yaml: what is accepted, and what a mistake in it says.
+
+The mistakes are put into the contract of this project, so that it can change without these tests.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from {{cookiecutter.__package}} import contract, errors
+
+Refused = Callable[..., AbstractContextManager[None]]
+
+
+@pytest.fixture
+def written(root: Path) -> Any:
+    """The contract of this project as plain data."""
+    return yaml.safe_load((root / "product.yaml").read_text(encoding="utf-8"))
+
+
+def line_of(text: str, part: str) -> int:
+    """Return the line, from 1, on which ``part`` last stands."""
+    return text[: text.rindex(part)].count("\n") + 1
+
+
+def rename(section: dict[str, Any], key: str, other: str) -> None:
+    """Misspell a key."""
+    section[other] = section.pop(key)
+
+
+def first(written: Any) -> Any:
+    """Return the first requirement."""
+    return written["requirements"][0]
+
+
+def test_the_contract_of_this_project_holds_together(root: Path, written: Any) -> None:
+    loaded = contract.load(root / "product.yaml")
+    assert loaded.formulation.label_names == [label["name"] for label in written["formulation"]["labels"]]
+    assert [r.id for r in loaded.requirements] == [r["id"] for r in written["requirements"]]
+    assert {feature.name for feature in loaded.formulation.input.features} <= set(contract.columns(loaded))
+
+
+class NoAlias(yaml.SafeDumper):
+    """Write equal rows out, instead of a reference to the first."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Refer to nothing."""
+        return True
+
+
+# What is done to the contract, a word by which its line is known, what the error says, and what its advice names.
+MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
+    "misspelled-key": (lambda c: rename(c["service"], "users", "usrs"), "usrs:", "unknown key 'usrs'", "'users'"),
+    "misspelled-section": (lambda c: rename(c, "schedule", "scedule"), "scedule:", "unknown key", "'schedule'"),
+    "misspelled-key-in-a-row": (
+        lambda c: rename(first(c), "threshold", "treshold"),
+        "treshold:",
+        "unknown key 'treshold'",
+        "'threshold'",
+    ),
+    "key-like-no-other": (lambda c: c["data"].update(zzz=1), "zzz:", "unknown key 'zzz'", "licences"),
+    "missing-key": (lambda c: c["data"].pop("privacy"), "data:\n", "the key 'privacy' is missing", "licences"),
+    "missing-key-in-a-row": (lambda c: first(c).pop("owner"), "- id: R1\n", "the key 'owner' is missing", "owner"),
+    "wrong-type": (lambda c: first(c).update(threshold="high"), "threshold: high", "threshold is 'high'", ""),
+    "label-that-is-a-number": (
+        lambda c: c["formulation"]["labels"][0].update(name=777),
+        "name: 777",
+        "formulation.labels[0].name is 777",
+        "",
+    ),
+    "one-label": (
+        lambda c: c["formulation"].update(labels=c["formulation"]["labels"][:1]),
+        "  labels:\n",
+        "formulation.labels is",
+        "",
+    ),
+    "id-that-is-no-id": (lambda c: first(c).update(id="first"), "id: first", "'first'", ""),
+    "duplicate-id": (
+        lambda c: c["requirements"].append({**first(c)}),
+        "- id: R1\n",
+        "id 'R1' stands 2 times",
+        "its own name",
+    ),
+    "duplicate-label": (
+        lambda c: c["formulation"]["labels"].extend([{"name": "twice", "definition": "d"}] * 2),
+        "- name: twice",
+        "label 'twice' stands 2 times",
+        "its own name",
+    ),
+    "unknown-metric": (
+        lambda c: first(c).update(metric="acuracy"),
+        "acuracy",
+        "R1 names the unknown metric 'acuracy'",
+        "'accuracy'",
+    ),
+    "unknown-slice": (
+        lambda c: first(c).update(slice="al"),
+        "slice: al\n",
+        "R1 names the unknown slice 'al'",
+        "'all'",
+    ),
+    "unknown-operator": (lambda c: first(c).update(operator=">"), "operator: '>'", "requirements[0].operator", ""),
+    "operator-of-the-wrong-direction": (
+        lambda c: c.update(requirements=[first(c) | {"metric": "accuracy", "operator": "<="}]),
+        "operator:",
+        "R1 has the operator '<=' for accuracy",
+        "use >=",
+    ),
+    "slice-by-an-unknown-column": (
+        lambda c: c["data"]["slices"].append({"id": "s", "column": "kindd", "reason": "r", "equals": "x"}),
+        "kindd",
+        "slice 's' selects by 'kindd'",
+        "'kind'",
+    ),
+    "slice-without-bounds": (
+        lambda c: c["data"]["slices"].append({"id": "unbounded", "column": "kind", "reason": "r"}),
+        "- id: unbounded",
+        "needs one of at_least, below, equals",
+        "",
+    ),
+    "decision-on-no-requirement": (
+        lambda c: c.update(evaluation=[c["evaluation"][0] | {"decides": ["R1", "R999"]}]),
+        "decides:",
+        "decides 'R999', which is no requirement",
+        "did you mean 'R",
+    ),
+}
+
+
+@pytest.mark.parametrize(("mistake", "mark", "what", "fix"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_named_with_its_line(
+    mistake: Callable[[Any], Any], mark: str, what: str, fix: str, written: Any, tmp_path: Path
+) -> None:
+    mistake(written)
+    path = tmp_path / "product.yaml"
+    text = yaml.dump(written, Dumper=NoAlias, sort_keys=False, allow_unicode=True, width=1000)
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(errors.UserError) as caught:
+        contract.load(path)
+    assert what in caught.value.what
+    assert caught.value.where.startswith(f"{path}:{line_of(text, mark)}, ")
+    assert fix in caught.value.fix
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "service"], ids=["empty", "list", "word"])
+def test_a_file_that_is_no_contract_is_refused(text: str, tmp_path: Path, refused: Refused) -> None:
+    path = tmp_path / "product.yaml"
+    path.write_text(text, encoding="utf-8")
+    with refused("", str(path)):
+        contract.load(path)
+
+
+def test_a_file_that_is_no_yaml_is_named_with_the_line(root: Path, tmp_path: Path, refused: Refused) -> None:
+    path = tmp_path / "product.yaml"
+    text = (root / "product.yaml").read_text(encoding="utf-8")
+    path.write_text(text.replace("\ndata:\n", "\ndata: [\n"), encoding="utf-8")
+    with refused("not YAML", str(path), "mend the line"):
+        contract.load(path)
+
+
+def test_a_missing_file_says_where_to_run(tmp_path: Path, refused: Refused) -> None:
+    with refused("product.yaml is not there", str(tmp_path), "root"):
+        contract.load(tmp_path / "product.yaml")
+
+
+def test_a_loaded_contract_cannot_be_changed(product: Any) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        product.requirements[0].threshold = 0.0
+
+
+def test_the_command_says_that_nothing_is_wrong(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    contract.main()
+    assert "no mistake" in capsys.readouterr().out
