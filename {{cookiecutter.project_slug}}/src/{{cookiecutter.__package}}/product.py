@@ -86,14 +86,27 @@ class Requirement(Strict):
     reason: str
 
 
+class Plan(Strict):
+    """How an online comparison ends: looked at as often as one likes (``sequential``), or once (``fixed-horizon``).
+
+    ``detect`` is the smallest difference in accuracy that matters; with ``power`` it sets the sample size.
+    """
+
+    test: Literal["sequential", "fixed-horizon"]
+    detect: float = Field(gt=0, lt=1)
+    alpha: float = Field(0.05, gt=0, lt=0.5)
+    power: float = Field(0.8, gt=0.5, lt=1)
+
+
 class Cell(Strict):
-    """One of the four cells of the test method."""
+    """One of the four cells of the test method; an online comparison of two versions has a ``plan``."""
 
     cell: Literal["offline-quantitative", "offline-qualitative", "online-quantitative", "online-qualitative"]
     method: str
     who: str
     when: str
     decides: list[str]
+    plan: Plan | None = None
 
 
 class Release(Strict):

@@ -23,6 +23,7 @@ from ..stage import stage
 from .artefact import Artefact
 from .calibration import isotonic, temperature, unchanged
 from .examples import Examples, read
+from .golden import golden
 from .graph import save, with_metadata
 from .lightening import VARIANTS
 from .rule import fit_rule
@@ -62,8 +63,10 @@ def artefact(
 ) -> tuple[onnx.ModelProto, Rule]:
     """Calibrate ``model``, find its rule to answer or abstain, and describe both in the file."""
     model = calibrated(model, config, held_out)
-    rule = fit_rule(Artefact(model.SerializeToString()).score(held_out.inputs), held_out.truth, product)
-    return with_metadata(model, metadata(config, product, rule)), rule
+    loaded = Artefact(model.SerializeToString())
+    rule = fit_rule(loaded.score(held_out.inputs), held_out.truth, product)
+    described = metadata(config, product, rule) | {"golden": golden(loaded, held_out.inputs, held_out.truth)}
+    return with_metadata(model, described), rule
 
 
 def check(key: str, name: str, known: Mapping[str, object]) -> None:

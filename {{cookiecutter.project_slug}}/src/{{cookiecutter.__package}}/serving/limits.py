@@ -36,13 +36,14 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = False
+        begun, key = False, (scope["method"], scope["path"])
 
         async def counting(message: Message) -> None:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                self._count(getattr(scope.get("route"), "path", "other"), message["status"])
+                route = scope["path"] if key in self._direct else getattr(scope.get("route"), "path", "other")
+                self._count(route, message["status"])
                 message["headers"] = [*message.get("headers", ()), *HEADERS]
             await send(message)
 
@@ -51,7 +52,7 @@ class Limits:
             headers = dict(scope["headers"])
             self._admit(headers, scope["path"])
             async with asyncio.timeout(self._settings.request_seconds):
-                direct = self._direct.get((scope["method"], scope["path"]))
+                direct = self._direct.get(key)
                 if direct is None:
                     await self._app(scope, body, counting)
                     return

@@ -20,7 +20,7 @@ from .schema import ABSTAIN, ANSWER, NOT_FINITE
 
 # An entry of TensorProto.external_data begins with this key: the file would read other files.
 EXTERNAL = b"\x0a\x08location\x12"
-# Largest difference of a probability from the one that was recorded when the version was made.
+# Largest difference from an answer that was recorded when the version was made, absolute and relative.
 TOLERANCE = 1e-3
 
 
@@ -109,10 +109,9 @@ class Served:
         if golden is None:
             return
         scored = self.artefact.score(np.asarray(golden["inputs"], dtype=dtype))
-        difference = np.abs(scored.probabilities - np.asarray(golden["probabilities"])).max()
-        # Written so that a NaN is refused too.
-        if not difference <= TOLERANCE:
-            raise self._refused(f"a golden sample differs by {difference:.3g} from what was recorded")
+        for name, found in (("probabilities", scored.probabilities), ("novelty", scored.novelty)):
+            if not np.allclose(found, np.asarray(golden[name]), rtol=TOLERANCE, atol=TOLERANCE):
+                raise self._refused(f"a golden sample has other {name} than when the version was made")
 
     def _refused(self, why: str) -> UserError:
         where = f"{self.version.name} version {self.version.version}"
