@@ -29,7 +29,7 @@ test test-fast: .venv/.done ## All tests; test-fast: without those that run a ba
 	@$(PYTHON) -m pytest -n auto --dist loadgroup $(if $(filter test-fast,$@),-m "not slow")
 
 bench: .venv/.done ## Measure: Markdown tables of medians and ratios
-	@$(PYTHON) tests/bench/run.py
+	@PYTHONPATH=tests $(PYTHON) tests/bench/run.py
 
 .venv/.done: pyproject.toml | $(UV)
 	@$(UV) sync --quiet && touch $@
