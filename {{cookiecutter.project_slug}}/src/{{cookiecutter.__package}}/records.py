@@ -30,8 +30,7 @@ RECORD: dict[str, pl.DataType] = {
 }
 
 # Columns whose values repeat. A dictionary of ids or measurements is built for nothing, and takes most of the time.
-REPEATED = ("group", "kind", "source", "licence", "collected_at", "source_label", "shard", "label", "annotator", "round",
-            "guide_version", "labelled_by")  # fmt: skip
+REPEATED = ("group", "kind", "source", "licence", "collected_at", "source_label", "shard", "label", "labelled_by")
 
 LABEL: dict[str, pl.DataType] = {
     "id": pl.String(),
@@ -46,7 +45,7 @@ LABEL: dict[str, pl.DataType] = {
 
 def parquet_writer(sink: Any, schema: pa.Schema) -> pq.ParquetWriter:
     """Open a Parquet file for writing; LZ4, since zstd takes twice the time to save a fifth of the space."""
-    repeated = [name for name in REPEATED if name in schema.names]
+    repeated = [name for name in (*REPEATED, *LABEL) if name in schema.names and name != "id"]
     return pq.ParquetWriter(sink, schema, compression="lz4", use_dictionary=repeated)
 
 

@@ -15,7 +15,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from {{cookiecutter.__package}} import records
 from {{cookiecutter.__package}}.data import collect
 
 POINTS = 30
@@ -86,11 +85,12 @@ def manifest(folder: Path) -> Any:
 
 def content(folder: Path) -> pl.DataFrame:
     """Read what is stored, without the time at which it was."""
-    return pl.concat(pl.read_parquet(path) for path in records.shards(folder / "data/raw")).drop("collected_at")
+    listed = [folder / f"data/raw/{entry['shard']}.parquet" for entry in manifest(folder)["shards"]]
+    return pl.concat(pl.read_parquet(path) for path in listed).drop("collected_at")
 
 
 def run_killed(folder: Path, config: Any) -> list[Path]:
-    """Copy the project ``folder``; in the first copy collect runs undisturbed, in the others it is killed, then runs."""
+    """Copy the project ``folder``: in the first copy collect runs undisturbed, in the others it dies, then runs."""
     points = {f"point-{i}": random.Random(i).random() for i in range(POINTS // 2)}
     folders = [folder.parent / name for name in ("counted", *points)]
     for copy in folders:

@@ -11,7 +11,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from {{cookiecutter.__package}} import records
 from {{cookiecutter.__package}}.data import collect, forget, manifest
 
 Refused = Callable[..., AbstractContextManager[None]]
@@ -30,8 +29,8 @@ def places(record: str) -> list[str]:
 
 def labelled_by_people(record: str) -> None:
     """Store a label and a round that name the record."""
-    row = {name: None for name in records.LABEL} | {"id": record, "label": "x"}
-    records.write_parquet(Path("data/labels/pilot.parquet"), [pl.DataFrame([row], schema=records.LABEL)])
+    Path("data/labels").mkdir(exist_ok=True)
+    pl.DataFrame({"id": [record], "label": ["x"], "annotator": ["somebody"]}).write_parquet("data/labels/pilot.parquet")
     Path("data/rounds").mkdir(exist_ok=True)
     Path("data/rounds/pilot.json").write_text(json.dumps({"items": {record: "random"}, "overlap": [record]}))
 

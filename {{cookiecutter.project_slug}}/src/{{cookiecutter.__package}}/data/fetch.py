@@ -4,11 +4,8 @@ Reads the web; writes nothing. Retries with growing waits what may pass (RFC 911
 connections), and reads robots.txt as RFC 9309 says: missing means allowed, unreachable means forbidden.
 """
 
-import ipaddress
-import socket
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from urllib.parse import urlsplit
 
@@ -17,6 +14,7 @@ import stamina
 from protego import Protego
 
 from ..errors import UserError
+from .rules import PassingError, RefusedError, Rules, is_public, wait_hint
 
 REDIRECTS = 5
 ROBOTS_BYTES = 500 * 1024
@@ -24,52 +22,11 @@ PATIENCE = 5  # pages of one host in a row that fail for good, until the run sto
 PASSING = {408, 425, 429, 500, 502, 503, 504}
 
 
-class RefusedError(Exception):
-    """This URL gives no record, and the text says why."""
-
-
-class PassingError(Exception):
-    """This URL may give a record later, after ``seconds`` where the server says so."""
-
-    def __init__(self, reason: str, seconds: float | None = None) -> None:
-        super().__init__(reason)
-        self.seconds = seconds
-
-
-@dataclass
-class Rules:
-    """How to fetch: see ``conf/source/http.yaml``, where each of these is an option."""
-
-    agent: str = "product-collector/1.0"
-    per_second: float = 2.0
-    timeout: float = 10.0
-    deadline: float = 60.0
-    max_bytes: int = 20_000_000
-    attempts: int = 4
-    longest_wait: float = 60.0
-    private_hosts: list[str] = field(default_factory=list)
-
-
-def wait_hint(error: Exception) -> bool | float:
-    """Say whether to try again, or after how many seconds."""
-    if isinstance(error, PassingError):
-        return True if error.seconds is None else error.seconds
-    return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol)
-
-
-def is_public(host: str) -> bool:
-    """Say whether every address of ``host`` is on the internet: a page must not lead into the own network."""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        raise PassingError(f"the host {host} is not known: {error}") from error
-    return all(ipaddress.ip_address(address[4][0]).is_global for address in found)
-
-
 class Fetcher:
     """One visitor: an HTTP client with the turns, the robots.txt and the failures of every host."""
 
     def __init__(self, rules: Rules) -> None:
+        """Open a client that keeps to ``rules``."""
         self.rules = rules
         # Redirects are followed by hand, so that each target is checked before anything is sent to it.
         headers = {"user-agent": rules.agent, "accept-encoding": "identity"}
@@ -86,10 +43,12 @@ class Fetcher:
             RefusedError: if it gives no record.
             UserError: if its host failed several times in a row.
         """
-        rules, host = self.rules, urlsplit(url).netloc
-        waits = {"wait_initial": 0.5, "wait_max": rules.longest_wait, "timeout": None}
+        rules, host = self.rules, ""
         try:
-            for attempt in stamina.retry_context(on=wait_hint, attempts=rules.attempts, **waits):
+            host = urlsplit(url).netloc
+            for attempt in stamina.retry_context(
+                wait_hint, rules.attempts, timeout=None, wait_initial=0.5, wait_max=rules.longest_wait
+            ):
                 with attempt:
                     found = self._follow(url, types, rules.max_bytes)
         except (PassingError, httpx.TransportError) as error:
@@ -98,7 +57,7 @@ class Fetcher:
                 what = f"{PATIENCE} pages of {host} in a row failed, the last one: {error}"
                 raise UserError(what, url, "collect again later; what was read is kept") from error
             raise RefusedError(f"failed {rules.attempts} times, at last: {error}") from error
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError) as error:
             raise RefusedError(f"no URL that can be fetched: {error}") from error
         self.failures[host] = 0
         return found

@@ -43,7 +43,8 @@ def find(draft: manifest.Manifest, record: str | None, group: str | None) -> lis
         found |= {known for known in stones.ids if known.startswith(record or "")}
         known = False
     if record and len(found) > 1:
-        raise UserError(f"{record} is the beginning of {len(found)} ids", "ID", f"one of {', '.join(sorted(found)[:5])}")
+        several = ", ".join(sorted(found)[:5])
+        raise UserError(f"{record} is the beginning of {len(found)} ids", "ID", f"give one of {several}")
     if not found and not known:
         what = f"no record has the {'group' if group else 'id'} {group or record!r}"
         raise UserError(what, str(RAW), "look it up in data/raw; an id is the SHA-256 of the content")

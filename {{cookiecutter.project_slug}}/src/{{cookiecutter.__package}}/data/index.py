@@ -33,13 +33,14 @@ class Index:
     """Keys with a mark each: newest in memory, the rest sorted in a file that is read block by block."""
 
     def __init__(self, folder: Path) -> None:
+        """Begin empty, with a file in ``folder``."""
         self.folder = folder
         self.runs: list[Pairs] = []
         self.file = self._temporary()
         self.count = 0
 
     def sort_out(self, key: np.ndarray, mark: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return two masks: records seen for the first time, and known ones whose mark is another. Remembers the new."""
+        """Return two masks: records seen for the first time, which are remembered, and known ones of another mark."""
         order = np.argsort(key, kind="stable")
         key, mark = key[order], mark[order]
         first = np.ones(len(key), dtype=bool)

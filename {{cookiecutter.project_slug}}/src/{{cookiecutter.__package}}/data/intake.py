@@ -29,9 +29,10 @@ def prepare(batch: pl.DataFrame, product: Product, now: datetime) -> pl.DataFram
 
 
 class Intake:
-    """``index`` holds what is known, ``stones`` what was forgotten; ``cursor`` is the last one that a source stated."""
+    """Sorts out what to store; ``cursor`` is the last one that the source stated."""
 
     def __init__(self, product: Product, index: Index, stones: Tombstones, rejects: Rejects) -> None:
+        """Take what is known (``index``), what was forgotten (``stones``), and where rejected records go."""
         self.product, self.index, self.stones, self.rejects = product, index, stones, rejects
         self.cursor: Any = None
 

@@ -30,6 +30,7 @@ class Rejects:
     """What a run rejects until the next shard is safe; stops the run when there is more than ``limit`` in all."""
 
     def __init__(self, listed: list[dict[str, Any]], limit: int) -> None:
+        """Go on with what the manifest lists."""
         self.listed = {(entry["source"], entry["reason"]): entry for entry in listed}
         self.limit = limit
         self.new: list[pl.DataFrame] = []
@@ -45,7 +46,7 @@ class Rejects:
         missing = [pl.lit(None, kind).alias(name) for name, kind in SCHEMA.items() if name not in frame.columns]
         frame = frame.with_columns(missing)
         now = pl.lit(datetime.now(UTC), SCHEMA["rejected_at"])
-        frame = frame.with_columns(reason=reason, rejected_at=now).select(*SCHEMA).cast(SCHEMA)
+        frame = frame.with_columns(reason=reason, rejected_at=now).select(*SCHEMA).cast(pl.Schema(SCHEMA))
         self.new.append(frame)
         for entry in frame.select(LISTED).iter_rows(named=True):
             self.listed[entry["source"], entry["reason"]] = entry

@@ -30,7 +30,8 @@ def as_records(
     wanted = task.columns(product)
     missing = [name for name in [*wanted, *filter(None, (label, group))] if name not in frame.columns]
     if missing:
-        raise UserError(f"{place} lacks the column(s) {', '.join(missing)}", where, f"it has {', '.join(frame.columns)}")
+        has = ", ".join(frame.columns)
+        raise UserError(f"{place} lacks the column(s) {', '.join(missing)}", where, f"it has {has}")
     text = {"source_label": label, "group": group}
     columns = [pl.col(name).cast(kind, strict=False) for name, kind in wanted.items()]
     columns += [(pl.col(old) if old else pl.lit(None)).cast(pl.String).alias(new) for new, old in text.items()]
@@ -39,10 +40,11 @@ def as_records(
     lost = [name for name in changed if records[name].null_count() > frame[name].null_count()]
     if not lost:
         return records
-    reasons = [
-        pl.when(records[name].is_null() & frame[name].is_not_null())
-        .then(pl.format("{} is {}, which is no {}", pl.lit(name), frame[name].cast(pl.String), pl.lit(str(wanted[name]))))
-        for name in lost
-    ]  # fmt: skip
+    reasons = []
+    for name in lost:
+        what = pl.format(
+            "{} is {}, which is no {}", pl.lit(name), frame[name].cast(pl.String), pl.lit(str(wanted[name]))
+        )
+        reasons.append(pl.when(records[name].is_null() & frame[name].is_not_null()).then(what))
     origin = frame.select(record=pl.struct(*wanted).struct.json_encode())["record"]
     return records.with_columns(rejected=pl.coalesce(reasons), record=origin)

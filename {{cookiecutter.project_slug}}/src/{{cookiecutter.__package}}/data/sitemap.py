@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from ..errors import UserError
-from .fetch import Fetcher, RefusedError
+from .fetch import Fetcher
+from .rules import RefusedError
 
 TYPES = ("application/xml", "text/xml", "application/gzip", "application/x-gzip", "application/octet-stream")
 LARGEST = 50 * 2**20  # the size that the protocol allows
@@ -35,7 +36,7 @@ def urls_of(sitemap: str, fetcher: Fetcher, where: str) -> Iterator[str]:
             new = [url for url in dict.fromkeys(found) if url not in met]
             waiting, met = [*waiting, *new], met | set(new)
             if len(met) > MAPS:
-                raise UserError(f"{sitemap} leads to more than {MAPS} sitemaps", where, "give one of those that it lists")
+                raise UserError(f"{sitemap} leads to more than {MAPS} sitemaps", where, "give one of them")
         else:
             new = [url for url in dict.fromkeys(found) if url not in pages]
             pages |= set(new)

@@ -4,6 +4,7 @@ Reads the MLflow registry, and the splits of each version by its tag ``data.vers
 them in its cache or on the remote. Writes nothing.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,10 +70,8 @@ def _cached(md5: str) -> Any:
 
     with Repo() as repo:
         stores = [repo.cache.local]
-        try:
+        with contextlib.suppress(DvcException):  # no remote is configured
             stores.append(repo.cloud.get_remote_odb())
-        except DvcException:
-            pass  # no remote is configured
         for store in stores:
             path = store.oid_to_path(md5)
             if md5 and store.fs.exists(path):

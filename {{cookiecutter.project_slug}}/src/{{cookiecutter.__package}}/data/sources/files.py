@@ -19,7 +19,7 @@ from ..tables import READERS, read_table
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 BATCH_IMAGES, BATCH_BYTES = 2000, 64 * 2**20
 WHERE = "source.options in conf/source/files.yaml"
-SCHEMA = {name: pl.String for name in ("source_label", "source", "group", "rejected")} | {"payload": pl.Binary}
+SCHEMA = dict.fromkeys(("source_label", "source", "group", "rejected"), pl.String) | {"payload": pl.Binary}
 
 
 def read(
@@ -103,4 +103,4 @@ def _table(
             yield batch.with_columns(source=source if "rejected" in batch.columns else pl.lit(""))
             row += len(batch)
     if label and len(labels) < 2:
-        raise UserError(f"column {label!r} of {path} holds one label only", WHERE, "give records of at least two labels")
+        raise UserError(f"column {label!r} of {path} holds one label only", WHERE, "give records of two labels or more")

@@ -6,7 +6,7 @@ gives none is rejected with the reason and tried again by the next run. The othe
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,17 @@ import polars as pl
 
 from ...errors import UserError, check_arguments
 from ...product import Product
-from ..fetch import Fetcher, RefusedError, Rules
+from ..fetch import Fetcher
 from ..rows import as_records
+from ..rules import RefusedError, Rules
 from ..sitemap import urls_of
 from ..tables import read_table
 
 WHERE = "source.options in conf/source/http.yaml"
-SCHEMA = {name: pl.String for name in ("source_label", "source", "group", "rejected")} | {"payload": pl.Binary}
+SCHEMA = dict.fromkeys(("source_label", "source", "group", "rejected"), pl.String) | {"payload": pl.Binary}
 IMAGE = ("image/*",)
 TABLE = {"text/csv": ".csv", "application/vnd.apache.parquet": ".parquet"}
+Entry = Mapping[str, str | None]  # url, label, group
 BATCH, BATCH_BYTES = 100, 16 * 2**20
 
 
@@ -46,7 +48,8 @@ def read(
     fetcher = Fetcher(Rules(**(fetch or {})))
     if (urls is None) == (sitemap is None):
         raise UserError("one of urls and sitemap has to be given", WHERE, "give the path of a list, or a sitemap's URL")
-    listed = _listed(urls, label, group) if urls else ({"url": url} for url in urls_of(str(sitemap), fetcher, WHERE))
+    pages: Iterator[Entry] = ({"url": url} for url in urls_of(str(sitemap), fetcher, WHERE))
+    listed = _listed(urls, label, group) if urls else pages
     wanted = (entry for entry in listed if entry["url"] not in seen)
     is_image = product.formulation.input.type == "image"
     batches = _images(wanted, fetcher) if is_image else _tables(wanted, fetcher, product, label, group)
@@ -54,7 +57,7 @@ def read(
         yield batch.with_columns(kind=pl.lit(kind), licence=pl.lit(licence))
 
 
-def _listed(path: str, label: str | None, group: str | None) -> Iterator[dict[str, str | None]]:
+def _listed(path: str, label: str | None, group: str | None) -> Iterator[Entry]:
     """Yield URL, label and group of every line."""
     file = Path(path)
     if not file.is_file():
@@ -70,11 +73,11 @@ def _listed(path: str, label: str | None, group: str | None) -> Iterator[dict[st
         yield {"url": row["url"], "label": row.get(label or ""), "group": row.get(group or "")}
 
 
-def _images(wanted: Iterator[dict[str, str | None]], fetcher: Fetcher) -> Iterator[pl.DataFrame]:
+def _images(wanted: Iterator[Entry], fetcher: Fetcher) -> Iterator[pl.DataFrame]:
     """Fetch images, some at a time."""
     rows: list[dict[str, Any]] = []
     for entry in wanted:
-        row = {"source": entry["url"], "source_label": entry.get("label"), "group": entry.get("group")}
+        row: dict[str, Any] = {"source": entry["url"], "source_label": entry.get("label"), "group": entry.get("group")}
         try:
             row["payload"] = fetcher.get(str(entry["url"]), IMAGE)[0]
         except RefusedError as error:
@@ -88,7 +91,7 @@ def _images(wanted: Iterator[dict[str, str | None]], fetcher: Fetcher) -> Iterat
 
 
 def _tables(
-    wanted: Iterator[dict[str, str | None]], fetcher: Fetcher, product: Product, label: str | None, group: str | None
+    wanted: Iterator[Entry], fetcher: Fetcher, product: Product, label: str | None, group: str | None
 ) -> Iterator[pl.DataFrame]:
     """Fetch tables, one at a time; a table that cannot be read is rejected as a whole."""
     for entry in wanted:

@@ -58,7 +58,8 @@ def read(
         engine.dispose()
     except (sql.exc.SQLAlchemyError, ImportError) as error:
         text = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise UserError(f"the database says: {text}", WHERE, "mend it and collect again; what was read is kept") from error
+        fix = "mend it and collect again; what was read is kept"
+        raise UserError(f"the database says: {text}", WHERE, fix) from error
 
 
 def _address(url: str) -> Any:
@@ -68,7 +69,10 @@ def _address(url: str) -> Any:
     name = url.removeprefix("env:")
     if name != url and name not in os.environ:
         raise UserError(f"the environment variable {name} is not set", WHERE, f"export {name}=postgresql://…")
-    address = sql.make_url(os.environ[name] if name != url else url)
+    try:
+        address = sql.make_url(os.environ[name] if name != url else url)
+    except sql.exc.ArgumentError as error:
+        raise UserError(f"{url!r} is no URL of a database", WHERE, "such as sqlite:///folder/file.db") from error
     if address.password and name == url:
         fix = "put the whole URL into an environment variable and write url: env:NAME"
         raise UserError("the URL of the database holds a password, and git keeps conf/", WHERE, fix)
@@ -83,8 +87,8 @@ def _records(
 ) -> pl.DataFrame:
     """Turn rows into records; a row is told from the others by its cursor."""
     # Column by column: a database without strict types may give a text among numbers, which is for as_records to see.
-    columns = [pl.Series(name, list(values), strict=False) for name, values in zip(names, zip(*rows), strict=True)]
-    frame = pl.DataFrame(columns)
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    frame = pl.DataFrame([pl.Series(name, list(values), strict=False) for name, values in columns])
     batch = as_records(frame, product, label, group, "the query", WHERE)
     if cursor is None:
         return batch.with_columns(source=pl.lit(""))
