@@ -1,0 +1,66 @@
+"""What make status says in each state of the product."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from {{cookiecutter.__package}}.modeling import status
+
+Refused = Callable[..., AbstractContextManager[None]]
+
+
+def accepted(yes: bool) -> None:
+    """Let the gate have said yes or no."""
+    path = Path("reports/acceptance.json")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    failed = [] if yes else ["R1", "R3"]
+    path.write_text(json.dumps({**found, "accepted": yes, "failed": failed}), encoding="utf-8")
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what the command prints."""
+    status.main()
+    return capsys.readouterr().out
+
+
+def test_before_the_first_run_it_says_what_to_type(project: Path, refused: Refused) -> None:
+    with refused("the pipeline has not run", "acceptance.json", "make"):
+        status.main()
+
+
+def test_every_requirement_has_a_line(
+    finished: Path, product: Any, config: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = said(capsys)
+    assert f"{product.service.name}: model {config.model.name}" in printed
+    assert all(f"  {r.id:<4}" in printed for r in product.requirements)
+
+
+def test_a_rejection_names_the_requirements(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accepted(False)
+    assert "rejected by R1, R3" in said(capsys)
+
+
+def test_an_accepted_model_that_is_not_registered_says_what_to_type(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accepted(True)
+    assert "accepted, not registered: run dvc repro register" in said(capsys)
+
+
+def test_a_registered_model_is_named_with_version_and_alias(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accepted(True)
+    registration = {"registered": True, "model": "sorter", "version": "3", "alias": "champion"}
+    Path("reports/registration.json").write_text(json.dumps(registration), encoding="utf-8")
+    assert "registered: sorter version 3, alias champion" in said(capsys)
+
+
+def test_an_experiment_says_that_it_is_one(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accepted(True)
+    registration = {"registered": False, "reason": "experiment bold-idea", "run_id": "a"}
+    Path("reports/registration.json").write_text(json.dumps(registration), encoding="utf-8")
+    assert "accepted, not registered: experiment bold-idea" in said(capsys)
