@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from ..errors import UserError
 from .graph import OUTPUT
 
 RAW = "uncalibrated"
@@ -114,9 +115,18 @@ def temperature(model: onnx.ModelProto, probabilities: np.ndarray, truth: np.nda
 
 
 def isotonic(model: onnx.ModelProto, probabilities: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
-    """Calibrate every label by isotonic regression, one against the rest (Zadrozny and Elkan 2002)."""
+    """Calibrate every label by isotonic regression, one against the rest (Zadrozny and Elkan 2002).
+
+    Raises:
+        UserError: if a label has no record here: its probability would become 0 for ever.
+    """
     from sklearn.isotonic import IsotonicRegression  # slow to import, and no other calibration needs it
 
+    counts = np.bincount(truth, minlength=probabilities.shape[1])
+    if not counts.all():
+        what = f"label {counts.argmin() + 1} of {len(counts)} has no record in the calibration split"
+        fix = "collect more, or set calibration: temperature in conf/export.yaml"
+        raise UserError(what, "data/splits/calibration.parquet", fix)
     fits = [
         IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(probabilities[:, label], truth == label)
         for label in range(probabilities.shape[1])

@@ -1,7 +1,8 @@
 """Stage ``cards``: render the documents that people read from ``product.yaml`` and the reports.
 
 Reads ``product.yaml``, ``params.yaml`` and all reports; writes ``docs/1-requirements/requirements.md``,
-``docs/2-data/data-card.md``, ``docs/3-model/model-card.md`` and ``reports/analysis.html``. Run: ``python -m PACKAGE.modeling.cards``.
+``docs/2-data/data-card.md``, ``docs/3-model/model-card.md`` and ``reports/analysis.html``.
+Run: ``python -m PACKAGE.modeling.cards``.
 """
 
 from pathlib import Path

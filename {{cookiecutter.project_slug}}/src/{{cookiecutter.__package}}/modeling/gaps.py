@@ -1,7 +1,7 @@
 """How differently the model serves the groups into which the slices cut the records.
 
-Reads and writes nothing. The slices of one column of product.yaml are the groups of a partition; ``source`` and ``kind``
-are partitions too.
+Reads and writes nothing. The slices of one column of product.yaml are the groups of a partition; ``source`` and
+``kind`` are partitions too.
 """
 
 from typing import Any

@@ -116,8 +116,8 @@ def interval(values: np.ndarray, level: float = 0.95) -> list[float] | None:
 def bounds(found: dict[str, np.ndarray], sums: dict[str, np.ndarray]) -> dict[str, list[float] | None]:
     """Return the 95 % interval of every metric of ``metrics()``.
 
-    No error among 50 answers is not certainty, and no resample shows one: where all resamples agree on a share, Wilson's
-    interval takes their place.
+    No error among 50 answers is not certainty, and no resample shows one: where all resamples agree on a share,
+    Wilson's interval takes their place.
     """
     known = {name: interval(values[1:]) for name, values in found.items()}
     for name, (part, whole) in SHARES.items():

@@ -3,7 +3,6 @@
 Reads the MLflow store; writes ``docs/3-model/research.md`` between its two markers. Run: ``make research``.
 """
 
-import json
 import time
 from typing import Any
 
@@ -36,10 +35,9 @@ def row(*cells: str) -> str:
 def approach(parameters: dict[str, str]) -> str:
     """Name a model with its parameters."""
     prefix = "model.estimator."
-    said = [
-        f"{key.removeprefix(prefix)}={value}" for key, value in sorted(parameters.items()) if key.startswith(prefix)
-    ]
-    return f"{parameters.get('model.name', '?')}: {', '.join(part for part in said if not part.startswith('_target_'))}"
+    named = {key.removeprefix(prefix): value for key, value in sorted(parameters.items()) if key.startswith(prefix)}
+    said = [f"{key}={value}" for key, value in named.items() if key != "_target_"]
+    return f"{parameters.get('model.name', '?')}: {', '.join(said)}"
 
 
 def run_row(run: Any, place: str, accuracy: str, margin: str, said: str) -> str:
@@ -67,9 +65,8 @@ def verdict(acceptance: dict[str, Any], margin: list[float] | None, aliases: lis
 
 def reports(mlflow: Any, run: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the evaluation and the acceptance that a pipeline run logged."""
-    names = ("evaluation", "acceptance")
-    found = [json.loads(mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/reports/{name}.json")) for name in names]
-    return found[0], found[1]
+    load, place = mlflow.artifacts.load_dict, f"runs:/{run.info.run_id}/reports"
+    return load(f"{place}/evaluation.json"), load(f"{place}/acceptance.json")
 
 
 def pipeline_row(run: Any, evaluation: dict[str, Any], acceptance: dict[str, Any], aliases: list[str]) -> str:
@@ -91,6 +88,17 @@ def sweep_row(trials: list[Any]) -> str:
     return run_row(best, f"validation, {records}", measured(accuracy, bounds), margin, said)
 
 
+def aliases_of(client: Any) -> dict[str, list[str]]:
+    """Return the aliases of the registered versions by the run that each came from."""
+    found: dict[str, list[str]] = {}
+    query = f"name = '{tracking.NAME}'"
+    runs = {str(version.version): version.run_id for version in client.search_model_versions(query)}
+    for model in client.search_registered_models(query):
+        for alias, version in model.aliases.items():
+            found.setdefault(runs[str(version)], []).append(alias)
+    return found
+
+
 def table(mlflow: Any) -> list[str]:
     """Return the lines of the table: the floor, the newest run of every approach, the best trial of every sweep."""
 
@@ -98,14 +106,12 @@ def table(mlflow: Any) -> list[str]:
         found: list[Any] = mlflow.search_runs(filter_string=query, max_results=MOST, output_format="list")
         return found
 
-    versions = mlflow.MlflowClient().search_model_versions(f"name = '{tracking.NAME}'")
-    aliases = {version.run_id: list(version.aliases) for version in versions}
+    aliases = aliases_of(mlflow.MlflowClient())
     newest: dict[tuple[str, str | None], Any] = {}
     named: dict[tuple[str, str | None], list[str]] = {}
     for run in reversed(search("tags.kind = 'pipeline'")):  # the newest last
         tried = (approach(run.data.params), run.data.tags.get("data.version"))
-        newest.pop(tried, None)
-        newest[tried] = run
+        newest = {key: old for key, old in newest.items() if key != tried} | {tried: run}
         named[tried] = [*named.get(tried, []), *aliases.get(run.info.run_id, [])]
     known = [(run, *reports(mlflow, run), named[tried]) for tried, run in newest.items()]
     lines = [baseline_row(known[-1][1])] if known else []
