@@ -33,13 +33,12 @@ def test_conformal_sets_hold_the_right_label_as_often_as_promised() -> None:
     assert one.mean() / NEW >= level
 
 
-class Given(ClassifierMixin, BaseEstimator):
-    """A fitted classifier that returns its input as probabilities."""
-
-    classes_ = np.arange(3)
+class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A classifier that returns its input as probabilities."""
 
     def fit(self, inputs: np.ndarray, truth: np.ndarray) -> "Given":
-        """Learn nothing."""
+        """Learn nothing but the labels."""
+        self.classes_ = np.unique(truth)
         return self
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
@@ -69,7 +68,8 @@ def test_the_isotonic_graph_gives_what_scikit_learn_gives() -> None:
     given = random.dirichlet([1.0, 1.0, 1.0], 600).astype(np.float32)
     sharper = given**2 / (given**2).sum(axis=1, keepdims=True)
     truth = (sharper.cumsum(axis=1) > random.random((600, 1))).argmax(axis=1)
-    expected = CalibratedClassifierCV(FrozenEstimator(Given()), method="isotonic").fit(given[:300], truth[:300])
+    model = Given().fit(given[:300], truth[:300])
+    expected = CalibratedClassifierCV(FrozenEstimator(model), method="isotonic").fit(given[:300], truth[:300])
     made = calibration.isotonic(passing(3), given[:300], truth[:300])
     found = artefact.Artefact(made.SerializeToString()).score(given[300:]).probabilities
     assert found == pytest.approx(expected.predict_proba(given[300:]), abs=2e-5)
