@@ -17,7 +17,7 @@ labels: .venv/.done ## Bring finished annotations into data/labels
 	@$(ANNOTATION).labels $(if $(ROUND),annotation.round=$(ROUND))
 
 agreement: label ## Show how far annotators agree: reports/agreement.html
-	@$(ANNOTATION).agreement
+	@$(ANNOTATION).report
 
 suspects: label ## List likely label errors for a review round
 	@$(ANNOTATION).suspects

@@ -47,7 +47,6 @@ def wanted(one: Round, product: Product) -> dict[str, Any]:
         "enable_empty_annotation": False,
         "show_collab_predictions": bool(one.shown),
         "maximum_annotations": len(one.annotators) if len(one.overlap) == len(one.items) else 1,
-        "sampling": "Uniform sampling",  # so that gold items have no place of their own
     }
 
 
@@ -78,7 +77,7 @@ def fill(studio: Studio, project: int, one: Round, product: Product) -> int:
     """
     there = {task["data"].get("id"): task for task in studio.tasks(project)}
     overlaps = {record: task["overlap"] for record, task in there.items()}
-    missing = sorted(set(one.items) - set(there))
+    missing = sorted(set(one.items) - set(there))  # by id, which is a hash: no place tells why an item is there
     known = set(raw().filter(pl.col("id").is_in(missing)).select("id").collect()["id"])
     gone = [record for record in missing if record not in known]
     if gone:

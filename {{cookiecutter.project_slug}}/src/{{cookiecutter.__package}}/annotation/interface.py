@@ -17,6 +17,7 @@ from ..product import Product
 TEMPLATES = Path(__file__).parent / "templates"
 # A picture is enlarged to about SMALL pixels, smoothly, since people read shapes and not pixels, or reduced to LARGE.
 SMALL, LARGE = 240, 1024
+BROWSERS = ("PNG", "JPEG", "GIF", "WEBP")  # what is sent as it was collected, unless its size is changed
 KEYS = "1234567890qwertyuiopasdfghjklzcvbnm"
 CANNOT_KEY = "x"
 
@@ -56,15 +57,15 @@ def instruction(product: Product, guide_version: str) -> str:
 def picture(payload: bytes) -> str:
     """Return image bytes as a data URI that a browser shows at a size in which a person can judge it."""
     with Image.open(io.BytesIO(payload)) as image:
-        shown = image.convert("RGBA" if "A" in image.getbands() else "RGB")
-    longest = max(shown.size)
-    if longest < SMALL:
-        factor = max(1, round(SMALL / longest))
-        shown = shown.resize((shown.width * factor, shown.height * factor), Image.Resampling.BICUBIC)
-    shown.thumbnail((LARGE, LARGE))
-    buffer = io.BytesIO()
-    shown.save(buffer, format="PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        kind, longest = image.format or "", max(image.size)
+        if kind not in BROWSERS or not SMALL <= longest <= LARGE:
+            shown = image.convert("RGB" if image.mode not in ("L", "LA", "RGBA") else image.mode)
+            factor = (SMALL if longest < SMALL else min(longest, LARGE)) / longest
+            size = (max(1, round(shown.width * factor)), max(1, round(shown.height * factor)))
+            buffer, kind = io.BytesIO(), "PNG" if shown.mode != "RGB" else "JPEG"
+            shown.resize(size, Image.Resampling.BICUBIC).save(buffer, format=kind, quality=92)
+            payload = buffer.getvalue()
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(payload).decode()}"
 
 
 def table(record: dict[str, Any], product: Product) -> str:
@@ -83,7 +84,7 @@ def shown(record: dict[str, Any], product: Product) -> dict[str, str]:
     return {"id": record["id"], "row": table(record, product)}
 
 
-def suggestion(label: str, version: str, score: float = 0.0) -> dict[str, Any]:
+def suggestion(label: str, version: str) -> dict[str, Any]:
     """Return a model's label as Label Studio's prediction."""
     choice = {"from_name": "label", "to_name": "record", "type": "choices", "value": {"choices": [label]}}
-    return {"model_version": version, "score": score, "result": [choice]}
+    return {"model_version": version, "result": [choice]}

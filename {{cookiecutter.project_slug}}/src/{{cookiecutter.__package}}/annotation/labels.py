@@ -6,6 +6,7 @@ Studio. Run: ``make labels`` (the newest round) or ``make labels ROUND=pilot``.
 """
 
 import subprocess
+import sys
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from ..contract import load
 from ..data.agreement import CANNOT
 from ..data.rounds import Round, named
 from ..errors import UserError
-from ..paths import LABELS, REJECTED
+from ..paths import LABELS, REJECTED, ROUNDS
 from ..records import LABEL, write_parquet
 from ..stage import stage
 from .annotate import identity
@@ -87,6 +88,15 @@ def store(path: Path, frame: pl.DataFrame) -> bool:
     return True
 
 
+def keep(path: Path) -> None:
+    """Hand the file to DVC; where there is no repository yet, say what to do."""
+    dvc = [sys.executable, "-m", "dvc", "add", str(path)]
+    done = subprocess.run(dvc, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:]
+        print(f"labels: dvc add {path} did not work: {' '.join(last)}")
+
+
 def run(config: Config) -> None:
     """Pull the round, check it, store it, and let DVC keep it.
 
@@ -105,7 +115,7 @@ def run(config: Config) -> None:
     path, rejected = LABELS / f"{one.name}.parquet", REJECTED / f"labels-{one.name}.parquet"
     everything, only_here = merged(path, good)
     if len(everything) and store(path, everything):
-        subprocess.run(["dvc", "add", "--quiet", str(path)], check=False)
+        keep(path)
     if len(bad):
         store(rejected, bad)
     done = good.group_by("id").len().join(pl.DataFrame({"id": list(one.items)}), on="id", how="semi").height
@@ -118,7 +128,7 @@ def run(config: Config) -> None:
         first = f"{row['reason']} {row['label']!r} of {row['id']} by {row['annotator']}"
         fix = f"mend them on {studio.url}/projects/{project['id']}/data, then make labels"
         raise UserError(f"{len(wrong)} annotations are wrong, first: {first}", str(rejected), fix)
-    print(f"next: git add {path}.dvc, then make agreement")
+    print(f"next: git commit {LABELS} {ROUNDS}, then make agreement")
 
 
 if __name__ == "__main__":

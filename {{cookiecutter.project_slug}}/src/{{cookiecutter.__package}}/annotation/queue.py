@@ -6,6 +6,7 @@ it and random records, with a quota per slice. A review takes labels made under 
 adjudication takes ties and unsure labels. Run: ``make round NAME=second KIND=production N=200``.
 """
 
+import re
 import zlib
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -17,12 +18,12 @@ from numpy.random import Generator
 from ..config import Annotation, Config
 from ..contract import load
 from ..data.label import annotations
-from ..data.rounds import Kind, Round, read_all, write
+from ..data.rounds import NAME, Kind, Round, read_all, write
 from ..data.split import bounds, position
 from ..errors import UserError, suggest
 from ..files import read_json
 from ..guide import guide_version
-from ..paths import REVIEW, SUSPECTS
+from ..paths import REVIEW, ROUNDS, SUSPECTS
 from ..product import Product
 from ..records import slice_mask
 from ..stage import stage
@@ -111,6 +112,9 @@ def plan(config: Config, product: Product) -> Round:
     name, kind = settings.round or "", settings.kind
     if kind not in get_args(Kind):
         raise UserError(f"there is no kind of round {kind!r}", "KIND", suggest(kind, get_args(Kind)))
+    if not re.fullmatch(NAME, name) or settings.items < 1:
+        fix = "make round NAME=pilot N=50: at most 30 of a-z, 0-9 and hyphens, and at least one item"
+        raise UserError(f"a round cannot be called {name!r} and have {settings.items} items", "NAME, N", fix)
     rng = np.random.default_rng([config.seed, zlib.crc32(name.encode())])
     if kind in FLAGGED:
         parts = {"items": dict(list(flagged(kind).items())[: settings.items]), "gold": {}}
@@ -137,7 +141,7 @@ def run(config: Config) -> None:
     write(made)
     counts = pl.Series(list(made.items.values())).value_counts(sort=True).iter_rows()
     print(f"round: {made.name} has {len(made.items)} items: " + ", ".join(f"{n} {why}" for why, n in counts))
-    print(f"next: git add data/rounds/{made.name}.json, then make annotate")
+    print(f"next: git add {ROUNDS}/{made.name}.json, then make annotate")
 
 
 if __name__ == "__main__":

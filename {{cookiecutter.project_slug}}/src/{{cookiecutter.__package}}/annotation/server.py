@@ -127,7 +127,7 @@ def start(settings: Annotation) -> None:
 def stop() -> bool:
     """End the Label Studio that ``start`` began, and nothing else; tell whether there was one."""
     pid = int(PID.read_text(encoding="utf-8")) if PID.exists() else 0
-    shown = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    shown = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     PID.unlink(missing_ok=True)
     if not pid or "label-studio" not in shown.stdout:
         return False  # it ended before, and the number may be another program's by now

@@ -17,12 +17,11 @@ PAGE = 200
 class Studio:
     """A signed-in client; every method raises ``UserError`` when the server is away or refuses."""
 
-    def __init__(self, url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
-        """Sign in with ``token``; ``transport`` stands in for the network."""
-        transport = transport or httpx.HTTPTransport(retries=3)
+    def __init__(self, url: str, token: str) -> None:
+        """Sign in with ``token`` at ``url``."""
         headers = {"Authorization": f"Token {token}"}
         self.url = url
-        self.http = httpx.Client(base_url=url, headers=headers, timeout=120, transport=transport)
+        self.http = httpx.Client(base_url=url, headers=headers, timeout=120, transport=httpx.HTTPTransport(retries=3))
 
     def call(self, method: str, path: str, **options: Any) -> Any:
         """Send a request and return the decoded answer."""

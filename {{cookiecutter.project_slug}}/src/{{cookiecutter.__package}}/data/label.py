@@ -80,7 +80,7 @@ def labelled(people: pl.DataFrame, guide: str) -> Iterator[pl.DataFrame]:
 
 
 def independent(said: pl.DataFrame, guide: str, rounds: dict[str, Round]) -> pl.DataFrame:
-    """Keep what agreement is measured on: labels under the current guide, given without a model's suggestion in view."""
+    """Keep what agreement is measured on: labels under the current guide that no model's suggestion stood behind."""
     pairs = [(one.name, record) for one in rounds.values() for record in one.shown]
     shown = pl.DataFrame(pairs, schema={"round": pl.String, "id": pl.String}, orient="row")
     current = votes(said).filter(pl.col("guide_version").str.split(".").list.first() == str(major(guide)))
