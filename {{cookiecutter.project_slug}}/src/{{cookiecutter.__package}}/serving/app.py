@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None) -> Limits:
     app.include_router(routes.router(service, predict))
     app.include_router(operations.router(service))
     openapi.describe(app, service.types, settings.api_key is not None)
-    return Limits(app, settings, {("POST", "/v1/predict"): predict})
+    return Limits(app, service, {("POST", "/v1/predict"): predict})
 
 
 async def every(seconds: float, work: Any) -> None:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import telemetry
 from .problem import Problem, unavailable
-from .settings import Settings
+from .service import Service
 
 # Probes and the page of the API itself need no key.
 OPEN = ("/healthz", "/readyz", "/docs", "/openapi.json", "/static-offline-docs")
@@ -25,9 +25,10 @@ Direct = Callable[[dict[bytes, bytes], Scope, Receive], Awaitable[bytes]]
 class Limits:
     """Refuse what is too much, as a problem; count every answer."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, direct: dict[tuple[str, str], Direct]) -> None:
+    def __init__(self, app: ASGIApp, service: Service, direct: dict[tuple[str, str], Direct]) -> None:
         """``direct``: the functions of hot routes by method and path; each returns JSON."""
-        self._app, self._settings, self._direct = app, settings, direct
+        self._app, self.service, self._direct = app, service, direct
+        self._settings = settings = service.settings
         self._key = settings.api_key.get_secret_value().encode() if settings.api_key else None
         self._counters: dict[tuple[str, int], Any] = {}
 
