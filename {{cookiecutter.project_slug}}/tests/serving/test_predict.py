@@ -1,6 +1,8 @@
 """What a client gets for a record, and what it gets for anything else."""
 
 import asyncio
+import base64
+import io
 import json
 from collections.abc import Callable
 from importlib import import_module
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from {{cookiecutter.__package}} import decision, paths, product, task
@@ -148,3 +151,51 @@ def test_a_key_is_asked_for_where_one_is_set(serve: Serve, asked: Asked) -> None
 def test_an_address_that_others_reach_needs_a_key_or_a_word(finished: Path, serve: Serve) -> None:
     with pytest.raises(ValueError, match="SERVE_API_KEY"), serve(host="0.0.0.0"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("media", "body"),
+    [
+        ("multipart/form-data", b""),
+        ("multipart/form-data; boundary=b", b""),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\n{}\r\n--b--\r\n',
+        ),
+        ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data\r\n\r\n\r\n--b--\r\n"),
+        ("multipart/form-data; boundary=b", b"--b\r\nno header\r\n"),
+    ],
+)
+def test_a_form_without_files_is_a_problem(client: TestClient, media: str, body: bytes) -> None:
+    answer = client.post("/v1/predict", content=body, headers={"content-type": media})
+    assert answer.status_code in (400, 415, 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_file_of_a_form_is_answered_like_json(client: TestClient, asked: Asked) -> None:
+    (record,) = asked(1)
+    files = {name: ("record", base64.b64decode(value)) for name, value in record.items() if isinstance(value, str)}
+    if not files:
+        return  # a record that is a row has no file
+    whole = client.post("/v1/predict", json={"records": [record]}).json()["predictions"][0]
+    formed = client.post("/v1/predict", files=files).json()["predictions"][0]
+    assert formed["probabilities"] == whole["probabilities"]
+
+
+@pytest.mark.parametrize("payload", [b"", b"GIF89a", b"%PDF-1.7", b"<svg/>", b"\x89PNG\r\n\x1a\n" + b"\x00" * 40])
+def test_what_is_no_picture_is_a_problem(client: TestClient, asked: Asked, payload: bytes) -> None:
+    if "image" not in asked(1)[0]:
+        return  # a record that is a row has no picture
+    sent = {"records": [{"image": base64.b64encode(payload).decode()}, *asked(1)]}
+    answer = client.post("/v1/predict", json=sent)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/records/0/image"
+
+
+def test_a_picture_that_unpacks_to_gigabytes_is_refused_unopened(client: TestClient, asked: Asked) -> None:
+    if "image" not in asked(1)[0]:
+        return
+    bomb = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
+    sent = {"records": [{"image": base64.b64encode(bomb.getvalue()).decode()}]}
+    assert "pixels" in client.post("/v1/predict", json=sent).json()["detail"]

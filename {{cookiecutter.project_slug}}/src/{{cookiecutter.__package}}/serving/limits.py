@@ -6,6 +6,7 @@ the routing of the web framework costs more than the model, and everything else 
 
 import asyncio
 import hmac
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from . import telemetry
 from .problem import Problem, unavailable
 from .service import Service
 
+LOG = logging.getLogger("uvicorn.error")
 # Probes and the page of the API itself need no key.
 OPEN = ("/healthz", "/readyz", "/docs", "/openapi.json", "/static-offline-docs")
 HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
@@ -57,7 +59,7 @@ class Limits:
                 if direct is None:
                     await self._app(scope, body, counting)
                     return
-                answer = await direct(headers, scope, body)
+                answer = await self._safely(direct(headers, scope, body))
             self._count(scope["path"], 200)
             length = (b"content-length", str(len(answer)).encode())
             await send({"type": "http.response.start", "status": 200, "headers": [length, *JSON_HEADERS]})
@@ -69,6 +71,16 @@ class Limits:
             if not body.whole:
                 problem.headers["connection"] = "close"  # the rest of the body is not read
             await problem.response()(scope, receive, counting)
+
+    async def _safely(self, answer: Awaitable[bytes]) -> bytes:
+        """Turn a mistake of the server into a problem, as the framework does for the other routes."""
+        try:
+            return await answer
+        except (Problem, TimeoutError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            LOG.exception("a request failed")
+            raise Problem(500, "the server made a mistake; its log has the traceback") from error
 
     def _admit(self, headers: dict[bytes, bytes], path: str) -> None:
         given = headers.get(b"x-api-key", b"")

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
@@ -49,8 +49,9 @@ class Predict:
         return answer
 
     async def _files(self, scope: Scope, receive: Receive, field: str) -> list[Any]:
-        settings = self._service.settings
-        request = Request(scope, receive)
+        settings, request = self._service.settings, Request(scope, receive)
+        if "boundary=" not in request.headers["content-type"]:
+            raise Problem(400, "the content type of a form names its boundary")
         try:
             async with request.form(
                 max_files=settings.max_rows, max_fields=0, max_part_size=settings.max_body_bytes
@@ -60,8 +61,8 @@ class Predict:
                     what = f"send files under {field!r}, and nothing else"
                     raise Problem(422, what, [Fault(pointer=f"/{field}", detail=what)])
                 return [await file.read() for file in files]
-        except HTTPException as error:
-            raise Problem(error.status_code, str(error.detail)) from error
+        except MultiPartException as error:
+            raise Problem(400, error.message) from error
 
 
 async def read(receive: Receive) -> bytes:
