@@ -1,12 +1,7 @@
 """What an annotator sees: every label with its definition and a key of its own, the record, nothing that breaks."""
 
-import base64
-import io
 from typing import Any
 from xml.etree import ElementTree
-
-import pytest
-from PIL import Image
 
 from {{cookiecutter.__package}}.annotation import interface
 
@@ -58,25 +53,3 @@ def test_the_interface_asks_for_what_a_task_carries(product: Any, records: Any) 
     assert data.pop("id") == records["id"][0]
     for key in data:
         assert f'value="${key}"' in interface.interface(product)
-
-
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
-@pytest.mark.parametrize(("size", "shown"), [((8, 8), (240, 240)), ((20, 10), (240, 120)), ((3000, 30), (1024, 10))])
-def test_a_picture_is_large_enough_to_judge_and_small_enough_to_send(
-    size: tuple[int, int], shown: tuple[int, int], mode: str
-) -> None:
-    buffer = io.BytesIO()
-    Image.new(mode, size).save(buffer, format="PNG")
-    kind, content = interface.picture(buffer.getvalue()).split(",")
-    with Image.open(io.BytesIO(base64.b64decode(content))) as image:
-        assert image.size == shown
-        assert kind == f"data:image/{str(image.format).lower()};base64"
-
-
-@pytest.mark.parametrize(("given", "sent"), [("JPEG", "jpeg"), ("PNG", "png"), ("BMP", "jpeg")])
-def test_a_picture_of_a_good_size_is_sent_as_it_was_collected(given: str, sent: str) -> None:
-    buffer = io.BytesIO()
-    Image.new("RGB", (300, 200)).save(buffer, format=given)
-    kind, content = interface.picture(buffer.getvalue()).split(",")
-    assert kind == f"data:image/{sent};base64"
-    assert (base64.b64decode(content) == buffer.getvalue()) is (given != "BMP")

@@ -127,7 +127,8 @@ def test_a_label_missing_from_calibration_is_refused_by_isotonic_regression_and_
     finished: Path, product: Any, config: Any, refused: Refused
 ) -> None:
     missing = product.formulation.label_names[-1]
-    pl.read_parquet(CALIBRATION).filter(pl.col("label") != missing).write_parquet(CALIBRATION)
+    named = pl.when(pl.col("label") == missing).then(pl.lit(product.formulation.label_names[0]))
+    pl.read_parquet(CALIBRATION).with_columns(label=named.otherwise("label")).write_parquet(CALIBRATION)
     config.export.calibration = "temperature"
     export.run(config)
     scored = artefact.Artefact(Path("models/model.onnx")).score(measure.read("test", product).inputs)  # type: ignore[attr-defined]

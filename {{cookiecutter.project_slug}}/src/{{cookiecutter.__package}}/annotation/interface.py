@@ -1,23 +1,18 @@
-"""What an annotator sees: the labelling interface, the instruction, and a record as a picture or a table.
+"""What an annotator sees: the labelling interface, the instruction, and the data of a task.
 
 Reads nothing but ``product.yaml``'s contract and the templates of this folder; writes nothing.
 """
 
-import base64
-import io
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from PIL import Image
 
 from ..data.agreement import CANNOT
 from ..product import Product
+from ..render import LARGE, SMALL, fields
 
 TEMPLATES = Path(__file__).parent / "templates"
-# A picture is enlarged to about SMALL pixels, smoothly, since people read shapes and not pixels, or reduced to LARGE.
-SMALL, LARGE = 240, 1024
-BROWSERS = ("PNG", "JPEG", "GIF", "WEBP")  # what is sent as it was collected, unless its size is changed
 KEYS = "1234567890qwertyuiopasdfghjklzcvbnm"
 CANNOT_KEY = "x"
 
@@ -54,34 +49,9 @@ def instruction(product: Product, guide_version: str) -> str:
     return page.render(product=product, labels=labels(product), guide_version=guide_version).strip()
 
 
-def picture(payload: bytes) -> str:
-    """Return image bytes as a data URI that a browser shows at a size in which a person can judge it."""
-    with Image.open(io.BytesIO(payload)) as image:
-        kind, longest = image.format or "", max(image.size)
-        if kind not in BROWSERS or not SMALL <= longest <= LARGE:
-            shown = image.convert("RGB" if image.mode not in ("L", "LA", "RGBA") else image.mode)
-            factor = (SMALL if longest < SMALL else min(longest, LARGE)) / longest
-            size = (max(1, round(shown.width * factor)), max(1, round(shown.height * factor)))
-            buffer, kind = io.BytesIO(), "PNG" if shown.mode != "RGB" else "JPEG"
-            shown.resize(size, Image.Resampling.BICUBIC).save(buffer, format=kind, quality=92)
-            payload = buffer.getvalue()
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(payload).decode()}"
-
-
-def table(record: dict[str, Any], product: Product) -> str:
-    """Return a row of a table as HTML: each feature with its value, unit, range and place in that range."""
-    rows = [
-        {"feature": f, "value": record[f.name], "place": 100 * (record[f.name] - f.low) / (f.high - f.low)}
-        for f in product.formulation.input.features
-    ]
-    return environment.get_template("record.html.j2").render(rows=rows).strip()
-
-
 def shown(record: dict[str, Any], product: Product) -> dict[str, str]:
     """Return the data of a record's task; the interface names the same keys."""
-    if product.formulation.input.type == "image":
-        return {"id": record["id"], "image": picture(record["payload"])}
-    return {"id": record["id"], "row": table(record, product)}
+    return {"id": record["id"], **fields(record, product)}
 
 
 def suggestion(label: str, version: str) -> dict[str, Any]:

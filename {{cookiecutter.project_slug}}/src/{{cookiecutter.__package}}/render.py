@@ -1,0 +1,73 @@
+"""A record as a person sees it: a picture, or each feature with its value, unit and place between low and high.
+
+Reads and writes nothing. The labelling interface and the analysis page show records through these functions.
+"""
+
+import base64
+import io
+from html import escape
+from typing import Any
+
+from PIL import Image
+
+from .formulation import Feature
+from .product import Product
+
+# A picture is enlarged to about SMALL pixels, smoothly, since people read shapes and not pixels, or reduced to LARGE.
+SMALL, LARGE = 240, 1024
+# On a page with many records it is no larger than this.
+THUMBNAIL = 256
+BROWSERS = ("PNG", "JPEG", "GIF", "WEBP")  # what is sent as it was collected, unless its size is changed
+
+LINE = (
+    '<tr title="{meaning}"><td>{name}</td><td align="right"><b>{value}</b></td><td>{unit}</td>'
+    '<td><meter min="{low:g}" max="{high:g}" value="{place:g}"></meter></td></tr>'
+)
+
+
+def picture(payload: bytes, small: int = SMALL, large: int = LARGE) -> str:
+    """Return image bytes as a data URI that a browser shows at a size in which a person can judge it."""
+    with Image.open(io.BytesIO(payload)) as image:
+        kind, longest = image.format or "", max(image.size)
+        if kind not in BROWSERS or not small <= longest <= large:
+            shown = image.convert("RGB" if image.mode not in ("L", "LA", "RGBA") else image.mode)
+            factor = (small if longest < small else min(longest, large)) / longest
+            size = (max(1, round(shown.width * factor)), max(1, round(shown.height * factor)))
+            buffer, kind = io.BytesIO(), "PNG" if shown.mode != "RGB" else "JPEG"
+            shown.resize(size, Image.Resampling.BICUBIC).save(buffer, format=kind, quality=92)
+            payload = buffer.getvalue()
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(payload).decode()}"
+
+
+def line(feature: Feature, value: float | None) -> str:
+    """Return one feature as a line of the table; a missing value is said."""
+    return LINE.format(
+        meaning=escape(feature.meaning),
+        name=escape(feature.name.replace("_", " ")),
+        value="missing" if value is None else f"{value:.4g}",
+        unit=escape(feature.unit),
+        low=feature.low,
+        high=feature.high,
+        place=feature.low if value is None else value,
+    )
+
+
+def table(record: dict[str, Any], product: Product) -> str:
+    """Return a row of a table as HTML."""
+    lines = [line(feature, record[feature.name]) for feature in product.formulation.input.features]
+    return f"<table><tbody>{''.join(lines)}</tbody></table>"
+
+
+def fields(record: dict[str, Any], product: Product) -> dict[str, str]:
+    """Return what the labelling interface shows of a record, by the name that it has there."""
+    if product.formulation.input.type == "image":
+        return {"image": picture(record["payload"])}
+    return {"row": table(record, product)}
+
+
+def html(record: dict[str, Any], product: Product) -> str:
+    """Return a record as an element of a page with many."""
+    if product.formulation.input.type == "image":
+        meaning = escape(product.formulation.input.meaning)
+        return f'<img src="{picture(record["payload"], 128, THUMBNAIL)}" alt="{meaning}">'
+    return table(record, product)
