@@ -146,10 +146,13 @@ def test_a_changed_model_runs_again_from_train_on_and_is_registered_from_a_commi
     assert store(project)["champion"]["version"] == 1
     project.commit()
     assert ran(project.ok("dvc", "repro")) == ["register"]
-    held = store(project)
-    assert (held["versions"], held["champion"]["version"]) == ([1, 2], 2)
-    assert held["runs"][held["champion"]["run_id"]]["params"]["model.estimator.alpha"] == "0.002"
+    registration, held = project.json("reports/registration.json"), store(project)
+    assert held["versions"] == [1, 2]
     assert len(held["runs"]) == 2, "a repeated register writes into its own run"
+    assert held["runs"][registration["run_id"]]["params"]["model.estimator.alpha"] == "0.002"
+    replaced = held["champion"] == {"version": 2, "run_id": registration["run_id"]}
+    assert registration["alias"] == ("champion" if replaced else "challenger")
+    assert (registration["champion_stays"] == []) is replaced, "a champion that stays does so for a reason"
 
 
 def test_an_experiment_is_logged_and_not_registered(project: Project) -> None:
@@ -182,9 +185,7 @@ def test_a_rejected_model_is_logged_and_stopped(project: Project) -> None:
 # --- somewhere else -----------------------------------------------------------------------------------------
 
 
-def test_an_interrupted_run_can_be_typed_again_and_gives_the_same_bytes(
-    finished: Finished, tmp_path: Path
-) -> None:
+def test_a_killed_run_can_be_typed_again_and_gives_the_same_bytes(finished: Finished, tmp_path: Path) -> None:
     """A clone of the first commit has no data, no cache and no lock: it computes everything itself.
 
     It also hashes texts with another seed, one that turns round the order of the operator sets in skl2onnx.
@@ -200,12 +201,11 @@ def test_an_interrupted_run_can_be_typed_again_and_gives_the_same_bytes(
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
-    ) as interrupted:
-        assert interrupted.stdout is not None
-        assert any(ran(line) == ["train"] for line in interrupted.stdout)
-        os.killpg(interrupted.pid, signal.SIGINT)
-        interrupted.stdout.read()
-    assert interrupted.returncode != 0
+    ) as killed:
+        assert killed.stdout is not None
+        assert any(ran(line) == ["train"] for line in killed.stdout)
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.stdout.read()
     assert ran(again.ok("dvc", "repro", "evaluate")) == ["train", "export", "evaluate"]
     for output in ("reports/metrics.json", "models/model.onnx"):
         assert sha256(again.folder / output) == sha256(first.folder / output), output
@@ -275,14 +275,17 @@ def test_a_single_label_is_refused(project: Project) -> None:
 
 
 @image_only
-def test_an_unreadable_image_is_named_by_its_record(project: Project) -> None:
+def test_an_unreadable_image_is_named_by_its_record_until_the_source_is_mended(project: Project) -> None:
     image = b"this is no image"
     collect = inbox(project, {"3/good.png": picture(3), "5/bad.png": image})
     project.ok("python", "-m", *collect)
     with unchanged(project, "reports/validation.json"):
-        says = [hashlib.sha256(image).hexdigest()[:12], "unreadable image", "1 violation(s)"]
+        says = [hashlib.sha256(image).hexdigest()[:12], "payload", "1 violation(s)"]
         refused(project, "my_product.data.validate", says=says)
     assert project.json("reports/validation.json")["valid"] is False
+    inbox(project, {"5/bad.png": picture(5)})
+    project.ok("python", "-m", *collect)
+    project.ok("python", "-m", "my_product.data.validate")
 
 
 @image_only
