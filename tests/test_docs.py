@@ -33,6 +33,8 @@ EXAMPLES = {
     "bake/my-product",
 }
 LONGEST_PAGE = 110
+# What a tool writes beside what the project itself does: `make setup` locks every version.
+BY_TOOLS = {"uv.lock"}
 # Sections without which an annotation guide leaves a question open.
 GUIDE = [
     "Purpose",
@@ -135,7 +137,7 @@ def paths(text: str) -> set[str]:
 
 def missing(text: str, roots: list[Path], project: Path) -> list[str]:
     """List the paths of a text that are not there and that nothing writes."""
-    written, source = outputs(project) | ignored(project), sources(project)
+    written, source = outputs(project) | ignored(project) | BY_TOOLS, sources(project)
 
     def known(path: str) -> bool:
         name = path.strip("/")
