@@ -27,7 +27,7 @@ from {{cookiecutter.__package}} import compose, config, contract, errors, produc
 
 ROOT = Path(__file__).parents[1]
 # Enough that every label reaches every split, few enough that the stages take seconds.
-RECORDS = 1200
+RECORDS = 1500
 STAGES = [f"data.{name}" for name in ("collect", "validate", "label", "split")]
 STAGES += [f"modeling.{name}" for name in ("train", "export", "evaluate", "accept", "cards")]
 
