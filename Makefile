@@ -16,8 +16,8 @@ demo: .venv/.done ## Generate the default project into demo/ and run its whole l
 	@if [ -e demo/my-product ]; then echo "demo: goes on in demo/my-product; rm -rf demo to start anew"; else \
 		rm -rf demo/.new && $(PYTHON) -m cookiecutter . --no-input --default-config --output-dir demo/.new && \
 		mv demo/.new/my-product demo/ && echo "demo: generated demo/my-product"; fi
-	@$(MAKE) --no-print-directory -C demo/my-product
-	@echo "demo: $$(($$(date +%s) - $(START))) s in all; to go on: cd demo/my-product"
+	@STARTED=$(START) $(MAKE) --no-print-directory -C demo/my-product
+	@echo "demo: to go on, cd demo/my-product"
 
 bake: .venv/.done ## Generate with answers: ANSWERS="task=tabular-classification" OUT=bake
 	@$(PYTHON) -m cookiecutter . --no-input --output-dir $(or $(OUT),bake) $(ANSWERS)
