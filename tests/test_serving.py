@@ -1,0 +1,135 @@
+"""The server of baked projects as a process: under load, killed, with versions swapped, and fuzzed."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from projects import Finished, Project
+from server import kill, load, running, wait_until
+
+pytestmark = pytest.mark.slow
+
+IMAGE, TABLE = (
+    pytest.param(task, marks=pytest.mark.xdist_group(task))
+    for task in ("image-classification", "tabular-classification")
+)
+both = pytest.mark.parametrize("project", [IMAGE, TABLE], indirect=True)
+one = pytest.mark.parametrize("project", [IMAGE], indirect=True)
+
+# Run in the project's environment: the same graph under other bytes, accepted, as version 2.
+SECOND = """
+import hashlib, pathlib, onnx
+from my_product import tracking
+mlflow = tracking.connect()
+client, name = mlflow.MlflowClient(), tracking.NAME
+graph = onnx.load("models/model.onnx")
+graph.doc_string = "second"
+folder = pathlib.Path("second").resolve()
+folder.mkdir()
+onnx.save(graph, folder / "model.onnx")
+digest = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+tags = {"artefact.sha256": digest, "verdict": "accepted"}
+print(client.create_model_version(name, source=str(folder), tags=tags).version)
+"""
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+CHECKS += ",negative_data_rejection,unsupported_method"
+UV = shutil.which("uv") or ".uv/bin/uv"
+
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest, finish: Callable[[str], Finished], tmp_path: Path) -> Project:
+    """Copy a finished project, with the server's own environment, and what the registry names fetched."""
+    whole = finish(request.param).project
+    whole.ok("make", ".venv-serve/.done")
+    copy = whole.copy(tmp_path / "project")
+    shutil.rmtree(copy.folder / ".venv-serve", ignore_errors=True)
+    (copy.folder / ".venv-serve").symlink_to(whole.folder / ".venv-serve")
+    copy.ok("python", "-m", "my_product.serving.follow", "once")
+    return copy
+
+
+def logged(project: Project) -> set[str]:
+    """Return the ids in the log."""
+    with closing(sqlite3.connect(project.folder / "predictions.db")) as connection:
+        return {row[0] for row in connection.execute("SELECT prediction_id FROM predictions")}
+
+
+@both
+def test_the_first_request_of_the_page_works(project: Project) -> None:
+    with running(project) as server:
+        status, answer = server.ask("POST", "/v1/predict", server.example())
+        assert status == 200, answer
+        (prediction,) = answer["predictions"]
+        assert server.ask("GET", f"/v1/predictions/{prediction['prediction_id']}")[0] == 200
+        assert server.ask("GET", "/v1/model")[1]["champion"]["version"] == "1"
+
+
+@one
+def test_every_acknowledged_prediction_survives_a_kill(project: Project) -> None:
+    with running(project) as server, load(server, callers=16) as seen:
+        wait_until(lambda: len(seen.ids) > 500)
+        kill(server)
+    assert len(seen.ids) > 500
+    assert set(seen.ids) - logged(project) == set()
+    with running(project) as server:
+        assert server.ask("GET", f"/v1/predictions/{seen.ids[-1]}")[0] == 200
+
+
+@one
+def test_promotion_and_rollback_fail_no_request(project: Project) -> None:
+    assert project.ok("python", "-c", SECOND).split() == ["2"]
+    with running(project, poll_seconds="0.1") as server, load(server, callers=8) as seen:
+        project.ok("make", "promote", "VERSION=2")
+        wait_until(lambda: "2" in seen.versions)
+        project.ok("make", "rollback")
+        done = len(seen.versions)
+        wait_until(lambda: "1" in seen.versions[done + 8 :])
+    assert seen.failures == []
+    assert set(seen.versions) == {"1", "2"}
+    assert set(seen.ids) <= logged(project)
+
+
+@one
+def test_a_registry_that_is_down_stops_nobody(project: Project) -> None:
+    environment = {**project.environment, "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    with running(Project(project.folder, environment)) as server:
+        assert server.ask("POST", "/v1/predict", server.example())[0] == 200
+        assert "does not answer" in server.ask("GET", "/v1/model")[1]["refused"]
+
+
+@both
+def test_ten_thousand_made_up_requests_find_no_error(project: Project, tmp_path: Path) -> None:
+    with running(project) as server:
+        tool = [UV, "tool", "run", "--exclude-newer", "2026-11-01", "schemathesis>=4.32,<5", "run"]
+        options = ["--checks", CHECKS, "--max-examples", "1500", "--continue-on-failure", "--seed", "1"]
+        report = tmp_path / "report.json"
+        options += ["--report-json-path", str(report), "--no-color", "--warnings", "off"]
+        command = [*tool, f"{server.url}/openapi.json", *options]
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=3000
+        )
+        assert done.returncode == 0, done.stdout[-4000:]
+        assert server.ask("GET", "/readyz")[0] == 200
+        assert json.loads(report.read_text(encoding="utf-8"))
+
+
+@both
+def test_the_project_is_whole_without_the_server(project: Project) -> None:
+    source = project.folder / "src/my_product/serving"
+    for folder in (source, project.folder / "tests/serving"):
+        shutil.rmtree(folder)
+    (project.folder / "mk/serving.mk").unlink()
+    left = [
+        path for path in project.folder.glob("src/**/*.py") if "serving" in path.read_text(encoding="utf-8")
+    ]
+    assert [
+        path for path in left if "import" in path.read_text(encoding="utf-8").split("serving")[0][-40:]
+    ] == []
+    project.ok("lint-imports")
+    project.ok("make", "help")
+    project.ok("pytest", "-q", "tests/test_package.py", "tests/test_contract.py")
