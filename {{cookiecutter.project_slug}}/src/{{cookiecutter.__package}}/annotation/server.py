@@ -9,7 +9,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from ..config import Annotation
 from ..errors import UserError, guard
@@ -127,17 +127,19 @@ def start(settings: Annotation) -> None:
 def stop() -> bool:
     """End the Label Studio that ``start`` began, and nothing else; tell whether there was one."""
     pid = int(PID.read_text(encoding="utf-8")) if PID.exists() else 0
-    shown = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     PID.unlink(missing_ok=True)
-    if not pid or "label-studio" not in shown.stdout:
-        return False  # it ended before, and the number may be another program's by now
-    for sign, patience in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 1.0)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, sign)
-            end = time.monotonic() + patience
-            while time.monotonic() < end:
-                os.killpg(pid, 0)
-                time.sleep(0.1)
+    try:
+        process = psutil.Process(pid)
+        family = [*process.children(recursive=True), process]
+        if "label-studio" not in " ".join(process.cmdline()):
+            return False  # ours ended before, and the number is another program's by now
+    except psutil.Error:
+        return False
+    for end in (psutil.Process.terminate, psutil.Process.kill):
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                end(member)
+        family = psutil.wait_procs(family, timeout=10)[1]
     return True
 
 
