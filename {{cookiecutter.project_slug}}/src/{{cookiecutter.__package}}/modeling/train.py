@@ -14,6 +14,7 @@ from ..contract import load
 from ..errors import UserError, suggest
 from ..files import write_json, write_text
 from ..paths import CANDIDATE, PLOTS, TRAINING
+from ..product import Product
 from ..stage import stage
 from .artefact import Artefact
 from .examples import Examples, read
@@ -89,10 +90,20 @@ def as_csv(curves: dict[str, list[float]]) -> str:
     return "\n".join([",".join(["step", *curves]), *rows]) + "\n"
 
 
+def check_labels(known: Examples, product: Product) -> None:
+    """Raise when a label of product.yaml has no training record: the model could never answer it."""
+    counts = np.bincount(known.truth, minlength=len(product.formulation.labels))
+    missing = [name for name, count in zip(product.formulation.label_names, counts, strict=True) if not count]
+    if missing:
+        fix = "collect or label some, or take the label out of product.yaml"
+        raise UserError(f"no training record has the label(s) {', '.join(missing)}", "data/splits/train.parquet", fix)
+
+
 def run(config: Config) -> None:
     """Fit, convert, check the parity on every validation record, report."""
     product = load()
     known, held_out = read("train", product), read("validation", product)
+    check_labels(known, product)
     pipeline = fit(config.model, config.seed, known.inputs, known.truth)
     constants = novelty_constants(config.train.novelty, known)
     model = convert(pipeline, flat(known.inputs[:1]).shape[1], len(product.formulation.labels))
