@@ -40,9 +40,12 @@ class Collect:
 
 @dataclass
 class Validate:
-    """``max_reported``: how many offending record ids a report names per rule."""
+    """Ids that a report names per rule; what stops beside what ``product.yaml`` forbids; how alike near-duplicates are."""
 
     max_reported: int
+    stop_below_wanted: bool
+    min_label_share: float
+    near_duplicate_bits: int
 
 
 @dataclass
@@ -55,9 +58,10 @@ class Label:
 
 @dataclass
 class Split:
-    """Shares of ``train``, ``validation``, ``calibration`` and ``test``; they sum to 1."""
+    """Shares of ``train``, ``validation``, ``calibration`` and ``test``; whether images that look alike stop it."""
 
     shares: dict[str, float]
+    stop_at_near_duplicates: bool
 
 
 @dataclass

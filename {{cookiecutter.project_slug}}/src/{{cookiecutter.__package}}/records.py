@@ -66,7 +66,7 @@ def write_parquet(path: Path, batches: Iterable[pl.DataFrame]) -> int:
 
 def read_batches(path: Path, rows: int, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
     """Read a Parquet file ``rows`` records at a time, so that memory does not grow with the file."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:  # a buffer would keep all that was read
         for batch in file.iter_batches(batch_size=rows, columns=columns):
             frame = pl.from_arrow(batch)
             assert isinstance(frame, pl.DataFrame)

@@ -1,79 +1,132 @@
 """Stage ``split``: train, validation, calibration and test by a hash of the record's group, or of its id.
 
-Reads ``data/labelled.parquet``; writes ``data/splits/*.parquet`` and ``data/splits/manifest.json``. New data never
-moves an old record, and all records of a group stand in one split.
+Reads ``data/labelled.parquet`` once, batch by batch; writes ``data/splits/*.parquet`` and
+``data/splits/manifest.json``, all of them or none. The test split is frozen: its share cannot change any more.
 Run: ``python -m PACKAGE.data.split``.
 """
 
 import hashlib
-import math
+import shutil
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ..config import Config
 from ..contract import load
 from ..errors import UserError
-from ..files import sha256, write_json
+from ..files import read_json, write_json
 from ..paths import LABELLED, SPLITS
-from ..records import read_batches, write_parquet
+from ..records import parquet_writer
 from ..stage import stage
+from .place import NAMES, bounds, masks, position
 
-NAMES = ("train", "validation", "calibration", "test")
-# 48 bits of the id: enough to place a record, and exact in a float.
-HEX, SPACE = 12, 16**12
-ROWS = 50_000
+__all__ = ["bounds", "position", "run"]
 
-
-def position(frame: pl.DataFrame) -> pl.Series:
-    """Place every record in [0, 1) by its group's hash, or by its id, which is a hash already."""
-    groups = {g: hashlib.sha256(g.encode()).hexdigest() for g in frame["group"].drop_nulls().unique()}
-    key = pl.col("group").replace_strict(groups, default=None, return_dtype=pl.String).fill_null(pl.col("id"))
-    return frame.select(position=key.str.slice(0, HEX).str.to_integer(base=16) / SPACE)["position"]
+WORK = Path("data/.splitting")
+ROWS = 100_000
 
 
-def bounds(shares: dict[str, float]) -> dict[str, tuple[float, float]]:
-    """Turn shares into intervals of [0, 1), test first: so test stays put when the other shares change.
+class Digest:
+    """A file that is hashed while it is written."""
 
-    Raises:
-        UserError: if a split is missing, unknown or empty, or the shares do not sum to 1.
-    """
-    if set(shares) != set(NAMES) or min(shares.values()) <= 0 or not math.isclose(sum(shares.values()), 1.0):
-        fix = "give train, validation, calibration and test shares above 0 that sum to 1"
-        raise UserError(f"shares are {shares}", "conf/split.yaml", fix)
-    edges, low = {}, 0.0
-    for name in reversed(NAMES):
-        edges[name] = (low, 1.0 if name == NAMES[0] else low + shares[name])
-        low += shares[name]
-    return edges
+    def __init__(self, path: Path) -> None:
+        """Open ``path`` for writing."""
+        self.file, self.sha256 = path.open("wb"), hashlib.sha256()
+        self.closed = False
+
+    def write(self, data: bytes) -> int:
+        """Write and hash."""
+        self.sha256.update(data)
+        return self.file.write(data)
+
+    def flush(self) -> None:
+        """Hand everything to the system."""
+        self.file.flush()
+
+    def close(self) -> None:
+        """End the file."""
+        self.file.close()
+        self.closed = True
 
 
-def write_split(name: str, interval: tuple[float, float], labels: list[str]) -> dict[str, Any]:
-    """Write one split and return its counts and hash; an empty split or a missing label is an error."""
-    low, high = interval
-    counts = dict.fromkeys(labels, 0)
+class Part:
+    """One split while it is written: its file, rows and labels."""
 
-    def chosen() -> Any:
-        for batch in read_batches(LABELLED, ROWS):
-            part = batch.filter((position(batch) >= low) & (position(batch) < high))
-            for label, count in part["label"].value_counts().iter_rows():
-                counts[label] += count
-            yield part
+    def __init__(self, name: str, schema: pa.Schema) -> None:
+        """Open the file of the split ``name``."""
+        self.name, self.rows = name, 0
+        self.labels: Counter[str] = Counter()
+        self.sink = Digest(WORK / f"{name}.parquet")
+        self.writer = parquet_writer(pa.PythonFile(self.sink, mode="w"), schema)
 
-    path = SPLITS / f"{name}.parquet"
-    rows = write_parquet(path, chosen())
-    missing = [label for label, count in counts.items() if not count]
-    if missing:
-        what = f"the {name} split has {rows} records, and none with the label(s) {', '.join(missing)}"
-        raise UserError(what, str(path), "collect or label more records of them, or raise its share in conf/split.yaml")
-    return {"rows": rows, "labels": counts, "sha256": sha256(path)}
+    def add(self, batch: pa.RecordBatch, mask: pl.Series) -> None:
+        """Write the records of ``batch`` that ``mask`` selects."""
+        chosen = batch.filter(mask.to_arrow())
+        self.rows += len(chosen)
+        for label in chosen.column("label").value_counts().to_pylist():
+            self.labels[label["values"]] += label["counts"]
+        if len(chosen):
+            self.writer.write_table(pa.Table.from_batches([chosen]))
+
+    def end(self, names: list[str], interval: tuple[float, float]) -> dict[str, Any]:
+        """Close the file and return its row of the manifest.
+
+        Raises:
+            UserError: if no record has one of the labels: what is measured there would mean nothing.
+        """
+        self.writer.close()
+        self.sink.close()
+        missing = [label for label in names if not self.labels[label]]
+        if missing:
+            what = f"the {self.name} split has {self.rows} records, and none with the label(s) {', '.join(missing)}"
+            fix = "collect or label more records of them, or raise its share in conf/split.yaml"
+            raise UserError(what, str(SPLITS / f"{self.name}.parquet"), fix)
+        labels = {label: self.labels[label] for label in names}
+        return {"rows": self.rows, "labels": labels, "sha256": self.sink.sha256.hexdigest(), "interval": interval}
+
+
+def write_parts(edges: dict[str, tuple[float, float]], labels: list[str]) -> dict[str, Any]:
+    """Write every split into the work folder; a thread per core writes while the next batch is read."""
+    with pq.ParquetFile(LABELLED, pre_buffer=False) as file, ThreadPoolExecutor() as pool:
+        parts = {name: Part(name, file.schema_arrow) for name in NAMES}
+        waiting: list[Any] = []
+        for batch in file.iter_batches(ROWS, use_threads=False):
+            frame = pl.DataFrame({name: pl.from_arrow(batch.column(name)) for name in ("id", "group")})
+            chosen = masks(frame, edges)
+            for one in waiting:
+                one.result()
+            waiting = [pool.submit(part.add, batch, chosen[name]) for name, part in parts.items()]
+        for one in waiting:
+            one.result()
+    return {name: part.end(labels, edges[name]) for name, part in parts.items()}
+
+
+def keep_frozen(edges: dict[str, tuple[float, float]]) -> None:
+    """Refuse another share of the test split: models have been chosen on, or trained on, what would be in it."""
+    manifest = SPLITS / "manifest.json"
+    before = read_json(manifest)["test"].get("interval") if manifest.exists() else None
+    if before and list(edges["test"]) != before:
+        fix = (
+            f"set it back to {before[1]:g}; for another test split delete data/splits, and register no old model again"
+        )
+        raise UserError(f"the share of test was {before[1]:g} and is {edges['test'][1]:g}", "conf/split.yaml", fix)
 
 
 def run(config: Config) -> None:
-    """Write the four splits and their manifest."""
-    labels = load().formulation.label_names
-    splits = {name: write_split(name, interval, labels) for name, interval in bounds(config.split.shares).items()}
-    write_json(SPLITS / "manifest.json", splits)
+    """Write the four splits and their manifest, then let them take the place of the old ones in one step."""
+    labels, edges = load().formulation.label_names, bounds(config.split.shares)
+    keep_frozen(edges)
+    shutil.rmtree(WORK, ignore_errors=True)  # of a run that was killed
+    WORK.mkdir(parents=True)
+    splits = write_parts(edges, labels)
+    write_json(WORK / "manifest.json", splits)
+    shutil.rmtree(SPLITS, ignore_errors=True)
+    WORK.replace(SPLITS)
     print("split: " + ", ".join(f"{name} {splits[name]['rows']}" for name in NAMES))
 
 

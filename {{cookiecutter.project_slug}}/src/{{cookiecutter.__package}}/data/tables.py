@@ -18,7 +18,7 @@ BLOCK = 16 * 2**20  # bytes of a CSV file that are parsed at once
 
 
 def _parquet(file: Any) -> Iterator[pa.RecordBatch]:
-    yield from pq.ParquetFile(file).iter_batches(ROWS)
+    yield from pq.ParquetFile(file, pre_buffer=False).iter_batches(ROWS)  # a buffer would keep all that was read
 
 
 def _csv(file: Any) -> Iterator[pa.RecordBatch]:

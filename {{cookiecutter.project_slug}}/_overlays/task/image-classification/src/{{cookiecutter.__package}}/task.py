@@ -1,6 +1,6 @@
 """The task: how an image record is named, described, checked and turned into the model's input.
 
-Reads and writes nothing. Another task is another file with these five functions.
+Reads and writes nothing. Another task is another file with these six functions.
 """
 
 import numpy as np
@@ -48,3 +48,22 @@ def faults(frame: pl.DataFrame, product: Product) -> list[tuple[str, str]]:
         except ValueError as error:
             found.append((record, str(error)))
     return found
+
+
+def fingerprints(frame: pl.DataFrame) -> pl.Series | None:
+    """Return a perceptual hash of every image (UInt64; null where unreadable): alike images differ in few bits.
+
+    The method is the DCT hash of the library imagehash.
+    """
+    import imagehash  # slow to import, and only stage validate needs it
+    from PIL import Image
+
+    found: list[int | None] = []
+    for payload in frame["payload"]:
+        try:
+            grey = decode(payload, (32, 32))  # the size from which the hash is taken
+        except ValueError:
+            found.append(None)
+        else:
+            found.append(int(str(imagehash.phash(Image.fromarray(grey))), 16))
+    return pl.Series("fingerprint", found, dtype=pl.UInt64)

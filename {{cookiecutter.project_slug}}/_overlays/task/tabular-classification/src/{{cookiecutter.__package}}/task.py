@@ -1,6 +1,6 @@
 """The task: how a table row is named, described, checked and turned into the model's input.
 
-Reads and writes nothing. Another task is another file with these five functions.
+Reads and writes nothing. Another task is another file with these six functions.
 """
 
 import numpy as np
@@ -36,15 +36,15 @@ def describe(frame: pl.DataFrame, product: Product) -> pl.DataFrame:
 
 
 def faults(frame: pl.DataFrame, product: Product) -> list[tuple[str, str]]:
-    """List (record id, what is wrong) for every missing, infinite or out-of-range value."""
-    found = []
-    for feature in product.formulation.input.features:
-        legal = pl.col(feature.name).is_between(feature.low, feature.high).fill_null(False)
-        for record, value in frame.filter(~legal).select("id", feature.name).iter_rows():
-            found.append((record, f"{feature.name} is {value}, allowed {feature.low:g} to {feature.high:g}"))
-    return found
+    """List (record id, what is wrong) for what no schema can say; a row has its types and ranges, and nothing else."""
+    return []
 
 
 def matrix(frame: pl.DataFrame, product: Product) -> np.ndarray:
     """Return the model's input: float32 of shape (records, features)."""
     return inputs(frame.select(*columns(product)).to_numpy())
+
+
+def fingerprints(frame: pl.DataFrame) -> pl.Series | None:
+    """Return None: rows that are nearly equal are no sign of a copy."""
+    return None

@@ -1,0 +1,44 @@
+"""The report of stage ``validate`` as one page that opens offline.
+
+Reads the raw records that it shows; writes nothing.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from .. import task
+from ..paths import RAW
+from ..product import Product
+from ..records import shards
+from ..render import html
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def shown(ids: set[str], product: Product) -> dict[str, str]:
+    """Return the records of ``ids`` as HTML; one that cannot be shown is left out."""
+    columns = ["id", *task.columns(product)]
+    wanted = pl.col("id").is_in(list(ids))
+    found = [pl.scan_parquet(shard).filter(wanted).select(columns).collect() for shard in shards(RAW)] if ids else []
+    pictures = {}
+    for record in (row for frame in found for row in frame.iter_rows(named=True)):
+        try:
+            pictures[record["id"]] = html(record, product)
+        except (OSError, ValueError):
+            continue
+    return pictures
+
+
+def page(report: dict[str, Any], product: Product) -> str:
+    """Render the report."""
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True)
+    environment.trim_blocks = environment.lstrip_blocks = True
+    pairs = report["near_duplicates"]["examples"]
+    pictures = shown({record for pair in pairs for record in pair[:2]}, product)
+    template = environment.get_template("validation.html.j2")
+    today = datetime.now(UTC).date().isoformat()
+    return template.render(report=report, product=product, pictures=pictures, now=today)
