@@ -20,9 +20,9 @@ WHOLE, REPRO, NOTHING, FULL = 60.0, 30.0, 1.3, 3.0
 ONE_PROCESS = """
 import importlib
 from omegaconf import OmegaConf
-from my_product import compose, config
+from my_product import compose, stage
 compose.main()
-settings = config.typed(OmegaConf.load("params.yaml"))
+settings = stage.typed(OmegaConf.load("params.yaml"))
 for module in {modules}:
     importlib.import_module(module).run(settings)
 """
@@ -42,11 +42,17 @@ def whole(place: Path, environment: dict[str, str]) -> float:
     return taken
 
 
-def modules(project: Project) -> list[str]:
-    """Return the module of every stage but the first, as dvc.yaml starts it."""
-    stages = yaml.safe_load((project.folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    commands = [stage["cmd"].replace("${package}", "my_product").split() for stage in stages.values()]
-    return [command[command.index("-m") + 1] for command in commands][1:]
+def commands(project: Project) -> dict[str, list[list[str]]]:
+    """Return the commands of every stage, in the order of dvc.yaml, which is the order in which they run."""
+    document = yaml.safe_load((project.folder / "dvc.yaml").read_text(encoding="utf-8"))
+    values = {name: text for variables in document["vars"] for name, text in variables.items()}
+    found = {}
+    for name, stage in document["stages"].items():
+        lines = [stage["cmd"]] if isinstance(stage["cmd"], str) else stage["cmd"]
+        for variable, text in values.items():
+            lines = [line.replace(f"${{{variable}}}", text) for line in lines]
+        found[name] = [line.split() for line in lines]
+    return found
 
 
 def full(project: Project, place: Path, *command: str, lock: bool) -> float:
@@ -81,9 +87,10 @@ def main() -> None:
         environment = machine(place / "machine")
         project = generate(place, environment)
         project.ok("make")
-        names = modules(project)
-        nothing = empty_stages(project, place / "empty", len(names) + 1)
-        code = ONE_PROCESS.format(modules=names)
+        stages = commands(project)
+        nothing = empty_stages(project, place / "empty", len(stages))
+        # python -m <module>; the first one is compose.
+        code = ONE_PROCESS.format(modules=[line[2] for lines in stages.values() for line in lines][1:])
         took = rounds(
             {
                 "whole": lambda: whole(place / "whole", environment),
@@ -93,7 +100,7 @@ def main() -> None:
                 "empty": lambda: seconds(lambda: nothing.ok("dvc", "repro")),
             }
         )
-    report(took, len(names) + 1)
+    report(took, len(stages))
 
 
 def report(took: dict[str, float], stages: int) -> None:

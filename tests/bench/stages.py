@@ -8,25 +8,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import yaml
-from lifecycle import generate
+from lifecycle import commands, generate
 from measure import ROUNDS, table, verdict
 from projects import Project, machine
 
 TARGET = 600.0
-
-
-def commands(project: Project) -> dict[str, list[str]]:
-    """Return the command of every stage, in the order of dvc.yaml, which is the order in which they run."""
-    document = yaml.safe_load((project.folder / "dvc.yaml").read_text(encoding="utf-8"))
-    values = {name: text for variables in document["vars"] for name, text in variables.items()}
-    found = {}
-    for name, stage in document["stages"].items():
-        command = stage["cmd"]
-        for variable, text in values.items():
-            command = command.replace(f"${{{variable}}}", text)
-        found[name] = command.split()
-    return found
 
 
 def measured(project: Project, command: list[str]) -> tuple[float, float]:
@@ -51,8 +37,9 @@ def main() -> None:
         for _ in range(ROUNDS):
             clone = project.clone(place / "clone")
             shutil.copy(project.folder / "dvc.lock", clone.folder)
-            for name, command in commands(project).items():
-                took[name].append(measured(clone, command))
+            for name, lines in commands(project).items():
+                parts = [measured(clone, line) for line in lines]
+                took[name].append((sum(part[0] for part in parts), max(part[1] for part in parts)))
             shutil.rmtree(clone.folder)
     rows = []
     for name, pairs in took.items():
