@@ -23,7 +23,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from {{cookiecutter.__package}} import compose, config, contract, errors, product, stage, task, tracking
+from {{cookiecutter.__package}} import compose, config, contract, decision, errors, product, stage, task, tracking
 
 ROOT = Path(__file__).parents[1]
 # Enough that every label reaches every split, few enough that the stages take seconds.
@@ -219,3 +219,27 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("real")
     run_stages(folder, compose_with(None))
     return folder
+
+
+@pytest.fixture(scope="session")
+def model(real: Path) -> Any:
+    """The artefact of the project ``real``."""
+    return importlib.import_module(f"{contract.__package__}.modeling.artefact").Artefact(real / "models/model.onnx")
+
+
+@pytest.fixture(scope="session")
+def unseen(real: Path, product: product.Product) -> Any:
+    """The examples of the project ``real`` that neither training nor calibration saw."""
+    with contextlib.chdir(real):
+        return importlib.import_module(f"{contract.__package__}.modeling.examples").read("test", product)
+
+
+@pytest.fixture(scope="session")
+def decisions(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Return accept, uncertain or unfamiliar for inputs of the model."""
+
+    def decide(inputs: np.ndarray) -> np.ndarray:
+        scored = model.score(inputs)
+        return decision.decide(scored.probabilities, scored.novelty, model.rule)
+
+    return decide

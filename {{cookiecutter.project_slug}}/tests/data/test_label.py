@@ -1,5 +1,6 @@
 """Stage label: one label per record, people before source, and nothing that the contract does not know."""
 
+import importlib
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,9 +11,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from {{cookiecutter.__package}}.data import label
+from {{cookiecutter.__package}} import guide, records
 
 Refused = Callable[..., AbstractContextManager[None]]
+label: Any = importlib.import_module(f"{records.__package__}.data.label")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -30,10 +32,10 @@ def ids(finished: Path) -> list[str]:
 
 def annotate(*rows: tuple[str, str | None, str], round: str = "first", **columns: Any) -> None:
     """Store (record, label, annotator) as the labels of a round."""
-    plain = {"round": round, "guide_version": label.guide_version(), "annotated_at": NOON, "seconds": 2.0}
+    plain = {"round": round, "guide_version": guide.guide_version(), "annotated_at": NOON, "seconds": 2.0}
     table = [{"id": i, "label": given, "annotator": who, **plain, **columns} for i, given, who in rows]
     Path("data/labels").mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(table, schema=label.LABEL).write_parquet(f"data/labels/{round}.parquet")
+    pl.DataFrame(table, schema=records.LABEL).write_parquet(f"data/labels/{round}.parquet")
 
 
 def labelled() -> pl.DataFrame:
@@ -120,7 +122,8 @@ def test_a_label_that_the_contract_does_not_know_is_named_with_record_and_annota
 def test_a_label_that_does_not_know_its_origin_is_refused(
     column: str, ids: list[str], names: list[str], config: Any, refused: Refused
 ) -> None:
-    annotate((ids[0], names[0], "ana"), **{column: None})
+    missing: dict[str, Any] = {column: None}
+    annotate((ids[0], names[0], "ana"), **missing)
     with refused("lacks its origin or guide version", "data/labels/first.parquet"):
         label.run(config)
 
@@ -143,7 +146,7 @@ def test_every_label_carries_a_version_of_the_guide(ids: list[str], names: list[
     annotate((ids[0], names[0], "ana"), guide_version="0.9")
     label.run(config)
     assert of(ids[0])["guide_version"] == "0.9"
-    assert of(ids[1])["guide_version"] == label.guide_version()
+    assert of(ids[1])["guide_version"] == guide.guide_version()
 
 
 def test_an_unknown_aggregation_is_refused_with_the_nearest(finished: Path, config: Any, refused: Refused) -> None:

@@ -1,0 +1,81 @@
+"""What a change of the image may do to the answer on digits that the model has never seen, and what it must not do."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+Decide = Callable[[np.ndarray], np.ndarray]
+
+
+def answers(model: Any, images: np.ndarray) -> np.ndarray:
+    """Return the most probable label of every image."""
+    return np.asarray(model.score(images).probabilities.argmax(axis=1))
+
+
+def changed(images: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Apply a change to the grey values, which stay between 0 and 255."""
+    return np.asarray(np.clip(change(images.astype(np.float64)), 0, 255).round(), np.uint8)
+
+
+# What a scanner does to an image, and the share of answers that has to stay the same.
+CHANGES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
+    "lighter": (lambda grey: grey + 10, 0.97),
+    "fainter-ink": (lambda grey: 255 - 0.85 * (255 - grey), 0.95),
+    "stronger-ink": (lambda grey: 255 - 1.15 * (255 - grey), 0.95),
+    "fewer-grey-levels": (lambda grey: (grey / 32).round() * 32, 0.95),
+}
+# What it does rarely: then an answer may be withheld.
+RARE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "grey-paper": lambda grey: grey - 10,
+    "grain": lambda grey: grey + np.random.default_rng(0).normal(0, 8, grey.shape),
+    "yellowed-paper": lambda grey: 0.9 * grey,
+}
+
+
+@pytest.mark.parametrize(("change", "kept"), CHANGES.values(), ids=CHANGES)
+def test_a_usual_change_keeps_most_answers(
+    change: Callable[[np.ndarray], np.ndarray], kept: float, model: Any, unseen: Any
+) -> None:
+    images = changed(unseen.inputs, change)
+    assert (answers(model, images) == answers(model, unseen.inputs)).mean() >= kept
+
+
+@pytest.mark.parametrize("change", [*(change for change, _ in CHANGES.values()), *RARE.values()], ids=[*CHANGES, *RARE])
+def test_a_change_turns_hardly_any_answer_into_another(
+    change: Callable[[np.ndarray], np.ndarray], model: Any, unseen: Any, decisions: Decide
+) -> None:
+    images = changed(unseen.inputs, change)
+    other = answers(model, images) != answers(model, unseen.inputs)
+    assert (other & (decisions(images) == "accept")).mean() <= 0.01
+
+
+def test_the_less_ink_the_less_sure(model: Any, unseen: Any) -> None:
+    sure = []
+    for strength in (1.0, 0.6, 0.2):
+        images = (255 - strength * (255.0 - unseen.inputs)).round().astype(np.uint8)
+        sure.append(model.score(images).probabilities.max(axis=1).mean())
+    assert sure == sorted(sure, reverse=True)
+
+
+def shuffled(images: np.ndarray) -> np.ndarray:
+    """Put the pixels of every image into another order."""
+    flat = images.reshape(len(images), -1)
+    return np.random.default_rng(0).permuted(flat, axis=1).reshape(images.shape)
+
+
+STRANGE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "white-on-black": lambda images: 255 - images,
+    "noise": lambda images: np.random.default_rng(0).integers(0, 256, images.shape, np.uint8),
+    "shuffled-pixels": shuffled,
+    "black": lambda images: np.zeros_like(images),
+    "blank": lambda images: np.full_like(images, 255),
+}
+
+
+@pytest.mark.parametrize("make", STRANGE.values(), ids=STRANGE)
+def test_what_is_no_digit_on_white_is_hardly_ever_answered(
+    make: Callable[[np.ndarray], np.ndarray], unseen: Any, decisions: Decide
+) -> None:
+    assert (decisions(make(unseen.inputs)) == "accept").mean() <= 0.05
