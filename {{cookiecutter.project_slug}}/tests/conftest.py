@@ -23,13 +23,18 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from {{cookiecutter.__package}} import compose, config, contract, decision, errors, product, stage, task, tracking
+from {{cookiecutter.__package}} import compose, config, contract, errors, product, stage, task
 
 ROOT = Path(__file__).parents[1]
 # Enough that every label reaches every split, few enough that the stages take seconds.
 RECORDS = 1500
 STAGES = [f"data.{name}" for name in ("collect", "validate", "label", "split")]
 STAGES += [f"modeling.{name}" for name in ("train", "export", "evaluate", "accept", "cards")]
+
+
+def part(name: str) -> Any:
+    """Import a module of the package."""
+    return importlib.import_module(f"{contract.__package__}.{name}")
 
 
 def draw_images(folder: Path, shape: tuple[int, int], labels: list[str], count: int) -> None:
@@ -66,9 +71,9 @@ def compose_with(options: dict[str, Any] | None) -> DictConfig:
 
 def lay(folder: Path) -> None:
     """Copy into ``folder`` what the stages read beside data."""
-    for part in ("product.yaml", "docs/2-data/annotation-guide.md"):
-        (folder / part).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / part, folder / part)
+    for file in ("product.yaml", "docs/2-data/annotation-guide.md"):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, folder / file)
     shutil.copytree(ROOT / "conf", folder / "conf")
 
 
@@ -78,7 +83,7 @@ def run_stages(folder: Path, composed: DictConfig) -> None:
     with contextlib.chdir(folder):
         Path("params.yaml").write_text(OmegaConf.to_yaml(composed), encoding="utf-8")
         for name in STAGES:
-            importlib.import_module(f"{contract.__package__}.{name}").run(stage.typed(composed))
+            part(name).run(stage.typed(composed))
 
 
 @pytest.fixture(autouse=True)
@@ -179,9 +184,9 @@ def refused() -> Callable[..., contextlib.AbstractContextManager[None]]:
             yield
         lines = str(caught.value).splitlines()
         assert len(lines) == 3
-        for line, start, part in zip(lines, ("error: ", "where: ", "fix: "), (what, where, fix), strict=True):
+        for line, start, text in zip(lines, ("error: ", "where: ", "fix: "), (what, where, fix), strict=True):
             assert line.startswith(start)
-            assert part in line
+            assert text in line
 
     return check
 
@@ -210,7 +215,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mlflow(empty_store: Path, finished: Path) -> Any:
     """MLflow, connected to an empty store in the project ``finished``."""
     shutil.copy(empty_store, "mlflow.db")
-    return tracking.connect()
+    return part("tracking").connect()
 
 
 @pytest.fixture(scope="session")
@@ -224,14 +229,14 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def model(real: Path) -> Any:
     """The artefact of the project ``real``."""
-    return importlib.import_module(f"{contract.__package__}.modeling.artefact").Artefact(real / "models/model.onnx")
+    return part("modeling.artefact").Artefact(real / "models/model.onnx")
 
 
 @pytest.fixture(scope="session")
 def unseen(real: Path, product: product.Product) -> Any:
     """The examples of the project ``real`` that neither training nor calibration saw."""
     with contextlib.chdir(real):
-        return importlib.import_module(f"{contract.__package__}.modeling.examples").read("test", product)
+        return part("modeling.examples").read("test", product)
 
 
 @pytest.fixture(scope="session")
@@ -240,6 +245,6 @@ def decisions(model: Any) -> Callable[[np.ndarray], np.ndarray]:
 
     def decide(inputs: np.ndarray) -> np.ndarray:
         scored = model.score(inputs)
-        return decision.decide(scored.probabilities, scored.novelty, model.rule)
+        return np.asarray(part("decision").decide(scored.probabilities, scored.novelty, model.rule))
 
     return decide
