@@ -18,11 +18,9 @@ from ..guide import guide_version, major
 from ..paths import AGREEMENT, LABELLED, LABELS, RAW, REVIEW
 from ..records import LABEL, read_batches, shards, write_parquet
 from ..stage import stage
-from .aggregate import AGGREGATIONS, decide, flags, majority, votes
+from .aggregate import AGGREGATIONS, decide, flags, votes
 from .agreement import measure
 from .rounds import Round, read_all
-
-__all__ = ["annotations", "labelled", "majority", "run"]
 
 ROWS = 50_000
 # What of a raw record goes on: neither time nor shard, so that the same records always give the same splits.
@@ -102,7 +100,8 @@ def run(config: Config) -> None:
     rows = write_parquet(LABELLED, labelled(people, guide))
     review = flags(said, people, final, major(guide), config.label.sure)
     write_parquet(REVIEW, [review])
-    known = pl.concat([pl.read_parquet(shard, columns=["id"]) for shard in shards(RAW)])
+    mentioned = pl.col("id").is_in(everything["id"].unique().to_list())
+    known = pl.scan_parquet(shards(RAW)).select("id").filter(mentioned).collect()
     gold = {record: label for one in rounds.values() for record, label in one.gold.items()}
     report = measure(independent(said, guide, rounds), names, gold)
     report |= {

@@ -3,7 +3,6 @@
 Reads the raw records that it shows; writes nothing.
 """
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,5 +39,4 @@ def page(report: dict[str, Any], product: Product) -> str:
     pairs = report["near_duplicates"]["examples"]
     pictures = shown({record for pair in pairs for record in pair[:2]}, product)
     template = environment.get_template("validation.html.j2")
-    today = datetime.now(UTC).date().isoformat()
-    return template.render(report=report, product=product, pictures=pictures, now=today)
+    return template.render(report=report, product=product, pictures=pictures)

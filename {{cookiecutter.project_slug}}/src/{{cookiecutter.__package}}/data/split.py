@@ -111,9 +111,7 @@ def keep_frozen(edges: dict[str, tuple[float, float]]) -> None:
     manifest = SPLITS / "manifest.json"
     before = read_json(manifest)["test"].get("interval") if manifest.exists() else None
     if before and list(edges["test"]) != before:
-        fix = (
-            f"set it back to {before[1]:g}; for another test split delete data/splits, and register no old model again"
-        )
+        fix = f"set it back to {before[1]:g}; to begin anew, with new models, delete data/splits"
         raise UserError(f"the share of test was {before[1]:g} and is {edges['test'][1]:g}", "conf/split.yaml", fix)
 
 
