@@ -9,7 +9,6 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..contract import load
@@ -17,9 +16,9 @@ from ..errors import UserError, guard
 from ..files import write_json
 from ..paths import REPORTS
 from ..product import Plan, Product
-from .comparison import Difference, between, difference_in_differences, mean, paired, sample_size
+from .comparison import between, difference_in_differences, mean, paired, sample_size
 from .fetch import CHALLENGER, CHAMPION
-from .outcomes import MEASURES, measured, rows
+from .outcomes import MEASURES, measured, number, rows, spelled
 from .settings import read
 from .writer import said
 
@@ -82,14 +81,11 @@ def one(new: list[Any], old: list[Any], measure: str, plan: Plan, planned: int, 
     else:
         a, b = measured(new, measure), measured(old, measure)
         difference = between(a, b, plan.alpha, horizon)
-    return {"challenger": mean(a).value, "champion": mean(b).value, **spelled(difference, MEASURES[measure])}
-
-
-def spelled(difference: Difference, sign: int) -> dict[str, Any]:
-    """Return a difference for a report; what is not measurable is null."""
-    numbers = {"difference": difference.value, "low": difference.low, "high": difference.high}
-    finite = {name: value if np.isfinite(value) else None for name, value in numbers.items()}
-    return {**finite, "verdict": difference.verdict(sign)}
+    return {
+        "challenger": number(mean(a).value),
+        "champion": number(mean(b).value),
+        **spelled(difference, MEASURES[measure]),
+    }
 
 
 def roll_out(found: list[dict[str, Any]], since: datetime, plan: Plan) -> dict[str, Any]:
@@ -101,7 +97,11 @@ def roll_out(found: list[dict[str, Any]], since: datetime, plan: Plan) -> dict[s
     for measure, sign in MEASURES.items():
         pair = measured(before, measure), measured(after, measure)
         difference = difference_in_differences(*pair, treated, plan.alpha)
-        measures[measure] = {"before": mean(pair[0]).value, "after": mean(pair[1]).value, **spelled(difference, sign)}
+        measures[measure] = {
+            "before": number(mean(pair[0]).value),
+            "after": number(mean(pair[1]).value),
+            **spelled(difference, sign),
+        }
     verdict = measures["accuracy"]["verdict"]
     head = {"mode": "before-after", "since": since.isoformat(), "treated_callers": len(treated)}
     return {**head, "measures": measures, "verdict": verdict}
@@ -114,7 +114,7 @@ def show(report: dict[str, Any], alpha: float) -> None:
     print(f"  {'':<14}{left:>12}{right:>12}{'difference':>12}   {1 - alpha:.0%} interval")
     for name, row in report["measures"].items():
         numbers = [row[left], row[right], row["difference"], row["low"], row["high"]]
-        text = ["-" if value is None or value != value else f"{value:.4g}" for value in numbers]
+        text = ["-" if value is None else f"{value:.4g}" for value in numbers]
         print(f"  {name:<14}{text[0]:>12}{text[1]:>12}{text[2]:>12}   {text[3]} to {text[4]}  {row['verdict']}")
     if "planned" in report:
         print(f"labels: {report['labelled']} of {report['planned']} planned, test: {report['test']}")
@@ -138,15 +138,8 @@ def main() -> None:
         report = roll_out(found, since if since.tzinfo else since.replace(tzinfo=UTC), plan)
     else:
         report = compare(found, plan)
-    write_json(REPORT, finite(report))
+    write_json(REPORT, report)
     show(report, plan.alpha)
-
-
-def finite(value: Any) -> Any:
-    """Replace what JSON has no word for by null."""
-    if isinstance(value, dict):
-        return {key: finite(part) for key, part in value.items()}
-    return None if isinstance(value, float) and value != value else value
 
 
 if __name__ == "__main__":

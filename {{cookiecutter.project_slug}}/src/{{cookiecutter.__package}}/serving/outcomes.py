@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import select
 
-from .comparison import Outcome
+from .comparison import Difference, Outcome
 from .schema import ABSTAIN
 from .settings import Settings
 from .tables import FEEDBACK, PREDICTIONS, make_engine
@@ -38,3 +38,14 @@ def measured(found: list[dict[str, Any]], measure: str) -> Outcome:
     else:
         values = [row["latency_ms"] for row in found]
     return Outcome(np.array(values, dtype=float), np.array([row["caller"] for row in found], dtype=str))
+
+
+def spelled(difference: Difference, sign: int) -> dict[str, Any]:
+    """Return a difference for a report; what is not measurable is null."""
+    numbers = {"difference": difference.value, "low": difference.low, "high": difference.high}
+    return {**{name: number(value) for name, value in numbers.items()}, "verdict": difference.verdict(sign)}
+
+
+def number(value: float) -> float | None:
+    """Return what JSON has a word for."""
+    return value if np.isfinite(value) else None

@@ -16,6 +16,21 @@ from .service import Service
 from .writer import LogUnavailable
 
 
+async def keep(service: Service, body: bytes) -> Any:
+    """Keep a feedback and return what is on record."""
+    said = service.types.feedback.model_validate_json(body)
+    try:
+        kept = await asyncio.to_thread(service.store.add_feedback, said.prediction_id, said.label, said.who)
+    except LogUnavailable as error:
+        raise unavailable(f"the feedback cannot be kept: {error}") from error
+    if kept is None:
+        raise Problem(404, f"there is no prediction {said.prediction_id}")
+    row, new = kept
+    if not new and row["label"] != said.label:
+        raise Problem(409, f"{said.who} has already said {row['label']!r} of this prediction")
+    return row
+
+
 def router(service: Service, answer_records: Predict) -> APIRouter:
     """Return the routes below ``/v1`` that need the log; ``answer_records`` also answers without the framework."""
     types, api = service.types, APIRouter(prefix="/v1", tags=["predictions"])
@@ -39,17 +54,7 @@ def router(service: Service, answer_records: Predict) -> APIRouter:
     )
     async def feedback(request: Request) -> Any:
         """Say what a record really is. The first word of a person stands; the same word again changes nothing."""
-        said = types.feedback.model_validate_json(await request.body())
-        try:
-            kept = await asyncio.to_thread(service.store.add_feedback, said.prediction_id, said.label, said.who)
-        except LogUnavailable as error:
-            raise unavailable(f"the feedback cannot be kept: {error}") from error
-        if kept is None:
-            raise Problem(404, f"there is no prediction {said.prediction_id}")
-        row, new = kept
-        if not new and row["label"] != said.label:
-            raise Problem(409, f"{said.who} has already said {row['label']!r} of this prediction")
-        return row
+        return await keep(service, await request.body())
 
     @api.get("/predictions/{prediction_id}", response_model=types.logged, responses=problems(401, 404, 422, 503))
     async def prediction(prediction_id: Annotated[ID, Path()]) -> Any:

@@ -17,6 +17,7 @@ from .settings import Settings
 ANSWER, ABSTAIN = "accept", "abstain"
 NOT_FINITE = "not-finite"
 ID = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="32 hex digits, in the order of time")]
+Who = Annotated[str, Field(min_length=1, max_length=200, description="person or system that says so")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -75,11 +76,7 @@ def build(product: Product, settings: Settings) -> Schema:
     label = Literal[tuple(product.formulation.label_names)]  # type: ignore[valid-type]
     rows = Field(min_length=1, max_length=settings.max_rows)
     records: Any = Annotated[list[record], rows]  # type: ignore[valid-type]
-    request = create_model(
-        "PredictRequest",
-        __config__=described(example),
-        records=(records, ...),
-    )
+    request = create_model("PredictRequest", __config__=described(example), records=(records, ...))
     fields: dict[str, Any] = {
         "prediction_id": (ID, ...),
         "label": (label | None, Field(description="null when the model abstains")),
@@ -95,10 +92,7 @@ def build(product: Product, settings: Settings) -> Schema:
     given: dict[str, Any] = {
         "prediction_id": (ID, ...),
         "label": (label, Field(description="what the record really is")),
-        "who": (
-            Annotated[str, Field(min_length=1, max_length=200)],
-            Field(description="person or system that says so"),
-        ),
+        "who": (Who, ...),
     }
     sample = {"prediction_id": "0" * 32, "label": product.formulation.label_names[0], "who": "reviewer"}
     feedback = create_model("Feedback", __config__=described(sample), **given)
