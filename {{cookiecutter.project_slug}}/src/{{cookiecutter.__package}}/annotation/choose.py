@@ -56,3 +56,8 @@ def choose(
 def sample(ids: list[str], share: float, rng: np.random.Generator) -> list[str]:
     """Draw a share of ids."""
     return [ids[i] for i in rng.permutation(len(ids))[: round(share * len(ids))]]
+
+
+def draw(frame: pl.LazyFrame, size: int, seed: int) -> pl.DataFrame:
+    """Draw ``size`` records by a hash of their id, without holding more than those in memory."""
+    return frame.bottom_k(size, by=pl.col("id").hash(seed)).collect().sort("id")

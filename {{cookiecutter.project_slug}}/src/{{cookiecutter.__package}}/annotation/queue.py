@@ -27,7 +27,7 @@ from ..paths import REVIEW, ROUNDS, SUSPECTS
 from ..product import Product
 from ..records import slice_mask
 from ..stage import stage
-from .choose import choose, sample
+from .choose import choose, draw, sample
 from .opinion import ask, raw
 from .server import OWNER
 
@@ -36,18 +36,17 @@ FLAGGED = {"review": ["old guide"], "adjudication": ["tie", "unsure"]}
 RANDOM = {"uncertain": 0.0, "novel": 0.0, "random": 1.0}
 
 
-def candidates(product: Product, shares: dict[str, float], size: int, rng: Generator) -> pl.DataFrame:
+def candidates(product: Product, shares: dict[str, float], size: int, seed: int) -> pl.DataFrame:
     """Return a random pool of ``size`` records that nobody was asked about, with ``in_train`` and a column per slice.
 
     Records without any label come before those whose label only the source states.
     """
     parts = product.data.slices
-    frame = raw().select(sorted({"id", "group", "source_label", *(part.column for part in parts)})).collect()
     asked = {record for one in read_all().values() for record in one.items} | set(annotations()["id"])
-    frame = frame.filter(~pl.col("id").is_in(list(asked)))
-    bare = frame.filter(pl.col("source_label").is_null())
-    frame = bare if len(bare) else frame
-    frame = frame[np.sort(rng.permutation(len(frame))[:size])]
+    fresh = raw().select(sorted({"id", "group", "source_label", *(part.column for part in parts)}))
+    fresh = fresh.filter(~pl.col("id").is_in(list(asked)))
+    frame = draw(fresh.filter(pl.col("source_label").is_null()), size, seed)
+    frame = frame if len(frame) else draw(fresh, size, seed)
     (low, high), place = bounds(shares)["train"], position(frame)
     masks = [slice_mask(part).alias(f"slice {part.id}") for part in parts]
     return frame.with_columns(masks).with_columns(in_train=(place >= low) & (place < high))
@@ -62,24 +61,24 @@ def flagged(kind: str) -> dict[str, str]:
     return chosen
 
 
-def known_answers(gold_from: str, count: int, rng: Generator) -> dict[str, str]:
+def known_answers(gold_from: str, count: int, seed: int) -> dict[str, str]:
     """Draw records whose label is known: decided by an adjudicator, or stated by a source that is known to be right."""
     if gold_from == "source":
-        frame = raw().select("id", label="source_label").collect()
+        frame = raw().select("id", label="source_label")
     elif gold_from == "adjudicated":
         ruling = [one.name for one in read_all().values() if one.kind == "adjudication"]
         said = annotations().filter(pl.col("round").is_in(ruling)).sort("annotated_at")
-        frame = said.unique("id", keep="last").select("id", "label")
+        frame = said.unique("id", keep="last").select("id", "label").lazy()
     else:
         fix = suggest(gold_from, ["adjudicated", "source"])
         raise UserError(f"gold_from is {gold_from!r}", "annotation.gold_from in conf/annotation.yaml", fix)
-    known = frame.drop_nulls().sort("id")
-    return dict(known[rng.permutation(len(known))[:count]].iter_rows())
+    return dict(draw(frame.drop_nulls(), count, seed).iter_rows())
 
 
 def fresh(config: Config, settings: Annotation, product: Product, rng: Generator) -> dict[str, dict[str, str]]:
     """Choose the items of a pilot or production round, and the gold items among them."""
-    pool = candidates(product, config.split.shares, settings.pool, rng)
+    seed = zlib.crc32((settings.round or "").encode())
+    pool = candidates(product, config.split.shares, settings.pool, seed)
     if settings.kind == "pilot":
         return {"items": choose(pool, settings.items, RANDOM, settings.quota, rng), "gold": {}}
     opinion = ask(pool["id"], product)
@@ -87,7 +86,7 @@ def fresh(config: Config, settings: Annotation, product: Product, rng: Generator
         print("round: there is no model yet, so chance chooses")
     else:
         pool = pool.join(opinion, on="id", maintain_order="left")
-    gold = known_answers(settings.gold_from, round(settings.items * settings.gold), rng)
+    gold = known_answers(settings.gold_from, round(settings.items * settings.gold), seed)
     items = choose(pool, settings.items - len(gold), settings.shares, settings.quota, rng)
     return {"items": items | dict.fromkeys(gold, "gold"), "gold": gold}
 
