@@ -146,6 +146,16 @@ def test_an_experiment_is_logged_and_not_registered(store: Any, config: Any, mon
     assert registered()["run_id"] == runs(store)[0].info.run_id
 
 
+def test_a_rejected_experiment_succeeds_so_that_dvc_keeps_it(
+    store: Any, config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged("fail")
+    monkeypatch.setenv("DVC_EXP_NAME", "bold-idea")
+    register.run(config)
+    assert [run.data.tags["verdict"] for run in runs(store)] == ["rejected"]
+    assert store.search_registered_models() == []
+
+
 def test_a_version_that_loads_back_differently_gets_no_alias(
     store: Any, config: Any, monkeypatch: pytest.MonkeyPatch, refused: Refused
 ) -> None:

@@ -2,7 +2,7 @@
 
 Reads the artefact, all reports and ``dvc.lock``; writes the MLflow run and ``reports/registration.json``. A rejected
 run is logged too, then the stage fails with the ids. Nothing is registered from uncommitted code or inside an
-experiment of DVC. Run: ``dvc repro register``.
+experiment of DVC, which is only logged. Run: ``dvc repro register``.
 """
 
 import os
@@ -43,7 +43,7 @@ def refuse(acceptance: dict[str, Any]) -> None:
     rows = [row for row in acceptance["verdicts"] if row["verdict"] != "pass"]
     said = [
         f"{row['id']} {row['metric']} = {'not measurable' if row['value'] is None else format(row['value'], '.4g')}"
-        f" (wanted {row['operator']} {row['threshold']:g})"
+        f" (wanted {row['operator']} {row['threshold']:g}){', ' + row['note'] if row.get('note') else ''}"
         for row in rows
     ]
     fix = f"review the logged run with {REVIEW}, then improve data or model, or change product.yaml with its owner"
@@ -57,13 +57,15 @@ def run(config: Config) -> None:
     mlflow = tracking.connect()
     described = tags(tracking.pipeline_id(stages), stages, acceptance["accepted"])
     run_id = log_run(mlflow, described, stages)
+    experiment = os.environ.get("DVC_EXP_NAME")
+    if experiment:  # a rejected experiment succeeds too: DVC forgets one that fails, and nothing is registered anyway
+        write_json(REGISTRATION, {"registered": False, "reason": f"experiment {experiment}", "run_id": run_id})
+        print(
+            f"register: {described['verdict']} run {run_id} logged; make adopt RUN={run_id} takes the experiment over"
+        )
+        return
     if not acceptance["accepted"]:
         refuse(acceptance)
-    experiment = os.environ.get("DVC_EXP_NAME")
-    if experiment:
-        write_json(REGISTRATION, {"registered": False, "reason": f"experiment {experiment}", "run_id": run_id})
-        print(f"register: run {run_id} logged; experiments are not registered, make adopt RUN={run_id} takes it over")
-        return
     changed = git.uncommitted()
     if changed and not config.register.allow_dirty:
         what = f"{len(changed)} uncommitted file(s): {', '.join(changed[:5])}"
