@@ -60,11 +60,7 @@ def place(settings: Annotation) -> tuple[str, str]:
 
 
 def answers(url: str, token: str) -> bool:
-    """Tell whether Label Studio answers at ``url`` and knows ``token``.
-
-    Raises:
-        UserError: if something else answers.
-    """
+    """Tell whether Label Studio answers at ``url`` and knows ``token``; a ``UserError`` if something else answers."""
     try:
         health = httpx.get(f"{url}/health", timeout=5)
         who = httpx.get(f"{url}/api/current-user/whoami", headers={"Authorization": f"Token {token}"}, timeout=30)
@@ -100,8 +96,8 @@ def start(settings: Annotation) -> None:
     url, token = place(settings)
     if answers(url, token):
         return
-    uv = shutil.which(os.environ.get("UV", "uv")) or ".uv/bin/uv"
-    tool = [str(Path(uv).resolve()), "tool", "run", "--python", sys.executable]
+    uv = Path(shutil.which(os.environ.get("UV", "uv")) or ".uv/bin/uv").resolve()
+    tool = [str(uv), "tool", "run", "--python", sys.executable]
     tool += ["--from", f"label-studio=={settings.version}", "label-studio", "start", "--no-browser"]
     tool += ["--internal-host", "127.0.0.1", "--port", str(settings.port)]
     print(f"annotate: starting Label Studio {settings.version}; the first time this takes minutes", flush=True)
@@ -117,11 +113,11 @@ def start(settings: Annotation) -> None:
         if answers(url, token):
             return
         time.sleep(0.5)
+    code = process.poll()
     stop()
     last = LOG.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
-    why = f"ended with {process.returncode}" if process.poll() else f"did not answer in {settings.patience} s"
-    fix = "read the log; the patience is in conf/annotation.yaml"
-    raise UserError(f"Label Studio {why}: {' '.join(last)[:200]}", str(LOG), fix)
+    why = f"ended with {code}" if code is not None else f"did not answer in {settings.patience} s"
+    raise UserError(f"Label Studio {why}: {' '.join(last)[:200]}", str(LOG), "read the log; see conf/annotation.yaml")
 
 
 def stop() -> bool:
@@ -132,7 +128,7 @@ def stop() -> bool:
         process = psutil.Process(pid)
         family = [*process.children(recursive=True), process]
         if "label-studio" not in " ".join(process.cmdline()):
-            return False  # ours ended before, and the number is another program's by now
+            raise psutil.NoSuchProcess(pid)  # ours ended before, and another program has its number by now
     except psutil.Error:
         return False
     for end in (psutil.Process.terminate, psutil.Process.kill):
