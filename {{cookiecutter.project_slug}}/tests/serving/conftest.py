@@ -19,7 +19,7 @@ DATABASE = "predictions.db"
 
 def setting(**values: Any) -> settings.Settings:
     """Settings as the environment would give them."""
-    given = {"model": "models/model.onnx", "database_url": f"sqlite:///{DATABASE}", "lock_seconds": 0.05, **values}
+    given = {"model": "models/model.onnx", "database_url": f"sqlite:///{DATABASE}", **values}
     return settings.Settings(**given)
 
 

@@ -79,3 +79,9 @@ def test_nothing_measured_is_open() -> None:
     empty = outcome([])
     assert comparison.between(empty, empty, 0.05, None).verdict(1) == "open"
     assert comparison.difference_in_differences(empty, empty, set(), 0.05).verdict(1) == "open"
+
+
+def test_a_few_lucky_records_decide_nothing() -> None:
+    # Nothing varies, so that an interval from the variance alone would have no width.
+    assert comparison.between(outcome([1] * 49), outcome([0] * 49), 0.05, None).verdict(1) == "open"
+    assert comparison.between(outcome([1] * 50), outcome([0] * 50), 0.05, None).verdict(1) == "better"

@@ -23,14 +23,17 @@ def codes(client: TestClient, asked: Asked) -> list[int]:
     return [predicted.status_code, client.get("/readyz").status_code, client.get("/healthz").status_code]
 
 
-def test_a_locked_log_is_not_answered_past(client: TestClient, asked: Asked, logged: Any) -> None:
-    with contextlib.closing(sqlite3.connect(DATABASE, isolation_level=None)) as other:
+def test_a_locked_log_is_not_answered_past(serve: Any, asked: Asked, logged: Any) -> None:
+    with (
+        serve(lock_seconds=0.2) as client,
+        contextlib.closing(sqlite3.connect(DATABASE, isolation_level=None)) as other,
+    ):
         other.execute("BEGIN IMMEDIATE")
         assert codes(client, asked) == [503, 503, 200]
         other.execute("ROLLBACK")
-    assert logged() == []
-    assert codes(client, asked) == [200, 200, 200]
-    assert len(logged()) == 1
+        assert logged() == []
+        assert codes(client, asked) == [200, 200, 200]
+        assert len(logged()) == 1
 
 
 def test_a_deleted_log_is_not_written_to(client: TestClient, asked: Asked) -> None:

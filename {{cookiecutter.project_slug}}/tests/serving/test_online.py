@@ -42,7 +42,8 @@ def test_two_equal_versions_are_not_told_apart(
     assert rollout in printed
     report = orjson.loads(Path("reports/online.json").read_bytes())
     assert report["verdict"] == "open"
-    assert report["labelled"] == (120 if rollout == "shadow" else 60)
+    # A shadow labels both arms; a canary is compared from the first caller on whom it falls.
+    assert report["labelled"] == 120 if rollout == "shadow" else 40 <= report["labelled"] <= 60
     assert rollout == "canary" or report["measures"]["accuracy"]["difference"] == 0
 
 

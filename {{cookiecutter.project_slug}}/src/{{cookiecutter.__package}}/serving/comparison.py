@@ -12,6 +12,8 @@ from statistics import NormalDist
 import numpy as np
 
 NORMAL = NormalDist()
+# Fewer records say nothing: both intervals rest on a variance that has to be estimated first.
+BURN_IN = 100
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,9 @@ def critical(n: int, alpha: float, planned: int | None) -> float:
 
 
 def interval(value: float, variance: float, n: int, alpha: float, planned: int | None) -> Difference:
-    """Return the interval around a difference that ``n`` records measured."""
-    half = critical(n, alpha, planned) * math.sqrt(variance) if variance == variance else math.inf
+    """Return the interval around a difference that ``n`` records measured: everything while they are few."""
+    known = n >= BURN_IN and variance == variance
+    half = critical(n, alpha, planned) * math.sqrt(variance) if known else math.inf
     return Difference(value, value - half, value + half)
 
 
