@@ -66,8 +66,10 @@ def project(request: pytest.FixtureRequest, bake: Bake) -> Path:
 @pytest.mark.parametrize("choice", CHOICES, ids=named)
 def test_a_choice_has_exactly_its_files(choice: dict[str, str], bake: Bake) -> None:
     there, wanted = files(bake(**choice)), expected(choice)
-    assert sorted(there - wanted) == [], "made, and not in tests/files.txt"
-    assert sorted(wanted - there) == [], "in tests/files.txt, and not made"
+    wrong = [f"+ {name}" for name in sorted(there - wanted)] + [
+        f"- {name}" for name in sorted(wanted - there)
+    ]
+    assert not wrong, "made (+) or missing (-), against tests/files.txt:\n" + "\n".join(wrong)
 
 
 def test_nothing_of_the_template_is_left(project: Path) -> None:

@@ -29,9 +29,7 @@ NOT_RENDERED = ("src/", ".github/workflows/")
 NO_SOURCE = re.compile(r"(.*/)?(__pycache__|\.\w+_cache)/|(\.git|\.venv|\.uv|demo|bake)/")
 
 # A machine's own folders, and hosts from which packages are installed; written so that this file has none.
-MACHINE = re.compile(
-    r"/root[/]|/home[/]\w|/Users[/]|/work[/]|/opt[/](wheels|pypi)|(?<!\w)/tmp[/]|C:[\\/]Users"
-)
+MACHINE = re.compile(r"/root[/]|/Users[/]|/work[/]|/opt[/](wheels|pypi)|(?<!\w)/tmp[/]|C:[\\/]Users")
 INDEX = re.compile(
     r"pypi[.](org|python)|python[h]osted|extra[-]index|index[-]url|find[-]links|[/]simple/", re.IGNORECASE
 )
