@@ -19,7 +19,11 @@ def measured(project: Project, command: list[str]) -> tuple[float, float]:
     """Run a command and return its seconds, and the largest MiB of its process or of one that it started."""
     start = time.perf_counter()
     process = subprocess.Popen(
-        command, cwd=project.folder, env=project.variables(), stdout=subprocess.DEVNULL
+        command,
+        cwd=project.folder,
+        env=project.variables(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
