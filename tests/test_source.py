@@ -115,10 +115,18 @@ def test_no_code_asks_which_option_was_chosen() -> None:
 # --- length -------------------------------------------------------------------------------------------------
 
 
-def test_the_package_is_short(project: Path) -> None:
-    counts = lines(project, "src/**/*.py")
-    assert over({"src": sum(counts.values())}, 3500) == {}
-    assert over(counts, 150) == {}
+def test_a_module_is_read_in_a_minute(project: Path) -> None:
+    assert over(lines(project, "src/**/*.py"), 150) == {}
+
+
+def test_a_phase_is_read_in_an_hour(project: Path) -> None:
+    """A phase is a folder of the package; what lies beside the folders is the contract that all phases share."""
+    phases: dict[str, int] = {}
+    for name, count in lines(project, "src/**/*.py").items():
+        inside = Path(name).parts[2:]
+        phase = inside[0] if len(inside) > 1 else "contract"
+        phases[phase] = phases.get(phase, 0) + count
+    assert over(phases, 3000) == {}
 
 
 def test_every_function_fits_on_a_screen(project: Path) -> None:

@@ -40,7 +40,7 @@ class Collect:
 
 @dataclass
 class Validate:
-    """Ids that a report names per rule; what stops beside what ``product.yaml`` forbids; how alike near-duplicates are."""
+    """Ids that a report names per rule; what stops beside the rules of product.yaml; how alike near-duplicates are."""
 
     max_reported: int
     stop_below_wanted: bool

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from {{cookiecutter.__package}}.data import collect, forget, manifest
+from {{cookiecutter.__package}}.data import collect, forget, manifest, trained
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -136,7 +136,7 @@ def test_the_models_that_learned_from_it_are_named(
     for data in (version, "0" * 32 + ".dir"):
         client.create_model_version(name, "nowhere", tags={"data.version": data})
     client.set_registered_model_alias(name, "champion", "1")
-    lines = list(forget.trained_on([learned], None))
+    lines = list(trained.trained_on([learned], None))
     assert lines[0] == f"{name} version 1 (champion) used it: train"
     assert "version 2: its data" in lines[1]
-    assert [line for line in forget.trained_on([held_out], None) if "version 1" in line] == []
+    assert [line for line in trained.trained_on([held_out], None) if "version 1" in line] == []

@@ -1,6 +1,7 @@
 """Source http against a server on this machine that has every fault that a server can have."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -13,7 +14,7 @@ import polars as pl
 import pytest
 import stamina
 
-from {{cookiecutter.__package}}.data import collect, fetch
+from {{cookiecutter.__package}}.data import collect
 
 http = import_module(".sources.http", collect.__package__)
 Refused = Callable[..., AbstractContextManager[None]]
@@ -55,14 +56,18 @@ class Handler(BaseHTTPRequestHandler):
         elif fault == "empty":
             self.answer(200, b"")
         elif fault in ("moved", "home", "loop"):
-            port = self.server.server_address[1]
+            port = self.port()
             place = {"moved": "/good/1", "home": f"http://localhost:{port}/good/1", "loop": "/loop"}[fault]
             self.answer(302, b"", location=place)
         else:
             self.answer(int(fault), b"")
 
+    def port(self) -> int:
+        address: Any = self.server.server_address
+        return int(address[1])
+
     def at(self, *parts: Any) -> str:
-        return "/".join([f"http://127.0.0.1:{self.server.server_address[1]}", *map(str, parts)])
+        return "/".join([f"http://127.0.0.1:{self.port()}", *map(str, parts)])
 
     def answer(self, status: int, body: bytes, kind: str = "", length: int | None = -1, location: str = "") -> None:
         self.send_response(status)
@@ -98,7 +103,7 @@ def server(product: Any, batch: pl.DataFrame) -> Iterator[str]:
 def at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """Take no time to wait; return the waits that would have been between requests."""
     waits: list[float] = []
-    monkeypatch.setattr(fetch.time, "sleep", waits.append)
+    monkeypatch.setattr(time, "sleep", waits.append)
     Handler.asked.clear()
     with stamina.set_testing(True, attempts=3, cap=True):
         yield waits
@@ -115,7 +120,8 @@ def found(server: str, product: Any, tmp_path: Path) -> Callable[..., pl.DataFra
         listed = {} if "sitemap" in options else {"urls": str(tmp_path / "urls.csv")}
         given = {"licence": "internal", "kind": "scan", "label": "label", **listed, **options}
         frames = [pl.DataFrame(schema=COLUMNS), *http.read(product, fetch=rules, seen=seen, **given)]
-        return pl.concat(frames, how="diagonal_relaxed").select(*COLUMNS)
+        joined: pl.DataFrame = pl.concat(frames, how="diagonal_relaxed").select(*COLUMNS)
+        return joined
 
     return read
 
@@ -195,7 +201,7 @@ def test_what_is_no_web_address_is_rejected(url: str, product: Any, tmp_path: Pa
 def test_requests_to_one_host_keep_their_distance(
     found: Callable[..., pl.DataFrame], at_once: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch.time, "monotonic", lambda: 100.0)  # no time passes
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)  # no time passes
     found("good/0", "good/1", "good/2", fetch={"per_second": 4.0})
     assert at_once == [0.0, 0.25, 0.5, 0.75]  # robots.txt, then three files
 
@@ -204,7 +210,7 @@ def test_a_longer_crawl_delay_of_robots_txt_counts(
     found: Callable[..., pl.DataFrame], at_once: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Handler, "robots", (200, b"User-agent: *\nCrawl-delay: 7\n"))
-    monkeypatch.setattr(fetch.time, "monotonic", lambda: 100.0)
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
     found("good/0", "good/1", fetch={"per_second": 1.0})
     assert at_once == [0.0, 1.0, 8.0]
 

@@ -14,7 +14,7 @@ from {{cookiecutter.__package}}.data import collect
 
 sql = import_module(".sources.sql", collect.__package__)
 Refused = Callable[..., AbstractContextManager[None]]
-OPTIONS = {"url": "sqlite:///data.db", "query": "SELECT * FROM records", "cursor_column": "number"}
+OPTIONS: dict[str, Any] = {"url": "sqlite:///data.db", "query": "SELECT * FROM records", "cursor_column": "number"}
 OPTIONS |= {"licence": "internal", "kind": "scan", "label": "label", "batch_rows": 7}
 
 
@@ -64,7 +64,12 @@ def test_the_next_run_asks_only_for_rows_from_the_cursor_on(
     insert(batch[25:40], first=25)  # the first of them has the number of the last one before
     asked: list[int] = []
     read = sql._records
-    monkeypatch.setattr(sql, "_records", lambda rows, *rest: asked.append(len(rows)) or read(rows, *rest))
+
+    def counted(rows: Any, *rest: Any) -> Any:
+        asked.append(len(rows))
+        return read(rows, *rest)
+
+    monkeypatch.setattr(sql, "_records", counted)
     assert len(gather()) == 40
     assert sum(asked) == 1 + 15
 

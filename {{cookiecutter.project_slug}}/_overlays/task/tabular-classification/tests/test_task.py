@@ -44,28 +44,6 @@ def test_one_digit_more_is_another_record(product: Any, rows: pl.DataFrame) -> N
     assert not set(task.content_id(other, product)) & set(task.content_id(rows, product))
 
 
-def test_rows_within_their_ranges_have_no_fault(product: Any, rows: pl.DataFrame) -> None:
-    assert task.faults(rows, product) == []
-
-
-@pytest.mark.parametrize("end", ["low", "high"])
-def test_the_ends_of_a_range_belong_to_it(end: str, product: Any, rows: pl.DataFrame) -> None:
-    feature = product.formulation.input.features[0]
-    assert task.faults(rows.with_columns(pl.lit(float(getattr(feature, end))).alias(feature.name)), product) == []
-
-
-@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), -float("inf"), "above", "below"])
-def test_a_value_outside_its_range_is_named(value: Any, product: Any, rows: pl.DataFrame) -> None:
-    feature = product.formulation.input.features[1]
-    beyond = {"above": feature.high + 1, "below": feature.low - 1}
-    wrong = pl.lit(beyond.get(value, value), dtype=pl.Float64)
-    third = pl.when(pl.col("id") == "id-2").then(wrong).otherwise(pl.col(feature.name)).alias(feature.name)
-    ((record, what),) = task.faults(rows.with_columns(third), product)
-    assert record == "id-2"
-    assert what.startswith(f"{feature.name} is ")
-    assert f"{feature.low:g} to {feature.high:g}" in what
-
-
 def test_the_model_gets_the_features_in_the_order_of_the_contract(product: Any, rows: pl.DataFrame) -> None:
     found = task.matrix(rows.select(reversed(rows.columns)), product)
     assert found.dtype == np.float32
