@@ -53,6 +53,7 @@ class Generate(Protocol):
 def pytest_configure(config: pytest.Config) -> None:
     """Know the marker of the long tests, also where a single file is run without the project's settings."""
     config.addinivalue_line("markers", "slow: bakes a project and runs its lifecycle; minutes, not seconds")
+    config.addinivalue_line("markers", "studio: starts the real Label Studio, which it installs")
 
 
 @pytest.fixture(scope="session")

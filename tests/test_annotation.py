@@ -1,0 +1,206 @@
+"""The round trip with the real Label Studio, which a baked project starts, fills, empties and stops.
+
+Three annotators with known errors sign in with the passwords that were printed and label through the API.
+What comes home is held against what they did, and agreement against a plain count of pairs.
+"""
+
+import itertools
+import json
+import re
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from projects import Finished, Project
+
+pytestmark = [pytest.mark.slow, pytest.mark.studio]
+
+TASKS = [
+    pytest.param(task, marks=pytest.mark.xdist_group(task))
+    for task in ("image-classification", "tabular-classification")
+]
+LABELS = "data/labels/pilot.parquet"
+# Run in the project's own environment: everybody signs in with a password and labels as who they are.
+# Annotator n errs where the place of a record is divisible by n + 1; the owner never does.
+ANNOTATE = """
+import json, sys
+import httpx, polars as pl
+url, printed, people = sys.argv[1].split("/projects/")[0], json.loads(sys.argv[2]), json.loads(sys.argv[3])
+project = int(sys.argv[1].split("/projects/")[1].split("/")[0])
+truth = dict(pl.read_parquet("data/raw/*.parquet").select("id", "source_label").iter_rows())
+names = sorted(set(truth.values()))
+given = {}
+for number, who in enumerate(people):
+    with httpx.Client(base_url=url, timeout=120, follow_redirects=True) as visitor:
+        visitor.get("/user/login/")
+        form = {"email": who, "password": printed[who], "csrfmiddlewaretoken": visitor.cookies["csrftoken"]}
+        visitor.post("/user/login/", data=form, headers={"Referer": url})
+        token = visitor.get("/api/current-user/token").raise_for_status().json()["token"]
+    client = httpx.Client(base_url=url, timeout=120, headers={"Authorization": "Token " + token})
+    page = {"project": project, "fields": "all", "page_size": 1000}
+    for place, task in enumerate(client.get("/api/tasks", params=page).json()["tasks"]):
+        record = task["data"]["id"]
+        right = names.index(truth[record])
+        errs = who.startswith("annotator") and place % (number + 2) == 0
+        said = names[(right + (number + 1) * errs) % len(names)]
+        result = {"from_name": "label", "to_name": "record", "type": "choices", "value": {"choices": [said]}}
+        body = {"result": [result], "lead_time": 1.5 + number}
+        client.post(f"/api/tasks/{task['id']}/annotations/", json=body).raise_for_status()
+        given.setdefault(record, {})[who.split("@")[0]] = said
+print(json.dumps(given))
+"""
+TABLE = "import sys, polars as pl; print(pl.read_parquet(sys.argv[1]).select(pl.exclude(pl.Binary)).write_json())"
+ASK = """
+import json, sys
+import httpx
+url, method, path, *body = sys.argv[1:]
+headers = {"Authorization": "Token " + json.load(open(".labelstudio/access.json"))["token"]}
+options = {"headers": headers, "timeout": 120, "json": json.loads(body[0]) if body else None}
+answer = httpx.request(method, url.split("/projects/")[0] + path, **options)
+print(json.dumps(answer.raise_for_status().json()))
+"""
+
+
+class Team:
+    """A project with Label Studio on a port of its own."""
+
+    def __init__(self, project: Project) -> None:
+        """Choose a free port."""
+        self.project = project
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        project.replace("conf/annotation.yaml", "port: 8085", f"port: {self.port}")
+
+    def annotate(self, *options: str) -> str:
+        """Open a round and return its URL."""
+        printed = self.project.ok("make", "annotate", *options)
+        self.passwords = dict(re.findall(r"user (\S+) +password (\S+)", printed))
+        self.printed = printed
+        return re.findall(r"http://127\.0\.0\.1:\d+/projects/\d+/data", printed)[0]
+
+    def label(self, url: str, *people: str) -> Any:
+        """Let people label everything and return what each said of each record."""
+        who = json.dumps([f"{name}@localhost" for name in people])
+        return json.loads(self.project.ok("python", "-c", ANNOTATE, url, json.dumps(self.passwords), who))
+
+    def ask(self, url: str, *request: str) -> Any:
+        """Ask Label Studio as its owner."""
+        return json.loads(self.project.ok("python", "-c", ASK, url, *request))
+
+    def table(self, path: str) -> list[dict[str, Any]]:
+        """Read a Parquet file."""
+        return list(json.loads(self.project.ok("python", "-c", TABLE, path)))
+
+    def files(self) -> dict[str, str]:
+        """Hash what the project holds, without the database and the log of Label Studio."""
+        files = self.project.files()
+        return {name: digest for name, digest in files.items() if not name.startswith(".labelstudio/")}
+
+    def answers(self) -> bool:
+        """Tell whether anything listens on the port."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def team(
+    request: pytest.FixtureRequest,
+    finish: Callable[[str], Finished],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Team]:
+    """Copy the finished project of a task; what it starts is ended by its own command."""
+    team = Team(finish(request.param).project.copy(tmp_path_factory.mktemp("team") / "my-product"))
+    yield team
+    team.project.run("make", "annotate-stop")
+    assert not team.answers(), "Label Studio outlived make annotate-stop"
+
+
+def alpha(given: dict[str, dict[str, str]]) -> float:
+    """Krippendorff's alpha by its definition, from ordered pairs of values of a record and of all records."""
+    values = [value for said in given.values() for value in said.values()]
+    apart = sum(
+        sum(a != b for a, b in itertools.permutations(said.values(), 2)) / (len(said) - 1)
+        for said in given.values()
+    )
+    expected = sum(a != b for a, b in itertools.permutations(values, 2)) / (len(values) - 1)
+    return 1 - apart / expected
+
+
+def test_a_team_annotates_adjudicates_and_trains_on_its_labels(team: Team) -> None:
+    project = team.project
+    project.ok("make", "round", "NAME=pilot", "N=30")
+    url = team.annotate()
+    assert len(team.passwords) == 4
+    assert team.annotate() == url
+    assert "0 of them new" in team.printed, "a second run adds nothing"
+
+    given = team.label(url, "annotator-1", "annotator-2", "annotator-3")
+    assert "90 labels of 30 of 30 items" in project.ok("make", "labels")
+    before = team.files()
+    project.ok("make", "labels")
+    assert team.files() == before, "a second run changes nothing"
+    rows = team.table(LABELS)
+    home: dict[str, dict[str, str]] = {}
+    for row in rows:
+        home.setdefault(row["id"], {})[row["annotator"]] = row["label"]
+    assert home == given
+    assert {(row["round"], row["guide_version"]) for row in rows} == {("pilot", "1.0")}
+    assert {row["annotator"]: row["seconds"] for row in rows} == {
+        f"annotator-{n}": n + 0.5 for n in (1, 2, 3)
+    }
+
+    project.ok("make", "agreement")
+    report = project.json("reports/agreement.json")
+    assert report["metrics"]["agreement_alpha"] == pytest.approx(alpha(given))
+    assert 'class="card"' in (project.folder / "reports" / "agreement.html").read_text(encoding="utf-8")
+    ties = [said for said in given.values() if len(set(said.values())) == 3]
+    assert report["review"].get("tie", 0) == len(ties)
+
+    if ties:
+        project.ok("make", "round", "NAME=settle", "KIND=adjudication")
+        team.label(team.annotate(), "owner")
+        project.ok("make", "labels")
+        project.ok("make", "label")
+        assert project.json("reports/agreement.json")["review"] == {}
+
+    project.ok("make", "train")
+    assert project.json("reports/agreement.json")["labelled_by_people"] == 30
+    people = [row for row in team.table("data/labelled.parquet") if row["labelled_by"] == "people"]
+    majorities = {record: max(said.values(), key=list(said.values()).count) for record, said in given.items()}
+    assert all(
+        row["label"] == majorities[row["id"]] for row in people if len(set(given[row["id"]].values())) < 3
+    )
+
+
+def test_control_items_stay_blind_and_other_projects_are_left_alone(team: Team) -> None:
+    project = team.project
+    project.replace("conf/annotation.yaml", "prelabel: false", "prelabel: true")
+    project.replace("conf/annotation.yaml", "gold_from: adjudicated", "gold_from: source")
+    project.ok("make", "round", "NAME=first", "KIND=production", "N=30")
+    url = team.annotate()
+    one = project.json("data/rounds/first.json")
+    number = re.findall(r"projects/(\d+)", url)[0]
+    tasks = team.ask(url, "GET", f"/api/tasks?project={number}&fields=all&page_size=100")["tasks"]
+    assert sorted(task["data"]["id"] for task in tasks) == sorted(one["items"])
+    for task in tasks:
+        record = task["data"]["id"]
+        hints = [p["result"][0]["value"]["choices"][0] for p in task["predictions"]]
+        assert hints == ([one["model"][record]] if record in one["shown"] else [])
+        assert task["overlap"] == (3 if record in one["overlap"] else 1)
+    assert one["gold"]
+    assert not set(one["gold"]) & set(one["shown"])
+
+    project.ok("make", "round", "NAME=second", "KIND=production", "N=10")
+    title = team.ask(url, "GET", f"/api/projects/{number}/")["title"].replace("first", "second")
+    team.ask(url, "POST", "/api/projects/", json.dumps({"title": title, "label_config": "<View/>"}))
+    done = project.run("make", "annotate")
+    assert done.returncode != 0
+    assert "make annotate did not make it" in done.stderr
+    assert "Traceback" not in done.stderr
+
+    project.ok("make", "annotate-stop")
+    done = project.run("make", "labels", "ROUND=first")
+    assert "does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
