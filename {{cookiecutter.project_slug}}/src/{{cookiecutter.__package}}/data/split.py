@@ -21,7 +21,7 @@ from ..contract import load
 from ..errors import UserError
 from ..files import read_json, write_json
 from ..paths import LABELLED, SPLITS
-from ..records import parquet_writer
+from ..records import parquet_writer, repeated
 from ..stage import stage
 from .place import NAMES, bounds, masks, position
 
@@ -92,7 +92,11 @@ class Part:
 
 def write_parts(edges: dict[str, tuple[float, float]], labels: list[str]) -> dict[str, Any]:
     """Write every split into the work folder; a thread per core writes while the next batch is read."""
-    with pq.ParquetFile(LABELLED, pre_buffer=False) as file, ThreadPoolExecutor() as pool:
+    as_dictionary = repeated(pq.read_schema(LABELLED))
+    with (
+        pq.ParquetFile(LABELLED, pre_buffer=False, read_dictionary=as_dictionary) as file,
+        ThreadPoolExecutor() as pool,
+    ):
         parts = {name: Part(name, file.schema_arrow) for name in NAMES}
         waiting: list[Any] = []
         for batch in file.iter_batches(ROWS, use_threads=False):
