@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from {{cookiecutter.__package}} import contract, errors
+from {{cookiecutter.__package}} import contract, contradictions, errors
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -41,7 +41,7 @@ def test_the_contract_of_this_project_holds_together(root: Path, written: Any) -
     loaded = contract.load(root / "product.yaml")
     assert loaded.formulation.label_names == [label["name"] for label in written["formulation"]["labels"]]
     assert [r.id for r in loaded.requirements] == [r["id"] for r in written["requirements"]]
-    assert {feature.name for feature in loaded.formulation.input.features} <= set(contract.columns(loaded))
+    assert {feature.name for feature in loaded.formulation.input.features} <= set(contradictions.columns(loaded))
 
 
 class NoAlias(yaml.SafeDumper):

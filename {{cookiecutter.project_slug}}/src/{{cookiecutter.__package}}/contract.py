@@ -1,23 +1,19 @@
 """Load ``product.yaml`` and say what is wrong with it by line.
 
-Reads ``product.yaml``; writes nothing. The classes are in ``product.py``; here stand the checks across them, and the
-three-line errors.
+Reads ``product.yaml``; writes nothing. The classes are in ``product.py``, the checks across them in
+``contradictions.py``; here stand the three-line errors.
 """
 
 import typing
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from .contradictions import Location, contradictions
 from .errors import UserError, guard, suggest
-from .metrics import METRICS
 from .paths import PRODUCT
 from .product import Product
-
-Location = tuple[str | int, ...]
 
 
 def load(path: Path = PRODUCT) -> Product:
@@ -38,62 +34,9 @@ def load(path: Path = PRODUCT) -> Product:
         product = Product.model_validate(yaml.safe_load(text) or {})
     except ValidationError as error:
         raise _explain(error, node, path) from error
-    for location, what, fix in _contradictions(product):
+    for location, what, fix in contradictions(product):
         raise UserError(what, f"{path}:{_line(node, location)}, {_dotted(location)}", fix)
     return product
-
-
-def columns(product: Product) -> list[str]:
-    """Columns by which a slice may select: the features, and those that every record has."""
-    features = [feature.name for feature in product.formulation.input.features]
-    return [*features, *(["ink"] if product.formulation.input.type == "image" else []), "kind", "group", "source"]
-
-
-def _contradictions(product: Product) -> Iterator[tuple[Location, str, str]]:
-    """Find what no single key shows: duplicates, and names that refer to nothing."""
-    formulation, requirements = product.formulation, product.requirements
-    slices = [part.id for part in product.data.slices]
-    named = {"id": [r.id for r in requirements], "label": formulation.label_names, "slice": slices}
-    places: dict[str, Location] = {
-        "id": ("requirements",),
-        "label": ("formulation", "labels"),
-        "slice": ("data", "slices"),
-    }
-    for what, names in named.items():
-        for name, count in Counter(names).items():
-            if count > 1:
-                second = [i for i, other in enumerate(names) if other == name][1]
-                yield (
-                    (*places[what], second),
-                    f"{what} {name!r} stands {count} times",
-                    f"give every {what} its own name",
-                )
-    for i, part in enumerate(product.data.slices):
-        if part.column not in columns(product):
-            where: Location = ("data", "slices", i, "column")
-            yield where, f"slice {part.id!r} selects by {part.column!r}", suggest(part.column, columns(product))
-    for i, r in enumerate(requirements):
-        at = ("requirements", i)
-        metric = METRICS.get(r.metric)
-        if metric is None:
-            yield (*at, "metric"), f"{r.id} names the unknown metric {r.metric!r}", suggest(r.metric, METRICS)
-        elif r.operator != metric.operator:
-            fix = f"{r.metric} is better when {metric.better}: use {metric.operator}"
-            yield (*at, "operator"), f"{r.id} has the operator {r.operator!r} for {r.metric}", fix
-        if r.slice != "all" and r.slice not in slices:
-            yield (*at, "slice"), f"{r.id} names the unknown slice {r.slice!r}", suggest(r.slice, ["all", *slices])
-    if product.release.better_on not in METRICS:
-        metric_name = product.release.better_on
-        yield (
-            ("release", "better_on"),
-            f"release names the unknown metric {metric_name!r}",
-            suggest(metric_name, METRICS),
-        )
-    for i, cell in enumerate(product.evaluation):
-        for name in cell.decides:
-            if name not in named["id"]:
-                where = ("evaluation", i, "decides")
-                yield where, f"{cell.cell} decides {name!r}, which is no requirement", suggest(name, named["id"])
 
 
 def _explain(error: ValidationError, node: yaml.Node | None, path: Path) -> UserError:

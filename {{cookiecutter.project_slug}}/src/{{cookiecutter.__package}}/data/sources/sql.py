@@ -41,12 +41,7 @@ def read(
 
     try:
         address = _address(url)
-        statement: Any = sql.text(query)
-        if cursor_column:
-            column: Any = sql.column(cursor_column)
-            inner = statement.columns(column).subquery("wanted")
-            statement = sql.select(sql.text("*")).select_from(inner).order_by(column)
-            statement = statement if cursor is None else statement.where(column >= sql.literal(cursor))
+        statement = _statement(query, cursor_column, cursor)
         engine = sql.create_engine(address)
         with engine.connect().execution_options(stream_results=True, max_row_buffer=batch_rows) as connection:
             result = connection.execute(statement)
@@ -80,6 +75,18 @@ def _address(url: str) -> Any:
     if address.get_backend_name() == "sqlite" and file and file != ":memory:" and not Path(file).exists():
         raise UserError(f"the database {file} is not there", WHERE, "give the path of a database file")
     return address
+
+
+def _statement(query: str, cursor_column: str | None, cursor: Any) -> Any:
+    """Return the query, in the order of the cursor and from where the last run stopped."""
+    import sqlalchemy as sql
+
+    statement: Any = sql.text(query)
+    if not cursor_column:
+        return statement
+    column: Any = sql.column(cursor_column)
+    ordered = sql.select(sql.text("*")).select_from(statement.columns(column).subquery("wanted")).order_by(column)
+    return ordered if cursor is None else ordered.where(column >= sql.literal(cursor))
 
 
 def _records(

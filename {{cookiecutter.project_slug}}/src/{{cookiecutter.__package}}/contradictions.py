@@ -1,0 +1,78 @@
+"""Find what no single key of ``product.yaml`` shows: duplicates, and names that refer to nothing.
+
+Reads and writes nothing. Each finding is where it stands, what is wrong, and what to do.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from .errors import suggest
+from .metrics import METRICS
+from .product import Product
+
+Location = tuple[str | int, ...]
+Finding = tuple[Location, str, str]
+
+
+def columns(product: Product) -> list[str]:
+    """Columns by which a slice may select: the features, and those that every record has."""
+    features = [feature.name for feature in product.formulation.input.features]
+    return [*features, *(["ink"] if product.formulation.input.type == "image" else []), "kind", "group", "source"]
+
+
+def contradictions(product: Product) -> Iterator[Finding]:
+    """Yield every finding, in the order of the file."""
+    yield from duplicates(product)
+    yield from strange_slices(product)
+    yield from strange_requirements(product)
+    yield from strange_references(product)
+
+
+def duplicates(product: Product) -> Iterator[Finding]:
+    """Find names that stand twice."""
+    named: dict[str, tuple[Location, list[str]]] = {
+        "id": (("requirements",), [requirement.id for requirement in product.requirements]),
+        "label": (("formulation", "labels"), product.formulation.label_names),
+        "slice": (("data", "slices"), [part.id for part in product.data.slices]),
+    }
+    for what, (place, names) in named.items():
+        for name, count in Counter(names).items():
+            if count > 1:
+                second = [i for i, other in enumerate(names) if other == name][1]
+                yield (*place, second), f"{what} {name!r} stands {count} times", f"give every {what} its own name"
+
+
+def strange_slices(product: Product) -> Iterator[Finding]:
+    """Find slices by a column that no record has."""
+    known = columns(product)
+    for i, part in enumerate(product.data.slices):
+        if part.column not in known:
+            where = ("data", "slices", i, "column")
+            yield where, f"slice {part.id!r} selects by {part.column!r}", suggest(part.column, known)
+
+
+def strange_requirements(product: Product) -> Iterator[Finding]:
+    """Find requirements on an unknown metric or slice, or with an operator that makes no sense."""
+    slices = ["all", *(part.id for part in product.data.slices)]
+    for i, r in enumerate(product.requirements):
+        at = ("requirements", i)
+        metric = METRICS.get(r.metric)
+        if metric is None:
+            yield (*at, "metric"), f"{r.id} names the unknown metric {r.metric!r}", suggest(r.metric, METRICS)
+        elif r.operator != metric.operator:
+            fix = f"{r.metric} is better when {metric.better}: use {metric.operator}"
+            yield (*at, "operator"), f"{r.id} has the operator {r.operator!r} for {r.metric}", fix
+        if r.slice not in slices:
+            yield (*at, "slice"), f"{r.id} names the unknown slice {r.slice!r}", suggest(r.slice, slices)
+
+
+def strange_references(product: Product) -> Iterator[Finding]:
+    """Find a release by an unknown metric, and evaluation cells that decide an unknown requirement."""
+    metric, ids = product.release.better_on, [requirement.id for requirement in product.requirements]
+    if metric not in METRICS:
+        yield ("release", "better_on"), f"release names the unknown metric {metric!r}", suggest(metric, METRICS)
+    for i, cell in enumerate(product.evaluation):
+        for name in cell.decides:
+            if name not in ids:
+                where = ("evaluation", i, "decides")
+                yield where, f"{cell.cell} decides {name!r}, which is no requirement", suggest(name, ids)
