@@ -1,13 +1,56 @@
 """Measure everything and print it as Markdown: `make bench`, or `make bench ONLY=generation ROUNDS=9`."""
 
 import os
+import subprocess
+import tempfile
+from pathlib import Path
 
 import generation
 import lifecycle
 import stages
 from measure import ROUNDS, machine_class
+from projects import machine
 
-GROUPS = {"generation": generation.main, "lifecycle": lifecycle.main, "stages": stages.main}
+HERE = Path(__file__).parent
+
+
+def inside(*scripts: str) -> None:
+    """Run scripts that measure parts of a finished project, with its interpreter and in its folder."""
+    with tempfile.TemporaryDirectory() as place:
+        project = lifecycle.generate(Path(place), machine())
+        project.ok("make")
+        for name in scripts:
+            command = [project.folder / ".venv/bin/python", HERE / f"{name}.py", "my_product"]
+            subprocess.run(
+                [str(part) for part in command], cwd=project.folder, env=project.variables(), check=True
+            )
+
+
+def page_and_server() -> None:
+    """Measure the edge page in Chromium and the server under wrk; both have to be installed."""
+    with tempfile.TemporaryDirectory() as place:
+        project = lifecycle.generate(Path(place), machine())
+        for target in ("all", "edge", ".venv-serve/.done"):
+            project.ok("make", target)
+        for name in ("edge", "serving"):
+            command = [
+                str(project.folder / ".venv/bin/python"),
+                str(HERE / f"{name}.py"),
+                str(project.folder),
+            ]
+            subprocess.run(command, env=project.variables(), check=True)
+
+
+GROUPS = {
+    "generation": generation.main,
+    "lifecycle": lifecycle.main,
+    "stages": stages.main,
+    "artefact": lambda: inside("artefact"),
+    "evaluate": lambda: inside("evaluate"),
+    "agreement": lambda: inside("agreement"),
+    "data": lambda: inside("data"),
+    "deployment": page_and_server,
+}
 
 
 def main() -> None:
