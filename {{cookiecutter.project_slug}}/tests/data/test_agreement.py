@@ -77,6 +77,14 @@ def test_the_interval_holds_the_value_and_narrows_with_more_records() -> None:
     assert many["high"] - many["low"] < (few["high"] - few["low"]) / 5
 
 
+def test_a_label_of_one_record_has_no_interval() -> None:
+    # A sample of the records lacks that one in a third of the cases: what the others say is no interval.
+    found = measured(["a" * 20 + "b" * 20 + "c", "a" * 19 + "b" * 21 + "a"], "abc")["per_label"]
+    assert found["c"]["alpha"] is not None
+    assert (found["c"]["low"], found["c"]["high"]) == (None, None)
+    assert found["a"]["low"] is not None
+
+
 @pytest.mark.parametrize("rows", [[], ["ab."], ["a..", ".b."], ["aaa", "aaa"]], ids=["none", "one", "apart", "same"])
 def test_what_cannot_be_measured_is_none_and_not_a_number(rows: list[str]) -> None:
     said = table(rows) if rows else table(["a"]).clear()

@@ -49,9 +49,9 @@ def kappa(table: np.ndarray) -> float | None:
 
 
 def as_interval(value: float, samples: np.ndarray) -> dict[str, float | None]:
-    """Give a value with its 95 % interval; None where it is not defined."""
+    """Give a value with its 95 % interval; None where more than one of 20 samples left it undefined."""
     good = samples[np.isfinite(samples)]
-    low, high = np.percentile(good, [2.5, 97.5]) if len(good) else (np.nan, np.nan)
+    low, high = np.percentile(good, [2.5, 97.5]) if len(good) and len(good) >= 0.95 * len(samples) else (np.nan, np.nan)
     given = {"alpha": value, "low": low, "high": high}
     return {name: float(number) if np.isfinite(number) else None for name, number in given.items()}
 
