@@ -49,6 +49,14 @@ def test_the_new_file_takes_the_place_of_the_old(tmp_path: Path) -> None:
     assert [*path.parent.iterdir()] == [path]
 
 
+def test_a_reader_of_the_old_file_reads_all_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_text("old")
+    with path.open() as reader:
+        files.write_text(path, "something new")
+        assert reader.read() == "old"
+
+
 def test_the_old_file_is_there_until_the_end(tmp_path: Path) -> None:
     path = tmp_path / "text"
     path.write_text("old")

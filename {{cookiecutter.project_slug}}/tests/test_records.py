@@ -90,6 +90,7 @@ def test_a_slice_of_one_word_holds_the_records_with_it() -> None:
 def test_neighbouring_slices_share_no_record() -> None:
     low = product.Slice(id="low", column="v", reason="r", below=0.5)
     high = product.Slice(id="high", column="v", reason="r", at_least=0.5)
-    frame = pl.DataFrame({"v": [0.0, 0.5, 1.0]})
+    frame = pl.DataFrame({"v": [0.0, 0.5, 1.0, None]})
     masks = frame.select(low=records.slice_mask(low), high=records.slice_mask(high))
-    assert (masks["low"] ^ masks["high"]).all()
+    assert masks["low"].to_list() == [True, False, False, False]
+    assert masks["high"].to_list() == [False, True, True, False]
