@@ -50,7 +50,9 @@ for number, who in enumerate(people):
         given.setdefault(record, {})[who.split("@")[0]] = said
 print(json.dumps(given))
 """
-TABLE = "import sys, polars as pl; print(pl.read_parquet(sys.argv[1]).select(pl.exclude(pl.Binary)).write_json())"
+TABLE = (
+    "import sys, polars as pl; print(pl.read_parquet(sys.argv[1]).select(pl.exclude(pl.Binary)).write_json())"
+)
 ASK = """
 import json, sys
 import httpx
@@ -78,7 +80,8 @@ class Team:
         printed = self.project.ok("make", "annotate", *options)
         self.passwords = dict(re.findall(r"user (\S+) +password (\S+)", printed))
         self.printed = printed
-        return re.findall(r"http://127\.0\.0\.1:\d+/projects/\d+/data", printed)[0]
+        urls: list[str] = re.findall(r"http://127\.0\.0\.1:\d+/projects/\d+/data", printed)
+        return urls[0]
 
     def label(self, url: str, *people: str) -> Any:
         """Let people label everything and return what each said of each record."""

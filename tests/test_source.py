@@ -120,7 +120,7 @@ def test_a_module_is_read_in_a_minute(project: Path) -> None:
 
 
 def test_a_phase_is_read_in_an_hour(project: Path) -> None:
-    """A phase is a folder of the package; what lies beside the folders is the contract that all phases share."""
+    """A phase is a folder of the package; what lies beside the folders is the contract that all share."""
     phases: dict[str, int] = {}
     for name, count in lines(project, "src/**/*.py").items():
         inside = Path(name).parts[2:]

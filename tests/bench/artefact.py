@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,11 +21,11 @@ CALLS = 3000
 RATIO, SIZE, DROP = 1.5, 0.5, 0.5
 
 
-def bare(path: Path, graph: object) -> bytes:
+def bare(path: Path, graph: Any) -> bytes:
     """Return the candidate without its novelty output: the classifier alone."""
     model = onnx.load(path)
     del model.graph.output[1:]
-    return graph.drop_unused(model).SerializeToString()
+    return bytes(graph.drop_unused(model).SerializeToString())
 
 
 def latency(model: bytes, row: np.ndarray) -> float:

@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 def inside(*scripts: str) -> None:
     """Run scripts that measure parts of a finished project, with its interpreter and in its folder."""
     with tempfile.TemporaryDirectory() as place:
-        project = lifecycle.generate(Path(place), machine())
+        project = lifecycle.generate(Path(place, "work"), machine(Path(place, "machine")))
         project.ok("make")
         for name in scripts:
             command = [project.folder / ".venv/bin/python", HERE / f"{name}.py", "my_product"]
@@ -29,7 +29,7 @@ def inside(*scripts: str) -> None:
 def page_and_server() -> None:
     """Measure the edge page in Chromium and the server under wrk; both have to be installed."""
     with tempfile.TemporaryDirectory() as place:
-        project = lifecycle.generate(Path(place), machine())
+        project = lifecycle.generate(Path(place, "work"), machine(Path(place, "machine")))
         for target in ("all", "edge", ".venv-serve/.done"):
             project.ok("make", target)
         for name in ("edge", "serving"):

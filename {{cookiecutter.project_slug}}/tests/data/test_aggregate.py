@@ -1,14 +1,15 @@
 """How several labels of one record become one, and which records a person should look at again."""
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import numpy as np
 import polars as pl
 import pytest
 
-from {{cookiecutter.__package}} import records
 from {{cookiecutter.__package}}.data import aggregate
 
+records = import_module("..records", aggregate.__package__)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
