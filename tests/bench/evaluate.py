@@ -35,9 +35,8 @@ def main() -> None:
     accuracy = intervals.interval(found["accuracy"][1:])
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(
-        f"{records} records, {resamples} resamples: {seconds:.1f} s, {peak:.2f} GiB ({before:.2f} GiB of it inputs)"
-    )
+    memory = f"{peak:.2f} GiB ({before:.2f} GiB of it inputs)"
+    print(f"{records} records, {resamples} resamples: {seconds:.1f} s, {memory}")
     print(f"accuracy {found['accuracy'][0]:.5f}, 95 % {accuracy[0]:.5f} to {accuracy[1]:.5f}")
 
 
