@@ -19,7 +19,7 @@ from ..tables import READERS, read_table
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 BATCH_IMAGES, BATCH_BYTES = 2000, 64 * 2**20
 WHERE = "source.options in conf/source/files.yaml"
-SCHEMA = dict.fromkeys(("source_label", "source", "group", "rejected"), pl.String) | {"payload": pl.Binary}
+SCHEMA = {"payload": pl.Binary} | dict.fromkeys(("source_label", "source", "group", "rejected"), pl.String)
 
 
 def read(
@@ -55,36 +55,48 @@ def read(
 
 
 def _images(system: Any, folder: str) -> Iterator[pl.DataFrame]:
-    """Read the images of every sub-folder, ``BATCH_IMAGES`` at a time, in the order of their names."""
-    found = [PurePosixPath(file) for file in sorted(system.glob(f"{folder}/*/*", detail=False))]
-    files = [file for file in found if not file.name.startswith(".")]
-    labels = sorted({file.parent.name for file in files if file.suffix.lower() in IMAGES})
+    """Read the images of every sub-folder in the order of their names."""
+    found = system.glob(f"{folder}/*/*", detail=True)
+    files = [path for path in sorted(found) if found[path]["type"] == "file" and "/." not in path.removeprefix(folder)]
+    labels = sorted({file.split("/")[-2] for file in files if file.lower().endswith(IMAGES)})
     if len(labels) < 2:
         what = f"{folder} holds images of {len(labels)} label(s): {', '.join(labels) or 'none'}"
         raise UserError(what, WHERE, "make one sub-folder of images for each of at least two labels")
-    rows: list[dict[str, Any]] = []
+    for batch in _batches(files, found):
+        # Together, since a remote system then sends them at the same time.
+        content = system.cat([file for file in batch if file.lower().endswith(IMAGES)], on_error="return")
+        payloads = [content.get(file) for file in batch]
+        columns = {
+            "payload": [payload if isinstance(payload, bytes) else None for payload in payloads],
+            "source_label": [file.split("/")[-2] for file in batch],
+            "source": ["/" + "/".join(file.split("/")[-2:]) for file in batch],
+            "group": [None] * len(batch),
+            "rejected": [_fault(payload) for payload in payloads],
+        }
+        yield pl.DataFrame(columns, schema=SCHEMA)
+
+
+def _batches(files: list[str], found: dict[str, Any]) -> Iterator[list[str]]:
+    """Cut the list where ``BATCH_IMAGES`` or ``BATCH_BYTES`` are reached."""
+    batch: list[str] = []
     held = 0
     for file in files:
-        payload, reason = _content(system, file)
-        source = f"/{file.parent.name}/{file.name}"
-        rows.append({"payload": payload, "source_label": file.parent.name, "source": source, "rejected": reason})
-        held += len(payload or b"")
-        if len(rows) == BATCH_IMAGES or held > BATCH_BYTES:
-            yield pl.DataFrame(rows, schema=SCHEMA)
-            rows, held = [], 0
-    if rows:
-        yield pl.DataFrame(rows, schema=SCHEMA)
+        batch.append(file)
+        held += found[file]["size"] or 0
+        if len(batch) == BATCH_IMAGES or held > BATCH_BYTES:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
 
 
-def _content(system: Any, file: PurePosixPath) -> tuple[bytes | None, str | None]:
-    """Read a file, or say why it is no image."""
-    if file.suffix.lower() not in IMAGES:
-        return None, f"not one of {', '.join(IMAGES)}"
-    try:
-        payload: bytes = system.cat_file(str(file))
-    except OSError as error:
-        return None, f"unreadable: {error}"
-    return (payload, None) if payload else (None, "empty file")
+def _fault(payload: object) -> str | None:
+    """Say why a file gave no bytes."""
+    if payload is None:
+        return f"not one of {', '.join(IMAGES)}"
+    if isinstance(payload, Exception):
+        return f"unreadable: {payload}"
+    return None if payload else "empty file"
 
 
 def _table(
