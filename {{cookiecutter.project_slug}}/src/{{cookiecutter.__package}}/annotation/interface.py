@@ -51,7 +51,10 @@ def instruction(product: Product, guide_version: str) -> str:
 
 def shown(record: dict[str, Any], product: Product) -> dict[str, str]:
     """Return the data of a record's task; the interface names the same keys."""
-    return {"id": record["id"], **fields(record, product)}
+    found = {"id": record["id"], **fields(record, product)}
+    # Label Studio has its own style sheet: a row of many features has to fit on the screen.
+    dense = '<table cellpadding="2" style="font-size: 13px; line-height: 1">'
+    return {key: value.replace("<table>", dense, 1) if key == "row" else value for key, value in found.items()}
 
 
 def suggestion(label: str, version: str) -> dict[str, Any]:
