@@ -105,8 +105,8 @@ def test_a_registry_that_is_down_stops_nobody(project: Project) -> None:
 @pytest.mark.parametrize(
     ("project", "examples", "expected"),
     [
-        pytest.param(*TABLE.values, 3600, 10_000, marks=TABLE.marks),
-        pytest.param(*IMAGE.values, 100, 500, marks=IMAGE.marks),
+        pytest.param(*TABLE.values, 200, 600, marks=TABLE.marks),
+        pytest.param(*IMAGE.values, 20, 100, marks=IMAGE.marks),
     ],
     indirect=["project"],
 )
@@ -137,7 +137,7 @@ def test_made_up_requests_find_no_error(
         ]
         command = [*tool, f"{server.url}/openapi.json", *options]
         done = subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=3000
+            command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=900
         )
         assert done.returncode == 0, done.stdout[-4000:]
         made = re.search(r"(\d+) generated", done.stdout)
