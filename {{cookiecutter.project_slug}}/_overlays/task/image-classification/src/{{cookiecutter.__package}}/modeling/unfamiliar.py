@@ -14,9 +14,10 @@ def kinds(inputs: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """Return unfamiliar inputs by kind, each uint8 (records, height, width) like ``inputs``."""
     random = np.random.default_rng(seed)
     flat = inputs.reshape(len(inputs), -1)
+    quarters = 1 if inputs.shape[1] == inputs.shape[2] else 2  # a quarter turn would give another shape
     blank = np.full((20, *inputs.shape[1:]), 255, np.uint8)
     return {
-        "turned by 90 degrees": np.ascontiguousarray(np.rot90(inputs, axes=(1, 2))),
+        f"turned by {90 * quarters} degrees": np.ascontiguousarray(np.rot90(inputs, quarters, axes=(1, 2))),
         "inverted": 255 - inputs,
         "blurred": np.stack([blurred(image) for image in inputs]),
         "noise": random.integers(0, 256, inputs.shape, np.uint8),

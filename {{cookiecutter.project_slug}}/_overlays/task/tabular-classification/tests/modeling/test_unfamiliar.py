@@ -1,0 +1,28 @@
+"""Unfamiliar inputs: of the form that the model takes, and the same in every run."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from {{cookiecutter.__package}}.modeling import unfamiliar
+
+
+@pytest.fixture
+def inputs(product: Any) -> np.ndarray:
+    """Inputs of the model."""
+    width = len(product.formulation.input.features)
+    return np.random.default_rng(0).normal(size=(30, width)).astype(np.float32)
+
+
+def test_every_kind_has_the_form_of_the_inputs_and_is_none_of_them(inputs: np.ndarray) -> None:
+    for name, made in unfamiliar.kinds(inputs, 1).items():
+        assert (made.dtype, made.shape[1:]) == (inputs.dtype, inputs.shape[1:]), name
+        assert made.flags.c_contiguous, name
+        assert not (made[: len(inputs)] == inputs[: len(made)]).all(), name
+
+
+def test_the_seed_decides_what_is_drawn(inputs: np.ndarray) -> None:
+    first, again, other = (unfamiliar.kinds(inputs, seed) for seed in (1, 1, 2))
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert any(not np.array_equal(first[name], other[name]) for name in first)
