@@ -32,6 +32,8 @@ RECORD: dict[str, pl.DataType] = {
 # Columns whose values repeat. A dictionary of ids or measurements is built for nothing, and takes most of the time.
 REPEATED = ("group", "kind", "source", "licence", "collected_at", "source_label", "shard", "label", "labelled_by")
 
+BATCH_BYTES = 64 * 2**20  # of records that are in memory together
+
 LABEL: dict[str, pl.DataType] = {
     "id": pl.String(),
     "label": pl.String(),
@@ -51,10 +53,12 @@ def repeated(schema: pa.Schema) -> list[str]:
 def parquet_writer(sink: Any, schema: pa.Schema) -> pq.ParquetWriter:
     """Open a Parquet file for writing; LZ4, since zstd takes twice the time to save a fifth of the space.
 
-    Types are those of Parquet alone, so that a column that was read as a dictionary is text again.
+    Ids are hashes, which no method makes smaller. Types are those of Parquet alone, so that a column that was read as
+    a dictionary is text again.
     """
+    methods = {name: "none" if name == "id" else "lz4" for name in schema.names}
     settings: dict[str, Any] = {"use_dictionary": repeated(schema), "write_statistics": False, "store_schema": False}
-    return pq.ParquetWriter(sink, schema, compression="lz4", **settings)
+    return pq.ParquetWriter(sink, schema, compression=methods, **settings)
 
 
 def write_parquet(path: Path, batches: Iterable[pl.DataFrame]) -> int:
@@ -72,10 +76,17 @@ def write_parquet(path: Path, batches: Iterable[pl.DataFrame]) -> int:
     return rows
 
 
+def batch_rows(file: pq.ParquetFile, rows: int) -> int:
+    """Return how many records to read at once: at most ``rows``, and fewer when they are large, such as photographs."""
+    held: int = sum(file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups))
+    fit: int = BATCH_BYTES * file.metadata.num_rows // max(1, held)
+    return max(1, min(rows, fit))
+
+
 def read_batches(path: Path, rows: int, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
-    """Read a Parquet file ``rows`` records at a time, so that memory does not grow with the file."""
+    """Read a Parquet file at most ``rows`` records at a time, so that memory does not grow with the file."""
     with pq.ParquetFile(path, pre_buffer=False) as file:  # a buffer would keep all that was read
-        for batch in file.iter_batches(batch_size=rows, columns=columns):
+        for batch in file.iter_batches(batch_size=batch_rows(file, rows), columns=columns):
             frame = pl.from_arrow(batch)
             assert isinstance(frame, pl.DataFrame)
             yield frame

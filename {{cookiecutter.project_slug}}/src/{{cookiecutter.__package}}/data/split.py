@@ -5,7 +5,6 @@ Reads ``data/labelled.parquet`` once, batch by batch; writes ``data/splits/*.par
 Run: ``python -m PACKAGE.data.split``.
 """
 
-import hashlib
 import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -19,39 +18,16 @@ import pyarrow.parquet as pq
 from ..config import Config
 from ..contract import load
 from ..errors import UserError
-from ..files import read_json, write_json
+from ..files import read_json, sha256, write_json
 from ..paths import LABELLED, SPLITS
-from ..records import parquet_writer, repeated
+from ..records import batch_rows, parquet_writer, repeated
 from ..stage import stage
 from .place import NAMES, bounds, masks, position
 
 __all__ = ["bounds", "position", "run"]
 
 WORK = Path("data/.splitting")
-ROWS = 100_000
-
-
-class Digest:
-    """A file that is hashed while it is written."""
-
-    def __init__(self, path: Path) -> None:
-        """Open ``path`` for writing."""
-        self.file, self.sha256 = path.open("wb"), hashlib.sha256()
-        self.closed = False
-
-    def write(self, data: bytes) -> int:
-        """Write and hash."""
-        self.sha256.update(data)
-        return self.file.write(data)
-
-    def flush(self) -> None:
-        """Hand everything to the system."""
-        self.file.flush()
-
-    def close(self) -> None:
-        """End the file."""
-        self.file.close()
-        self.closed = True
+ROWS = 250_000
 
 
 class Part:
@@ -61,8 +37,8 @@ class Part:
         """Open the file of the split ``name``."""
         self.name, self.rows = name, 0
         self.labels: Counter[str] = Counter()
-        self.sink = Digest(WORK / f"{name}.parquet")
-        self.writer = parquet_writer(pa.PythonFile(self.sink, mode="w"), schema)
+        self.path = WORK / f"{name}.parquet"
+        self.writer = parquet_writer(self.path, schema)
 
     def add(self, batch: pa.RecordBatch, mask: pl.Series) -> None:
         """Write the records of ``batch`` that ``mask`` selects."""
@@ -80,14 +56,13 @@ class Part:
             UserError: if no record has one of the labels: what is measured there would mean nothing.
         """
         self.writer.close()
-        self.sink.close()
         missing = [label for label in names if not self.labels[label]]
         if missing:
             what = f"the {self.name} split has {self.rows} records, and none with the label(s) {', '.join(missing)}"
             fix = "collect or label more records of them, or raise its share in conf/split.yaml"
             raise UserError(what, str(SPLITS / f"{self.name}.parquet"), fix)
         labels = {label: self.labels[label] for label in names}
-        return {"rows": self.rows, "labels": labels, "sha256": self.sink.sha256.hexdigest(), "interval": interval}
+        return {"rows": self.rows, "labels": labels, "sha256": sha256(self.path), "interval": interval}
 
 
 def write_parts(edges: dict[str, tuple[float, float]], labels: list[str]) -> dict[str, Any]:
@@ -99,7 +74,7 @@ def write_parts(edges: dict[str, tuple[float, float]], labels: list[str]) -> dic
     ):
         parts = {name: Part(name, file.schema_arrow) for name in NAMES}
         waiting: list[Any] = []
-        for batch in file.iter_batches(ROWS, use_threads=False):
+        for batch in file.iter_batches(batch_rows(file, ROWS), use_threads=False):
             frame = pl.DataFrame({name: pl.from_arrow(batch.column(name)) for name in ("id", "group")})
             chosen = masks(frame, edges)
             for one in waiting:
@@ -107,7 +82,8 @@ def write_parts(edges: dict[str, tuple[float, float]], labels: list[str]) -> dic
             waiting = [pool.submit(part.add, batch, chosen[name]) for name, part in parts.items()]
         for one in waiting:
             one.result()
-    return {name: part.end(labels, edges[name]) for name, part in parts.items()}
+        ended = {name: pool.submit(part.end, labels, edges[name]) for name, part in parts.items()}
+        return {name: one.result() for name, one in ended.items()}
 
 
 def keep_frozen(edges: dict[str, tuple[float, float]]) -> None:
