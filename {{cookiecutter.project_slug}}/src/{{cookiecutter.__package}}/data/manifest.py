@@ -102,8 +102,9 @@ def locate(shard: str) -> Path:
 
 
 def next_number(draft: Manifest) -> int:
-    """Return a shard number that was never used."""
-    return 1 + max((int(entry["shard"].removeprefix("shard-")) for entry in draft["shards"]), default=-1)
+    """Return a shard number that neither the published manifest nor the draft uses."""
+    listed = [*published()["shards"], *draft["shards"]]
+    return 1 + max((int(entry["shard"].removeprefix("shard-")) for entry in listed), default=-1)
 
 
 def encode_cursor(value: Any) -> Any:

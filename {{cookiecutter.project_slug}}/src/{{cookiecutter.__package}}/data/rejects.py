@@ -23,6 +23,7 @@ SCHEMA: dict[str, pl.DataType] = {
     "record": pl.String(),
     "rejected_at": pl.Datetime("us", "UTC"),
 }
+TOLD = ("source", "reason", "id")  # what tells two rejected records apart
 LISTED = ("source", "reason", "id", "group", "source_label")
 
 
@@ -31,7 +32,7 @@ class Rejects:
 
     def __init__(self, listed: list[dict[str, Any]], limit: int) -> None:
         """Go on with what the manifest lists."""
-        self.listed = {(entry["source"], entry["reason"]): entry for entry in listed}
+        self.listed = {tuple(entry[name] for name in TOLD): entry for entry in listed}
         self.limit = limit
         self.new: list[pl.DataFrame] = []
 
@@ -49,7 +50,7 @@ class Rejects:
         frame = frame.with_columns(reason=reason, rejected_at=now).select(*SCHEMA).cast(pl.Schema(SCHEMA))
         self.new.append(frame)
         for entry in frame.select(LISTED).iter_rows(named=True):
-            self.listed[entry["source"], entry["reason"]] = entry
+            self.listed[tuple(entry[name] for name in TOLD)] = entry
         if len(self.listed) > self.limit:
             self.save()
             what = f"more than {self.limit} records are rejected, the last one because {frame['reason'][-1]}"
@@ -57,16 +58,17 @@ class Rejects:
             raise UserError(what, str(FILE), fix)
 
     def accept(self, sources: pl.Series) -> None:
-        """Strike what has come in after all, from the list of the manifest."""
-        if self.listed:
+        """Strike what has come in after all, from the list of the manifest: files that could not be read before."""
+        if any(entry["id"] is None for entry in self.listed.values()):
             arrived = set(sources.drop_nulls().unique())
-            self.listed = {key: entry for key, entry in self.listed.items() if key[0] not in arrived}
+            kept = {key: entry for key, entry in self.listed.items() if entry["id"] or entry["source"] not in arrived}
+            self.listed = kept
 
     def save(self) -> list[dict[str, Any]]:
         """Write the new ones to the file, each once, and return the list for the manifest."""
         if self.new:
             old = [pl.read_parquet(FILE)] if FILE.exists() else []
-            every = pl.concat([*old, *self.new]).unique(["source", "reason"], keep="first", maintain_order=True)
+            every = pl.concat([*old, *self.new]).unique(TOLD, keep="first", maintain_order=True)
             write_parquet(FILE, [every])
             self.new = []
         return [self.listed[key] for key in sorted(self.listed, key=str)]

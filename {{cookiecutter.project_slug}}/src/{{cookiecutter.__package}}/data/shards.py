@@ -23,7 +23,7 @@ def rechunk(batches: Iterator[pl.DataFrame], rows: int, mib: float) -> Iterator[
     """Cut a stream of frames into frames of ``rows`` records, or of about ``mib`` MiB; only the last may be shorter."""
     held: pl.DataFrame | None = None
     for batch in batches:
-        held = batch if held is None else pl.concat([held, batch])
+        held = batch if held is None else pl.concat([held, batch], how="vertical_relaxed")
         fit = min(rows, max(1, int(len(held) * mib * MIB / max(1, held.estimated_size()))))
         while len(held) >= fit:
             yield held[:fit]
