@@ -29,8 +29,8 @@ def without_slices(product: Any, *slices: Any) -> Any:
 
 def slice_of(product: Any, name: str, source: str) -> Any:
     """Return a slice of the records from one source."""
-    changed = {"id": name, "column": "source", "equals": source, "at_least": None, "below": None}
-    return product.data.slices[0].model_copy(update=changed)
+    kind = type(product.data).model_fields["slices"].annotation.__args__[0]
+    return kind(id=name, column="source", equals=source, reason="r")
 
 
 def test_the_gap_is_the_difference_that_was_planted(product: Any) -> None:

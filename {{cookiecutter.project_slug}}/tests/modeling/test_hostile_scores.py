@@ -1,5 +1,6 @@
 """What must never pass in silence: numbers that are none, labels that are missing, slices and splits that are empty."""
 
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from {{cookiecutter.__package}}.modeling import accept, artefact, calibration, export, intervals, measure, novelty
+from {{cookiecutter.__package}}.modeling import accept, artefact, calibration, export, intervals, measure
 
+novelty: Any = importlib.import_module(f"{measure.__package__}.novelty")
 TEST, CALIBRATION = Path("data/splits/test.parquet"), Path("data/splits/calibration.parquet")
 Refused = Callable[..., Any]
 
@@ -71,9 +73,9 @@ def test_a_label_missing_from_the_test_split_is_not_measurable(finished: Path, p
 
 
 def test_a_slice_that_is_too_small_is_not_measurable(finished: Path, product: Any, config: Any) -> None:
-    empty = product.data.slices[0]
-    changed = empty.model_copy(update={"column": "source", "equals": "nowhere", "at_least": None, "below": None})
-    data = product.data.model_copy(update={"slices": [changed, *product.data.slices[1:]]})
+    kind = type(product.data).model_fields["slices"].annotation.__args__[0]
+    empty = kind(id="empty", column="source", equals="nowhere", reason="r")
+    data = product.data.model_copy(update={"slices": [empty, *product.data.slices]})
     asked = product.requirements[0].model_copy(update={"metric": "accuracy", "slice": empty.id, "threshold": 0.0})
     contract = product.model_copy(update={"data": data, "requirements": [asked, *product.requirements]})
     found = measured(contract, config, lambda scores: None).report
