@@ -136,9 +136,7 @@ def test_made_up_requests_find_no_error(
             "off",
         ]
         command = [*tool, f"{server.url}/openapi.json", *options]
-        done = subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=900
-        )
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=900)
         assert done.returncode == 0, done.stdout[-4000:]
         made = re.search(r"(\d+) generated", done.stdout)
         assert made and int(made[1]) >= expected, done.stdout[-1000:]
