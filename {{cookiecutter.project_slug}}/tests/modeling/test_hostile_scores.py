@@ -18,11 +18,13 @@ Refused = Callable[..., Any]
 
 
 class Stub:
-    """An artefact that gives what it is told; its rule is that of the real one."""
+    """An artefact that gives what it is told, and may abstain."""
 
     def __init__(self, labels: int, change: Callable[[np.ndarray], None]) -> None:
         """Give every record the same honest doubt, then let ``change`` spoil it."""
-        self.labels, self.change, self.rule = labels, change, artefact.Artefact(Path("models/model.onnx")).rule
+        kind = type(artefact.Artefact(Path("models/model.onnx")).rule)
+        self.labels, self.change = labels, change
+        self.rule = kind(floor=0.1, confidence=0.5, novelty=2.0, coverage=0.9)
 
     def score(self, inputs: np.ndarray, batch: int = 8192) -> artefact.Scored:
         """Return the spoiled scores."""
