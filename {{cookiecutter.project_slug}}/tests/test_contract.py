@@ -66,6 +66,18 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
     "missing-key": (lambda c: c["data"].pop("privacy"), "data:\n", "the key 'privacy' is missing", "licences"),
     "missing-key-in-a-row": (lambda c: first(c).pop("owner"), "- id: R1\n", "the key 'owner' is missing", "owner"),
     "wrong-type": (lambda c: first(c).update(threshold="high"), "threshold: high", "threshold is 'high'", ""),
+    "threshold-that-is-no-number": (
+        lambda c: first(c).update(threshold=float("nan")),
+        "threshold: .nan",
+        "requirements[0].threshold is nan",
+        "",
+    ),
+    "threshold-that-nothing-fails": (
+        lambda c: first(c).update(threshold=float("inf")),
+        "threshold: .inf",
+        "requirements[0].threshold is inf",
+        "",
+    ),
     "label-that-is-a-number": (
         lambda c: c["formulation"]["labels"][0].update(name=777),
         "name: 777",

@@ -79,7 +79,7 @@ class Requirement(Strict):
     slice: str = "all"
     split: Literal["test"] = "test"
     operator: Literal[">=", "<="]
-    threshold: float
+    threshold: float = Field(allow_inf_nan=False)
     decide: Literal["point", "bound"] = "point"
     unit: str
     owner: str
