@@ -132,7 +132,7 @@ def lay(folder: Path) -> str:
     (folder / "product.yaml").write_text(yaml.safe_dump(contract))
     for part in ("conf", "docs/2-data"):
         shutil.copytree(part, folder / part)
-    return next(kind["name"] for kind in contract["data"]["kinds"] if kind["scope"] == "in")
+    return str(next(kind["name"] for kind in contract["data"]["kinds"] if kind["scope"] == "in"))
 
 
 def stages(package: str, folder: Path, table: Path, kind: str) -> dict[str, Measured]:
