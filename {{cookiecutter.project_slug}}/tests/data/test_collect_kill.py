@@ -5,7 +5,6 @@ are killed (SIGKILL) at a line drawn by lot, and then run again undisturbed.
 """
 
 import json
-import random
 import shutil
 import subprocess
 import sys
@@ -17,12 +16,14 @@ import pytest
 
 from {{cookiecutter.__package}}.data import collect
 
-POINTS = 30
+POINTS = 30  # at which a run is killed: first on an empty project, then on one that holds records
 SHARDS = 5  # several are written, and several may be lost
 
-# Reads {"package", "shards", "points", "source", "product"}; runs first in the folder "counted", then per point.
+# Reads {"package", "points", "source", "rows"}; runs in the folder "counted", then twice in the folder of each point.
+# A point is one of the lines that write, at its first, its last or any other time: rare lines are drawn as often as
+# those of a loop.
 HELPER = """
-import json, os, signal, sys, threading
+import collections, json, os, random, signal, sys, threading
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -30,26 +31,29 @@ asked = json.loads(sys.argv[1])
 collect = import_module(asked["package"] + ".data.collect")
 import_module(asked["package"] + ".data.sources.files")
 root = os.path.dirname(os.path.dirname(collect.__file__))
+names = ("data/collect", "data/manifest", "data/shards", "data/rejects", "files", "records")
+watched = {os.path.join(root, name + ".py") for name in names}
 config = SimpleNamespace(
     source=SimpleNamespace(**asked["source"]),
     collect=SimpleNamespace(shard_rows=asked["rows"], shard_mib=64, max_rejected=100),
 )
 
-def traced(last):
-    count = [0]
+def traced(point=None, time=0):
+    count = collections.Counter()
     def lines(frame, event, argument):
         if event == "line":
-            count[0] += 1
-            if count[0] == last:
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            count[place] += 1
+            if place == point and count[place] == time:
                 os.kill(os.getpid(), signal.SIGKILL)
         return lines
     def calls(frame, event, argument):
-        return lines if frame.f_code.co_filename.startswith(root) else None
+        return lines if frame.f_code.co_filename in watched else None
     threading.settrace(calls)
     sys.settrace(calls)
     collect.run(config)
     sys.settrace(None)
-    return count[0]
+    return count
 
 def forked(folder, work):
     child = os.fork()
@@ -61,20 +65,23 @@ def forked(folder, work):
     return os.waitpid(child, 0)[1]
 
 def count():
-    lines = traced(-1)
-    with open("lines", "w") as file:
-        file.write(str(lines))
+    with open("lines.json", "w") as file:
+        json.dump(traced(), file)
 
 assert forked("counted", count) == 0
-lines = int(open("counted/lines").read())
-for folder, share in asked["points"].items():
-    ended = forked(folder, lambda: traced(1 + int(share * (lines - 1))))
-    assert os.WIFSIGNALED(ended) and os.WTERMSIG(ended) == signal.SIGKILL, ended
+lines = json.load(open("counted/lines.json"))
+draw = random.Random(1)
+for folder, place in zip(asked["points"], draw.sample(sorted(lines), len(asked["points"]))):
+    time = draw.choice([1, draw.randint(1, lines[place]), lines[place]])
+    ended = forked(folder, lambda: traced(place, time))
+    assert os.WIFSIGNALED(ended) and os.WTERMSIG(ended) == signal.SIGKILL, (ended, place, time)
     raw = os.path.join(folder, "data", "raw")
     sizes = {entry.name: entry.stat().st_size for entry in os.scandir(raw)} if os.path.isdir(raw) else {}
+    listed = os.path.join(raw, "manifest.json")
+    shards = json.load(open(listed))["shards"] if os.path.exists(listed) else []
     with open(os.path.join(folder, "after.json"), "w") as file:
-        json.dump(sizes, file)
-    assert forked(folder, lambda: collect.run(config)) == 0
+        json.dump({"place": f"{place} {time}", "sizes": sizes, "listed": shards}, file)
+    assert forked(folder, lambda: collect.run(config)) == 0, (place, time)
 """
 
 
@@ -89,9 +96,14 @@ def content(folder: Path) -> pl.DataFrame:
     return pl.concat(pl.read_parquet(path) for path in listed).drop("collected_at")
 
 
+def rows(shards: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """Return name and rows of shards."""
+    return [(entry["shard"], entry["rows"]) for entry in shards]
+
+
 def run_killed(folder: Path, config: Any) -> list[Path]:
     """Copy the project ``folder``: in the first copy collect runs undisturbed, in the others it dies, then runs."""
-    points = {f"point-{i}": random.Random(i).random() for i in range(POINTS // 2)}
+    points = [f"point-{i}" for i in range(POINTS)]
     folders = [folder.parent / name for name in ("counted", *points)]
     for copy in folders:
         shutil.copytree(folder, copy)
@@ -108,18 +120,24 @@ def test_the_next_run_ends_with_the_records_of_an_undisturbed_one(
     some_are_stored: bool, project: Path, config: Any, batch: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config.collect.shard_rows = len(batch) // SHARDS
+    before: list[Any] = []
     if some_are_stored:
         with monkeypatch.context() as patch:
             patch.setattr(collect, "open_source", lambda *_: iter([batch[::3]]))
             collect.run(config)
+        before = manifest(project)["shards"]
     undisturbed, *killed = run_killed(project, config)
-    expected = content(undisturbed)
+    expected, shards = content(undisturbed), manifest(undisturbed)["shards"]
     assert expected["id"].n_unique() == len(expected) == len(batch)
-    whole = {f"{entry['shard']}.parquet": entry["bytes"] for entry in manifest(undisturbed)["shards"]}
+    names = {f"{entry['shard']}.parquet" for entry in shards}
     for folder in killed:
         after = json.loads((folder / "after.json").read_text())
-        for name in whole.keys() & after.keys():
-            assert after[name] == whole[name], f"{folder.name}: {name} is not whole under its final name"
-        assert content(folder).equals(expected), folder.name
-        assert {path.name for path in (folder / "data/raw").iterdir()} == {*whole, "manifest.json"}
-        assert [path.name for path in (folder / "data/.collecting").iterdir()] == ["lock"]
+        seen = [(entry["shard"], entry["rows"]) for entry in after["listed"]]  # what a reader finds after the kill
+        assert seen in [[(entry["shard"], entry["rows"]) for entry in part] for part in (before, shards)], after[
+            "place"
+        ]
+        for entry in after["listed"]:
+            assert after["sizes"][f"{entry['shard']}.parquet"] == entry["bytes"], after["place"]
+        assert content(folder).equals(expected), after["place"]
+        assert {path.name for path in (folder / "data/raw").iterdir()} == {*names, "manifest.json"}, after["place"]
+        assert [path.name for path in (folder / "data/.collecting").iterdir()] == ["lock"], after["place"]

@@ -127,3 +127,14 @@ def test_only_evaluate_depends_on_the_test_split(root: Path) -> None:
         if {"data/splits", "data/splits/test.parquet"} & set(stage["deps"])
     ]  # fmt: skip
     assert readers == ["evaluate"]
+
+
+@pytest.mark.parametrize("test", [0.2, 1 / 3, 0.1 + 0.2, 0.05])
+def test_a_split_holds_the_positions_of_its_interval(test: float) -> None:
+    shares = {"train": 0.9 - test, "validation": 0.05, "calibration": 0.05, "test": test}
+    edges = place.bounds(shares)
+    starts = [int(edge * place.SPACE) + i for pair in edges.values() for edge in pair for i in (-1, 0, 1)]
+    ids = [f"{n:012x}" + "0" * 52 for n in starts if 0 <= n < place.SPACE]
+    frame = pl.DataFrame({"id": ids, "group": [None, *["g"] * 3, *[None] * (len(ids) - 4)]})
+    for name, mask in place.masks(frame, edges).items():
+        assert mask.to_list() == [edges[name][0] <= p < edges[name][1] for p in place.position(frame)], name

@@ -5,6 +5,7 @@ Reads ``data/labelled.parquet`` once, batch by batch; writes ``data/splits/*.par
 Run: ``python -m PACKAGE.data.split``.
 """
 
+import hashlib
 import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 from ..config import Config
 from ..contract import load
 from ..errors import UserError
-from ..files import read_json, sha256, write_json
+from ..files import read_json, write_json
 from ..paths import LABELLED, SPLITS
 from ..records import batch_rows, parquet_writer, repeated
 from ..stage import stage
@@ -27,7 +28,7 @@ from .place import NAMES, bounds, masks, position
 __all__ = ["bounds", "position", "run"]
 
 WORK = Path("data/.splitting")
-ROWS = 250_000
+ROWS = 100_000
 
 
 class Part:
@@ -39,6 +40,7 @@ class Part:
         self.labels: Counter[str] = Counter()
         self.path = WORK / f"{name}.parquet"
         self.writer = parquet_writer(self.path, schema)
+        self.written, self.sha256 = self.path.open("rb"), hashlib.sha256()
 
     def add(self, batch: pa.RecordBatch, mask: pl.Series) -> None:
         """Write the records of ``batch`` that ``mask`` selects."""
@@ -48,6 +50,7 @@ class Part:
             self.labels[label["values"]] += label["counts"]
         if len(chosen):
             self.writer.write_table(pa.Table.from_batches([chosen]))
+            self.sha256.update(self.written.read())  # while it is in memory
 
     def end(self, names: list[str], interval: tuple[float, float]) -> dict[str, Any]:
         """Close the file and return its row of the manifest.
@@ -56,13 +59,15 @@ class Part:
             UserError: if no record has one of the labels: what is measured there would mean nothing.
         """
         self.writer.close()
+        with self.written:
+            self.sha256.update(self.written.read())
         missing = [label for label in names if not self.labels[label]]
         if missing:
             what = f"the {self.name} split has {self.rows} records, and none with the label(s) {', '.join(missing)}"
             fix = "collect or label more records of them, or raise its share in conf/split.yaml"
             raise UserError(what, str(SPLITS / f"{self.name}.parquet"), fix)
         labels = {label: self.labels[label] for label in names}
-        return {"rows": self.rows, "labels": labels, "sha256": sha256(self.path), "interval": interval}
+        return {"rows": self.rows, "labels": labels, "sha256": self.sha256.hexdigest(), "interval": interval}
 
 
 def write_parts(edges: dict[str, tuple[float, float]], labels: list[str]) -> dict[str, Any]:
@@ -82,8 +87,7 @@ def write_parts(edges: dict[str, tuple[float, float]], labels: list[str]) -> dic
             waiting = [pool.submit(part.add, batch, chosen[name]) for name, part in parts.items()]
         for one in waiting:
             one.result()
-        ended = {name: pool.submit(part.end, labels, edges[name]) for name, part in parts.items()}
-        return {name: one.result() for name, one in ended.items()}
+    return {name: part.end(labels, edges[name]) for name, part in parts.items()}
 
 
 def keep_frozen(edges: dict[str, tuple[float, float]]) -> None:
