@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -29,6 +30,12 @@ def test_the_pipeline_is_the_estimator_with_its_arguments() -> None:
 def test_scaling_is_a_step_before_it() -> None:
     built = estimator.build(model("sklearn.linear_model.LogisticRegression", scale=True), seed=7)
     assert [type(step) for _, step in built.steps] == [StandardScaler, LogisticRegression]
+
+
+def test_values_that_are_alike_are_centred_and_keep_their_spread() -> None:
+    values = np.array([[0.0, 0.98], [1.0, 1.0], [0.5, 0.99]])
+    scaler = estimator.build(model("sklearn.linear_model.LogisticRegression", scale=True), seed=7, alike=True)[0]
+    assert np.ptp(scaler.fit_transform(values), axis=0) == pytest.approx([1.0, 0.02])
 
 
 def test_the_seed_of_the_configuration_reaches_the_estimator() -> None:

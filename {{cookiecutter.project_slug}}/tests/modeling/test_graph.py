@@ -82,7 +82,7 @@ def test_the_input_is_what_the_contract_says(product: Any) -> None:
     assert given.name == wanted.name
     if wanted.shape:
         given = (np.abs(inputs) * 50).astype(np.uint8)
-        expected = pipeline.predict_proba(given.astype(np.float32))
+        expected = pipeline.predict_proba(given.astype(np.float32) / 255)  # grey values come as 0 to 1
         assert run(made, given.reshape(-1, *wanted.shape)) == pytest.approx(expected, abs=1e-5)
     else:
         assert run(made, inputs) == pytest.approx(pipeline.predict_proba(inputs), abs=1e-5)

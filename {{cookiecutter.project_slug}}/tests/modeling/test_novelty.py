@@ -51,6 +51,19 @@ def test_familiar_records_are_about_one_away_and_strange_ones_farther(known: tup
     assert strange.min() > familiar.max()
 
 
+def test_a_pixel_that_hardly_varies_weighs_no_more_than_others() -> None:
+    random = np.random.default_rng(0)
+    pixels = np.column_stack([random.normal(size=(600, 5)), random.normal(scale=1e-3, size=600)])
+    truth = np.arange(600) % 2
+    brighter = pixels + 0.1
+    ratios = []
+    for alike in (False, True):
+        constants = novelty.mahalanobis(pixels, truth, alike)
+        ratios.append(novelty.distance(constants, brighter).mean() / novelty.distance(constants, pixels).mean())
+    assert ratios[0] > 100  # 0.1 is a hundred spreads of the last pixel
+    assert ratios[1] < 1.5
+
+
 def test_the_unit_of_a_feature_does_not_matter(known: tuple[np.ndarray, np.ndarray]) -> None:
     features, truth = known
     other = features * [1000, 1, 1, 0.01, 5, 1] + 3

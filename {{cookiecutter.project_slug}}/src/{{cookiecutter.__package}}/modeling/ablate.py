@@ -44,9 +44,9 @@ def without(values: np.ndarray, places: np.ndarray, filling: np.ndarray) -> np.n
 
 def log_loss(config: Config, known: Examples, held_out: Examples, places: np.ndarray) -> float:
     """Fit without ``places`` and return the validation log loss."""
-    mean = flat(known.inputs).mean(axis=0)
-    pipeline = fit(config.model, config.seed, without(flat(known.inputs), places, mean), known.truth)
-    scored = pipeline.predict_proba(without(flat(held_out.inputs), places, mean))
+    rows, unseen = (examples.inputs.reshape(len(examples.inputs), -1) for examples in (known, held_out))
+    pipeline = fit(config.model, config.seed, without(rows, places, rows.mean(axis=0)), known.truth)
+    scored = pipeline.predict_proba(flat(without(unseen, places, rows.mean(axis=0))))
     return headline(scored, held_out.truth)["log_loss"]
 
 

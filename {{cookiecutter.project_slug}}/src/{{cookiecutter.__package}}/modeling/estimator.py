@@ -18,8 +18,11 @@ from ..errors import UserError, check_arguments
 ALLOWED = ("sklearn.", __name__.split(".")[0] + ".")
 
 
-def build(model: Model, seed: int) -> Pipeline:
+def build(model: Model, seed: int, alike: bool = False) -> Pipeline:
     """Return the unfitted pipeline: an optional scaler, then the estimator with ``seed`` as its random state.
+
+    Where all values are ``alike``, as pixels are, the scaler only centres them: a pixel that is nearly always white
+    would otherwise weigh most, and paper of another shade would change every answer.
 
     Raises:
         UserError: for a target outside the allow-list, or an argument that the estimator does not take.
@@ -40,4 +43,4 @@ def build(model: Model, seed: int) -> Pipeline:
         arguments.setdefault("random_state", seed)
     # Not recursive: a ``_target_`` among the arguments would be called without a look at the allow-list.
     estimator: Any = instantiate({"_target_": target, **arguments}, _convert_="all", _recursive_=False)
-    return make_pipeline(StandardScaler(), estimator) if model.scale else make_pipeline(estimator)
+    return make_pipeline(StandardScaler(with_std=not alike), estimator) if model.scale else make_pipeline(estimator)

@@ -17,6 +17,7 @@ from ..product import Product
 # onnxruntime 1.31 and onnxruntime-web run these opsets; a fixed number keeps the file the same when skl2onnx moves on.
 OPSET = {"": 21, "ai.onnx.ml": 3}
 INNER, OUTPUT = "features", "probabilities"
+WHITE = np.float32(255)  # of 8 bits
 
 
 def convert(pipeline: Any, width: int, labels: int) -> onnx.ModelProto:
@@ -73,15 +74,20 @@ def drop_unused(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def with_input(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
-    """Put the contract's input in front: for images uint8 (records, height, width), for tables float32 features."""
+    """Put the contract's input in front: for images uint8 (records, height, width), for tables float32 features.
+
+    The model gets grey values as 0 to 1.
+    """
     wanted = product.formulation.input
     if wanted.shape is None:
         rename_input(model, wanted.name)
         return model
     nodes = [
         helper.make_node("Cast", [wanted.name], ["grey"], to=TensorProto.FLOAT),
-        helper.make_node("Flatten", ["grey"], [INNER], axis=1),
+        helper.make_node("Div", ["grey", "white"], ["share"]),
+        helper.make_node("Flatten", ["share"], [INNER], axis=1),
     ]
+    model.graph.initializer.append(numpy_helper.from_array(WHITE, "white"))
     for node in reversed(nodes):
         model.graph.node.insert(0, node)
     del model.graph.input[:]

@@ -13,16 +13,17 @@ from .graph import INNER, OUTPUT
 NOVELTY = "novelty"
 
 
-def mahalanobis(features: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
+def mahalanobis(features: np.ndarray, truth: np.ndarray, alike: bool = False) -> dict[str, np.ndarray]:
     """Return the constants of the squared Mahalanobis distance to the nearest label's mean.
 
     All labels share one covariance, shrunk (Lee et al. 2018, A Simple Unified Framework for Detecting
-    Out-of-Distribution Samples; Ledoit and Wolf 2004 for the shrinkage). ``features`` is (records, values).
+    Out-of-Distribution Samples; Ledoit and Wolf 2004 for the shrinkage). ``features`` is (records, values); where
+    all values are ``alike``, as pixels are, they are not brought to one spread, or the rarest specks would count most.
     """
     from sklearn.covariance import LedoitWolf  # slow to import, and only training needs it
 
     centre, spread = features.mean(axis=0), features.std(axis=0)
-    spread[spread == 0] = 1.0
+    spread[(spread == 0) | alike] = 1.0
     scaled = (features - centre) / spread
     means = np.stack([scaled[truth == label].mean(axis=0) for label in np.unique(truth)])
     covariance = LedoitWolf(assume_centered=True).fit(scaled - means[np.unique(truth, return_inverse=True)[1]])

@@ -18,7 +18,7 @@ from ..product import Product
 from ..stage import stage
 from .artefact import Artefact
 from .examples import Examples, read
-from .graph import convert, save, with_input
+from .graph import WHITE, convert, save, with_input
 from .novelty import distance, mahalanobis, with_novelty
 from .scores import headline
 from .shortcuts import check
@@ -27,8 +27,14 @@ NOVELTIES = ("mahalanobis", "confidence")
 
 
 def flat(inputs: np.ndarray) -> np.ndarray:
-    """Give scikit-learn what the graph gives its model: float32 of shape (records, values)."""
-    return inputs.reshape(len(inputs), -1).astype(np.float32)
+    """Give scikit-learn what the graph gives its model: float32 of shape (records, values), grey values as 0 to 1."""
+    values = inputs.reshape(len(inputs), -1).astype(np.float32)
+    return values / WHITE if alike(inputs) else values
+
+
+def alike(inputs: np.ndarray) -> bool:
+    """Tell whether all values are of one kind, as pixels are; the columns of a table each have a unit of their own."""
+    return inputs.dtype == np.uint8
 
 
 def fit(model: Model, seed: int, inputs: np.ndarray, truth: np.ndarray) -> Any:
@@ -38,7 +44,7 @@ def fit(model: Model, seed: int, inputs: np.ndarray, truth: np.ndarray) -> Any:
 
     from .estimator import build
 
-    pipeline = build(model, seed)
+    pipeline = build(model, seed, alike(inputs))
     where = f"model.estimator in conf/model/{model.name}.yaml"
     try:
         with warnings.catch_warnings():
@@ -72,7 +78,9 @@ def novelty_constants(name: str, known: Examples) -> dict[str, np.ndarray] | Non
     """Fit the novelty score that ``conf/train.yaml`` names; ``confidence`` has nothing to fit."""
     if name not in NOVELTIES:
         raise UserError(f"there is no novelty score {name!r}", "conf/train.yaml", suggest(name, NOVELTIES))
-    return mahalanobis(flat(known.inputs).astype(np.float64), known.truth) if name == "mahalanobis" else None
+    if name == "confidence":
+        return None
+    return mahalanobis(flat(known.inputs).astype(np.float64), known.truth, alike(known.inputs))
 
 
 def check_novelty(expected: np.ndarray, actual: np.ndarray) -> None:

@@ -19,36 +19,40 @@ def changed(images: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> n
     return np.asarray(np.clip(change(images.astype(np.float64)), 0, 255).round(), np.uint8)
 
 
-# What a scanner does to an image, and the share of answers that has to stay the same.
-CHANGES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
-    "lighter": (lambda grey: grey + 10, 0.97),
-    "fainter-ink": (lambda grey: 255 - 0.85 * (255 - grey), 0.95),
-    "stronger-ink": (lambda grey: 255 - 1.15 * (255 - grey), 0.95),
-    "fewer-grey-levels": (lambda grey: (grey / 32).round() * 32, 0.95),
-}
-# What it does rarely: then an answer may be withheld.
-RARE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+def grain(grey: np.ndarray) -> np.ndarray:
+    """Add what a cheap sensor adds."""
+    return np.asarray(grey + np.random.default_rng(0).normal(0, 8, grey.shape))
+
+
+# What a scanner does to an image: the answers stay, and so does the share of digits that get one.
+CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "lighter": lambda grey: grey + 10,
     "grey-paper": lambda grey: grey - 10,
-    "grain": lambda grey: grey + np.random.default_rng(0).normal(0, 8, grey.shape),
-    "yellowed-paper": lambda grey: 0.9 * grey,
+    "fainter-ink": lambda grey: 255 - 0.85 * (255 - grey),
+    "stronger-ink": lambda grey: 255 - 1.15 * (255 - grey),
+    "fewer-grey-levels": lambda grey: (grey / 32).round() * 32,
+    "grain": grain,
 }
+# What it does rarely: the answer stays but may be withheld.
+RARE: dict[str, Callable[[np.ndarray], np.ndarray]] = {"yellowed-paper": lambda grey: 0.9 * grey}
 
 
-@pytest.mark.parametrize(("change", "kept"), CHANGES.values(), ids=CHANGES)
-def test_a_usual_change_keeps_most_answers(
-    change: Callable[[np.ndarray], np.ndarray], kept: float, model: Any, unseen: Any
-) -> None:
-    images = changed(unseen.inputs, change)
-    assert (answers(model, images) == answers(model, unseen.inputs)).mean() >= kept
-
-
-@pytest.mark.parametrize("change", [*(change for change, _ in CHANGES.values()), *RARE.values()], ids=[*CHANGES, *RARE])
-def test_a_change_turns_hardly_any_answer_into_another(
+@pytest.mark.parametrize("change", [*CHANGES.values(), *RARE.values()], ids=[*CHANGES, *RARE])
+def test_a_change_of_paper_or_ink_keeps_the_answers(
     change: Callable[[np.ndarray], np.ndarray], model: Any, unseen: Any, decisions: Decide
 ) -> None:
     images = changed(unseen.inputs, change)
     other = answers(model, images) != answers(model, unseen.inputs)
+    assert other.mean() <= 0.03
     assert (other & (decisions(images) == "accept")).mean() <= 0.01
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_usual_change_is_still_answered(
+    change: Callable[[np.ndarray], np.ndarray], unseen: Any, decisions: Decide
+) -> None:
+    images = changed(unseen.inputs, change)
+    assert (decisions(images) == "accept").mean() >= 0.9 * (decisions(unseen.inputs) == "accept").mean()
 
 
 def test_the_less_ink_the_less_sure(model: Any, unseen: Any) -> None:
