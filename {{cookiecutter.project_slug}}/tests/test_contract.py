@@ -174,6 +174,17 @@ def test_a_file_that_is_no_yaml_is_named_with_the_line(root: Path, tmp_path: Pat
         contract.load(path)
 
 
+def test_a_key_that_stands_twice_is_refused(root: Path, tmp_path: Path, refused: Refused) -> None:
+    text = (root / "product.yaml").read_text(encoding="utf-8")
+    other = tmp_path / "product.yaml"
+    line = line_of(text, "    in_scope:") if "    in_scope:" in text else line_of(text, "  in_scope:")
+    rows = text.splitlines()
+    rows.insert(line, rows[line - 1].split(":")[0] + ": something else")
+    other.write_text("\n".join(rows), encoding="utf-8")
+    with refused("'in_scope' stands twice", f"product.yaml:{line + 1}", f"line {line} "):
+        contract.load(other)
+
+
 def test_a_missing_file_says_where_to_run(tmp_path: Path, refused: Refused) -> None:
     with refused("product.yaml is not there", str(tmp_path), "root"):
         contract.load(tmp_path / "product.yaml")

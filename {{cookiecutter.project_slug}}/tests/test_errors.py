@@ -37,6 +37,17 @@ def test_an_unknown_option_is_refused_with_the_nearest(refused: Refused) -> None
         errors.check_arguments(read, {"path": "x", "row": 1}, "conf/x.yaml")
 
 
+def test_a_missing_option_is_named_with_those_there_are(refused: Refused) -> None:
+    with refused("read needs the option 'path'", "conf/x.yaml", "path, rows"):
+        errors.check_arguments(read, {"rows": 1}, "conf/x.yaml")
+    errors.check_arguments(read, {"rows": 1}, "conf/x.yaml", given=("path",))
+
+
+def test_what_the_caller_gives_is_no_option(refused: Refused) -> None:
+    with refused("read takes no option 'path'", "conf/x.yaml", "rows"):
+        errors.check_arguments(read, {"path": "x"}, "conf/x.yaml", given=("path",))
+
+
 def test_known_options_pass() -> None:
     errors.check_arguments(read, {"path": "x", "rows": 1}, "conf/x.yaml")
     errors.check_arguments(read_anything, {"path": "x", "colour": 1}, "conf/x.yaml")

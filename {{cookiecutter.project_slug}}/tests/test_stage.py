@@ -71,6 +71,33 @@ def test_a_mistake_in_the_data_is_three_lines_and_code_1(finished: Path) -> None
     assert files(finished) == before
 
 
+@pytest.mark.parametrize(
+    ("module", "missing"),
+    [
+        ("data.label", "data/labelled.parquet"),
+        ("data.split", "data/labelled.parquet"),
+        ("data.leakage", "data/labelled.parquet"),
+        ("modeling.train", "data/splits/train.parquet"),
+        ("modeling.export", "data/splits/calibration.parquet"),
+        ("modeling.evaluate", "reports/training.json"),
+        ("modeling.accept", "reports/"),
+        ("modeling.cards", "params.yaml"),
+        ("modeling.register", "reports/acceptance.json"),
+        ("modeling.ablate", "data/splits/train.parquet"),
+        ("modeling.compare", "no exported model"),
+        ("data.validate", "data/raw"),
+    ],
+)
+def test_a_stage_before_its_input_says_what_makes_it(module: str, missing: str, project: Path) -> None:
+    before = files(project)
+    done = call(module)
+    assert done.returncode == 1
+    error, _, advice = done.stderr.splitlines()
+    assert missing in error
+    assert "dvc repro" in advice
+    assert files(project) == before
+
+
 def test_a_programming_error_keeps_its_traceback(finished: Path) -> None:
     Path("reports/evaluation.json").write_text("{}", encoding="utf-8")
     done = call("modeling.accept")

@@ -30,6 +30,7 @@ def load(path: Path = PRODUCT) -> Product:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"not YAML: {error.problem}", f"{path}:{line}", "mend the line") from error
+    _refuse_twins(node, path)
     try:
         product = Product.model_validate(yaml.safe_load(text) or {})
     except ValidationError as error:
@@ -37,6 +38,22 @@ def load(path: Path = PRODUCT) -> Product:
     for location, what, fix in contradictions(product):
         raise UserError(what, f"{path}:{_line(node, location)}, {_dotted(location)}", fix)
     return product
+
+
+def _refuse_twins(node: yaml.Node | None, path: Path) -> None:
+    """Raise for a key that stands twice in one mapping: YAML would silently take the last."""
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                first = f"it stands in line {seen[key.value]} too; delete one of them"
+                raise UserError(f"the key {key.value!r} stands twice", f"{path}:{line}", first)
+            seen[key.value] = line
+            _refuse_twins(value, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_twins(item, path)
 
 
 def _explain(error: ValidationError, node: yaml.Node | None, path: Path) -> UserError:

@@ -71,7 +71,7 @@ def write_parquet(path: Path, batches: Iterable[pl.DataFrame]) -> int:
             writer.write_table(table)
             rows += len(batch)
         if writer is None:
-            raise UserError(f"{path} would hold no record", str(path), "look at the stage before it")
+            raise UserError(f"{path} would hold no record", str(path), "run dvc repro, and look at the stage before it")
         writer.close()
     return rows
 

@@ -47,7 +47,7 @@ def open_source(
     if name not in names:
         raise UserError(f"there is no source {name!r}", "source.name in conf/source/", suggest(name, names))
     read = importlib.import_module(f".sources.{name}", __package__).read
-    check_arguments(read, options, f"source.options in conf/source/{name}.yaml")
+    check_arguments(read, options, f"source.options in conf/source/{name}.yaml", ("product", "cursor", "seen"))
     asked = inspect.signature(read).parameters
     return iter(read(product, **options, **{key: give() for key, give in (state or {}).items() if key in asked}))
 

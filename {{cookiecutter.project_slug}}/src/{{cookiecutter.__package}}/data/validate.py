@@ -38,7 +38,7 @@ def read_all(product: Product, settings: Validate) -> Findings:
                 raise UserError(fault, str(shard), "delete the folder data/raw and collect again")
             findings.add(frame, found)
     if not findings.total:
-        raise UserError(f"{RAW} holds no record", str(RAW), "run dvc repro collect")
+        raise UserError(f"{RAW} holds no record", str(RAW), "run dvc repro")
     findings.too_few()
     return findings
 
@@ -48,7 +48,7 @@ def stop(findings: Findings) -> None:
     rule, rows = next(iter(findings.examples.items()))
     ids = ", ".join(record[:12] for record, _ in rows if record)
     what = f"{findings.broken.total()} violation(s) in {findings.total} records; {rule}: {rows[0][1]}; records {ids}"
-    raise UserError(what, f"{RAW}, see {VALIDATION}", "mend the source, or allow it in product.yaml")
+    raise UserError(what, f"{RAW}, see {VALIDATION}", "allow it in product.yaml, or mend the source and make forget ID=...")
 
 
 def run(config: Config) -> None:
