@@ -180,6 +180,8 @@ def wrk(one: Contestant, port: int, connections: int, seconds: int, group: int, 
 def main(project: Path, seconds: int) -> None:
     """Measure every contestant once per round, so that a busy moment hits all of them; print medians."""
     assert shutil.which("wrk"), "wrk is not installed: apt-get install wrk"
+    fetch = [str(project / ".venv/bin/python"), "-m", "my_product.serving.follow", "once"]
+    subprocess.run(fetch, cwd=project, check=True, capture_output=True)
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         every = contestants(project, Path(folder), port)

@@ -37,6 +37,7 @@ class Rule:
         return cls(**json.loads(text))
 
 
+WORDS = np.array([UNCERTAIN, ACCEPT, UNFAMILIAR], dtype=object)
 ALWAYS = Rule(floor=0.0, confidence=0.0, novelty=None, coverage=1.0)
 
 
@@ -48,9 +49,7 @@ def decide(probabilities: np.ndarray, novelty: np.ndarray, rule: Rule) -> np.nda
     """
     if rule == ALWAYS:
         return np.full(len(probabilities), ACCEPT, dtype=object)
-    single = (probabilities >= rule.floor).sum(axis=1) == 1
-    sure = single & (probabilities.max(axis=1) >= rule.confidence)
-    decisions = np.where(sure, ACCEPT, UNCERTAIN).astype(object)
-    if rule.novelty is not None:
-        decisions[~(novelty <= rule.novelty)] = UNFAMILIAR  # NaN is unfamiliar too
-    return decisions
+    second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
+    sure = (first >= max(rule.floor, rule.confidence)) & (second < rule.floor)
+    familiar = True if rule.novelty is None else novelty <= rule.novelty  # NaN is unfamiliar
+    return WORDS[np.where(familiar, sure, 2)]

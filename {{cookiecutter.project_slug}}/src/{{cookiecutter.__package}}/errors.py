@@ -38,7 +38,7 @@ def suggest(word: str, allowed: Iterable[str]) -> str:
 def check_arguments(
     function: Callable[..., Any], arguments: Mapping[str, Any], where: str, given: Iterable[str] = ()
 ) -> None:
-    """Raise a ``UserError`` for an argument that ``function`` does not take or lacks; those ``given`` are the caller's."""
+    """Raise for an argument that ``function`` does not take or lacks; the caller adds those ``given``."""
     parameters = inspect.signature(function).parameters
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
         return

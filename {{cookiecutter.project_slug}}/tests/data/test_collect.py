@@ -102,6 +102,22 @@ def test_the_manifest_names_the_bytes_and_the_origin_of_every_shard(
         assert entry["licences"] == batch["licence"].unique().to_list()
 
 
+@pytest.mark.parametrize(
+    ("sources", "named"),
+    [
+        (["data/inbox/cases.csv"] * 3, ["data/inbox/cases.csv"]),
+        ([f"data/inbox/scans/{n % 2}/{n}.png" for n in range(100)], ["data/inbox/scans"]),
+        ([f"https://host-{n:02}/a/b.png" for n in range(30)], [f"https://host-{n:02}" for n in range(20)] + ["and 10 more"]),
+    ],
+    ids=["a-table", "a-folder-of-images", "many-hosts"],
+)
+def test_the_manifest_names_few_origins(
+    sources: list[str], named: list[str], gather: Callable[..., pl.DataFrame], batch: pl.DataFrame
+) -> None:
+    gather(batch[: len(sources)].with_columns(source=pl.Series(sources)))
+    assert [entry["sources"] for entry in manifest()] == [named]
+
+
 def test_what_was_collected_before_the_source_failed_is_kept_and_not_read_twice(
     gather: Callable[..., pl.DataFrame], batch: pl.DataFrame, config: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,12 +32,20 @@ def rechunk(batches: Iterator[pl.DataFrame], rows: int, mib: float) -> Iterator[
         yield held
 
 
+def origins_of(source: pl.Series) -> list[str]:
+    """Name where the records come from; where each has a place of its own, without the last two parts of it."""
+    found = source.drop_nulls().unique()
+    if len(found) > NAMED:
+        found = found.str.replace(r"/[^/]*/[^/]*$", "").unique()
+    return found.sort().to_list()
+
+
 def write_shard(frame: pl.DataFrame, number: int, folder: Path = RAW) -> dict[str, Any]:
     """Write one shard and return its row of the manifest."""
     path = folder / f"shard-{number:05d}.parquet"
     write_parquet(path, [frame.with_columns(shard=pl.lit(path.stem))])
     times = frame["collected_at"]
-    origins = frame["source"].drop_nulls().unique().str.replace(r"/[^/]*/[^/]*$", "").unique().sort().to_list()
+    origins = origins_of(frame["source"])
     more = [f"and {len(origins) - NAMED} more"] if len(origins) > NAMED else []
     return {
         "shard": path.stem,

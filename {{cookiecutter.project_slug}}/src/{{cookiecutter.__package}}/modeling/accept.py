@@ -80,7 +80,8 @@ def verdicts(product: Product, reports: dict[str, Any]) -> list[dict[str, Any]]:
     overall = dict(reports["performance"])
     for name in ("validation", "agreement", "evaluation"):
         overall |= reports[name]["metrics"]
-    evaluation = reports["evaluation"]
+    evaluation = dict(reports["evaluation"])
+    evaluation["intervals"] = reports["agreement"].get("intervals", {}) | evaluation["intervals"]
     rows = [judge(r, measured(r, evaluation, overall), interval_of(r, evaluation)) for r in product.requirements]
     return [{**row, "note": note(row, evaluation)} for row in rows]
 

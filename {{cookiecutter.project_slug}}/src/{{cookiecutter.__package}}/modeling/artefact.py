@@ -46,6 +46,8 @@ class Artefact:
             self.session.run(["probabilities", "novelty"], {self.input_name: inputs[start : start + batch]})
             for start in range(0, len(inputs), batch)
         ]
+        if len(parts) == 1:
+            return Scored(*parts[0])
         return Scored(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]))
 
     @property

@@ -5,6 +5,7 @@ Reads ``product.yaml``, the served versions and the database; writes the databas
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,6 +34,7 @@ def create_app(settings: Settings | None = None) -> Limits:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.open)
         service.scorer.start()
+        gc.freeze()  # what is loaded now stays; looking through it for garbage would stop all requests for 50 ms
         tasks = [asyncio.create_task(every(settings.poll_seconds, service.refresh))]
         tasks.append(asyncio.create_task(every(RETENTION_SECONDS, service.forget)))
         try:

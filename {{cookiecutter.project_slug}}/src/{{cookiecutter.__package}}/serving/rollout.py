@@ -6,12 +6,14 @@ Experiments, chapter 4).
 """
 
 import hashlib
+from functools import lru_cache
 
 from .deployment import Arms
 from .fetch import CHALLENGER, CHAMPION
 from .settings import Settings
 
 
+@lru_cache(4096)
 def pseudonym(caller: str) -> str:
     """Return 16 hex digits that stand for a caller in the log."""
     return hashlib.sha256(caller.encode()).hexdigest()[:16]
