@@ -8,6 +8,8 @@ Run: `python tests/bench/serving.py demo/my-product [seconds]`, after `make` and
 """
 
 import contextlib
+import hashlib
+import itertools
 import json
 import os
 import re
@@ -17,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -25,6 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from measure import verdict
 from server import free_port
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
@@ -177,6 +181,69 @@ def wrk(one: Contestant, port: int, connections: int, seconds: int, group: int, 
     one.cpu[connections].append(spent / int(requests[1]) * 1e6)
 
 
+def swaps(own: Contestant, project: Path, port: int, seconds: int, place: Path) -> dict[str, float]:
+    """Return the p99 in ms at 32 connections: undisturbed, and while the champion changes every second."""
+    shutil.copytree(project / "served", place / "served")
+    arms = json.loads((place / "served/arms.json").read_text())
+    digest = hashlib.sha256((project / "models/variants/int8.onnx").read_bytes()).hexdigest()
+    shutil.copy(project / "models/variants/int8.onnx", place / "served" / f"{digest}.onnx")
+    other = arms["champion"] | {"version": "other", "sha256": digest, "file": f"{digest}.onnx"}
+    given = {"SERVE_FOLDER": str(place / "served"), "SERVE_POLL_SECONDS": "0.2"}
+    moved = Contestant(own.command, own.path, own.ready, own.body, own.environment | given)
+    done = threading.Event()
+
+    def swap() -> None:
+        for n in itertools.count(1):
+            if done.wait(1):
+                return
+            arm = other if n % 2 else arms["champion"]
+            (place / "served/.new").write_text(json.dumps({"champion": arm}))
+            (place / "served/.new").replace(place / "served/arms.json")
+
+    with up(moved, project, port) as group:
+        for _ in range(3):
+            wrk(moved, port, 32, seconds, group, place)
+        thread = threading.Thread(target=swap)
+        thread.start()
+        wrk(moved, port, 32, seconds, group, place)  # a failed request ends it
+        done.set()
+        thread.join()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            counted = re.search(rb"^model_swaps (\d+)", answer.read(), re.MULTILINE)
+    assert counted and int(counted[1]) >= seconds - 1, "the champion did not change"
+    return {"undisturbed": statistics.median(moved.p99[32][:3]), "swapping": moved.p99[32][3]}
+
+
+def report(every: dict[str, Contestant], p99: dict[str, float]) -> None:
+    """Print what was measured, and the ratios that are wanted."""
+    head = ["server", "req/s c=1", "p99 ms", "CPU us", "req/s c=32", "p99 ms", "CPU us", "start s", "MiB"]
+    print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
+    for name, one in every.items():
+        cells = [
+            f"{statistics.median(kept[c]):,.{n}f}"
+            for c in (1, 32)
+            for kept, n in ((one.rate, 0), (one.p99, 1), (one.cpu, 0))
+        ]
+        print(f"| {name} | " + " | ".join([*cells, f"{one.start:.1f}", f"{one.resident:.0f}"]) + " |")
+    own, *others = every
+    wanted = dict(zip(others, (0.6, 1.0, 5.0), strict=True))
+    for c in (1, 32):
+        for name, ratio in wanted.items():
+            found = statistics.median(every[own].rate[c]) / statistics.median(every[name].rate[c])
+            print(f"c={c}: {found:.2f} x {name}, target >= {ratio:g} x: {verdict(-found, -ratio)}")
+    slower = statistics.median(every[own].p99[32]) / statistics.median(every[others[0]].p99[32])
+    print(f"p99 at c=32: {slower:.2f} x {others[0]}, target <= 2 x: {verdict(slower, 2)}")
+    print(f"start {every[own].start:.1f} s, target <= 2 s: {verdict(every[own].start, 2)}")
+    print(f"memory {every[own].resident:.0f} MiB, target <= 200 MiB: {verdict(every[own].resident, 200)}")
+    disturbed = p99["swapping"] / p99["undisturbed"]
+    said = (
+        f"{p99['swapping']:.1f} ms while the champion changes every second, else {p99['undisturbed']:.1f} ms"
+    )
+    print(
+        f"p99 at c=32: {said}: {disturbed:.2f} x, target <= 3 x: {verdict(disturbed, 3)}; no request failed"
+    )
+
+
 def main(project: Path, seconds: int) -> None:
     """Measure every contestant once per round, so that a busy moment hits all of them; print medians."""
     assert shutil.which("wrk"), "wrk is not installed: apt-get install wrk"
@@ -193,15 +260,8 @@ def main(project: Path, seconds: int) -> None:
                         for kept in (one.rate, one.p99, one.cpu):
                             kept[connections].pop()
                         wrk(one, port, connections, seconds, group, Path(folder))
-    head = ["server", "req/s c=1", "p99 ms", "CPU us", "req/s c=32", "p99 ms", "CPU us", "start s", "MiB"]
-    print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for name, one in every.items():
-        cells = [
-            f"{statistics.median(kept[c]):,.{n}f}"
-            for c in (1, 32)
-            for kept, n in ((one.rate, 0), (one.p99, 1), (one.cpu, 0))
-        ]
-        print(f"| {name} | " + " | ".join([*cells, f"{one.start:.1f}", f"{one.resident:.0f}"]) + " |")
+        p99 = swaps(every["this project"], project, port, 2 * seconds, Path(folder))
+    report(every, p99)
 
 
 if __name__ == "__main__":
