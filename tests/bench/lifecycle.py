@@ -28,10 +28,10 @@ for module in {modules}:
 """
 
 
-def generate(place: Path, environment: dict[str, str]) -> Project:
-    """Type the first command: generate the default project into an empty folder."""
+def generate(place: Path, environment: dict[str, str], *answers: str) -> Project:
+    """Type the first command: generate the default project, or one of other answers, into an empty folder."""
     command = [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", "--default-config"]
-    subprocess.run([*command, "--output-dir", str(place)], env=environment, check=True)
+    subprocess.run([*command, "--output-dir", str(place), *answers], env=environment, check=True)
     return Project(place / "my-product", environment)
 
 
