@@ -107,7 +107,10 @@ def test_the_manifest_names_the_bytes_and_the_origin_of_every_shard(
     [
         (["data/inbox/cases.csv"] * 3, ["data/inbox/cases.csv"]),
         ([f"data/inbox/scans/{n % 2}/{n}.png" for n in range(100)], ["data/inbox/scans"]),
-        ([f"https://host-{n:02}/a/b.png" for n in range(30)], [f"https://host-{n:02}" for n in range(20)] + ["and 10 more"]),
+        (
+            [f"https://host-{n:02}/a/b.png" for n in range(30)],
+            [f"https://host-{n:02}" for n in range(20)] + ["and 10 more"],
+        ),
     ],
     ids=["a-table", "a-folder-of-images", "many-hosts"],
 )

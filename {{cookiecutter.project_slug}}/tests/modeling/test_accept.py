@@ -77,7 +77,8 @@ def test_a_metric_is_found_in_whichever_report_measures_it(product: Any) -> None
 def test_agreement_can_be_decided_on_its_interval(product: Any) -> None:
     given = reports()
     given["agreement"] = {"metrics": {"agreement_alpha": 0.85}, "intervals": {"agreement_alpha": [0.78, 0.9]}}
-    wanted = [requirement(product, metric="agreement_alpha", threshold=0.8, decide=decide) for decide in ("point", "bound")]
+    alpha = {"metric": "agreement_alpha", "threshold": 0.8}
+    wanted = [requirement(product, **alpha, decide=decide) for decide in ("point", "bound")]
     found = accept.verdicts(product.model_copy(update={"requirements": wanted}), given)
     assert [row["verdict"] for row in found] == ["pass", "fail"]
 

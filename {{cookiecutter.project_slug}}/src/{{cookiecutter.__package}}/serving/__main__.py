@@ -4,6 +4,7 @@ import uvicorn
 
 from ..errors import guard
 from .app import create_app
+from .connection import within
 from .settings import read
 
 
@@ -15,7 +16,7 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=within(settings.request_seconds),
         access_log=False,
         server_header=False,
         timeout_keep_alive=30,

@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     max_rows: int = Field(default=256, gt=0, description="records per request")
     max_queued: int = Field(default=4096, gt=0, description="records that wait; beyond it the server answers 503")
     request_seconds: float = Field(
-        default=10, gt=0, description="time in which a request has to arrive and be answered"
+        default=10, gt=0, description="time in which a request's headers, and then its answer, have to be there"
     )
 
     @model_validator(mode="after")
