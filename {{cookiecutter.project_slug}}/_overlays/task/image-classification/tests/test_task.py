@@ -1,6 +1,7 @@
 """The task: how an image is named, decoded, described and checked."""
 
 import io
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -46,6 +47,29 @@ def test_an_image_without_loss_gives_its_grey_values(kind: str, mode: str, pictu
     found = payload.decode(encoded(picture, kind, mode), (height, width))
     assert found.dtype == np.uint8
     assert np.array_equal(found, picture)
+
+
+# Where the standard (EXIF 2.3, tag 0x0112) says that the first row and the first column of the file belong.
+HELD: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    1: lambda upright: upright,
+    2: np.fliplr,
+    3: lambda upright: np.rot90(upright, 2),
+    4: np.flipud,
+    5: np.transpose,
+    6: np.rot90,
+    7: lambda upright: np.rot90(upright, 2).T,
+    8: lambda upright: np.rot90(upright, -1),
+}
+
+
+@pytest.mark.parametrize("orientation", HELD)
+def test_a_photograph_stands_upright_however_the_camera_was_held(orientation: int) -> None:
+    rows, columns = np.mgrid[0:12, 0:8]
+    upright = (15 * rows + 5 * columns).astype(np.uint8)
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    Image.fromarray(HELD[orientation](upright).copy()).save(buffer, "JPEG", quality=100, exif=exif)
+    assert payload.decode(buffer.getvalue(), (12, 8)) == pytest.approx(upright, abs=3)
 
 
 def test_a_larger_image_is_averaged_over_blocks(product: Any) -> None:

@@ -70,30 +70,12 @@ export function read(context, shape) {
   return resize(grey(rgba), width, height, shape[1], shape[0]);
 }
 
-/** Drop the EXIF segments of a JPEG file: a browser turns the image as they say, the pipeline does not. */
-async function unturned(blob) {
-  const bytes = new Uint8Array(await blob.arrayBuffer());
-  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) {
-    return blob;
-  }
-  const kept = [bytes.subarray(0, 2)];
-  let at = 2;
-  while (bytes[at] === 0xff && bytes[at + 1] !== 0xda && at + 4 <= bytes.length) {
-    const next = at + 2 + 256 * bytes[at + 2] + bytes[at + 3];
-    if (bytes[at + 1] !== 0xe1) {
-      kept.push(bytes.subarray(at, next));
-    }
-    at = next;
-  }
-  return new Blob([...kept, bytes.subarray(at)]);
-}
-
-/** Decode image bytes as stored: no colour profile, no rotation. */
+/** Decode image bytes as the pipeline does: no colour profile; a JPEG photograph stands upright. */
 export async function decode(blob, shape, maxPixels) {
   let bitmap;
   try {
     const options = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
-    bitmap = await createImageBitmap(await unturned(blob), options);
+    bitmap = await createImageBitmap(blob, options);
   } catch {
     throw new Error("This browser cannot read the file as an image. PNG and JPEG always work.");
   }
