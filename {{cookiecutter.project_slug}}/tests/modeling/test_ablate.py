@@ -1,5 +1,6 @@
 """What a part of the input is worth, on examples where one part says everything and the rest nothing."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,18 +8,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from {{cookiecutter.__package}}.files import read_json
 from {{cookiecutter.__package}}.modeling import ablate, examples
-from {{cookiecutter.__package}}.product import Product
 
 
 @pytest.fixture
-def telling(product: Product, monkeypatch: pytest.MonkeyPatch) -> str:
+def telling(product: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of the part that alone tells the label; the stage reads such examples."""
     name, places = list(ablate.parts(product))[-1]
     shape, labels = product.formulation.input.shape, len(product.formulation.labels)
 
-    def drawn(split: str, _: Product) -> Any:
+    def drawn(split: str, _: Any) -> Any:
         random = np.random.default_rng(len(split))
         truth = np.arange(40 * labels) % labels
         whole = shape or (len(product.formulation.input.features),)
@@ -36,7 +35,7 @@ def test_the_part_that_tells_the_label_is_worth_most(
 ) -> None:
     config.model.estimator = {"_target_": "sklearn.tree.DecisionTreeClassifier"}
     ablate.run(config)
-    worth = read_json(ablate.ABLATION)["without"]
+    worth = json.loads(ablate.ABLATION.read_text(encoding="utf-8"))["without"]
     first, *others = worth
     assert first == telling
     assert worth[telling] > 1
