@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 from starlette.testclient import TestClient
 
-from {{cookiecutter.__package}}.serving import fetch, model
+from {{cookiecutter.__package}}.serving import fetch, model, scorer
 
 Asked = Callable[[int], list[dict[str, Any]]]
 FOLDER = Path("served")
@@ -147,6 +147,41 @@ def test_a_server_without_a_version_says_so(finished: Path, serve: Any, asked: A
         found = [client.post("/v1/predict", json={"records": asked(1)}), client.get("/readyz"), client.get("/v1/model")]
         assert [answer.status_code for answer in found] == [503, 503, 503]
         assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("rollout", ["off", "shadow", "canary"])
+def test_a_challenger_is_not_served_where_the_champion_is_refused(
+    shelf: Shelf, serve: Any, asked: Asked, rollout: str
+) -> None:
+    shelf.add("1", made(described("labels", '["x", "y"]')), "champion")
+    shelf.add("2", made(described("seed", "other")), "challenger")
+    fetch.bring(shelf, FOLDER)
+    with serve(model="registry", rollout=rollout, request_seconds=1) as client:
+        asking = client.post("/v1/predict", json={"records": asked(1)}), client.get("/readyz"), client.get("/v1/model")
+        assert [answer.status_code for answer in asking] == [503, 503, 503]
+        assert asking[0].json()["detail"] == "no version of the model is served yet"
+        assert "labels" in asking[1].json()["detail"]
+        shelf.aliases["champion"] = "2"
+        assert follow(client, shelf)["refused"] is None
+        assert versions(client, asked(1)) == {"champion 2"}
+
+
+def test_a_challenger_goes_on_beside_the_champion_that_lost_its_alias(shelf: Shelf, serve: Any) -> None:
+    shelf.add("2", made(described("seed", "other")), "challenger")
+    with serve(model="registry", rollout="shadow") as client:
+        follow(client, shelf)
+        del shelf.aliases["champion"]
+        said = follow(client, shelf)
+        assert (said["champion"]["version"], said["challenger"]["version"]) == ("1", "2")
+
+
+def test_a_batch_that_comes_back_short_is_an_error_at_once_and_leaves_no_row(
+    client: TestClient, asked: Asked, logged: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scorer, "score", lambda jobs, arms, settings, now, batch: batch)
+    answer = client.post("/v1/predict", json={"records": asked(1)})
+    assert (answer.status_code, "the log has the traceback" in answer.json()["detail"]) == (500, True)
+    assert logged() == []
 
 
 def test_a_shadow_scores_everything_and_answers_nothing(shelf: Shelf, serve: Any, asked: Asked, logged: Any) -> None:

@@ -2,6 +2,7 @@
 
 Reads ``<folder>/arms.json``, which ``follow`` (local store) or the server itself (tracking server) keeps up to date,
 or one ONNX file; writes nothing. A version that fails its checks is never swapped in: the one before it goes on.
+A challenger is served beside a champion or not at all.
 """
 
 import logging
@@ -51,7 +52,7 @@ class Deployment:
         except (UserError, OSError, ValueError, TypeError) as error:
             self._refuse(f"the list of versions cannot be read: {str(error).splitlines()[0]}")
             return
-        if self._settings.rollout == "off" or CHAMPION not in wanted:
+        if self._settings.rollout == "off":
             wanted.pop(CHALLENGER, None)
         arms, faults = dict(self.arms), [fault] if fault else []
         for arm, version in wanted.items():
@@ -64,7 +65,7 @@ class Deployment:
                 faults.append(error.what)
                 if arm == CHALLENGER:
                     arms.pop(CHALLENGER, None)
-        if CHALLENGER not in wanted:
+        if CHALLENGER not in wanted or CHAMPION not in arms:
             arms.pop(CHALLENGER, None)
         self._refuse("; ".join(faults) or None)
         if [served.version for served in arms.values()] != [served.version for served in self.arms.values()]:

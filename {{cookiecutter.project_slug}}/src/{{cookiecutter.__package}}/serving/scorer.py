@@ -109,6 +109,8 @@ class Scorer:
             now = datetime.now(UTC)
             empty = Batch(self._keep, self._writer.moment(now))
             batch = score(jobs, self._deployment.arms, self._settings, now, empty)
+            if len(batch.answers) != len(jobs):  # before the log, and here, since a caller without an answer waits on
+                raise RuntimeError(f"{len(batch.answers)} answers for {len(jobs)} requests")
             self._writer.append(batch.rows, wait)
             batch.count()
             return list(batch.answers)
