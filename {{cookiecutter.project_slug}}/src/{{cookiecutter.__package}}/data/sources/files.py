@@ -2,9 +2,13 @@
 
 Reads ``options.path``, which is a path or any URL of fsspec, such as ``s3://bucket/folder``, ``sftp://`` or
 ``zip://inner.csv::archive.zip``; ``options.storage`` goes to fsspec, which takes secrets from the environment.
+``options.group`` is the column of a table, or for images a regular expression with one pair of brackets: what they
+enclose in the file name is the group.
 """
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -34,7 +38,8 @@ def read(
     """Yield the records below ``path`` in batches.
 
     Raises:
-        UserError: if the path does not exist, has the wrong form for the task, or states only one label.
+        UserError: if the path does not exist, has the wrong form for the task, or states only one label; if the group
+            of images is no regular expression with one pair of brackets.
     """
     try:
         system, place = fsspec.core.url_to_fs(path, **(storage or {}))
@@ -48,41 +53,66 @@ def read(
     if is_folder != is_image or not (is_image or PurePosixPath(place).suffix.lower() in READERS):
         form = "a folder with one sub-folder of images per label" if is_image else "a CSV or Parquet file"
         raise UserError(f"path {path!r} has the wrong form for {product.formulation.task}", WHERE, f"give {form}")
-    batches = _images(system, place) if is_image else _table(system, place, path, product, label, group)
+    batches = _images(system, place, group) if is_image else _table(system, place, path, product, label, group)
     for batch in batches:
         source = pl.lit(path.rstrip("/")) + pl.col("source")
         yield batch.with_columns(kind=pl.lit(kind), licence=pl.lit(licence), source=source)
 
 
-def _images(system: Any, folder: str) -> Iterator[pl.DataFrame]:
+def _grouping(group: str | None) -> re.Pattern[str] | None:
+    """Compile the expression that finds the group in a file name."""
+    if group is None:
+        return None
+    with suppress(re.error):
+        pattern = re.compile(group)
+        if pattern.groups == 1:
+            return pattern
+    fix = "such as '^(.+)_' for the part of the file name before the last underscore"
+    raise UserError(f"group {group!r} is no regular expression with one pair of brackets", WHERE, fix)
+
+
+def _listed(system: Any, folder: str) -> dict[str, int]:
+    """Return the size of every file in the sub-folders by its path, in the order of the paths."""
+    # Not glob, to which a bracket or a star in a name is a pattern.
+    found = system.find(folder, maxdepth=2, detail=True)
+    parts = {path: path.removeprefix(folder).strip("/").split("/") for path in sorted(found)}
+    kept = [path for path, names in parts.items() if len(names) == 2 and not any(n.startswith(".") for n in names)]
+    return {path: found[path]["size"] or 0 for path in kept if found[path]["type"] == "file"}
+
+
+def _images(system: Any, folder: str, group: str | None) -> Iterator[pl.DataFrame]:
     """Read the images of every sub-folder in the order of their names."""
-    found = system.glob(f"{folder}/*/*", detail=True)
-    files = [path for path in sorted(found) if found[path]["type"] == "file" and "/." not in path.removeprefix(folder)]
+    files, pattern = _listed(system, folder), _grouping(group)
     labels = sorted({file.split("/")[-2] for file in files if file.lower().endswith(IMAGES)})
     if len(labels) < 2:
         what = f"{folder} holds images of {len(labels)} label(s): {', '.join(labels) or 'none'}"
         raise UserError(what, WHERE, "make one sub-folder of images for each of at least two labels")
-    for batch in _batches(files, found):
-        # Together, since a remote system then sends them at the same time.
-        content = system.cat([file for file in batch if file.lower().endswith(IMAGES)], on_error="return")
+    for batch in _batches(files):
+        # Together, since a remote system then sends them at the same time; cat would take a name for a pattern.
+        images = [file for file in batch if file.lower().endswith(IMAGES)]
+        content = dict(zip(images, system.cat_ranges(images, None, None, on_error="return"), strict=True))
         payloads = [content.get(file) for file in batch]
+        named = [pattern.search(PurePosixPath(file).name) if pattern else None for file in batch]
         columns = {
             "payload": [payload if isinstance(payload, bytes) else None for payload in payloads],
             "source_label": [file.split("/")[-2] for file in batch],
             "source": ["/" + "/".join(file.split("/")[-2:]) for file in batch],
-            "group": [None] * len(batch),
-            "rejected": [_fault(payload) for payload in payloads],
+            "group": [match[1] if match else None for match in named],
+            "rejected": [
+                _fault(payload) or (f"no group {group} in its name" if pattern and not match else None)
+                for payload, match in zip(payloads, named, strict=True)
+            ],
         }
         yield pl.DataFrame(columns, schema=SCHEMA)
 
 
-def _batches(files: list[str], found: dict[str, Any]) -> Iterator[list[str]]:
+def _batches(files: dict[str, int]) -> Iterator[list[str]]:
     """Cut the list where ``BATCH_IMAGES`` or ``BATCH_BYTES`` are reached."""
     batch: list[str] = []
     held = 0
-    for file in files:
+    for file, size in files.items():
         batch.append(file)
-        held += found[file]["size"] or 0
+        held += size
         if len(batch) == BATCH_IMAGES or held > BATCH_BYTES:
             yield batch
             batch, held = [], 0

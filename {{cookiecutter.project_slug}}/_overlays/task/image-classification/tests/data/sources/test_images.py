@@ -1,10 +1,12 @@
 """Source files on images: a folder per label."""
 
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import polars as pl
 import pytest
 from PIL import Image
@@ -24,9 +26,9 @@ def inbox(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def read(product: Any, inbox: Path) -> pl.DataFrame:
+def read(product: Any, inbox: Path, **options: Any) -> pl.DataFrame:
     """Read everything below the folder."""
-    return pl.concat(files.read(product, path=str(inbox), licence="internal", kind="scan"))
+    return pl.concat(files.read(product, path=str(inbox), licence="internal", kind="scan", **options))
 
 
 def test_the_label_of_an_image_is_the_name_of_its_folder(product: Any, inbox: Path) -> None:
@@ -72,3 +74,49 @@ def test_many_images_come_in_batches(product: Any, inbox: Path, monkeypatch: pyt
     monkeypatch.setattr(files, "BATCH_IMAGES", 3)
     sizes = [len(batch) for batch in files.read(product, path=str(inbox), licence="internal", kind="scan")]
     assert sizes == [3, 1]
+
+
+def test_a_batch_without_an_image_is_no_end(product: Any, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (inbox / "one" / "notes.txt").write_text("x")
+    monkeypatch.setattr(files, "BATCH_IMAGES", 1)
+    assert read(product, inbox)["rejected"].null_count() == 4
+
+
+@pytest.mark.parametrize("where", ["disk", "memory", "zip"])
+def test_a_name_is_no_pattern(where: str, product: Any, inbox: Path, tmp_path_factory: Any) -> None:
+    picture = (inbox / "one/0.png").read_bytes()
+    names = ["a*b.png", "scan[1].png", "why?.png"]
+    for name in names:
+        (inbox / "one" / name).write_bytes(picture)
+    folder = tmp_path_factory.mktemp("elsewhere") / "batch [1]"
+    shutil.copytree(inbox, folder)
+    paths = {"disk": str(folder), "memory": "memory://batch [1]", "zip": f"zip://batch [1]::{folder.parent}/a.zip"}
+    fsspec.filesystem("memory").put(str(inbox), "/batch [1]", recursive=True)
+    shutil.make_archive(str(folder.parent / "a"), "zip", folder.parent, folder.name)
+    found = pl.concat(files.read(product, paths[where], licence="internal", kind="scan"))
+    assert found["rejected"].null_count() == len(found) == 4 + len(names)
+    ours = found.filter(pl.col("source").is_in([f"{paths[where]}/one/{name}" for name in names]))
+    assert ours["payload"].to_list() == [picture] * len(names)
+
+
+def test_images_of_one_group_are_told_by_their_names(product: Any, inbox: Path) -> None:
+    for name in ("one/p7_1.png", "two/p7_2.png", "two/p8_1.png"):
+        shutil.copy(inbox / "one/0.png", inbox / name)
+    found = read(product, inbox, group="^(.+)_")
+    named = found.filter(pl.col("rejected").is_null())
+    assert dict(named.select("source", "group").iter_rows()) == {
+        f"{inbox}/one/p7_1.png": "p7",
+        f"{inbox}/two/p7_2.png": "p7",
+        f"{inbox}/two/p8_1.png": "p8",
+    }
+    alone = found.filter(pl.col("rejected").is_not_null())
+    assert alone["rejected"].unique().to_list() == ["no group ^(.+)_ in its name"]
+    assert len(alone) == 4, "a person's other images would come into another split"
+
+
+@pytest.mark.parametrize("group", ["patient", "(.)(.)", "(", ""])
+def test_a_group_that_finds_nothing_in_a_name_is_refused(
+    group: str, product: Any, inbox: Path, refused: Refused
+) -> None:
+    with refused(f"group {group!r} is no regular expression", "conf/source/files.yaml", "before the last underscore"):
+        read(product, inbox, group=group)
