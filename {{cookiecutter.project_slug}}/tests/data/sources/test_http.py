@@ -230,9 +230,9 @@ def test_a_sitemap_that_cannot_be_read_is_a_mistake(
     found: Callable[..., pl.DataFrame], server: str, refused: Refused
 ) -> None:
     with refused("status 404", "conf/source/http.yaml", "correct the URL"):
-        found(sitemap=f"http://{server}/404")
+        found(sitemap=f"http://{server}/404", label=None)
     with refused("text/html", "conf/source/http.yaml"):
-        found(sitemap=f"http://{server}/html")
+        found(sitemap=f"http://{server}/html", label=None)
 
 
 def test_a_misspelled_rule_is_refused_with_the_nearest(found: Callable[..., pl.DataFrame], refused: Refused) -> None:
@@ -257,3 +257,34 @@ def test_the_next_run_asks_only_for_what_is_not_stored_and_keeps_the_reasons(
     assert [Handler.asked[path] for path in ("/good/0", "/404", "/good/1")] == [1, 2, 1]
     kept = pl.read_parquet("data/rejected/collect.parquet")
     assert kept.select("source", "reason").rows() == [(urls[1], "status 404")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what", "fix"),
+    [
+        ("urls.csv", b"", "cannot be read", "in UTF-8"),
+        ("urls.csv", b"url,label\nhttp://127.0.0.1/\xff,some\n", "cannot be read", "in UTF-8"),
+        ("urls.txt", b"http://127.0.0.1/\xff\n", "cannot be read", "in UTF-8"),
+        ("urls.csv", b"address,label\nhttp://127.0.0.1/1,some\n", "no column 'url'", "it has address, label"),
+    ],
+    ids=["empty", "csv-latin-1", "text-latin-1", "no-url"],
+)
+def test_a_list_that_cannot_be_read_is_a_mistake(
+    name: str, content: bytes, what: str, fix: str, product: Any, tmp_path: Path, refused: Refused
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with refused(what, "conf/source/http.yaml", fix):
+        list(http.read(product, "internal", "scan", urls=str(tmp_path / name)))
+
+
+@pytest.mark.parametrize("option", ["label", "group"])
+@pytest.mark.parametrize("listed", ["urls.csv", "urls.txt", "sitemap"])
+def test_a_column_that_nothing_has_is_a_mistake(
+    option: str, listed: str, server: str, product: Any, tmp_path: Path, refused: Refused
+) -> None:
+    (tmp_path / "urls.csv").write_text(f"url,labels,groups\nhttp://{server}/good/0,some,one\n")
+    (tmp_path / "urls.txt").write_text(f"http://{server}/good/0\n")
+    place = {"sitemap": f"http://{server}/sitemap.xml"} if listed == "sitemap" else {"urls": str(tmp_path / listed)}
+    options = {"fetch": {"private_hosts": [server]}, "label": None, "group": None, option: "patient", **place}
+    with refused("'patient'" if Handler.kind == "image/png" else "patient", "conf/source/http.yaml"):
+        list(http.read(product, "internal", "scan", **options))

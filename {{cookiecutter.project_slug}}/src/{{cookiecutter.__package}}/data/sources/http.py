@@ -42,35 +42,50 @@ def read(
     """Yield the records behind the URLs that are not in ``seen``.
 
     Raises:
-        UserError: if there is no list, or a host does not answer any more. What was read before is kept.
+        UserError: if there is no list, it lacks a column, or a host does not answer any more. What was read before is
+            kept.
     """
     check_arguments(Rules, fetch or {}, f"fetch of {WHERE}")
     fetcher = Fetcher(Rules(**(fetch or {})))
     if (urls is None) == (sitemap is None):
         raise UserError("one of urls and sitemap has to be given", WHERE, "give the path of a list, or a sitemap's URL")
-    pages: Iterator[Entry] = ({"url": url} for url in urls_of(str(sitemap), fetcher, WHERE))
-    listed = _listed(urls, label, group) if urls else pages
-    wanted = (entry for entry in listed if entry["url"] not in seen)
     is_image = product.formulation.input.type == "image"
+    columns = (label, group) if is_image else (None, None)  # a table that is fetched has these columns itself
+    listed = _listed(urls, *columns) if urls else _mapped(str(sitemap), fetcher, *columns)
+    wanted = (entry for entry in listed if entry["url"] not in seen)
     batches = _images(wanted, fetcher) if is_image else _tables(wanted, fetcher, product, label, group)
     for batch in batches:
         yield batch.with_columns(kind=pl.lit(kind), licence=pl.lit(licence))
 
 
+def _mapped(sitemap: str, fetcher: Fetcher, label: str | None, group: str | None) -> Iterator[Entry]:
+    """Yield the URLs of a sitemap; it has no column that could name a label or a group."""
+    if label or group:
+        fix = "set label and group to null, or give urls: a CSV file with these columns"
+        raise UserError(f"a sitemap has no column {label or group!r}", WHERE, fix)
+    yield from ({"url": url} for url in urls_of(sitemap, fetcher, WHERE))
+
+
 def _listed(path: str, label: str | None, group: str | None) -> Iterator[Entry]:
     """Yield URL, label and group of every line."""
-    file = Path(path)
+    file, names = Path(path), {"url": "url", "label": label, "group": group}
     if not file.is_file():
         raise UserError(f"the list {path} is not there", WHERE, "give the path of a text or CSV file")
-    if file.suffix != ".csv":
-        lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
-        yield from ({"url": line} for line in lines if line and not line.startswith("#"))
-        return
-    table = pl.read_csv(file, infer_schema=False)
-    if "url" not in table.columns:
-        raise UserError(f"{path} has no column 'url'", WHERE, f"it has {', '.join(table.columns)}")
+    try:
+        if file.suffix.lower() == ".csv":
+            table = pl.read_csv(file, infer_schema=False)
+        else:
+            lines = pl.Series(file.read_text(encoding="utf-8").splitlines(), dtype=pl.String).str.strip_chars()
+            table = pl.DataFrame({"url": lines.filter((lines != "") & ~lines.str.starts_with("#"))})
+    except (OSError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
+        fix = "give a text file with a URL per line, or a CSV file, in UTF-8"
+        raise UserError(f"the list {path} cannot be read: {str(error).splitlines()[0]}", WHERE, fix) from error
+    missing = [name for name in names.values() if name and name not in table.columns]
+    if missing:
+        fix = f"it has {', '.join(table.columns)}; write null where there is no label or group"
+        raise UserError(f"{path} has no column {missing[0]!r}", WHERE, fix)
     for row in table.iter_rows(named=True):
-        yield {"url": row["url"], "label": row.get(label or ""), "group": row.get(group or "")}
+        yield {key: row[name] if name else None for key, name in names.items()}
 
 
 def _images(wanted: Iterator[Entry], fetcher: Fetcher) -> Iterator[pl.DataFrame]:
