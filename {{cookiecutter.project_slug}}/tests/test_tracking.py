@@ -167,6 +167,18 @@ def test_settings_become_dotted_parameters() -> None:
     assert tracking.flatten(nested) == flat
 
 
+def test_the_aliases_of_the_products_own_model_are_read(mlflow: Any) -> None:
+    client = mlflow.MlflowClient()
+    assert tracking.aliases(client) == {}
+    for name in (tracking.NAME, f"{tracking.NAME}_2"):
+        client.create_registered_model(name)
+        client.create_model_version(name, source="nowhere")
+    assert tracking.aliases(client) == {}
+    for name, alias in ((tracking.NAME, "champion"), (tracking.NAME, "old"), (f"{tracking.NAME}_2", "challenger")):
+        client.set_registered_model_alias(name, alias, "1")
+    assert tracking.aliases(client) == {"champion": "1", "old": "1"}
+
+
 def test_a_run_is_found_again_by_all_its_tags(mlflow: Any) -> None:
     with mlflow.start_run(tags={"pipeline": "a", "kind": "pipeline"}) as first:
         pass

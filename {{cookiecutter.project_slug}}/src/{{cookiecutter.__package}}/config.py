@@ -93,13 +93,8 @@ class Evaluate:
 
 @dataclass
 class Register:
-    """The aliases of the version that is served and of one that did not beat it; the worst relative step back.
+    """The worst relative step back; ``allow_dirty`` registers uncommitted code, and tags it so."""
 
-    ``allow_dirty`` registers uncommitted code, and tags it so.
-    """
-
-    alias: str
-    challenger: str
     tolerance: float
     allow_dirty: bool
 

@@ -18,6 +18,8 @@ import yaml
 from .errors import UserError
 
 NAME = __name__.split(".")[0]  # experiment and registered model carry the package's name
+# Aliases: the version that answers, and an accepted one that did not beat it.
+CHAMPION, CHALLENGER = "champion", "challenger"
 DEFAULTS = {
     # A server that does not answer is a three-line error after seconds; MLflow's own default is minutes.
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
@@ -109,6 +111,12 @@ def flatten(value: Any, prefix: str = "") -> dict[str, str]:
     if not isinstance(value, dict):
         return {prefix: str(value)}
     return {k: v for key, part in value.items() for k, v in flatten(part, f"{prefix}.{key}" if prefix else key).items()}
+
+
+def aliases(client: Any) -> dict[str, str]:
+    """Return the version that each alias of the registered model names; none where no version is registered."""
+    models = client.search_registered_models(f"name = '{NAME}'")
+    return {alias: str(version) for model in models for alias, version in model.aliases.items()}
 
 
 def find_run(mlflow: Any, tags: dict[str, str]) -> str | None:

@@ -67,7 +67,7 @@ def holder(store: Any, alias: str) -> str | None:
 def test_an_accepted_artefact_becomes_a_version_under_the_alias(store: Any, config: Any, git: Any) -> None:
     register.run(config)
     (run,) = runs(store)
-    version = store.get_model_version_by_alias(NAME, config.register.alias)
+    version = store.get_model_version_by_alias(NAME, "champion")
     assert (str(version.version), version.run_id) == ("1", run.info.run_id)
     assert run.data.tags["git.commit"] == git("rev-parse", "HEAD").strip()
     assert run.data.tags["data.version"] == "ab12.dir"
@@ -104,7 +104,7 @@ def test_a_rejected_run_is_logged_and_moves_no_alias(store: Any, config: Any, pr
     with refused(f"rejected by {product.requirements[0].id}", "acceptance.json", "make mlflow"):
         register.run(config)
     assert sorted(run.data.tags["verdict"] for run in runs(store)) == ["accepted", "rejected"]
-    assert holder(store, config.register.alias) == "1"
+    assert holder(store, "champion") == "1"
     assert len(store.search_model_versions(f"name = '{NAME}'")) == 1
 
 
@@ -130,7 +130,7 @@ def test_uncommitted_code_can_be_registered_on_purpose_and_is_tagged(store: Any,
     Path("conf/train.yaml").write_text("parity: 1.0\n", encoding="utf-8")
     config.register.allow_dirty = True
     register.run(config)
-    assert store.get_model_version_by_alias(NAME, config.register.alias).tags["git.dirty"] == "true"
+    assert store.get_model_version_by_alias(NAME, "champion").tags["git.dirty"] == "true"
 
 
 def test_an_experiment_is_logged_and_not_registered(store: Any, config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,20 +158,49 @@ def test_a_version_that_loads_back_differently_gets_no_alias(
     monkeypatch.setattr(versions, "download", lambda *_: Path("models/candidate.onnx"))
     with refused("is not the artefact that was evaluated", f"models:/{NAME}/1"):
         register.run(config)
-    assert holder(store, config.register.alias) is None
+    assert holder(store, "champion") is None
     assert not Path("reports/registration.json").exists()
+
+
+def changed(number: int) -> None:
+    """Make another artefact, by another pipeline run."""
+    model = onnx.load("models/model.onnx")
+    model.metadata_props.add(key=f"note {number}", value="other bytes")
+    onnx.save(model, "models/model.onnx")
+    locked(seed=number)
 
 
 def test_a_version_that_does_not_beat_the_champion_becomes_the_challenger(
     store: Any, config: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register.run(config)
-    model = onnx.load("models/model.onnx")
-    model.metadata_props.add(key="note", value="other bytes")
-    onnx.save(model, "models/model.onnx")
-    locked(seed=2)
+    changed(2)
     monkeypatch.setattr(register, "challenge", lambda *_: ["R1 accuracy is worse by 0.1"])
     register.run(config)
-    assert holder(store, config.register.alias) == "1"
-    assert holder(store, config.register.challenger) == "2"
+    assert holder(store, "champion") == "1"
+    assert holder(store, "challenger") == "2"
     assert registered()["champion_stays"] == ["R1 accuracy is worse by 0.1"]
+
+
+def test_a_new_champion_remembers_the_one_before_and_not_the_challenger(
+    store: Any, config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, reasons in enumerate([[], ["R1 accuracy is worse by 0.1"], []], start=1):
+        changed(number)
+        monkeypatch.setattr(register, "challenge", lambda *_, found=reasons: found)
+        register.run(config)
+    assert (holder(store, "champion"), holder(store, "challenger")) == ("3", None)
+    assert store.get_model_version(NAME, "3").tags["champion.before"] == "1"
+    register.run(config)
+    assert store.get_model_version(NAME, "3").tags["champion.before"] == "1"
+
+
+def test_a_challenger_that_wins_later_is_no_challenger_any_more(
+    store: Any, config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register.run(config)
+    changed(2)
+    for reasons in (["R1 accuracy is worse by 0.1"], []):
+        monkeypatch.setattr(register, "challenge", lambda *_, found=reasons: found)
+        register.run(config)
+    assert (holder(store, "champion"), holder(store, "challenger")) == ("2", None)

@@ -72,6 +72,14 @@ def test_runs_sweeps_and_the_floor_stand_in_the_table(mlflow: Any) -> None:
     assert trial[2:4] == ["not stated", "validation, 100"]
 
 
+def test_a_run_whose_version_has_an_alias_says_so(mlflow: Any) -> None:
+    run, client, name = log_pipeline(mlflow, "best", True, [0.3, 0.5]), mlflow.MlflowClient(), research.__name__
+    client.create_registered_model(name.partition(".")[0])
+    client.create_model_version(name.partition(".")[0], source="nowhere", run_id=run)
+    client.set_registered_model_alias(name.partition(".")[0], "champion", "1")
+    assert filled()[1][6] == "accepted, champion"
+
+
 def test_the_same_approach_on_the_same_data_stands_once_with_its_newest_run(mlflow: Any) -> None:
     log_pipeline(mlflow, "same", accepted=False, margin=[0.3, 0.5])
     newest = log_pipeline(mlflow, "same", accepted=True, margin=[0.3, 0.5])

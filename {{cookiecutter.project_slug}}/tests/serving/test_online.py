@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from {{cookiecutter.__package}}.serving import fetch, model, online
+from {{cookiecutter.__package}}.serving import model, online
 
 Asked = Callable[[int], list[dict[str, Any]]]
 
@@ -24,7 +24,7 @@ def both(finished: Path) -> None:
     Path("served/arms.json").write_bytes(orjson.dumps(arms))
 
 
-ARMS = (fetch.CHAMPION, fetch.CHALLENGER)
+ARMS = ("champion", "challenger")
 
 
 @pytest.mark.parametrize("rollout", ["shadow", "canary"])

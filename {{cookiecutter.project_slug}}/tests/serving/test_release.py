@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from {{cookiecutter.__package}}.serving import fetch, follow, release, settings
+from {{cookiecutter.__package}}.serving import fetch, follow, release
 
-NAME = settings.NAME
+NAME = release.__name__.partition(".")[0]
+CHAMPION, CHALLENGER = "champion", "challenger"
 HEAVY = ("mlflow", "sklearn", "scipy", "polars", "pandas", "pyarrow", "hydra", "omegaconf", "onnx", "dvc", "httpx")
 
 
@@ -22,19 +23,23 @@ def client(mlflow: Any) -> Any:
     for verdict in ("accepted", "accepted", "accepted", "rejected"):
         version = client.create_model_version(NAME, source="models", tags={"verdict": verdict}).version
     assert str(version) == "4"
-    client.set_registered_model_alias(NAME, fetch.CHAMPION, "1")
-    client.set_registered_model_alias(NAME, fetch.CHALLENGER, "3")
+    client.set_registered_model_alias(NAME, CHAMPION, "1")
+    client.set_registered_model_alias(NAME, CHALLENGER, "3")
     return client
 
 
+def aliases(client: Any) -> dict[str, str]:
+    return {alias: str(version) for alias, version in client.get_registered_model(NAME).aliases.items()}
+
+
 def champion(client: Any) -> str:
-    return str(client.get_model_version_by_alias(NAME, fetch.CHAMPION).version)
+    return str(client.get_model_version_by_alias(NAME, CHAMPION).version)
 
 
 def test_the_challenger_is_promoted_and_rolled_back(client: Any) -> None:
     assert release.promote(client, None) == ("1", "3")
     assert champion(client) == "3"
-    assert release.aliased(client, fetch.CHALLENGER) is None
+    assert aliases(client) == {CHAMPION: "3"}
     assert release.rollback(client) == ("3", "1")
     assert champion(client) == "1"
 
@@ -43,6 +48,40 @@ def test_rollback_goes_to_the_replaced_version_and_not_to_the_number_before(clie
     release.promote(client, "3")
     release.promote(client, "2")
     assert release.rollback(client) == ("2", "3")
+
+
+def test_a_second_rollback_goes_one_more_step_back(client: Any) -> None:
+    release.promote(client, "2")
+    release.promote(client, "3")
+    assert release.rollback(client) == ("3", "2")
+    assert release.rollback(client) == ("2", "1")
+
+
+def test_rollback_never_goes_to_a_version_that_was_not_champion(client: Any, refused: Any) -> None:
+    client.set_registered_model_alias(NAME, CHAMPION, "3")  # by hand, in MLflow's own pages
+    with refused("version 3 replaced none", fix="make promote VERSION="):
+        release.rollback(client)
+    assert champion(client) == "3"
+
+
+def test_a_new_champion_has_no_challenger_that_was_measured_against_the_old_one(client: Any) -> None:
+    release.promote(client, "2")
+    assert aliases(client) == {CHAMPION: "2"}
+    client.set_registered_model_alias(NAME, CHALLENGER, "1")
+    release.promote(client, "2")
+    assert aliases(client) == {CHAMPION: "2", CHALLENGER: "1"}
+    release.rollback(client)
+    assert aliases(client) == {CHAMPION: "1"}
+
+
+def test_the_command_says_how_to_undo_it(
+    client: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SERVE_MODEL", "models/model.onnx")
+    for action, undo in (("promote", "make rollback"), ("rollback", "make promote VERSION=3")):
+        monkeypatch.setattr(sys, "argv", ["release", action])
+        release.main()
+        assert capsys.readouterr().out.strip().endswith(undo)
 
 
 def test_a_rejected_or_unknown_version_is_not_promoted(client: Any, refused: Any) -> None:
@@ -63,13 +102,13 @@ def test_a_version_is_fetched_from_the_store_with_the_bytes_of_its_tag(mlflow: A
     data = Path("models/model.onnx").read_bytes()
     tags = {fetch.TAG: hashlib.sha256(data).hexdigest()}
     client.create_model_version(NAME, source=str(Path("models").resolve()), tags=tags)
-    client.set_registered_model_alias(NAME, fetch.CHAMPION, "1")
+    client.set_registered_model_alias(NAME, CHAMPION, "1")
     for name in Path("models").glob("*.onnx"):
         if name.name != "model.onnx":
             name.unlink()
     assert fetch.bring(follow.LocalRegistry(mlflow), Path("served")) is None
     (arm, version), *others = fetch.read(Path("served")).items()
-    assert (arm, version.version, others) == (fetch.CHAMPION, "1", [])
+    assert (arm, version.version, others) == (CHAMPION, "1", [])
     assert (Path("served") / version.file).read_bytes() == data
 
 

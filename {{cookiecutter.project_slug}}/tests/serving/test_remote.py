@@ -24,7 +24,7 @@ class Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(asked.query).items()}
-        if asked.path.endswith("registered-models/alias") and query["alias"] == fetch.CHAMPION:
+        if asked.path.endswith("registered-models/alias") and query["alias"] == "champion":
             tags = [{"key": fetch.TAG, "value": hashlib.sha256(DATA).hexdigest()}]
             self.answer(200, json.dumps({"model_version": {"version": "7", "tags": tags}}).encode())
         elif asked.path.endswith("get-download-uri"):

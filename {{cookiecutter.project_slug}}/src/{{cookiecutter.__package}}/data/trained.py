@@ -23,14 +23,14 @@ def trained_on(ids: list[str], group: str | None) -> Iterator[str]:
         yield "no model version is registered yet"
         return
     client = tracking.connect().MlflowClient()
-    aliases = getattr(_registered(client), "aliases", {})
+    aliases = tracking.aliases(client)
     versions = client.search_model_versions(f"name = '{tracking.NAME}'")
     splits: dict[str, list[str] | None] = {}
     for version in sorted(versions, key=lambda v: int(v.version)):
         data = version.tags.get("data.version", "unknown")
         if data not in splits:
             splits[data] = found_in(data, ids, group)
-        names = [alias for alias, number in aliases.items() if str(number) == str(version.version)]
+        names = [alias for alias, number in aliases.items() if number == str(version.version)]
         shown = " ".join([tracking.NAME, "version", str(version.version), *(f"({name})" for name in names)])
         if splits[data] is None:
             yield f"{shown}: its data {data} is neither in the cache nor on the remote, so it may have used the record"
@@ -38,12 +38,6 @@ def trained_on(ids: list[str], group: str | None) -> Iterator[str]:
             yield f"{shown} used it: {', '.join(splits[data] or [])}"
     if not any(splits.values()) and None not in splits.values():
         yield "no registered model version used it"
-
-
-def _registered(client: Any) -> Any:
-    """Return the registered model, or None."""
-    models = client.search_registered_models(f"name = '{tracking.NAME}'")
-    return models[0] if models else None
 
 
 def found_in(data: str, ids: list[str], group: str | None) -> list[str] | None:

@@ -75,12 +75,10 @@ def reasons_to_stay(product: Product, new: Tested, old: Tested, tolerance: float
 
 def challenge(mlflow: Any, version: str, product: Product, config: Config) -> list[str]:
     """Compare ``models/model.onnx``, registered as ``version``, with the champion; list why the champion stays."""
-    client = mlflow.MlflowClient()
-    aliases = client.get_registered_model(tracking.NAME).aliases
-    current = aliases.get(config.register.alias)
-    if current is None or str(current) == version:
+    current = tracking.aliases(mlflow.MlflowClient()).get(tracking.CHAMPION)
+    if current is None or current == version:
         return []
-    old, new = Artefact(download(mlflow, str(current))), Artefact(MODEL)
+    old, new = Artefact(download(mlflow, current)), Artefact(MODEL)
     for key in ("labels", "input", "output"):
         if old.metadata.get(key) != new.metadata.get(key):
             return [f"version {current} has another {key}, so that the two cannot be compared"]

@@ -18,7 +18,7 @@ from ..paths import ACCEPTANCE, MODEL, PRODUCT, REGISTRATION
 from ..stage import stage
 from .champion import challenge
 from .runlog import log_run
-from .versions import checked_version
+from .versions import checked_version, crown
 
 REVIEW = "make mlflow"
 
@@ -73,8 +73,11 @@ def run(config: Config) -> None:
     product = load()
     version = checked_version(mlflow, run_id, described, product)
     reasons = challenge(mlflow, version, product, config)
-    alias = config.register.challenger if reasons else config.register.alias
-    mlflow.MlflowClient().set_registered_model_alias(tracking.NAME, alias, version)
+    alias = tracking.CHALLENGER if reasons else tracking.CHAMPION
+    if reasons:
+        mlflow.MlflowClient().set_registered_model_alias(tracking.NAME, alias, version)
+    else:
+        crown(mlflow.MlflowClient(), version)
     registration = {"registered": True, "model": tracking.NAME, "version": version, "alias": alias, "run_id": run_id}
     registration |= {"artefact_sha256": described["artefact.sha256"], "champion_stays": reasons}
     write_json(REGISTRATION, registration)

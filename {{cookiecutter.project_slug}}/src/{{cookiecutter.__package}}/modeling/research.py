@@ -91,11 +91,10 @@ def sweep_row(trials: list[Any]) -> str:
 def aliases_of(client: Any) -> dict[str, list[str]]:
     """Return the aliases of the registered versions by the run that each came from."""
     found: dict[str, list[str]] = {}
-    query = f"name = '{tracking.NAME}'"
-    runs = {str(version.version): version.run_id for version in client.search_model_versions(query)}
-    for model in client.search_registered_models(query):
-        for alias, version in model.aliases.items():
-            found.setdefault(runs[str(version)], []).append(alias)
+    versions = client.search_model_versions(f"name = '{tracking.NAME}'")
+    runs = {str(version.version): version.run_id for version in versions}
+    for alias, number in tracking.aliases(client).items():
+        found.setdefault(runs[number], []).append(alias)
     return found
 
 

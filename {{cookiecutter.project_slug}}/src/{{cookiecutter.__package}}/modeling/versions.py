@@ -19,6 +19,8 @@ from .artefact import Artefact
 from .examples import read
 from .runlog import verdict_table
 
+BEFORE = "champion.before"  # the tag that names the version which a champion replaced
+
 
 def checked_version(mlflow: Any, run_id: str, tags: dict[str, str], product: Product) -> str:
     """Register the artefact of ``run_id``, load it back and compare; return its version.
@@ -64,6 +66,21 @@ def signature(product: Product, example: np.ndarray) -> Any:
     answer = TensorSpec(np.dtype(np.float32), (-1, len(product.formulation.labels)), "probabilities")
     strange = TensorSpec(np.dtype(np.float32), (-1,), "novelty")
     return ModelSignature(Schema([given]), Schema([answer, strange]))
+
+
+def crown(client: Any, version: str, back: bool = False) -> str | None:
+    """Make ``version`` the champion and return the one before, which its tag remembers unless the step goes ``back``.
+
+    A challenger loses its alias: what was measured is that it does not beat the champion before.
+    """
+    aliases = tracking.aliases(client)
+    before = aliases.get(tracking.CHAMPION)
+    if before and before != version and not back:
+        client.set_model_version_tag(tracking.NAME, version, BEFORE, before)
+    client.set_registered_model_alias(tracking.NAME, tracking.CHAMPION, version)
+    if tracking.CHALLENGER in aliases and (before != version or aliases[tracking.CHALLENGER] == version):
+        client.delete_registered_model_alias(tracking.NAME, tracking.CHALLENGER)
+    return before
 
 
 def download(mlflow: Any, version: str) -> Path:

@@ -14,10 +14,10 @@ import numpy as np
 from ..errors import UserError
 from ..files import sha256
 from ..product import Product
+from ..tracking import CHALLENGER, CHAMPION, NAME
 from . import fetch
-from .fetch import CHALLENGER, CHAMPION
 from .model import Served, Version
-from .settings import NAME, Settings
+from .settings import Settings
 
 LOG = logging.getLogger("uvicorn.error")
 Arms = dict[str, Served]

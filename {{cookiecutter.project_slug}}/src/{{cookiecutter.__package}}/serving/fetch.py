@@ -12,9 +12,9 @@ import orjson
 
 from ..errors import UserError
 from ..files import replacing, write_text
+from ..tracking import CHALLENGER, CHAMPION
 from .model import Version
 
-CHAMPION, CHALLENGER = "champion", "challenger"
 TAG = "artefact.sha256"
 
 

@@ -16,8 +16,8 @@ from ..errors import UserError, guard
 from ..files import write_json
 from ..paths import REPORTS
 from ..product import Plan, Product
+from ..tracking import CHALLENGER, CHAMPION
 from .comparison import between, difference_in_differences, mean, paired, sample_size
-from .fetch import CHALLENGER, CHAMPION
 from .outcomes import MEASURES, measured, number, rows, spelled
 from .settings import read
 from .writer import said

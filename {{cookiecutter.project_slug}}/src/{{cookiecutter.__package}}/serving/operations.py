@@ -9,8 +9,8 @@ from dataclasses import asdict
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from ..tracking import CHALLENGER, CHAMPION
 from . import telemetry
-from .fetch import CHALLENGER, CHAMPION
 from .model import Served
 from .openapi import problems
 from .problem import unavailable

@@ -1,8 +1,8 @@
 """Move the alias by hand: the challenger becomes champion, or the version before comes back.
 
 Reads and writes the MLflow registry, then fetches for the local server. Each version remembers in a tag which one it
-replaced. Only an accepted version is ever promoted. Run: ``make promote``, ``make promote VERSION=3``,
-``make rollback``.
+replaced, by the gate or by hand. Only an accepted version is ever promoted. Run: ``make promote``,
+``make promote VERSION=3``, ``make rollback``.
 """
 
 import sys
@@ -10,17 +10,10 @@ from typing import Any
 
 from .. import tracking
 from ..errors import UserError, guard, suggest
-from .fetch import CHALLENGER, CHAMPION
+from ..modeling.versions import BEFORE, crown
+from ..tracking import CHALLENGER, CHAMPION
 from .follow import once
 from .settings import read
-
-BEFORE = "champion.before"
-
-
-def aliased(client: Any, alias: str) -> str | None:
-    """Return the version that has the alias."""
-    found = client.get_registered_model(tracking.NAME).aliases.get(alias)
-    return None if found is None else str(found)
 
 
 def accepted(client: Any) -> list[str]:
@@ -31,36 +24,27 @@ def accepted(client: Any) -> list[str]:
 
 def promote(client: Any, wanted: str | None) -> tuple[str | None, str]:
     """Make ``wanted``, or else the challenger, the champion; return the versions before and after."""
-    before, challenger = aliased(client, CHAMPION), aliased(client, CHALLENGER)
-    after = wanted or challenger
+    after = wanted or tracking.aliases(client).get(CHALLENGER)
     if after is None:
         fix = "register one with dvc repro, or name a version: make promote VERSION=2"
         raise UserError("there is no challenger", f"the registry, model {tracking.NAME}", fix)
     if after not in accepted(client):
         what = f"version {after} was not accepted against the requirements"
         raise UserError(what, f"the registry, model {tracking.NAME}", suggest(after, accepted(client) or ["none"]))
-    if after != before:
-        if before:
-            client.set_model_version_tag(tracking.NAME, after, BEFORE, before)
-        client.set_registered_model_alias(tracking.NAME, CHAMPION, after)
-    if after == challenger:
-        client.delete_registered_model_alias(tracking.NAME, CHALLENGER)
-    return before, after
+    return crown(client, after), after
 
 
 def rollback(client: Any) -> tuple[str | None, str]:
     """Make the version that the champion replaced the champion again; return the versions before and after."""
-    now = aliased(client, CHAMPION)
+    now = tracking.aliases(client).get(CHAMPION)
     if now is None:
         fix = "dvc repro registers one"
         raise UserError("there is no champion", f"the registry, model {tracking.NAME}", fix)
-    earlier = [version for version in accepted(client) if int(version) < int(now)]
-    target = client.get_model_version(tracking.NAME, now).tags.get(BEFORE) or (earlier[-1] if earlier else None)
+    target = client.get_model_version(tracking.NAME, now).tags.get(BEFORE)
     if target is None:
         fix = "name a version: make promote VERSION=2"
         raise UserError(f"version {now} replaced none", f"the registry, model {tracking.NAME}", fix)
-    client.set_registered_model_alias(tracking.NAME, CHAMPION, target)
-    return now, target
+    return crown(client, target, back=True), target
 
 
 def main() -> None:
@@ -77,7 +61,8 @@ def main() -> None:
     if settings.model == "registry" and not settings.remote:
         once(settings, mlflow)
     print(f"{action}: version {after} is {CHAMPION}" + (f", it was {before}" if before else ""))
-    print(f"servers follow within {settings.poll_seconds:g} s; to go back: make rollback")
+    undo = "make rollback" if action == "promote" else f"make promote VERSION={before}"
+    print(f"servers follow within {settings.poll_seconds:g} s; to go back: {undo}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from ..errors import UserError
-from .settings import NAME
+from ..tracking import NAME
 
 SECONDS = 10
 # The name under which MLflow's ONNX flavour keeps the file.

@@ -8,8 +8,8 @@ Experiments, chapter 4).
 import hashlib
 from functools import lru_cache
 
+from ..tracking import CHALLENGER, CHAMPION
 from .deployment import Arms
-from .fetch import CHALLENGER, CHAMPION
 from .settings import Settings
 
 

@@ -13,8 +13,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ..errors import UserError
 
-NAME = __name__.split(".")[0]
-
 
 class Settings(BaseSettings):
     """Every setting has a default with which ``make serve`` runs on a laptop."""
