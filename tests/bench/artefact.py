@@ -67,9 +67,9 @@ def main() -> None:
             measured[name].append(latency(model, held_out.inputs[:1]))
     medians = {name: statistics.median(values) for name, values in measured.items()}
     accuracy = {
-        path.stem: load["modeling.scores"].accuracy(
+        path.stem: load["modeling.scores"].headline(
             load["modeling.artefact"].Artefact(path).score(held_out.inputs).probabilities, held_out.truth
-        )
+        )["accuracy"]
         for path in (full, small)
     }
     ratio = medians["complete artefact"] / medians["bare model"]

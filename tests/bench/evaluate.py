@@ -26,10 +26,10 @@ def main() -> None:
     scores = random.random((records, LABELS), dtype=np.float32)
     scores[np.arange(records), truth] += 0.5
     scores /= scores.sum(axis=1, keepdims=True)
-    decisions = np.where(scores.max(axis=1) > 0.25, "accept", "uncertain").astype(object)
+    answers = scores.max(axis=1) > 0.25
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     start = time.perf_counter()
-    table = intervals.columns(scores, truth, decisions, scores.max(axis=1) > 0.2, BINS)
+    table = intervals.columns(scores, truth, answers, scores.max(axis=1) > 0.2, BINS)
     sums = intervals.totals(table, resamples, seed=0)
     found = intervals.metrics(sums, 0, (30.0, 1.0))
     accuracy = intervals.interval(found["accuracy"][1:])

@@ -128,6 +128,34 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "slice 's' selects by 'kindd'",
         "'kind'",
     ),
+    "slice-by-bounds-of-text": (
+        lambda c: c["data"]["slices"].append({"id": "s", "reason": "r", "below": 1.0, "column": "source"}),
+        "column: source",
+        "slice 's' selects by 'source' in the wrong way",
+        "use equals alone",
+    ),
+    "slice-by-equality-and-bounds": (
+        lambda c: c["data"]["slices"].append(
+            {"id": "s", "reason": "r", "below": 1.0, "equals": "x", "column": "group"}
+        ),
+        "column: group",
+        "slice 's' selects by 'group' in the wrong way",
+        "use equals alone",
+    ),
+    "slice-by-equality-of-numbers": (
+        lambda c: c["data"]["slices"].append(
+            {"id": "s", "reason": "r", "equals": "x", "column": c["data"]["slices"][0]["column"]}
+        ),
+        "column: ",
+        "in the wrong way",
+        "at_least",
+    ),
+    "release-by-what-no-model-decides": (
+        lambda c: c["release"].update(better_on="records"),
+        "better_on: records",
+        "release cannot be decided by 'records'",
+        "allowed",
+    ),
     "slice-without-bounds": (
         lambda c: c["data"]["slices"].append({"id": "unbounded", "column": "kind", "reason": "r"}),
         "- id: unbounded",

@@ -10,6 +10,7 @@ from .errors import suggest
 from .metrics import METRICS
 from .product import Product
 
+TEXT = ("kind", "group", "source")  # columns of every record that hold text
 Location = tuple[str | int, ...]
 Finding = tuple[Location, str, str]
 
@@ -17,7 +18,7 @@ Finding = tuple[Location, str, str]
 def columns(product: Product) -> list[str]:
     """Columns by which a slice may select: the features, and those that every record has."""
     features = [feature.name for feature in product.formulation.input.features]
-    return [*features, *(["ink"] if product.formulation.input.type == "image" else []), "kind", "group", "source"]
+    return [*features, *(["ink"] if product.formulation.input.type == "image" else []), *TEXT]
 
 
 def contradictions(product: Product) -> Iterator[Finding]:
@@ -43,12 +44,17 @@ def duplicates(product: Product) -> Iterator[Finding]:
 
 
 def strange_slices(product: Product) -> Iterator[Finding]:
-    """Find slices by a column that no record has."""
+    """Find slices by a column that no record has, or by bounds of text."""
     known = columns(product)
     for i, part in enumerate(product.data.slices):
+        at = ("data", "slices", i)
         if part.column not in known:
-            where = ("data", "slices", i, "column")
-            yield where, f"slice {part.id!r} selects by {part.column!r}", suggest(part.column, known)
+            yield (*at, "column"), f"slice {part.id!r} selects by {part.column!r}", suggest(part.column, known)
+            continue
+        text, bounds = part.column in TEXT, part.at_least is not None or part.below is not None
+        if text == bounds or text != (part.equals is not None):
+            fix = "use equals alone" if text else "use at_least, below or both"
+            yield (*at, "column"), f"slice {part.id!r} selects by {part.column!r} in the wrong way", fix
 
 
 def strange_requirements(product: Product) -> Iterator[Finding]:
@@ -69,8 +75,9 @@ def strange_requirements(product: Product) -> Iterator[Finding]:
 def strange_references(product: Product) -> Iterator[Finding]:
     """Find a release by an unknown metric, and evaluation cells that decide an unknown requirement."""
     metric, ids = product.release.better_on, [requirement.id for requirement in product.requirements]
-    if metric not in METRICS:
-        yield ("release", "better_on"), f"release names the unknown metric {metric!r}", suggest(metric, METRICS)
+    known = [name for name, row in METRICS.items() if row.compared]
+    if metric not in known:
+        yield ("release", "better_on"), f"release cannot be decided by {metric!r}", suggest(metric, known)
     for i, cell in enumerate(product.evaluation):
         for name in cell.decides:
             if name not in ids:

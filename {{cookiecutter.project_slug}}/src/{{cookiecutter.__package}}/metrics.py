@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Metric:
-    """``unit`` as written in product.yaml; ``better`` is ``higher`` or ``lower``; ``report`` is the measuring stage."""
+    """``unit`` as written in product.yaml; ``better`` is ``higher`` or ``lower``; ``report`` is the measuring stage.
+
+    ``compared`` is false for what does not follow from the model alone, so that no release may be decided by it.
+    """
 
     unit: str
     better: str
     report: str
     meaning: str
+    compared: bool = True
 
     @property
     def operator(self) -> str:
@@ -42,11 +46,11 @@ METRICS: dict[str, Metric] = {
     "novelty_false_alarms": Metric(
         "share", "lower", "evaluate", "familiar records flagged when 95 % of strange ones are"
     ),
-    "artefact_kib": Metric("KiB", "lower", "evaluate", "size of the ONNX file"),
-    "latency_p50_ms": Metric("ms", "lower", "evaluate", "median time of one record, decoding included"),
-    "latency_p99_ms": Metric("ms", "lower", "evaluate", "99th percentile of the time of one record"),
-    "records": Metric("records", "higher", "validate", "valid raw records"),
-    "agreement_alpha": Metric("alpha", "higher", "label", "Krippendorff's alpha of the annotators"),
-    "worst_label_alpha": Metric("alpha", "higher", "label", "lowest alpha of a label against the rest"),
-    "worst_gold_accuracy": Metric("share", "higher", "label", "lowest accuracy of an annotator on gold items"),
+    "artefact_kib": Metric("KiB", "lower", "evaluate", "size of the ONNX file", False),
+    "latency_p50_ms": Metric("ms", "lower", "evaluate", "median time of one record, decoding included", False),
+    "latency_p99_ms": Metric("ms", "lower", "evaluate", "99th percentile of the time of one record", False),
+    "records": Metric("records", "higher", "validate", "valid raw records", False),
+    "agreement_alpha": Metric("alpha", "higher", "label", "Krippendorff's alpha of the annotators", False),
+    "worst_label_alpha": Metric("alpha", "higher", "label", "lowest alpha of a label against the rest", False),
+    "worst_gold_accuracy": Metric("share", "higher", "label", "lowest accuracy of an annotator on gold items", False),
 }

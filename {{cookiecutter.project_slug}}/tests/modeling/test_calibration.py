@@ -52,7 +52,8 @@ def test_the_temperature_that_was_hidden_is_found(sharpening: float) -> None:
 def test_no_other_temperature_has_a_lower_loss() -> None:
     probabilities, truth = drawn(3.0, 500)
     beta = calibration.fit_beta(probabilities, truth)
-    losses = [scores.log_loss(softmax(b * np.log(probabilities)), truth) for b in (beta * 0.9, beta, beta * 1.1)]
+    around = (softmax(b * np.log(probabilities)) for b in (beta * 0.9, beta, beta * 1.1))
+    losses = [scores.headline(found, truth)["log_loss"] for found in around]
     assert min(losses) == losses[1]
 
 
@@ -81,8 +82,8 @@ def test_temperature_makes_an_overconfident_model_honest() -> None:
     probabilities, truth = drawn(4.0)
     model = calibration.temperature(passing(4), probabilities[::2], truth[::2])
     found = calibrated(model, probabilities[1::2]).probabilities
-    assert scores.ece(probabilities[1::2], truth[1::2]) > 0.1
-    assert scores.ece(found, truth[1::2]) < 0.02
+    assert scores.headline(probabilities[1::2], truth[1::2])["ece"] > 0.1
+    assert scores.headline(found, truth[1::2])["ece"] < 0.02
 
 
 def test_isotonic_regression_makes_a_crooked_model_honest() -> None:
@@ -92,8 +93,8 @@ def test_isotonic_regression_makes_a_crooked_model_honest() -> None:
     crooked /= crooked.sum(axis=1, keepdims=True)
     model = calibration.isotonic(passing(4), crooked[::2], truth[::2])
     found = calibrated(model, crooked[1::2]).probabilities
-    assert scores.ece(crooked[1::2], truth[1::2]) > 0.04
-    assert scores.ece(found, truth[1::2]) < 0.02
+    assert scores.headline(crooked[1::2], truth[1::2])["ece"] > 0.04
+    assert scores.headline(found, truth[1::2])["ece"] < 0.02
     assert found.sum(axis=1) == pytest.approx(np.ones(len(found)), abs=1e-5)
 
 

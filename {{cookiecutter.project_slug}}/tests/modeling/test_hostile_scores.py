@@ -36,7 +36,7 @@ class Stub:
 def measured(product: Any, config: Any, change: Callable[[np.ndarray], None]) -> Any:
     """Measure a stub on the test split."""
     stub: Any = Stub(len(product.formulation.labels), change)
-    return measure.test(stub, product, product.formulation.label_names[0], config)
+    return measure.test(stub, product, config)
 
 
 def verdicts(product: Any, evaluation: dict[str, Any]) -> dict[str, str]:
@@ -68,7 +68,7 @@ def test_a_novelty_that_is_no_number_is_unfamiliar(finished: Path, product: Any,
 def test_a_label_missing_from_the_test_split_is_not_measurable(finished: Path, product: Any, config: Any) -> None:
     missing = product.formulation.label_names[-1]
     pl.read_parquet(TEST).filter(pl.col("label") != missing).write_parquet(TEST)
-    found = measure.test(artefact.Artefact(Path("models/model.onnx")), product, missing, config).report
+    found = measure.test(artefact.Artefact(Path("models/model.onnx")), product, config).report
     assert (found["labels"][missing]["recall"], found["labels"][missing]["records"]) == (None, 0)
     assert (found["metrics"]["worst_label_recall"], found["intervals"]["worst_label_recall"]) == (None, None)
     assert verdicts(product, found)["worst_label_recall all"] == "not measurable"
@@ -160,7 +160,7 @@ def test_a_probability_of_exactly_one_calibrates_to_a_number() -> None:
 def test_no_error_among_few_answers_is_no_certainty() -> None:
     scores = np.tile(np.array([[0.9, 0.1], [0.1, 0.9]]), (25, 1))
     truth = np.arange(50) % 2
-    accepted = np.full(50, "accept", dtype=object)
+    accepted = np.ones(50, bool)
     sums = intervals.totals(intervals.columns(scores, truth, accepted, truth >= 0, 10), 200, seed=0)
     found = intervals.bounds(intervals.metrics(sums, 0, (1.0, 1.0)), sums)
     # The rule of three: no error in n trials leaves about 3 / n; Wilson's bound is 3.84 / (n + 3.84).

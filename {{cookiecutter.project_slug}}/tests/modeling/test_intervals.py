@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn import metrics
 
 from {{cookiecutter.__package}}.modeling import intervals, scores
 
@@ -15,15 +16,20 @@ def table(count: int = 500, seed: int = 0) -> tuple[dict[str, np.ndarray], np.nd
     truth = random.integers(0, LABELS, count)
     logits = random.normal(size=(count, LABELS)) + 2 * np.eye(LABELS)[truth]
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    decisions = np.where(probabilities.max(axis=1) > 0.6, "accept", "uncertain").astype(object)
     held = probabilities[np.arange(count), truth] >= 0.2
-    return intervals.columns(probabilities, truth, decisions, held, 10), probabilities, truth
+    return intervals.columns(probabilities, truth, probabilities.max(axis=1) > 0.6, held, 10), probabilities, truth
 
 
 def test_metrics_of_sums_are_those_of_records() -> None:
     columns, probabilities, truth = table()
     found = intervals.metrics(intervals.totals(columns, 0, seed=0), majority=1, costs=(10.0, 1.0))
-    expected = scores.headline(probabilities, truth, 10)
+    predicted = probabilities.argmax(axis=1)
+    expected = {
+        "accuracy": metrics.accuracy_score(truth, predicted),
+        "macro_f1": metrics.f1_score(truth, predicted, average="macro"),
+        "log_loss": metrics.log_loss(truth, probabilities),
+        "brier": metrics.brier_score_loss(truth, probabilities, labels=list(range(LABELS)), scale_by_half=False),
+    }
     assert {name: found[name][0] for name in expected} == pytest.approx(expected, rel=1e-5, abs=1e-6)
     matrix = scores.confusion(probabilities.argmax(axis=1), truth, LABELS)
     assert found["worst_label_recall"][0] == pytest.approx(scores.recalls(matrix).min())
@@ -33,9 +39,9 @@ def test_metrics_of_sums_are_those_of_records() -> None:
 def test_answers_errors_and_costs_are_counted_by_hand() -> None:
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.6, 0.4]])
     truth = np.array([0, 0, 1, 0])
-    decisions = np.array(["accept", "accept", "accept", "uncertain"], dtype=object)
+    answers = np.array([True, True, True, False])
     held = np.array([True, True, False, True])
-    sums = intervals.totals(intervals.columns(probabilities, truth, decisions, held, 10), 0, seed=0)
+    sums = intervals.totals(intervals.columns(probabilities, truth, answers, held, 10), 0, seed=0)
     found = {name: values[0] for name, values in intervals.metrics(sums, 0, (30.0, 2.0)).items()}
     assert found["answered_share"] == pytest.approx(3 / 4)
     assert found["answered_error"] == pytest.approx(1 / 3)
@@ -59,7 +65,7 @@ def test_the_interval_of_the_accuracy_has_the_width_that_theory_gives() -> None:
     sums = intervals.totals(columns, 2000, seed=0)
     found = intervals.interval(intervals.metrics(sums, 0, (1.0, 1.0))["accuracy"][1:])
     assert found is not None
-    share = scores.accuracy(probabilities, truth)
+    share = (probabilities.argmax(axis=1) == truth).mean()
     half = 1.96 * np.sqrt(share * (1 - share) / 2000)
     assert found == pytest.approx([share - half, share + half], abs=0.15 * half)
 

@@ -83,7 +83,7 @@ def test_the_bootstrap_of_the_accuracy_agrees_with_wilson(share: float) -> None:
     hits = int(share * records)
     truth = np.zeros(records, np.int64)
     scores = np.where((np.arange(records) < hits)[:, None], [0.9, 0.1], [0.1, 0.9])
-    answered = np.full(records, "accept", dtype=object)
+    answered = np.ones(records, bool)
     sums = intervals.totals(intervals.columns(scores, truth, answered, truth == 0, 10), 1000, seed=0)
     found = intervals.interval(intervals.metrics(sums, 0, (1.0, 1.0))["accuracy"][1:])
     # The ends of 1,000 resamples have a standard error of about a twelfth of the interval's width.

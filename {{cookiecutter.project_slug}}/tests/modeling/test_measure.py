@@ -9,6 +9,8 @@ import pytest
 
 from {{cookiecutter.__package}}.modeling import measure
 
+SETTINGS: Any = SimpleNamespace(min_slice=2, bins=10)
+
 
 def certain(answers: list[int], labels: int) -> Any:
     """Return scores of a model that is certain of its answers."""
@@ -31,7 +33,7 @@ def test_a_slice_is_measured_on_its_own_records(product: Any) -> None:
     wanted = sliced(product, {"below": 2.0}, {"at_least": 2.0})
     given = examples([0, 0, 1, 1], size=[1.0, 1.0, 3.0, 3.0])
     answers = certain([0, 0, 1, 0], len(product.formulation.labels))
-    found = measure.per_slice(wanted, given, answers, np.array(["accept", "uncertain"] * 2), smallest=2)
+    found = measure.per_slice(wanted, given, answers, np.array(["accept", "uncertain"] * 2), SETTINGS)
     assert (found["s0"]["records"], found["s0"]["accuracy"]) == (2, 1.0)
     assert (found["s1"]["records"], found["s1"]["accuracy"]) == (2, 0.5)
     assert found["s1"]["answered_share"] == 0.5
@@ -41,7 +43,7 @@ def test_a_slice_that_is_too_small_is_not_measurable(product: Any) -> None:
     wanted = sliced(product, {"below": 2.0}, {"at_least": 9.0})
     given = examples([0, 1], size=[1.0, 1.0])
     answers = certain([0, 1], len(product.formulation.labels))
-    found = measure.per_slice(wanted, given, answers, np.array(["accept"] * 2), smallest=2)
+    found = measure.per_slice(wanted, given, answers, np.array(["accept"] * 2), SETTINGS)
     assert "accuracy" in found["s0"]
     assert found["s1"] == {"records": 0, "not_measurable": "fewer than 2 records"}
 

@@ -49,7 +49,7 @@ def test_every_iteration_lowers_the_loss(finished: Path, config: Any, product: A
     step = {"batch_size": len(known.truth), "learning_rate_init": 0.001}
     for iterations in (1, 2, 3, 20):
         pipeline = train.fit(network(config, max_iter=iterations, **step), 7, known.inputs, known.truth)
-        losses.append(scores.log_loss(pipeline.predict_proba(train.flat(known.inputs)), known.truth))
+        losses.append(scores.headline(pipeline.predict_proba(train.flat(known.inputs)), known.truth)["log_loss"])
     assert losses == sorted(losses, reverse=True)
     assert len(set(losses)) == 4
 

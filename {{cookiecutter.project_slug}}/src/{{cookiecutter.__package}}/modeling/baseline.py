@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .scores import accuracy, confusion, headline, macro_f1
+from .scores import headline
 
 
 def baselines(counts: dict[str, int], names: list[str], truth: np.ndarray, bins: int) -> dict[str, Any]:
@@ -19,8 +19,8 @@ def baselines(counts: dict[str, int], names: list[str], truth: np.ndarray, bins:
     shares /= shares.sum()
     often = int(shares.argmax())
     always = np.broadcast_to(np.eye(len(names))[often], (len(truth), len(names)))
-    matrix = confusion(np.full(len(truth), often), truth, len(names))
+    known = headline(always, truth, bins)
     return {
-        "majority": {"label": names[often], "accuracy": accuracy(always, truth), "macro_f1": macro_f1(matrix)},
+        "majority": {"label": names[often], "accuracy": known["accuracy"], "macro_f1": known["macro_f1"]},
         "prior": headline(np.broadcast_to(shares, (len(truth), len(names))), truth, bins),
     }

@@ -16,13 +16,13 @@ from ..compose import resolve
 from ..config import Config
 from ..contract import load
 from ..errors import UserError, guard
-from ..files import read_json, write_json
-from ..paths import REPORTS, TRAINING, VARIANT_FILES
+from ..files import write_json
+from ..paths import REPORTS, VARIANT_FILES
 from ..product import Product
 from ..stage import typed
 from .accept import OPERATORS
 from .artefact import Artefact
-from .evaluate import novelty, performance
+from .evaluate import performance
 from .measure import test
 from .versions import download
 
@@ -77,16 +77,10 @@ def number(name: str) -> str:
 
 def assess(path: Path, product: Product, config: Config) -> dict[str, float | None]:
     """Return every metric of one artefact that a requirement may name, with size, times and memory on this machine."""
-    counts = read_json(TRAINING)["label_counts"]
-    artefact = Artefact(path)
-    tested = test(artefact, product, max(counts, key=counts.__getitem__), config)
-    strange = novelty(artefact, tested, config.seed)["all"]
-    timed = performance(artefact, tested.examples.frame, product, config.evaluate.timed_calls)
+    tested = test(Artefact(path), product, config)
     return {
         **tested.report["metrics"],
-        **{f"novelty_{name}": value for name, value in strange.items()},
-        **timed,
-        "artefact_kib": path.stat().st_size / 1024,
+        **performance(path, tested.examples.frame, product, config.evaluate.timed_calls),
         "memory_mib": memory_mib(path, tested.examples.inputs[:1]),
     }
 

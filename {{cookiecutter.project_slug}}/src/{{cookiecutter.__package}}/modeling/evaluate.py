@@ -1,12 +1,13 @@
-"""Stage ``evaluate``: measure the artefact on the test split, which no other stage reads.
+"""Stage ``evaluate``: measure the artefact on the test split.
 
-Reads ``models/*.onnx``, the test split and ``reports/training.json`` (for the majority baseline); writes
+Reads ``models/*.onnx``, the test split and ``reports/training.json``; writes
 ``reports/metrics.json`` (the headline), ``reports/evaluation.json`` (everything, with intervals),
 ``reports/performance.json`` (size and time on this machine), ``reports/errors.parquet`` (the records to look at),
 ``reports/plots`` and ``reports/figures``. Run: ``python -m PACKAGE.modeling.evaluate``.
 """
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,27 +22,14 @@ from ..paths import CANDIDATE, ERRORS, EVALUATION, FIGURES, METRICS, MODEL, PERF
 from ..product import Product
 from ..records import write_parquet
 from ..stage import stage
-from . import unfamiliar
 from .artefact import Artefact
-from .baseline import baselines
 from .cases import pick
 from .figures import draw_confusion, draw_reliability, draw_risk
-from .gaps import gaps, largest
 from .measure import Tested, risk_curve, test
-from .scores import headline, reliability, separation
+from .scores import headline, reliability
 
 # Rows of reports/plots/confusion.csv: enough for the picture, small for any test split.
 PLOTTED = 10_000
-
-
-def novelty(artefact: Artefact, tested: Tested, seed: int) -> dict[str, Any]:
-    """Measure how well the novelty score tells unfamiliar inputs from the test split, per kind and over all kinds."""
-    kinds = {
-        name: artefact.score(made).novelty for name, made in unfamiliar.kinds(tested.examples.inputs, seed).items()
-    }
-    familiar = tested.scored.novelty
-    found = {name: {"records": len(strange), **separation(familiar, strange)} for name, strange in kinds.items()}
-    return {"kinds": found, "all": separation(familiar, np.concatenate(list(kinds.values())))}
 
 
 def uncalibrated(tested: Tested, config: Config) -> dict[str, Any]:
@@ -51,8 +39,9 @@ def uncalibrated(tested: Tested, config: Config) -> dict[str, Any]:
     return {**headline(scored, truth, bins), "reliability": reliability(scored, truth, bins)}
 
 
-def performance(artefact: Artefact, frame: pl.DataFrame, product: Product, calls: int) -> dict[str, float]:
-    """Time single records on this machine, from stored payload to probabilities."""
+def performance(path: Path, frame: pl.DataFrame, product: Product, calls: int) -> dict[str, float]:
+    """Return the size of an artefact, and the time of single records here, from stored payload to probabilities."""
+    artefact = Artefact(path)
     rows = [frame[i : i + 1] for i in range(min(len(frame), 100))]
     seconds = []
     for call in range(calls + len(rows)):
@@ -60,8 +49,7 @@ def performance(artefact: Artefact, frame: pl.DataFrame, product: Product, calls
         artefact.score(task.matrix(rows[call % len(rows)], product))
         seconds.append(time.perf_counter() - start)
     p50, p99 = (float(np.percentile(seconds[len(rows) :], q) * 1000) for q in (50, 99))
-    size = MODEL.stat().st_size / 1024
-    return {"artefact_kib": size, "latency_p50_ms": p50, "latency_p99_ms": p99}
+    return {"artefact_kib": path.stat().st_size / 1024, "latency_p50_ms": p50, "latency_p99_ms": p99}
 
 
 def write_plots(product: Product, tested: Tested, report: dict[str, Any]) -> None:
@@ -80,28 +68,15 @@ def write_plots(product: Product, tested: Tested, report: dict[str, Any]) -> Non
 
 def run(config: Config) -> None:
     """Score the test split once, then measure and draw."""
-    product, training = load(), read_json(TRAINING)
-    majority = max(training["label_counts"], key=training["label_counts"].__getitem__)
-    artefact = Artefact(MODEL)
-    tested = test(artefact, product, majority, config)
-    strange = novelty(artefact, tested, config.seed)
-    report = {
-        "model": training["model"],
-        **tested.report,
-        "novelty": strange,
-        "uncalibrated": uncalibrated(tested, config),
-    }
-    report["metrics"] |= {f"novelty_{name}": value for name, value in strange["all"].items()}
+    product = load()
+    tested = test(Artefact(MODEL), product, config)
+    report = {"model": read_json(TRAINING)["model"], **tested.report, "uncalibrated": uncalibrated(tested, config)}
     report["decisions"] = {name: int((tested.decisions == name).sum()) for name in (ACCEPT, UNCERTAIN, UNFAMILIAR)}
     report["risk_curve"] = risk_curve(tested.scored, tested.examples.truth)
-    names, truth = product.formulation.label_names, tested.examples.truth
-    report["baseline"] |= baselines(training["label_counts"], names, truth, config.evaluate.bins)
-    report["gaps"] = gaps(product, tested, config.evaluate.min_slice, config.evaluate.resamples, config.seed)
-    report["metrics"]["group_gap"], report["intervals"]["group_gap"] = largest(report["gaps"])
     write_parquet(ERRORS, [pick(tested, product)])
     write_json(EVALUATION, report)
     write_json(METRICS, report["metrics"])
-    write_json(PERFORMANCE, performance(artefact, tested.examples.frame, product, config.evaluate.timed_calls))
+    write_json(PERFORMANCE, performance(MODEL, tested.examples.frame, product, config.evaluate.timed_calls))
     write_plots(product, tested, report)
     shown = ", ".join(f"{k} {report['metrics'][k]:.3f}" for k in ("accuracy", "ece", "answered_share"))
     print(f"evaluate: {shown} on {report['records']} test records")

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..decision import ACCEPT
+from ..config import Evaluate
 from ..product import Product
 from ..records import slice_mask
 from .intervals import interval, totals, wilson
-from .measure import Tested
 
 ALWAYS = ("source", "kind")
 
@@ -63,31 +62,28 @@ def gap_of(groups: np.ndarray, hit: np.ndarray, answered: np.ndarray, smallest: 
     return {"gap": gap["accuracy"], "answered_gap": gap["answered_share"], "groups": rows, "small": small}
 
 
-def gap_interval(groups: np.ndarray, hit: np.ndarray, names: list[str], resamples: int, seed: int) -> Any:
-    """Return the 95 % interval of the largest difference of accuracy between the groups ``names``."""
+def resampled(groups: np.ndarray, hit: np.ndarray, names: list[str], resamples: int, seed: int) -> np.ndarray:
+    """Return the largest difference of accuracy between the groups ``names``: on all records, then on each resample."""
     member = (groups[:, None] == np.array(names)[None, :]).astype(np.float32)
     sums = totals({"records": member, "hits": member * hit[:, None]}, resamples, seed)
     with np.errstate(invalid="ignore", divide="ignore"):
-        accuracy = sums["hits"][1:] / sums["records"][1:]
-    return interval(accuracy.max(axis=1) - accuracy.min(axis=1))
+        accuracy = sums["hits"] / sums["records"]
+    result: np.ndarray = accuracy.max(axis=1) - accuracy.min(axis=1)
+    return result
 
 
-def gaps(product: Product, tested: Tested, smallest: int, resamples: int, seed: int) -> dict[str, Any]:
-    """Return the groups of every partition with their accuracy, share of answers and largest differences."""
-    truth = tested.examples.truth
-    hit = (tested.scored.probabilities.argmax(axis=1) == truth).astype(np.float32)
-    answered = (tested.decisions == ACCEPT).astype(np.float32)
-    found = {}
-    for column, groups in partitions(product, tested.examples.frame).items():
-        found[column] = gap_of(groups, hit, answered, smallest)
+def gaps(
+    product: Product, frame: pl.DataFrame, hit: np.ndarray, answered: np.ndarray, settings: Evaluate, seed: int
+) -> tuple[dict[str, Any], np.ndarray | None]:
+    """Return the groups of every partition with their differences, and the largest gap on all records and resamples.
+
+    ``hit`` and ``answered`` are 1 or 0 per record. The largest gap is None where no partition can be compared.
+    """
+    found, largest = {}, []
+    for column, groups in partitions(product, frame).items():
+        found[column] = gap_of(groups, hit, answered, settings.min_slice)
         if found[column]["gap"] is not None:
-            names = list(found[column]["groups"])
-            found[column]["gap_interval"] = gap_interval(groups, hit, names, resamples, seed)
-    return found
-
-
-def largest(found: dict[str, Any]) -> tuple[float | None, list[float] | None]:
-    """Return the largest gap of accuracy with its interval; None when no partition could be compared."""
-    known = [part for part in found.values() if part["gap"] is not None]
-    top = max(known, key=lambda part: part["gap"], default=None)
-    return (None, None) if top is None else (top["gap"], top["gap_interval"])
+            values = resampled(groups, hit, list(found[column]["groups"]), settings.resamples, seed)
+            found[column]["gap_interval"] = interval(values[1:])
+            largest.append(values)
+    return found, np.max(largest, axis=0) if largest else None

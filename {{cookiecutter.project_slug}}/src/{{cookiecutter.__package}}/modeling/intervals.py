@@ -8,8 +8,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..decision import ACCEPT
-
 CHUNK = 8192
 # The metrics that are shares, as sum over sum.
 SHARES = {
@@ -17,6 +15,8 @@ SHARES = {
     "set_coverage": ("covered", "one"),
     "answered_share": ("answered", "one"),
     "answered_error": ("answered_wrong", "answered"),
+    "novelty_auroc": ("novelty_auroc", "one"),
+    "novelty_false_alarms": ("novelty_false_alarms", "one"),
 }
 # Poisson(1) by table: a uniform 16-bit number is looked up here.
 POISSON = np.searchsorted(
@@ -26,18 +26,18 @@ POISSON = np.searchsorted(
 
 
 def columns(
-    probabilities: np.ndarray, truth: np.ndarray, decisions: np.ndarray, sets: np.ndarray, bins: int
+    probabilities: np.ndarray, truth: np.ndarray, answers: np.ndarray, sets: np.ndarray, bins: int
 ) -> dict[str, np.ndarray]:
     """Return the per-record columns, each (records,) or (records, parts), that all metrics are sums of.
 
-    ``sets`` says per record whether its prediction set holds the right label.
+    ``answers`` says per record whether it is answered, ``sets`` whether its prediction set holds the right label.
     """
     predicted, top = probabilities.argmax(axis=1), probabilities.max(axis=1)
     hit = (predicted == truth).astype(np.float32)
     one_hot = np.eye(probabilities.shape[1], dtype=np.float32)
     in_bin = np.eye(bins, dtype=np.float32)[np.minimum((top * bins).astype(int), bins - 1)]
     right = np.maximum(probabilities[np.arange(len(truth)), truth], np.finfo(np.float32).tiny)
-    answered = (decisions == ACCEPT).astype(np.float32)
+    answered = answers.astype(np.float32)
     return {
         "one": np.ones(len(truth), np.float32),
         "hit": hit,
@@ -56,7 +56,8 @@ def columns(
 def metrics(sums: dict[str, np.ndarray], majority: int, costs: tuple[float, float]) -> dict[str, np.ndarray]:
     """Return every metric of sums whose first axis is the resample; NaN where a metric is undefined.
 
-    ``majority`` is the label that the baseline always answers, ``costs`` that of a wrong answer and of none.
+    ``majority`` is the label that the baseline always answers, ``costs`` that of a wrong answer and of none. The
+    calibration error is |accuracy - confidence| per bin, weighted by records (Naeini et al. 2015).
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         size = sums["one"][:, 0]
@@ -77,6 +78,7 @@ def metrics(sums: dict[str, np.ndarray], majority: int, costs: tuple[float, floa
             "answered_share": share["answered"],
             "answered_error": sums["answered_wrong"][:, 0] / sums["answered"][:, 0],
             "cost_per_record": costs[0] * share["answered_wrong"] + costs[1] * silent,
+            **{name: values for name, values in share.items() if name.startswith("novelty_")},
         }
 
 
@@ -121,7 +123,7 @@ def bounds(found: dict[str, np.ndarray], sums: dict[str, np.ndarray]) -> dict[st
     """
     known = {name: interval(values[1:]) for name, values in found.items()}
     for name, (part, whole) in SHARES.items():
-        if known[name] is not None and len(set(known[name] or [])) == 1:
+        if len(set(known.get(name) or [])) == 1:
             known[name] = wilson(int(sums[part][0, 0]), int(sums[whole][0, 0]))
     if known["worst_label_recall"] == [1.0, 1.0]:
         fewest = int(sums["truth"][0].min())

@@ -1,6 +1,6 @@
 """Everything that is measured of an artefact on the test split; no other module opens that split.
 
-Reads ``data/splits/test.parquet``; writes nothing.
+Reads ``data/splits/test.parquet`` and ``reports/training.json`` (for the majority baseline); writes nothing.
 """
 
 from dataclasses import dataclass
@@ -8,15 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from ..config import Config
+from ..config import Config, Evaluate
 from ..decision import ACCEPT, decide
 from ..errors import UserError
+from ..files import read_json
+from ..paths import TRAINING
 from ..product import Product
 from ..records import slice_mask
 from .artefact import Artefact, Scored
+from .baseline import baselines
 from .examples import Examples, read
+from .gaps import gaps
 from .intervals import bounds, columns, metrics, totals, wilson
-from .scores import confusion, headline, recalls, reliability
+from .scores import apart, confusion, headline, recalls, reliability, separation
+from .unfamiliar import kinds
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,8 @@ class Tested:
     report: dict[str, Any]
 
 
-def test(artefact: Artefact, product: Product, majority: str, config: Config) -> Tested:
-    """Score the test split and return the scores with the evaluation report.
+def test(artefact: Artefact, product: Product, config: Config) -> Tested:
+    """Score the test split and return the scores with everything that a requirement may ask of them.
 
     Raises:
         UserError: if a probability is not finite.
@@ -45,23 +50,28 @@ def test(artefact: Artefact, product: Product, majority: str, config: Config) ->
     if not np.isfinite(scored.probabilities).all():
         raise UserError("the artefact gives probabilities that are not finite", "models/", "look at stage train")
     decisions = decide(scored.probabilities, scored.novelty, artefact.rule)
+    answered = decisions == ACCEPT
     held = scored.probabilities[np.arange(len(examples.truth)), examples.truth] >= artefact.rule.floor
-    table = columns(scored.probabilities, examples.truth, decisions, held, config.evaluate.bins)
+    table = columns(scored.probabilities, examples.truth, answered, held, config.evaluate.bins)
+    strange = {name: artefact.score(made).novelty for name, made in kinds(examples.inputs, config.seed).items()}
+    table |= apart(scored.novelty, np.concatenate(list(strange.values())))
     cost, names = product.service.error_cost, product.formulation.label_names
+    counts = read_json(TRAINING)["label_counts"]
     sums = totals(table, config.evaluate.resamples, config.seed)
-    found = metrics(sums, names.index(majority), (cost.wrong, cost.abstain))
-    labels = per_label(product, examples, scored, decisions, held)
-    slices = per_slice(product, examples, scored, decisions, config.evaluate.min_slice)
-    measured = {name: finite(values[0]) for name, values in found.items()}
-    measured["worst_slice_accuracy"] = worst([part.get("accuracy") for part in slices.values()])
+    found = metrics(sums, int(np.argmax([counts[name] for name in names])), (cost.wrong, cost.abstain))
+    groups, gap = gaps(product, examples.frame, table["hit"], table["answered"], config.evaluate, config.seed)
+    found |= {} if gap is None else {"group_gap": gap}
+    slices = per_slice(product, examples, scored, decisions, config.evaluate)
+    worst_slice = {"worst_slice_accuracy": worst([part.get("accuracy") for part in slices.values()])}
     report = {
-        "split": "test",
         "records": len(examples.truth),
-        "metrics": measured,
-        "intervals": bounds(found, sums) | {"worst_slice_accuracy": worst_interval(slices)},
-        "baseline": {"label": majority, "accuracy": float((examples.truth == names.index(majority)).mean())},
+        "metrics": {"group_gap": None} | {name: finite(values[0]) for name, values in found.items()} | worst_slice,
+        "intervals": {"group_gap": None} | bounds(found, sums) | {"worst_slice_accuracy": worst_interval(slices)},
+        "baseline": baselines(counts, names, examples.truth, config.evaluate.bins),
+        "novelty": {name: {"records": len(made), **separation(scored.novelty, made)} for name, made in strange.items()},
+        "gaps": groups,
         "slices": slices,
-        "labels": labels,
+        "labels": per_label(product, examples, scored, decisions, held),
         "reliability": reliability(scored.probabilities, examples.truth, config.evaluate.bins),
         "confusion": confusion(scored.probabilities.argmax(axis=1), examples.truth, len(names)).tolist(),
     }
@@ -85,17 +95,17 @@ def worst_interval(slices: dict[str, Any]) -> list[float] | None:
 
 
 def per_slice(
-    product: Product, examples: Examples, scored: Scored, decisions: np.ndarray, smallest: int
+    product: Product, examples: Examples, scored: Scored, decisions: np.ndarray, settings: Evaluate
 ) -> dict[str, Any]:
-    """Measure every slice of product.yaml; one with fewer than ``smallest`` records is ``not measurable``."""
+    """Measure every slice of product.yaml; one with fewer than ``min_slice`` records is ``not measurable``."""
     found: dict[str, Any] = {}
     for part in product.data.slices:
         mine = examples.frame.select(mask=slice_mask(part))["mask"].to_numpy()
         records = int(mine.sum())
-        if records < smallest:
-            found[part.id] = {"records": records, "not_measurable": f"fewer than {smallest} records"}
+        if records < settings.min_slice:
+            found[part.id] = {"records": records, "not_measurable": f"fewer than {settings.min_slice} records"}
             continue
-        scores = headline(scored.probabilities[mine], examples.truth[mine])
+        scores = headline(scored.probabilities[mine], examples.truth[mine], settings.bins)
         found[part.id] = {
             "records": records,
             **scores,
