@@ -66,12 +66,15 @@ def test_pulling_again_changes_nothing_and_later_labels_are_added(
 
 
 def test_where_dvc_does_not_work_the_file_stays_and_the_command_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    studio: Any, settings: Callable[..., Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("x.parquet").touch()
-    labels.keep(Path("x.parquet"))
-    assert "dvc add x.parquet did not work" in capsys.readouterr().out
+    config = settings(round="pilot", kind="pilot", items=1)
+    queue.run(config)
+    annotate.run(config)
+    studio.annotate(studio.tasks[0]["data"]["id"], "annotator-1", CANNOT)
+    labels.run(config)  # the project of the test is no repository
+    assert f"dvc add {FILE} did not work: " in capsys.readouterr().out
+    assert len(pl.read_parquet(FILE)) == 1
 
 
 def test_cannot_be_annotated_is_a_label_that_is_missing(studio: Any, pilot: Any, ids: list[str]) -> None:

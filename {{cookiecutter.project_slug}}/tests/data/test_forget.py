@@ -1,6 +1,7 @@
 """make forget: a record or a group is out of everything, stays out, and the models that used it are named."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -140,3 +141,26 @@ def test_the_models_that_learned_from_it_are_named(
     assert lines[0] == f"{name} version 1 (champion) used it: train"
     assert "version 2: its data" in lines[1]
     assert [line for line in trained.trained_on([held_out], None) if "version 1" in line] == []
+
+
+def test_labels_that_dvc_keeps_do_not_come_back(
+    finished: Path, git: Callable[..., str], refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", os.defpath)  # of an environment that was not activated
+    record, other = pl.read_parquet("data/splits/train.parquet")["id"][:2]
+    labelled_by_people(record)
+    labels = Path("data/labels/pilot.parquet")
+    pl.concat([pl.read_parquet(labels), pl.read_parquet(labels).with_columns(id=pl.lit(other))]).write_parquet(labels)
+    dvc = [sys.executable, "-m", "dvc"]
+    git("init", "--quiet")
+    subprocess.run([*dvc, "init", "--quiet"], check=True)
+    subprocess.run([*dvc, "add", "--quiet", str(labels)], check=True)
+    Path(".dvc").rename("away")
+    with refused("dvc add did not work", "data/labels", "the same command again"):
+        forget.forget(record, None)
+    assert places(record) == []
+    Path("away").rename(".dvc")
+    forget.forget(record, None)
+    labels.unlink()
+    subprocess.run([*dvc, "checkout", "--quiet", f"{labels}.dvc"], check=True)
+    assert pl.read_parquet(labels)["id"].to_list() == [other]

@@ -5,8 +5,6 @@ Reads the round's project; writes ``data/labels/<round>.parquet`` (schema ``reco
 Studio. Run: ``make labels`` (the newest round) or ``make labels ROUND=pilot``.
 """
 
-import subprocess
-import sys
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +15,7 @@ import polars as pl
 from ..config import Config
 from ..contract import load
 from ..data.agreement import CANNOT
+from ..data.keep import keep
 from ..data.rounds import Round, named
 from ..errors import UserError
 from ..paths import LABELS, REJECTED, ROUNDS
@@ -88,15 +87,6 @@ def store(path: Path, frame: pl.DataFrame) -> bool:
     return True
 
 
-def keep(path: Path) -> None:
-    """Hand the file to DVC; where there is no repository yet, say what to do."""
-    dvc = [sys.executable, "-m", "dvc", "add", str(path)]
-    done = subprocess.run(dvc, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:]
-        print(f"labels: dvc add {path} did not work: {' '.join(last)}")
-
-
 def run(config: Config) -> None:
     """Pull the round, check it, store it, and let DVC keep it.
 
@@ -115,7 +105,9 @@ def run(config: Config) -> None:
     path, rejected = LABELS / f"{one.name}.parquet", REJECTED / f"labels-{one.name}.parquet"
     everything, only_here = merged(path, good)
     if len(everything) and store(path, everything):
-        keep(path)
+        fault = keep(path)
+        if fault:  # such as no repository yet
+            print(f"labels: dvc add {path} did not work: {fault}")
     if len(bad):
         store(rejected, bad)
     done = good.group_by("id").len().join(pl.DataFrame({"id": list(one.items)}), on="id", how="semi").height

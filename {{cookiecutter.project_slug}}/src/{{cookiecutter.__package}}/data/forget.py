@@ -6,8 +6,6 @@ Run: ``make forget ID=<id, or its first characters>`` or ``make forget GROUP=<gr
 """
 
 import argparse
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from ..files import read_json, sha256, write_json
 from ..paths import LABELLED, LABELS, NEAR_DUPLICATES, RAW, REJECTED, REVIEW, ROUNDS, SPLITS, TOMBSTONES
 from ..records import read_batches, write_parquet
 from . import manifest, tombstones
+from .keep import keep
 from .shards import purge
 from .trained import trained_on
 
@@ -51,8 +50,8 @@ def find(draft: manifest.Manifest, record: str | None, group: str | None) -> lis
     return sorted(found)
 
 
-def rewrite_tables(ids: list[str], group: str | None) -> Iterator[Path]:
-    """Take the records out of every table beside the raw shards; yield the files that changed."""
+def rewrite_tables(ids: list[str], group: str | None) -> None:
+    """Take the records out of every table beside the raw shards."""
     files = [LABELLED, REVIEW, NEAR_DUPLICATES]
     files += [path for folder in (LABELS, SPLITS, REJECTED) for path in sorted(folder.glob("*.parquet"))]
     for path in filter(Path.exists, files):
@@ -63,7 +62,20 @@ def rewrite_tables(ids: list[str], group: str | None) -> Iterator[Path]:
         kept = frame.filter(~gone.fill_null(False))
         if len(kept) < len(frame):
             write_parquet(path, [kept])
-            yield path
+
+
+def keep_labels() -> None:
+    """Hand the labels to DVC: all of them, since an earlier run may have been killed before.
+
+    Raises:
+        UserError: if DVC refuses. What is in its cache would come back.
+    """
+    files = [path for path in sorted(LABELS.glob("*.parquet")) if Path(f"{path}.dvc").exists()]
+    fault = keep(*files) if files else None
+    if fault:
+        what = f"the labels are rewritten, and dvc add did not work: {fault}"
+        fix = "mend it and give the same command again: until then dvc checkout brings the old labels back"
+        raise UserError(what, str(LABELS), fix)
 
 
 def rewrite_rounds(ids: set[str]) -> None:
@@ -98,7 +110,11 @@ def mend_split_manifest() -> None:
 
 
 def forget(record: str | None, group: str | None) -> list[str]:
-    """Do it all, the tombstone first, so that a kill leaves nothing that could come back; return the ids."""
+    """Do it all, the tombstone first, so that a kill leaves nothing that could come back; return the ids.
+
+    Raises:
+        UserError: if there is nothing to forget, or DVC does not take the labels that are left.
+    """
     with manifest.exclusive():
         draft = manifest.begin("forget")
         ids = find(draft, record, group)
@@ -109,11 +125,10 @@ def forget(record: str | None, group: str | None) -> list[str]:
         if draft != manifest.published():
             manifest.save(draft, "forget")
             manifest.publish(draft)
-        for path in rewrite_tables(list(stones.ids), group):  # all of them: an earlier run may have been killed
-            if Path(f"{path}.dvc").exists():
-                subprocess.run(["dvc", "add", "--quiet", str(path)], check=False)
+        rewrite_tables(list(stones.ids), group)  # all of them: an earlier run may have been killed
         rewrite_rounds(set(stones.ids))
         mend_split_manifest()
+        keep_labels()
     return ids
 
 
