@@ -54,7 +54,7 @@ class Service:
         if not self.settings.remote:
             return None
         try:
-            return bring(RestRegistry(self.settings.tracking_uri or ""), self.settings.folder)
+            return bring(RestRegistry(self.settings), self.settings.folder)
         except UserError as error:
             return error.what
 

@@ -1,4 +1,4 @@
-"""Deployment settings and secrets, from environment variables ``SERVE_*`` or the file ``.env``.
+"""Deployment settings and secrets, from the environment or the file ``.env``: ``SERVE_*``, ``MLFLOW_TRACKING_*``.
 
 What is true of the product stands in ``product.yaml``, how a model is made in ``conf/``; here stands only what differs
 between a laptop and a server. Reads the environment; writes nothing.
@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     folder: Path = Field(default=Path("served"), description="versions that were fetched from the registry")
     poll_seconds: float = Field(default=2, gt=0, description="how often the registry's aliases are read")
     tracking_uri: str | None = Field(default=None, validation_alias="MLFLOW_TRACKING_URI")
+    tracking_username: str | None = Field(default=None, validation_alias="MLFLOW_TRACKING_USERNAME")
+    tracking_password: SecretStr | None = Field(default=None, validation_alias="MLFLOW_TRACKING_PASSWORD")
+    tracking_token: SecretStr | None = Field(default=None, validation_alias="MLFLOW_TRACKING_TOKEN")
 
     rollout: Literal["off", "shadow", "canary"] = "shadow"
     canary_share: float = Field(default=0.1, ge=0, le=1, description="share of callers that the challenger answers")
