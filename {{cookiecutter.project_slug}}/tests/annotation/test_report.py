@@ -79,6 +79,24 @@ def test_following_the_model_shows_where_its_label_was_in_view(annotated: Any) -
     assert measured["shared_records"] == 10, "agreeing with one suggestion is no agreement"
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"alpha": 0.5, "low": None, "high": None}, "alpha 0.500, too low"),  # a label that few samples hold
+        ({"alpha": None, "low": None, "high": None}, "alpha not measured;"),
+        ({"alpha": 0.9, "low": 0.85, "high": 0.95}, "alpha 0.900 (0.850 to 0.950), firm"),
+    ],
+)
+def test_alpha_is_told_as_far_as_it_was_measured(
+    value: dict[str, float | None], said: str, annotated: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path("reports/agreement.json")
+    measured = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(measured | {"alpha": value}), encoding="utf-8")
+    report.run(annotated)
+    assert f"agreement: {said}" in capsys.readouterr().out
+
+
 def test_nobody_has_labelled_anything(finished: Path, settings: Callable[..., Any], refused: Refused) -> None:
     with refused("nobody", "data/labels", "make annotate"):
         report.run(settings())

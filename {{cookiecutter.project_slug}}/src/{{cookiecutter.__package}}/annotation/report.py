@@ -19,9 +19,9 @@ from ..files import read_json, write_text
 from ..guide import guide_version
 from ..paths import AGREEMENT, AGREEMENT_PAGE, LABELS, SUSPECTS
 from ..product import Product
+from ..records import raw
 from ..stage import stage
 from .interface import environment, shown
-from .opinion import raw
 
 # Records shown: as many as a person looks at in one sitting.
 SHOWN = 60
@@ -32,6 +32,12 @@ def verdict(alpha: float | None) -> str:
     if alpha is None:
         return "not measured"
     return "firm" if alpha >= 0.8 else "tentative" if alpha >= 0.667 else "too low to rely on"
+
+
+def headline(alpha: float | None, low: float | None, high: float | None) -> str:
+    """Write alpha, its interval where it has one, and what the value allows."""
+    interval = "" if low is None else f" ({low:.3f} to {high:.3f})"
+    return verdict(alpha) if alpha is None else f"{alpha:.3f}{interval}, {verdict(alpha)}"
 
 
 def contested(said: pl.DataFrame) -> pl.DataFrame:
@@ -96,12 +102,7 @@ def run(config: Config) -> None:
     known = facts(load())
     write_text(AGREEMENT_PAGE, environment.get_template("agreement.html.j2").render(known))
     value = known["report"]["alpha"]
-    number = (
-        "not measured"
-        if value["alpha"] is None
-        else f"{value['alpha']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
-    )
-    print(f"agreement: alpha {number}, {verdict(value['alpha'])}; {known['contested_total']} disagreements")
+    print(f"agreement: alpha {headline(**value)}; {known['contested_total']} disagreements")
     print(f"  {AGREEMENT_PAGE}")
 
 
