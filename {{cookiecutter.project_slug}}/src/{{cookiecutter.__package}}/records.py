@@ -4,7 +4,6 @@ Reads ``data/**.parquet``; writes Parquet through ``files.replacing``. The paylo
 from ``task.py``.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 
 from .errors import UserError
 from .files import read_json, replacing
+from .paths import RAW
 from .product import Slice
 
 # What every record says of itself beside its payload. ``source_label`` is the label that the source states, if any.
@@ -100,6 +100,17 @@ def shards(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
 
 
+def raw() -> pl.LazyFrame:
+    """Open all raw records: those of the shards that the manifest lists.
+
+    Raises:
+        UserError: if there are none.
+    """
+    if not shards(RAW):
+        raise UserError("there are no raw records", str(RAW), "make collect")
+    return pl.scan_parquet(shards(RAW))
+
+
 def slice_mask(part: Slice) -> pl.Expr:
     """Select the records of a slice of product.yaml; a missing value belongs to no slice."""
     column, mask = pl.col(part.column), pl.lit(True)
@@ -110,11 +121,3 @@ def slice_mask(part: Slice) -> pl.Expr:
     if part.equals is not None:
         mask &= column == part.equals
     return mask.fill_null(False)
-
-
-def digest(parts: Iterable[bytes]) -> str:
-    """Return the hex SHA-256 of the parts one after the other."""
-    total = hashlib.sha256()
-    for part in parts:
-        total.update(part)
-    return total.hexdigest()

@@ -1,5 +1,6 @@
 """One record told from its payload to the decision: what stands there is what the stages did with it."""
 
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -58,3 +59,15 @@ def test_the_start_of_an_id_has_to_name_one_record(finished: Path, refused: Refu
         explain.find("ab")
     with refused("0 records have an id that begins with 'nothing'", "data/raw", "copy the id"):
         explain.find("nothing")
+
+
+def test_a_shard_that_no_manifest_lists_is_no_second_record(finished: Path) -> None:
+    shard = next(Path("data/raw").glob("*.parquet"))
+    record = pl.read_parquet(shard)["id"][0]
+    shutil.copy(shard, shard.with_name("shard-00099.parquet"))  # of a collect that was killed
+    assert explain.find(record)["id"].to_list() == [record]
+
+
+def test_where_nothing_was_collected_the_way_to_it_is_named(project: Path, refused: Refused) -> None:
+    with refused("there are no raw records", "data/raw", "make collect"):
+        explain.find("0123456")

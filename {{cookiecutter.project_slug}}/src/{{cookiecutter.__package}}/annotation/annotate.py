@@ -18,9 +18,9 @@ from ..errors import UserError
 from ..guide import guide_version, major
 from ..paths import GUIDE, ROUNDS
 from ..product import Product
+from ..records import raw
 from ..stage import stage
 from .interface import instruction, interface, shown, suggestion
-from .opinion import raw
 from .server import OWNER, access, email, place, start
 from .studio import Studio
 

@@ -12,23 +12,11 @@ import onnxruntime as ort
 import polars as pl
 
 from .. import task
-from ..errors import UserError
-from ..paths import MODEL, RAW
+from ..paths import MODEL
 from ..product import Product
-from ..records import shards
+from ..records import raw
 
 BATCH = 4096
-
-
-def raw() -> pl.LazyFrame:
-    """Open all raw records.
-
-    Raises:
-        UserError: if there are none.
-    """
-    if not shards(RAW):
-        raise UserError("there are no raw records", str(RAW), "make collect")
-    return pl.scan_parquet(shards(RAW))
 
 
 def unsure(probabilities: np.ndarray) -> np.ndarray:

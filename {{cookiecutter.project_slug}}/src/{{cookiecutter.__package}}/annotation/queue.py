@@ -25,10 +25,10 @@ from ..files import read_json
 from ..guide import guide_version
 from ..paths import REVIEW, ROUNDS, SUSPECTS
 from ..product import Product
-from ..records import slice_mask
+from ..records import raw, slice_mask
 from ..stage import stage
 from .choose import choose, draw, sample
-from .opinion import ask, raw
+from .opinion import ask
 from .server import OWNER
 
 # What a round of flagged records takes, by the reason in data/review.parquet.

@@ -16,7 +16,7 @@ from ..errors import UserError, suggest
 from ..files import write_json
 from ..guide import guide_version, major
 from ..paths import AGREEMENT, LABELLED, LABELS, RAW, REVIEW
-from ..records import LABEL, read_batches, shards, write_parquet
+from ..records import LABEL, raw, read_batches, shards, write_parquet
 from ..stage import stage
 from .aggregate import AGGREGATIONS, decide, flags, votes
 from .agreement import measure
@@ -65,8 +65,8 @@ def labelled(people: pl.DataFrame, guide: str) -> Iterator[pl.DataFrame]:
     """
     seen = pl.col("votes").is_not_null()
     for shard in shards(RAW):
-        for raw in read_batches(shard, ROWS):
-            joined = raw.join(people, on="id", how="left", maintain_order="left")
+        for batch in read_batches(shard, ROWS):
+            joined = batch.join(people, on="id", how="left", maintain_order="left")
             joined = joined.with_columns(
                 label=pl.when(seen).then("label").otherwise("source_label"),
                 labelled_by=pl.when(seen).then(pl.lit("people")).otherwise(pl.lit("source")),
@@ -101,7 +101,7 @@ def run(config: Config) -> None:
     review = flags(said, people, final, major(guide), config.label.sure)
     write_parquet(REVIEW, [review])
     mentioned = pl.col("id").is_in(everything["id"].unique().to_list())
-    known = pl.scan_parquet(shards(RAW)).select("id").filter(mentioned).collect()
+    known = raw().select("id").filter(mentioned).collect()
     gold = {record: label for one in rounds.values() for record, label in one.gold.items()}
     report = measure(independent(said, guide, rounds), names, gold)
     report |= {

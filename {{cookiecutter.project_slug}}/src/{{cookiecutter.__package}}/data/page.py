@@ -10,9 +10,8 @@ import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .. import task
-from ..paths import RAW
 from ..product import Product
-from ..records import shards
+from ..records import raw
 from ..render import html
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -22,9 +21,10 @@ def shown(ids: set[str], product: Product) -> dict[str, str]:
     """Return the records of ``ids`` as HTML; one that cannot be shown is left out."""
     columns = ["id", *task.columns(product)]
     wanted = pl.col("id").is_in(list(ids))
-    found = [pl.scan_parquet(shard).filter(wanted).select(columns).collect() for shard in shards(RAW)] if ids else []
+    if not ids:
+        return {}
     pictures = {}
-    for record in (row for frame in found for row in frame.iter_rows(named=True)):
+    for record in raw().filter(wanted).select(columns).collect().iter_rows(named=True):
         try:
             pictures[record["id"]] = html(record, product)
         except (OSError, ValueError):

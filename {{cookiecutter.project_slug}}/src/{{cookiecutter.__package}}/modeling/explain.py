@@ -16,6 +16,7 @@ from ..decision import decide
 from ..errors import UserError, guard
 from ..paths import CANDIDATE, LABELLED, MODEL, RAW
 from ..product import Product
+from ..records import raw
 from ..stage import typed
 from .artefact import Artefact
 
@@ -27,7 +28,7 @@ def find(start: str) -> pl.DataFrame:
     fix = "copy the id from a report, at least its first digits"
     if len(start) < SHORTEST:
         raise UserError(f"ID {start!r} is shorter than {SHORTEST} digits", "make explain ID=<id>", fix)
-    found = pl.scan_parquet(RAW / "*.parquet").filter(pl.col("id").str.starts_with(start)).collect()
+    found = raw().filter(pl.col("id").str.starts_with(start)).collect()
     if len(found) != 1:
         raise UserError(f"{len(found)} records have an id that begins with {start!r}", str(RAW), fix)
     return found
@@ -63,10 +64,10 @@ def labelled(record: pl.DataFrame) -> list[str]:
 def scored(record: pl.DataFrame, product: Product) -> list[str]:
     """Tell what the model says of it, before and after calibration, and why it answers or abstains."""
     inputs, artefact = task.matrix(record, product), Artefact(MODEL)
-    raw, final, rule = Artefact(CANDIDATE).score(inputs), artefact.score(inputs), artefact.rule
+    first, final, rule = Artefact(CANDIDATE).score(inputs), artefact.score(inputs), artefact.rule
     order = np.argsort(-final.probabilities[0])[:3]
     rows = [
-        f"  {artefact.labels[i]:<16} {raw.probabilities[0, i]:.4f} -> {final.probabilities[0, i]:.4f}"
+        f"  {artefact.labels[i]:<16} {first.probabilities[0, i]:.4f} -> {final.probabilities[0, i]:.4f}"
         + ("   in the prediction set" if final.probabilities[0, i] >= rule.floor else "")
         for i in order
     ]
