@@ -140,6 +140,7 @@ def test_an_experiment_is_logged_and_not_registered(store: Any, config: Any, mon
     assert store.search_registered_models() == []
     assert registered()["registered"] is False
     assert registered()["run_id"] == runs(store)[0].info.run_id
+    assert registered()["artefact_sha256"] == sha256(Path("models/model.onnx").read_bytes()).hexdigest()
 
 
 def test_a_rejected_experiment_succeeds_so_that_dvc_keeps_it(

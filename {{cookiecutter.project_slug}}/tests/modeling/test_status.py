@@ -1,5 +1,6 @@
 """What make status says in each state of the product."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -52,15 +53,43 @@ def test_an_accepted_model_that_is_not_registered_says_what_to_type(
     assert "accepted, not registered: run dvc repro register" in said(capsys)
 
 
+def reported(**said: Any) -> None:
+    """Let stage ``register`` have said something of the artefact."""
+    digest = hashlib.sha256(Path("models/model.onnx").read_bytes()).hexdigest()
+    Path("reports/registration.json").write_text(json.dumps({"artefact_sha256": digest, **said}), encoding="utf-8")
+
+
 def test_a_registered_model_is_named_with_version_and_alias(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     accepted(True)
-    registration = {"registered": True, "model": "sorter", "version": "3", "alias": "champion"}
-    Path("reports/registration.json").write_text(json.dumps(registration), encoding="utf-8")
+    reported(registered=True, model="sorter", version="3", alias="champion")
     assert "registered: sorter version 3, alias champion" in said(capsys)
+
+
+@pytest.mark.parametrize("before", [{"registered": True, "model": "sorter", "version": "3", "alias": "champion"}, {}])
+def test_the_registration_of_the_model_before_is_not_taken_for_one_of_this_model(
+    finished: Path, capsys: pytest.CaptureFixture[str], before: dict[str, Any]
+) -> None:
+    accepted(True)
+    reported(**(before or {"registered": False, "reason": "experiment bold-idea"}))
+    with Path("models/model.onnx").open("ab") as file:
+        file.write(b"trained again")
+    printed = said(capsys)
+    assert "accepted, not registered: run dvc repro register" in printed
+    assert not any(stale in printed for stale in ("version 3", "bold-idea"))
+
+
+def test_without_the_artefact_nothing_is_claimed_of_its_registration(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accepted(True)
+    reported(registered=True, model="sorter", version="3", alias="champion")
+    Path("models/model.onnx").unlink()
+    printed = said(capsys)
+    assert "dvc pull" in printed
+    assert "version 3" not in printed
 
 
 def test_an_experiment_says_that_it_is_one(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     accepted(True)
-    registration = {"registered": False, "reason": "experiment bold-idea", "run_id": "a"}
-    Path("reports/registration.json").write_text(json.dumps(registration), encoding="utf-8")
+    reported(registered=False, reason="experiment bold-idea", run_id="a")
     assert "accepted, not registered: experiment bold-idea" in said(capsys)

@@ -20,7 +20,8 @@ from ..errors import UserError, guard
 from ..files import read_json, sha256, write_json
 from ..modeling.artefact import Artefact
 from ..modeling.examples import read
-from ..paths import ACCEPTANCE, MODEL, PRODUCT, REGISTRATION
+from ..modeling.status import registered
+from ..paths import ACCEPTANCE, MODEL, PRODUCT
 from ..product import Product
 from .runtime import PACKAGE, fetch
 
@@ -73,12 +74,6 @@ def checks(artefact: Artefact, product: Product) -> dict[str, Any]:
     }
 
 
-def registered(artefact_sha256: str) -> str | None:
-    """Return the version under which the registry knows these bytes, if it does."""
-    registration = read_json(REGISTRATION) if REGISTRATION.exists() else {}
-    return registration.get("version") if registration.get("artefact_sha256") == artefact_sha256 else None
-
-
 def describe(artefact: Artefact, product: Product, inputs: np.ndarray) -> dict[str, Any]:
     """Return what the page needs to know, for ``model.json``."""
     formulation, metadata = product.formulation, artefact.metadata
@@ -97,7 +92,7 @@ def describe(artefact: Artefact, product: Product, inputs: np.ndarray) -> dict[s
         "checks": checks(artefact, product),
         "model": {"file": "model.onnx", "sha256": digest, "bytes": MODEL.stat().st_size},
         "versions": {
-            "model": registered(digest),
+            "model": registered(digest).get("version"),
             "estimator": metadata["model"],
             "guide": metadata["guide_version"],
             "data": metadata["train_sha256"],

@@ -59,7 +59,8 @@ def run(config: Config) -> None:
     run_id = log_run(mlflow, described, stages)
     experiment = os.environ.get("DVC_EXP_NAME")
     if experiment:  # a rejected experiment succeeds too: DVC forgets one that fails, and nothing is registered anyway
-        write_json(REGISTRATION, {"registered": False, "reason": f"experiment {experiment}", "run_id": run_id})
+        said = {"registered": False, "reason": f"experiment {experiment}", "run_id": run_id}
+        write_json(REGISTRATION, said | {"artefact_sha256": described["artefact.sha256"]})
         print(
             f"register: {described['verdict']} run {run_id} logged; make adopt RUN={run_id} takes the experiment over"
         )

@@ -1,15 +1,17 @@
 """Say where the product stands: verdict, registered version, and what to type next.
 
-Reads the reports, and ``STARTED`` (seconds since 1970) where make sets it; writes nothing. Run: ``make status``.
+Reads the reports, the artefact, and ``STARTED`` (seconds since 1970) where make sets it; writes nothing. Run:
+``make status``.
 """
 
 import os
 import time
+from typing import Any
 
 from ..contract import load
 from ..errors import UserError, guard
-from ..files import read_json
-from ..paths import ACCEPTANCE, EVALUATION, REGISTRATION
+from ..files import read_json, sha256
+from ..paths import ACCEPTANCE, EVALUATION, MODEL, REGISTRATION
 from .accept import as_line
 
 NEXT = {
@@ -19,6 +21,22 @@ NEXT = {
 }
 
 
+def registered(artefact_sha256: str) -> dict[str, Any]:
+    """Return what ``register`` last said of these very bytes; empty where that was of an artefact before them."""
+    said: dict[str, Any] = read_json(REGISTRATION) if REGISTRATION.exists() else {}
+    return said if said.get("artefact_sha256") == artefact_sha256 else {}
+
+
+def standing() -> str:
+    """Say whether the accepted artefact is a version, or why it is none."""
+    if not MODEL.exists():
+        return f"accepted; whether it is registered shows with {MODEL}: dvc pull"
+    said = registered(sha256(MODEL))
+    if said.get("registered"):
+        return f"registered: {said['model']} version {said['version']}, alias {said['alias']}"
+    return f"accepted, not registered: {said.get('reason', 'run dvc repro register')}"
+
+
 def main() -> None:
     """Print the state of the last pipeline run."""
     if not ACCEPTANCE.exists():
@@ -26,13 +44,7 @@ def main() -> None:
     acceptance, evaluation = read_json(ACCEPTANCE), read_json(EVALUATION)
     print(f"\n{load().service.name}: model {evaluation['model']} on {evaluation['records']} test records")
     print("\n".join(map(as_line, acceptance["verdicts"])))
-    registration = read_json(REGISTRATION) if REGISTRATION.exists() else {}
-    if not acceptance["accepted"]:
-        print(f"rejected by {', '.join(acceptance['failed'])}")
-    elif registration.get("registered"):
-        print(f"registered: {registration['model']} version {registration['version']}, alias {registration['alias']}")
-    else:
-        print(f"accepted, not registered: {registration.get('reason', 'run dvc repro register')}")
+    print(standing() if acceptance["accepted"] else f"rejected by {', '.join(acceptance['failed'])}")
     if os.environ.get("STARTED", "").isdecimal():
         print(f"took: {time.time() - int(os.environ['STARTED']):.0f} s")
     print("next:")
