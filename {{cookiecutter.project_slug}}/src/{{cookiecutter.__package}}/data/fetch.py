@@ -14,10 +14,10 @@ import stamina
 from protego import Protego
 
 from ..errors import UserError
-from .rules import PassingError, RefusedError, Rules, is_public, wait_hint
+from .rules import AnswerError, PassingError, RefusedError, Rules, is_public, wait_hint
 
 REDIRECTS = 5
-ROBOTS_BYTES = 500 * 1024
+ROBOTS_BYTES = 500 * 1024  # RFC 9309 wants at least these read
 PATIENCE = 5  # pages of one host in a row that fail for good, until the run stops
 PASSING = {408, 425, 429, 500, 502, 503, 504}
 
@@ -57,6 +57,9 @@ class Fetcher:
                 what = f"{PATIENCE} pages of {host} in a row failed, the last one: {error}"
                 raise UserError(what, url, "collect again later; what was read is kept") from error
             raise RefusedError(f"failed {rules.attempts} times, at last: {error}") from error
+        except AnswerError:
+            self.failures[host] = 0
+            raise
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError) as error:
             raise RefusedError(f"no URL that can be fetched: {error}") from error
         self.failures[host] = 0
@@ -70,8 +73,8 @@ class Fetcher:
                 if response.next_request:
                     url = str(response.next_request.url)
                     continue
-                return self._body(response, types, most)
-        raise RefusedError(f"more than {REDIRECTS} redirects")
+                return self._body(response, types, most, is_robots)
+        raise AnswerError(f"more than {REDIRECTS} redirects")
 
     def _check(self, url: str, is_robots: bool) -> None:
         """Refuse what must not be asked for, then wait for this host's turn."""
@@ -101,22 +104,27 @@ class Fetcher:
             self.robots[origin] = Protego.parse(text.decode("utf-8", "replace"))
         return self.robots[origin]
 
-    def _body(self, response: httpx.Response, types: tuple[str, ...], most: int) -> tuple[bytes, str]:
-        """Read a body within the limits; a body that breaks off raises ``httpx.RemoteProtocolError``."""
+    def _body(self, response: httpx.Response, types: tuple[str, ...], most: int, cut: bool) -> tuple[bytes, str]:
+        """Read a body within the limits; one that breaks off raises ``httpx.RemoteProtocolError``.
+
+        With ``cut`` a longer body gives its first ``most`` bytes, without the line in which they end.
+        """
         if response.status_code in PASSING:
             after = response.headers.get("retry-after", "")
             seconds = min(float(after), self.rules.longest_wait) if after.isdigit() else None
             raise PassingError(f"status {response.status_code}", seconds)
         if response.status_code != httpx.codes.OK:
-            raise RefusedError(f"status {response.status_code}")
+            raise AnswerError(f"status {response.status_code}")
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if not any(fnmatch(kind, pattern) for pattern in types):
-            raise RefusedError(f"content type {kind or 'missing'} is not one of {', '.join(types)}")
+            raise AnswerError(f"content type {kind or 'missing'} is not one of {', '.join(types)}")
         end, body = time.monotonic() + self.rules.deadline, bytearray()
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > most:
-                raise RefusedError(f"larger than {most} bytes")
+                if cut:
+                    return bytes(body[:most]).rpartition(b"\n")[0], kind
+                raise AnswerError(f"larger than {most} bytes")
             if time.monotonic() > end:
                 raise PassingError(f"not read within {self.rules.deadline:g} s")
         return bytes(body), kind

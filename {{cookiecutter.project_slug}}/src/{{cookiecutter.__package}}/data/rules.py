@@ -14,6 +14,10 @@ class RefusedError(Exception):
     """This URL gives no record, and the text says why."""
 
 
+class AnswerError(RefusedError):
+    """What the host answered is no record; it did answer."""
+
+
 class PassingError(Exception):
     """This URL may give a record later."""
 

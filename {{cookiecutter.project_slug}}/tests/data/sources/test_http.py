@@ -185,6 +185,16 @@ def test_a_missing_robots_txt_allows_and_an_unreachable_one_forbids(
     assert rejected is None if reason is None else reason in rejected
 
 
+def test_the_first_half_mebibyte_of_robots_txt_counts(
+    found: Callable[..., pl.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules, whole = b"User-agent: *\nDisallow: /private/\n", 500 * 1024
+    cut = b"Disallow: /good/0\n"  # the limit lies within this line, so that it says something else
+    comments = b"#" * (whole - len(rules) - len(cut) + 3) + b"\n"
+    monkeypatch.setattr(Handler, "robots", (200, rules + comments + cut + comments))
+    assert found("private/0", "good/1")["rejected"].is_null().to_list() == [False, True]
+
+
 def test_a_private_address_is_refused_before_anything_is_sent(found: Callable[..., pl.DataFrame]) -> None:
     assert "private network" in found("good/0", fetch={"private_hosts": []})["rejected"][0]
     assert Handler.asked == {}
@@ -218,6 +228,12 @@ def test_a_longer_crawl_delay_of_robots_txt_counts(
 def test_a_host_that_stays_down_stops_the_run(found: Callable[..., pl.DataFrame], refused: Refused) -> None:
     with refused("5 pages of 127.0.0.1", "http://127.0.0.1", "collect again later"):
         found(*(f"500/{i}" for i in range(9)))
+
+
+@pytest.mark.parametrize("answer", ["404", "html", "oversized", "good/0"])
+def test_a_host_that_answers_in_between_is_not_down(answer: str, found: Callable[..., pl.DataFrame]) -> None:
+    records = found(*(f"500/{i}" for i in range(4)), answer, *(f"500/{i}" for i in range(4)))
+    assert len(records) == 9
 
 
 @pytest.mark.parametrize("name", ["sitemap.xml", "index.xml"])
