@@ -65,17 +65,12 @@ def rewrite_tables(ids: list[str], group: str | None) -> None:
 
 
 def keep_labels() -> None:
-    """Hand the labels to DVC: all of them, since an earlier run may have been killed before.
-
-    Raises:
-        UserError: if DVC refuses. What is in its cache would come back.
-    """
+    """Hand all labels to DVC, also those of an earlier run that was killed; else its cache brings the old ones back."""
     files = [path for path in sorted(LABELS.glob("*.parquet")) if Path(f"{path}.dvc").exists()]
     fault = keep(*files) if files else None
     if fault:
-        what = f"the labels are rewritten, and dvc add did not work: {fault}"
         fix = "mend it and give the same command again: until then dvc checkout brings the old labels back"
-        raise UserError(what, str(LABELS), fix)
+        raise UserError(f"the labels are rewritten, and dvc add did not work: {fault}", str(LABELS), fix)
 
 
 def rewrite_rounds(ids: set[str]) -> None:
