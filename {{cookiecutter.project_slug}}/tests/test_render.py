@@ -32,6 +32,18 @@ def test_a_picture_of_a_good_size_is_sent_as_it_was_collected(given: str, sent: 
     assert (base64.b64decode(content) == buffer.getvalue()) is (given != "BMP")
 
 
+def test_a_large_photograph_stands_upright_when_it_is_made_smaller() -> None:
+    stored, exif, buffer = Image.new("L", (1600, 1200), 255), Image.Exif(), io.BytesIO()
+    stored.paste(0, (0, 0, 400, 1200))  # the left edge of the file is dark
+    exif[0x0112] = 6  # its first row belongs to the right, its first column to the top
+    stored.save(buffer, "JPEG", exif=exif)
+    with Image.open(io.BytesIO(base64.b64decode(render.picture(buffer.getvalue()).split(",")[1]))) as image:
+        assert image.height > image.width
+        grey = image.convert("L")
+        edges = [grey.getpixel((image.width // 2, y)) for y in (5, image.height - 5)]
+    assert edges == pytest.approx([0, 255], abs=5)
+
+
 def known_feature(**values: Any) -> Any:
     """Return a feature of a table."""
     plain: dict[str, Any] = {"name": "mean_radius", "low": 0.0, "high": 40.0, "unit": "um", "meaning": "the mean"}

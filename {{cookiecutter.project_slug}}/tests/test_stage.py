@@ -79,7 +79,7 @@ def test_a_mistake_in_the_data_is_three_lines_and_code_1(finished: Path) -> None
         ("data.leakage", "data/labelled.parquet"),
         ("modeling.train", "data/splits/train.parquet"),
         ("modeling.export", "data/splits/calibration.parquet"),
-        ("modeling.evaluate", "reports/training.json"),
+        ("modeling.evaluate", "models/model.onnx"),
         ("modeling.accept", "reports/"),
         ("modeling.cards", "params.yaml"),
         ("modeling.register", "reports/acceptance.json"),

@@ -1,7 +1,7 @@
 """The one error that a user sees: what is wrong, where it is, what to do.
 
-Reads and writes nothing. Every stage turns its user's mistakes into a ``UserError``; ``stage.py`` prints it in three
-lines and exits with 1. A programming error is anything else, and keeps its traceback.
+Reads and writes nothing. Every stage turns its user's mistakes into a ``UserError``; ``guard`` prints it in three lines
+and exits with 1. A programming error is anything else, and keeps its traceback.
 """
 
 import difflib

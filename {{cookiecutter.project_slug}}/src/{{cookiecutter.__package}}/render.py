@@ -8,7 +8,7 @@ import io
 from html import escape
 from typing import Any
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from .formulation import Feature
 from .product import Product
@@ -19,10 +19,21 @@ SMALL, LARGE = 240, 1024
 THUMBNAIL = 256
 BROWSERS = ("PNG", "JPEG", "GIF", "WEBP")  # what is sent as it was collected, unless its size is changed
 
+# Pillow's own function also writes EXIF, and fails where that is damaged.
+WAYS = Image.Transpose
+TURNS = {2: WAYS.FLIP_LEFT_RIGHT, 3: WAYS.ROTATE_180, 4: WAYS.FLIP_TOP_BOTTOM, 5: WAYS.TRANSPOSE}
+TURNS |= {6: WAYS.ROTATE_270, 7: WAYS.TRANSVERSE, 8: WAYS.ROTATE_90}
+
 LINE = (
     '<tr title="{meaning}"><td>{name}</td><td align="right"><b>{value}</b></td><td>{unit}</td>'
     '<td><meter min="{low:g}" max="{high:g}" value="{place:g}"></meter></td></tr>'
 )
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Turn a photograph as its camera was held, which a JPEG says (EXIF 2.3, tag 0x0112) and browsers follow."""
+    turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1)) if image.format == "JPEG" else None
+    return image if turn is None else image.transpose(turn)
 
 
 def picture(payload: bytes, small: int = SMALL, large: int = LARGE) -> str:
@@ -30,7 +41,7 @@ def picture(payload: bytes, small: int = SMALL, large: int = LARGE) -> str:
     with Image.open(io.BytesIO(payload)) as image:
         kind, longest = image.format or "", max(image.size)
         if kind not in BROWSERS or not small <= longest <= large:
-            shown = image.convert("RGB" if image.mode not in ("L", "LA", "RGBA") else image.mode)
+            shown = upright(image).convert("RGB" if image.mode not in ("L", "LA", "RGBA") else image.mode)
             factor = (small if longest < small else min(longest, large)) / longest
             size = (max(1, round(shown.width * factor)), max(1, round(shown.height * factor)))
             buffer, kind = io.BytesIO(), "PNG" if shown.mode != "RGB" else "JPEG"

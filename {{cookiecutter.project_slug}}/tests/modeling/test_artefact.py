@@ -55,5 +55,5 @@ def test_a_file_that_is_no_model_is_refused(content: bytes, tmp_path: Path, refu
 
 
 def test_a_missing_file_is_refused(tmp_path: Path, refused: Refused) -> None:
-    with refused("is no ONNX model", "nowhere.onnx"):
+    with refused("nowhere.onnx is not there", "", "dvc repro"):
         artefact.Artefact(tmp_path / "nowhere.onnx")

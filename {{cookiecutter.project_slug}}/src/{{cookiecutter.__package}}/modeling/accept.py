@@ -11,7 +11,6 @@ from typing import Any
 from ..config import Config
 from ..contract import load
 from ..files import read_json, write_json
-from ..metrics import METRICS
 from ..paths import ACCEPTANCE, AGREEMENT, EVALUATION, PERFORMANCE, VALIDATION
 from ..product import Product, Requirement
 from ..stage import stage
@@ -52,7 +51,6 @@ def judge(requirement: Requirement, value: float | None, interval: list[float] |
         "value": value,
         "interval": interval,
         "verdict": verdict,
-        "measured_by": METRICS[requirement.metric].report,
     }
 
 

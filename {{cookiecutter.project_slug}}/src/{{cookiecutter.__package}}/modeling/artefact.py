@@ -30,6 +30,8 @@ class Artefact:
         options = ort.SessionOptions()
         # One thread: a record takes microseconds, and many workers share the cores better than many threads.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        if isinstance(source, Path) and not source.exists():
+            raise UserError(f"{source} is not there", "the working folder", "run dvc repro, which makes it")
         try:
             given = source if isinstance(source, bytes) else str(source)
             self.session = ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])

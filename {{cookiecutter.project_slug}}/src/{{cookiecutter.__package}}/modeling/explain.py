@@ -11,7 +11,7 @@ import polars as pl
 from .. import task
 from ..compose import resolve
 from ..contract import load
-from ..data.split import bounds, position
+from ..data.place import bounds, masks, position
 from ..decision import decide
 from ..errors import UserError, guard
 from ..paths import CANDIDATE, LABELLED, MODEL, RAW
@@ -56,7 +56,7 @@ def labelled(record: pl.DataFrame) -> list[str]:
         return ["label", "  none yet"]
     row = found.row(0, named=True)
     place, shares = float(position(found)[0]), typed(resolve([])).split.shares
-    split = next(name for name, (low, high) in bounds(shares).items() if low <= place < high)
+    split = next(name for name, mask in masks(found, bounds(shares)).items() if mask[0])
     said = f"{row['label']}, by {row['labelled_by']}, {row['votes']} vote(s), guide version {row['guide_version']}"
     return ["label", f"  {said}", "split", f"  {split}, since its hash is {place:.4f}"]
 

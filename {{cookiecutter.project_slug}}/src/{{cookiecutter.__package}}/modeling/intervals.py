@@ -131,8 +131,9 @@ def bounds(found: dict[str, np.ndarray], sums: dict[str, np.ndarray]) -> dict[st
     return known
 
 
-def wilson(hits: int, records: int, z: float = 1.959964) -> list[float]:
+def wilson(hits: int, records: int) -> list[float]:
     """Return the 95 % interval of a share (Wilson 1927), which also holds for few records."""
+    z = 1.959964
     share, spread = hits / records, z * z / records
     middle = (share + spread / 2) / (1 + spread)
     half = z * float(np.sqrt(share * (1 - share) / records + spread / (4 * records))) / (1 + spread)

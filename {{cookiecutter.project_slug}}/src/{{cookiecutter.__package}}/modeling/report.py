@@ -45,7 +45,7 @@ def figure(name: str) -> str:
     return "data:image/png;base64," + base64.b64encode((FIGURES / f"{name}.png").read_bytes()).decode()
 
 
-def confused(matrix: list[list[int]], names: list[str], shown: int = PAIRS) -> list[dict[str, Any]]:
+def confused(matrix: list[list[int]], names: list[str]) -> list[dict[str, Any]]:
     """List the pairs of labels that are taken for each other, the most frequent first, by direction."""
     pairs: list[dict[str, Any]] = [
         {"right": names[i], "predicted": names[j], "records": count, "share": count / sum(row)}
@@ -53,7 +53,7 @@ def confused(matrix: list[list[int]], names: list[str], shown: int = PAIRS) -> l
         for j, count in enumerate(row)
         if i != j and count
     ]
-    return sorted(pairs, key=lambda pair: (pair["records"], pair["share"]), reverse=True)[:shown]
+    return sorted(pairs, key=lambda pair: (pair["records"], pair["share"]), reverse=True)[:PAIRS]
 
 
 def floor_of(evaluation: dict[str, Any]) -> float:

@@ -11,6 +11,7 @@ from .. import tracking
 from ..files import read_json
 from ..paths import (
     ACCEPTANCE,
+    AGREEMENT,
     ANALYSIS,
     DATA_CARD,
     EVALUATION,
@@ -61,7 +62,8 @@ def verdict_table() -> str:
 def numbers() -> dict[str, float]:
     """Collect the metrics of all reports, those of a slice as ``slice.<id>.<metric>``."""
     evaluation = read_json(EVALUATION)
-    found = {**evaluation["metrics"], **read_json(PERFORMANCE), **read_json(VALIDATION)["metrics"]}
+    found = {**evaluation["metrics"], **read_json(PERFORMANCE)}
+    found |= {**read_json(VALIDATION)["metrics"], **read_json(AGREEMENT)["metrics"]}
     for name, part in evaluation["slices"].items():
         found |= {f"slice.{name}.{metric}": part[metric] for metric in ("accuracy", "macro_f1") if metric in part}
     for name, part in evaluation["labels"].items():

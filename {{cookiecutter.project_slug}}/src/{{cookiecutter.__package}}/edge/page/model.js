@@ -30,7 +30,7 @@ async function verified(description) {
   return bytes;
 }
 
-/** Load everything and return `{ description, predict, predictAll }`; throws unless the model is the accepted one. */
+/** Load everything and return `{ description, predict }`; throws unless the model is the accepted one. */
 export async function load() {
   const description = await (await fetched("model.json")).json();
   const session = await ort.InferenceSession.create(await verified(description), { executionProviders: ["wasm"] });
@@ -60,5 +60,5 @@ export async function load() {
   if (!answers.every(agrees)) {
     throw new Error("This browser computes other scores than the machine that evaluated the model.");
   }
-  return { description, predictAll, predict: async (data) => (await predictAll(data, 1))[0] };
+  return { description, predict: async (data) => (await predictAll(data, 1))[0] };
 }

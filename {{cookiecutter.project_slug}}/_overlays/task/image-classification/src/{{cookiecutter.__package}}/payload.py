@@ -1,4 +1,4 @@
-"""One image: its name by content, and its grey values. Needs numpy and Pillow only; the server uses it as well.
+"""One image: its name by content, and its grey values. The server uses it as well.
 
 Reads and writes nothing.
 """
@@ -7,16 +7,14 @@ import hashlib
 import io
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
+
+from .render import upright
 
 # A larger image is refused before it is decoded: a small file can unpack to gigabytes.
 MAX_PIXELS = 4_000_000
 # Formats of pictures alone: others of Pillow's decoders start programs or read other files.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
-# How a camera was held, as EXIF says it. Pillow's own function also writes EXIF, and fails where that is damaged.
-WAYS = Image.Transpose
-TURNS = {2: WAYS.FLIP_LEFT_RIGHT, 3: WAYS.ROTATE_180, 4: WAYS.FLIP_TOP_BOTTOM, 5: WAYS.TRANSPOSE}
-TURNS |= {6: WAYS.ROTATE_270, 7: WAYS.TRANSVERSE, 8: WAYS.ROTATE_90}
 
 
 def identity(payload: bytes) -> str:
@@ -37,14 +35,11 @@ def decode(payload: bytes, shape: tuple[int, int]) -> np.ndarray:
         with Image.open(io.BytesIO(payload), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels are more than {MAX_PIXELS}")
-            grey = image.convert("L")
-            turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1)) if image.format == "JPEG" else None
+            grey = upright(image).convert("L")
     except UnidentifiedImageError as error:
         raise ValueError(f"no image; readable are {', '.join(FORMATS)}") from error
     except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise ValueError(f"unreadable image: {error}") from error
-    if turn is not None:
-        grey = grey.transpose(turn)
     if grey.size != (shape[1], shape[0]):
         grey = grey.resize((shape[1], shape[0]), Image.Resampling.BOX)
     return np.asarray(grey, dtype=np.uint8)

@@ -6,7 +6,6 @@ Reads and writes nothing. Another task is another file with these six functions.
 import numpy as np
 import polars as pl
 
-from .payload import MAX_PIXELS as MAX_PIXELS
 from .payload import decode, identity
 from .product import Product
 

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from {{cookiecutter.__package}}.data import collect, validate
+from {{cookiecutter.__package}}.data import shards, validate
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -16,7 +16,7 @@ Refused = Callable[..., AbstractContextManager[None]]
 def store(records: pl.DataFrame, column: str, value: float | None) -> None:
     """Store ten records of which the third has ``value`` in ``column``."""
     wrong = pl.when(pl.arange(0, pl.len()) == 2).then(pl.lit(value, dtype=pl.Float64)).otherwise(pl.col(column))
-    collect.write_shard(records[:10].with_columns(wrong.alias(column)), 0)
+    shards.write_shard(records[:10].with_columns(wrong.alias(column)), 0)
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf"), -float("inf"), "above", "below"])
