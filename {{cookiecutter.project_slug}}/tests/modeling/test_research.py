@@ -86,6 +86,13 @@ def test_the_same_approach_on_the_same_data_stands_once_with_its_newest_run(mlfl
     assert [row[7] for row in filled()[1:]] == [newest[:8]]
 
 
+def test_a_run_that_was_interrupted_before_its_reports_is_left_out(mlflow: Any) -> None:
+    run = log_pipeline(mlflow, "whole", accepted=True, margin=[0.3, 0.5])
+    mlflow.start_run(tags={"kind": "pipeline"})
+    mlflow.end_run("KILLED")
+    assert [row[7] for row in filled()[1:]] == [run[:8]]
+
+
 def test_an_empty_store_is_said_and_the_page_stays(mlflow: Any, refused: Refused) -> None:
     with refused("there is no run in the store", "sqlite", "make"):
         filled()

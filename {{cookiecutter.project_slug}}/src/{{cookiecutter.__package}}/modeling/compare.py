@@ -67,9 +67,7 @@ def number(name: str) -> str:
     """Return the number of a registered version that is named by number or alias."""
     client = tracking.connect().MlflowClient()
     try:
-        if name.isdecimal():
-            return str(client.get_model_version(tracking.NAME, name).version)
-        return str(client.get_model_version_by_alias(tracking.NAME, name).version)
+        return str(client.get_model_version(tracking.NAME, tracking.aliases(client).get(name, name)).version)
     except Exception as error:  # what a store raises for «not there» differs from store to store
         fix = "give numbers or aliases as make mlflow shows them"
         raise UserError(f"there is no version {name!r} of {tracking.NAME}", "VERSIONS", fix) from error
@@ -89,7 +87,7 @@ def as_table(results: dict[str, dict[str, float | None]], product: Product) -> s
     """Write the results as a table: a row per metric, a mark where a requirement fails."""
     limits = {r.metric: r for r in product.requirements if r.slice == "all"}
     names = list(next(iter(results.values())))
-    wide = max(len(name) for name in results) + 2
+    wide = max(12, *map(len, results)) + 2
     lines = [f"{'':<24}" + "".join(f"{name:>{wide}}" for name in results) + "   required"]
     for metric in [*[n for n in names if n in limits], *[n for n in names if n not in limits]]:
         limit, cells = limits.get(metric), ""

@@ -108,7 +108,7 @@ def table(mlflow: Any) -> list[str]:
     aliases = aliases_of(mlflow.MlflowClient())
     newest: dict[tuple[str, str | None], Any] = {}
     named: dict[tuple[str, str | None], list[str]] = {}
-    for run in reversed(search("tags.kind = 'pipeline'")):  # the newest last
+    for run in reversed(search("tags.kind = 'pipeline' and attributes.status = 'FINISHED'")):  # the newest last
         tried = (approach(run.data.params), run.data.tags.get("data.version"))
         newest = {key: old for key, old in newest.items() if key != tried} | {tried: run}
         named[tried] = [*named.get(tried, []), *aliases.get(run.info.run_id, [])]
