@@ -27,15 +27,16 @@ def choose(
     """Return up to ``wanted`` ids with the reason why each was chosen.
 
     Args:
-        pool: id, ``in_train``, a Boolean column ``slice <id>`` per slice of product.yaml, and, where there is a model,
-            ``unsure`` and ``novel``; without these two, chance takes their part.
+        pool: id, ``bare`` (without any label: these come before the others), ``in_train``, a Boolean column ``slice
+            <id>`` per slice of product.yaml, and, where there is a model, ``unsure`` and ``novel``; without these two,
+            chance takes their part.
         wanted: the size of the round.
         shares: of ``uncertain``, ``novel`` and ``random`` records in what the quotas leave.
         quota: how many of each slice there are at least, as far as the pool has them.
         rng: the source of chance.
     """
     check_shares(shares)
-    pool = pool[rng.permutation(len(pool))]
+    pool = pool[rng.permutation(len(pool))].sort("bare", descending=True, maintain_order=True)
     chosen: dict[str, str] = {}
 
     def take(frame: pl.DataFrame, count: int, why: str) -> None:
@@ -47,7 +48,7 @@ def choose(
     left = wanted - len(chosen)
     for why, column in CHOSEN_BY.items():
         if column in pool.columns:
-            ranked = pool.filter("in_train").sort(column, descending=True, maintain_order=True)
+            ranked = pool.filter("in_train").sort("bare", column, descending=True, maintain_order=True)
             take(ranked, round(left * shares[why]), why)
     take(pool, wanted, "random")
     return chosen

@@ -18,8 +18,8 @@ from numpy.random import Generator
 from ..config import Annotation, Config
 from ..contract import load
 from ..data.label import annotations
-from ..data.rounds import NAME, Kind, Round, read_all, write
-from ..data.split import bounds, position
+from ..data.place import bounds, masks
+from ..data.rounds import NAME, Kind, Round, adjudications, read_all, write
 from ..errors import UserError, suggest
 from ..files import read_json
 from ..guide import guide_version
@@ -37,19 +37,19 @@ RANDOM = {"uncertain": 0.0, "novel": 0.0, "random": 1.0}
 
 
 def candidates(product: Product, shares: dict[str, float], size: int, seed: int) -> pl.DataFrame:
-    """Return a random pool of ``size`` records that nobody was asked about, with ``in_train`` and a column per slice.
+    """Return a random pool of ``size`` records that nobody was asked about, with what ``choose`` reads.
 
-    Records without any label come before those whose label only the source states.
+    Where records have no label at all, the pool has as many of them as there are, then those that the source labels.
     """
     parts = product.data.slices
     asked = {record for one in read_all().values() for record in one.items} | set(annotations()["id"])
     fresh = raw().select(sorted({"id", "group", "source_label", *(part.column for part in parts)}))
     fresh = fresh.filter(~pl.col("id").is_in(list(asked)))
-    frame = draw(fresh.filter(pl.col("source_label").is_null()), size, seed)
-    frame = frame if len(frame) else draw(fresh, size, seed)
-    (low, high), place = bounds(shares)["train"], position(frame)
-    masks = [slice_mask(part).alias(f"slice {part.id}") for part in parts]
-    return frame.with_columns(masks).with_columns(in_train=(place >= low) & (place < high))
+    bare = pl.col("source_label").is_null()
+    without = draw(fresh.filter(bare), size, seed)
+    frame = pl.concat([without, draw(fresh.filter(~bare), size - len(without), seed)])
+    slices = [slice_mask(part).alias(f"slice {part.id}") for part in parts]
+    return frame.with_columns(slices).with_columns(bare=bare, in_train=masks(frame, bounds(shares))["train"])
 
 
 def flagged(kind: str) -> dict[str, str]:
@@ -66,8 +66,8 @@ def known_answers(gold_from: str, count: int, seed: int) -> dict[str, str]:
     if gold_from == "source":
         frame = raw().select("id", label="source_label")
     elif gold_from == "adjudicated":
-        ruling = [one.name for one in read_all().values() if one.kind == "adjudication"]
-        said = annotations().filter(pl.col("round").is_in(ruling)).sort("annotated_at")
+        ruled = pl.col("round").is_in(adjudications(read_all()))
+        said = annotations().filter(ruled).sort("annotated_at")
         frame = said.unique("id", keep="last").select("id", "label").lazy()
     else:
         fix = suggest(gold_from, ["adjudicated", "source"])

@@ -67,6 +67,11 @@ def read_all() -> dict[str, Round]:
     return {one.name: one for one in sorted(found, key=lambda one: one.made_at)}
 
 
+def adjudications(rounds: dict[str, Round]) -> list[str]:
+    """Name the rounds in which one person decided: their labels stand above all others."""
+    return [one.name for one in rounds.values() if one.kind == "adjudication"]
+
+
 def named(name: str | None) -> Round:
     """Return the round ``name``, or the newest one.
 
