@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from {{cookiecutter.__package}}.data import collect, personal, validate
+from {{cookiecutter.__package}}.data import personal, shards, validate
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -54,7 +54,7 @@ def test_it_stops_the_pipeline_unless_the_privacy_class_allows_it(
 ) -> None:  # fmt: skip
     found = product.model_copy(update={"data": product.data.model_copy(update={"privacy": privacy})})
     monkeypatch.setattr(validate, "load", lambda: found)
-    collect.write_shard(records[:10].with_columns(group=pl.lit("minseo@example.com")), 0)
+    shards.write_shard(records[:10].with_columns(group=pl.lit("minseo@example.com")), 0)
     if stops:
         with refused("10 violation(s) in 10 records; personal: e-mail address in group"):
             validate.run(config)

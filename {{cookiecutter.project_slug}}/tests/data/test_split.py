@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from {{cookiecutter.__package}}.data import split
+from {{cookiecutter.__package}}.data import place, split
 
 Refused = Callable[..., AbstractContextManager[None]]
 SHARES = {"train": 0.6, "validation": 0.1, "calibration": 0.1, "test": 0.2}
@@ -26,8 +26,9 @@ def made(count: int, group: Callable[[int], str | None] = lambda _: None) -> pl.
 
 def places(frame: pl.DataFrame, shares: dict[str, float] | None = None) -> list[str]:
     """Name the split of every record."""
-    edges = split.bounds(shares or SHARES)
-    return [next(n for n, (low, high) in edges.items() if low <= p < high) for p in split.position(frame)]
+    masks = place.masks(frame, place.bounds(shares or SHARES))
+    rows = zip(*masks.values(), strict=True)
+    return [next(name for name, here in zip(masks, row, strict=True) if here) for row in rows]
 
 
 def split_manifest() -> dict[str, Any]:
@@ -101,7 +102,7 @@ def test_a_larger_test_split_keeps_its_records() -> None:
 )
 def test_shares_that_make_no_sense_are_refused(shares: dict[str, float], refused: Refused) -> None:
     with refused("shares are", "conf/split.yaml", "sum to 1"):
-        split.bounds(shares)
+        place.bounds(shares)
 
 
 def test_every_record_is_in_exactly_one_split(finished: Path) -> None:
@@ -129,8 +130,7 @@ def test_splitting_again_gives_the_same_bytes(finished: Path, config: Any) -> No
 def test_a_label_that_a_split_lacks_is_named(finished: Path, product: Any, config: Any, refused: Refused) -> None:
     rare = product.formulation.label_names[-1]
     frame = pl.read_parquet("data/labelled.parquet")
-    edges = split.bounds(config.split.shares)["calibration"]
-    inside = split.position(frame).is_between(*edges, closed="left")
+    inside = place.masks(frame, place.bounds(config.split.shares))["calibration"]
     frame.filter(~((frame["label"] == rare) & inside)).write_parquet("data/labelled.parquet")
     with refused(f"with the label(s) {rare}", "calibration.parquet", "collect or label"):
         split.run(config)

@@ -9,14 +9,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from {{cookiecutter.__package}}.data import collect, validate
+from {{cookiecutter.__package}}.data import shards, validate
 
 Refused = Callable[..., AbstractContextManager[None]]
 
 
 def raw(frame: pl.DataFrame, number: int = 0) -> None:
     """Store ``frame`` as a raw shard."""
-    collect.write_shard(frame, number)
+    shards.write_shard(frame, number)
 
 
 def report() -> Any:

@@ -75,8 +75,7 @@ def fill(studio: Studio, project: int, one: Round, product: Product) -> int:
     Raises:
         UserError: if a record of the round is not in ``data/raw`` any more.
     """
-    there = {task["data"].get("id"): task for task in studio.tasks(project)}
-    overlaps = {record: task["overlap"] for record, task in there.items()}
+    there = {task["data"].get("id"): (task["id"], task["overlap"]) for task in studio.tasks(project)}
     missing = sorted(set(one.items) - set(there))  # by id, which is a hash: no place tells why an item is there
     known = set(raw().filter(pl.col("id").is_in(missing)).select("id").collect()["id"])
     gone = [record for record in missing if record not in known]
@@ -84,14 +83,14 @@ def fill(studio: Studio, project: int, one: Round, product: Product) -> int:
         what = f"{len(gone)} records of the round are not in data/raw, first {gone[0][:12]}"
         fix = "make collect; if they were forgotten on purpose, make a new round"
         raise UserError(what, f"{ROUNDS}/{one.name}.json", fix)
-    ids = {record: task["id"] for record, task in there.items()}
     whole = len(one.overlap) == len(one.items)
     for start_at in range(0, len(missing), BATCH):
         part = missing[start_at : start_at + BATCH]
-        ids |= dict(zip(part, studio.load(project, tasks(one, part, product)), strict=True))
-    for record in [] if whole else one.overlap:
-        if overlaps.get(record) != len(one.annotators):
-            studio.overlap(ids[record], len(one.annotators))
+        loaded = studio.load(project, tasks(one, part, product))
+        there |= {record: (number, 1) for record, number in zip(part, loaded, strict=True)}
+    for number, overlap in [] if whole else [there[record] for record in one.overlap]:
+        if overlap != len(one.annotators):
+            studio.overlap(number, len(one.annotators))
     return len(missing)
 
 

@@ -13,7 +13,7 @@ from ..contract import load
 from ..data.aggregate import votes
 from ..data.agreement import CANNOT
 from ..data.label import annotations
-from ..data.rounds import Round, read_all
+from ..data.rounds import Round, adjudications, read_all
 from ..errors import UserError
 from ..files import read_json, write_text
 from ..guide import guide_version
@@ -77,8 +77,7 @@ def facts(product: Product) -> dict[str, Any]:
     rounds, everything = read_all(), annotations()
     if everything.is_empty():
         raise UserError("nobody has labelled a record yet", str(LABELS), "make annotate, then make labels")
-    ruling = [one.name for one in rounds.values() if one.kind == "adjudication"]
-    said = votes(everything.filter(~pl.col("round").is_in(ruling)))
+    said = votes(everything.filter(~pl.col("round").is_in(adjudications(rounds))))
     apart = contested(said)
     doubted = read_json(SUSPECTS)["suspects"] if SUSPECTS.exists() else []
     pictures = cards([*apart["id"][:SHOWN], *(row["id"] for row in doubted[:SHOWN])], product)

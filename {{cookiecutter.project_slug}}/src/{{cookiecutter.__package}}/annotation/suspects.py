@@ -12,7 +12,7 @@ import polars as pl
 from .. import task
 from ..config import Config
 from ..contract import load
-from ..data.split import bounds, position
+from ..data.place import bounds, masks
 from ..errors import UserError
 from ..files import write_json
 from ..paths import LABELLED, SUSPECTS
@@ -61,11 +61,8 @@ def suspects(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
 
 def run(config: Config) -> None:
     """Write the list and say how to use it."""
-    low, high = bounds(config.split.shares)["test"]
-    parts = []
-    for batch in read_batches(LABELLED, ROWS):
-        place = position(batch)
-        parts.append(batch.filter((place < low) | (place >= high)))
+    edges = bounds(config.split.shares)
+    parts = [batch.filter(~masks(batch, edges)["test"]) for batch in read_batches(LABELLED, ROWS)]
     found = suspects(pl.concat(parts), load())
     write_json(SUSPECTS, {"suspects": found})
     print(f"suspects: {len(found)} labels are likely wrong, see {SUSPECTS} and make agreement")

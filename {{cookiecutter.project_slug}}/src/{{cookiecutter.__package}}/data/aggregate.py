@@ -14,10 +14,14 @@ FLAG: dict[str, pl.DataType] = {"id": pl.String(), "reason": pl.String(), "detai
 STEPS, CHANGE = 100, 1e-6
 
 
+def guide_major() -> pl.Expr:
+    """Return what ``guide.major`` says of the column ``guide_version``."""
+    return pl.col("guide_version").str.split(".").list.first().cast(pl.Int64)
+
+
 def votes(labels: pl.DataFrame) -> pl.DataFrame:
     """Keep what counts: one label per annotator and record, the latest, and none under an older major guide version."""
-    version = pl.col("guide_version").str.split(".").list.first().cast(pl.Int64)
-    newest = labels.filter(version == version.max().over("id"))
+    newest = labels.filter(guide_major() == guide_major().max().over("id"))
     ordered = newest.sort("annotated_at", "round", maintain_order=True)
     return ordered.unique(["id", "annotator"], keep="last").sort("id", "annotator")
 
@@ -100,7 +104,6 @@ def flags(said: pl.DataFrame, people: pl.DataFrame, final: pl.DataFrame, guide: 
     doubt = (pl.col("share") < sure) | (pl.col("label").is_null() & (pl.col("share") < 1))
     unsure = open_cases.filter((pl.col("first") == 1) & doubt)
     unsure = unsure.select("id", reason=pl.lit("unsure"), detail=pl.format("share {}", pl.col("share").round(3)))
-    version = pl.col("guide_version").str.split(".").list.first().cast(pl.Int64)
-    old = people.filter(version < guide)
+    old = people.filter(guide_major() < guide)
     old = old.select("id", reason=pl.lit("old guide"), detail=pl.format("guide {}", "guide_version"))
     return pl.concat([tie, unsure, old]).select(*FLAG).sort("id", "reason")

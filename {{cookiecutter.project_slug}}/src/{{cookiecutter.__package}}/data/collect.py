@@ -30,8 +30,6 @@ from .intake import CURSOR, Intake
 from .rejects import Rejects
 from .shards import purge, rechunk, write_shard
 
-__all__ = ["open_source", "run", "write_shard"]
-
 ROWS = 250_000
 
 

@@ -18,9 +18,9 @@ from ..guide import guide_version, major
 from ..paths import AGREEMENT, LABELLED, LABELS, RAW, REVIEW
 from ..records import LABEL, raw, read_batches, shards, write_parquet
 from ..stage import stage
-from .aggregate import AGGREGATIONS, decide, flags, votes
+from .aggregate import AGGREGATIONS, decide, flags, guide_major, votes
 from .agreement import measure
-from .rounds import Round, read_all
+from .rounds import Round, adjudications, read_all
 
 ROWS = 50_000
 # What of a raw record goes on: neither time nor shard, so that the same records always give the same splits.
@@ -81,7 +81,7 @@ def independent(said: pl.DataFrame, guide: str, rounds: dict[str, Round]) -> pl.
     """Keep what agreement is measured on: labels under the current guide that no model's suggestion stood behind."""
     pairs = [(one.name, record) for one in rounds.values() for record in one.shown]
     shown = pl.DataFrame(pairs, schema={"round": pl.String, "id": pl.String}, orient="row")
-    current = votes(said).filter(pl.col("guide_version").str.split(".").list.first() == str(major(guide)))
+    current = votes(said).filter(guide_major() == major(guide))
     return current.join(shown, on=["round", "id"], how="anti")
 
 
@@ -94,7 +94,7 @@ def run(config: Config) -> None:
         raise UserError(f"there is no aggregation {config.label.aggregation!r}", "conf/label.yaml", fix)
     everything = annotations()
     check(everything, names)
-    ruling = pl.col("round").is_in([one.name for one in rounds.values() if one.kind == "adjudication"])
+    ruling = pl.col("round").is_in(adjudications(rounds))
     said, final = everything.filter(~ruling), everything.filter(ruling)
     people = decide(method, said, final)
     rows = write_parquet(LABELLED, labelled(people, guide))

@@ -23,9 +23,7 @@ from ..files import read_json, write_json
 from ..paths import LABELLED, SPLITS
 from ..records import batch_rows, parquet_writer, repeated
 from ..stage import stage
-from .place import NAMES, bounds, masks, position
-
-__all__ = ["bounds", "position", "run"]
+from .place import NAMES, bounds, masks
 
 WORK = Path("data/.splitting")
 ROWS = 100_000
