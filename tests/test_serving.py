@@ -188,20 +188,3 @@ def test_made_up_requests_find_no_error(
         made = re.search(r"(\d+) generated", done.stdout)
         assert made and int(made[1]) >= expected, done.stdout[-1000:]
         assert server.ask("GET", "/readyz")[0] == 200
-
-
-@both
-def test_the_project_is_whole_without_the_server(project: Project) -> None:
-    source = project.folder / "src/my_product/serving"
-    for folder in (source, project.folder / "tests/serving"):
-        shutil.rmtree(folder)
-    (project.folder / "mk/serving.mk").unlink()
-    left = [
-        path for path in project.folder.glob("src/**/*.py") if "serving" in path.read_text(encoding="utf-8")
-    ]
-    assert [
-        path for path in left if "import" in path.read_text(encoding="utf-8").split("serving")[0][-40:]
-    ] == []
-    project.ok("lint-imports")
-    project.ok("make", "help")
-    project.ok("pytest", "-q", "tests/test_package.py", "tests/test_contract.py")
