@@ -42,10 +42,10 @@ def test_a_registered_version_is_compared_by_its_alias(
     finished: Path, monkeypatch: pytest.MonkeyPatch, mlflow: Any
 ) -> None:
     shutil.copytree("models/variants", "stored")
-    client = mlflow.MlflowClient()
-    client.create_registered_model(compare.tracking.NAME)
-    version = client.create_model_version(compare.tracking.NAME, source=str(Path("stored").resolve()))
-    client.set_registered_model_alias(compare.tracking.NAME, "champion", version.version)
+    client, name = mlflow.MlflowClient(), compare.__name__.partition(".")[0]
+    client.create_registered_model(name)
+    version = client.create_model_version(name, source=str(Path("stored").resolve()))
+    client.set_registered_model_alias(name, "champion", version.version)
     monkeypatch.setattr(compare, "download", lambda _, number: Path("stored/int8.onnx"))
     found = compared(monkeypatch, "champion")
     assert list(found)[-1] == "version 1 (champion)"

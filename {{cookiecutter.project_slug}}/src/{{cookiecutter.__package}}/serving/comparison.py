@@ -26,12 +26,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean with its variance; ``clusters`` callers stand behind ``n`` records."""
+    """A mean over ``n`` records with its variance."""
 
     value: float
     variance: float
     n: int
-    clusters: int
 
 
 @dataclass(frozen=True)
@@ -52,15 +51,15 @@ def mean(outcome: Outcome) -> Mean:
     """Return the mean over records; its variance is that of a ratio of sums over callers."""
     n = len(outcome.value)
     if n == 0:
-        return Mean(math.nan, math.nan, 0, 0)
+        return Mean(math.nan, math.nan, 0)
     _, index = np.unique(outcome.caller, return_inverse=True)
     sizes = np.bincount(index).astype(float)
     sums = np.bincount(index, weights=outcome.value)
     value, clusters = float(outcome.value.mean()), len(sizes)
     if clusters < 2:  # one caller says nothing of callers: fall back to its records
-        return Mean(value, float(outcome.value.var(ddof=1)) / n if n > 1 else math.nan, n, clusters)
+        return Mean(value, float(outcome.value.var(ddof=1)) / n if n > 1 else math.nan, n)
     residual = sums - value * sizes
-    return Mean(value, float((residual**2).sum() / (clusters - 1) * clusters / n**2), n, clusters)
+    return Mean(value, float((residual**2).sum() / (clusters - 1) * clusters / n**2), n)
 
 
 def critical(n: int, alpha: float, planned: int | None) -> float:
