@@ -90,7 +90,7 @@ def as_line(verdict: dict[str, Any]) -> str:
     limit = f"{verdict['operator']} {verdict['threshold']:g} {verdict['unit']}"
     place = "" if verdict["slice"] == "all" else f" on {verdict['slice']}"
     if verdict["interval"] is not None:
-        limit += f"   95 %: {verdict['interval'][0]:.4g} to {verdict['interval'][1]:.4g}"
+        limit = f"{limit:<16}   95 %: {verdict['interval'][0]:.4g} to {verdict['interval'][1]:.4g}"
         limit += ", decides" if verdict["decide"] == "bound" else ""
     said = f"\n      {verdict['note']}" if verdict.get("note") else ""
     return f"  {verdict['id']:<4}{verdict['verdict']:<15}{verdict['metric'] + place:<24}{value:>10}  {limit}{said}"
