@@ -45,7 +45,7 @@ def test_everything_else_passes_without_it(
     project.ok("make", "check")
     project.ok("make", "test")
     project.commit()
-    assert "accepted" in project.ok("make")
+    assert "registered: my_product version" in project.ok("make")
 
 
 def test_the_documents_name_what_goes_with_a_part() -> None:
