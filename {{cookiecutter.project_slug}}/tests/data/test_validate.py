@@ -1,6 +1,7 @@
 """Stage validate: what product.yaml does not allow is named with the ids of its records."""
 
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from {{cookiecutter.__package}}.data import shards, validate
+from {{cookiecutter.__package}}.data import collect, shards, validate
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -119,3 +120,19 @@ def test_a_shard_of_another_schema_is_refused(
     raw(frame)
     with refused("column 'group' is", "shard-00000", "collect again"):
         validate.run(config)
+
+
+def test_a_mistake_is_mended_in_the_source_as_the_advice_says(
+    project: Path, batch: pl.DataFrame, config: Any, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    def gather(frame: pl.DataFrame) -> None:
+        monkeypatch.setattr(collect, "open_source", lambda *_: iter([frame]))
+        collect.run(config)
+
+    gather(batch[:10].with_columns(source_label=pl.lit("mistyped")))
+    with refused("'mistyped'", "data/raw", "mend the source, rm -r data/raw, then make"):
+        validate.run(config)
+    shutil.rmtree("data/raw")
+    gather(batch[:10])
+    validate.run(config)
+    assert report()["metrics"] == {"records": 10}

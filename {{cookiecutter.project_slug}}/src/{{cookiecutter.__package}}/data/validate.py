@@ -48,7 +48,8 @@ def stop(findings: Findings) -> None:
     rule, rows = next(iter(findings.examples.items()))
     ids = ", ".join(record[:12] for record, _ in rows if record)
     what = f"{findings.broken.total()} violation(s) in {findings.total} records; {rule}: {rows[0][1]}; records {ids}"
-    fix = "allow it in product.yaml, or mend the source and make forget ID=<id>"
+    # Not make forget: it would keep the record away for good, also once it is mended.
+    fix = "allow it in product.yaml; or mend the source, rm -r data/raw, then make"
     raise UserError(what, f"{RAW}, see {VALIDATION}", fix)
 
 
