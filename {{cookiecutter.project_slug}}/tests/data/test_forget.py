@@ -140,7 +140,9 @@ def test_the_models_that_learned_from_it_are_named(
     lines = list(trained.trained_on([learned], None))
     assert lines[0] == f"{name} version 1 (champion) used it: train"
     assert "version 2: its data" in lines[1]
-    assert [line for line in trained.trained_on([held_out], None) if "version 1" in line] == []
+    # The run of the version shows what it got wrong among these.
+    assert list(trained.trained_on([held_out], None))[0] == f"{name} version 1 (champion) used it: test"
+    assert [line for line in trained.trained_on(["nobody"], None) if "version 1" in line] == []
 
 
 def test_labels_that_dvc_keeps_do_not_come_back(

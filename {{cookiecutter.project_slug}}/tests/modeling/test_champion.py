@@ -1,9 +1,12 @@
 """Champion against challenger: what is worse, what is better, and what noise must not decide."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from {{cookiecutter.__package}}.modeling import champion
@@ -82,3 +85,22 @@ def test_a_metric_that_cannot_be_measured_decides_for_the_champion(product: Any)
     assert champion.reasons_to_stay(contract(product, "accuracy"), new, old, tolerance=0.01) == [
         "accuracy is not measurable"
     ]
+
+
+def other_labels(path: Path) -> Path:
+    """Return a copy of the artefact that was made for one label more."""
+    graph = onnx.load("models/model.onnx")
+    labels = next(prop for prop in graph.metadata_props if prop.key == "labels")
+    labels.value = json.dumps([*json.loads(labels.value), "one more"])
+    onnx.save(graph, path)
+    return path
+
+
+def test_a_champion_of_another_contract_makes_way(
+    finished: Path, product: Any, config: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = other_labels(Path("old.onnx"))
+    monkeypatch.setattr(champion, "download", lambda *_: old)
+    monkeypatch.setattr(f"{champion.__name__}.tracking.aliases", lambda _: {"champion": "1"})
+    assert champion.challenge(SimpleNamespace(MlflowClient=lambda: None), "2", product, config) == []
+    assert "version 1, the champion until now, has other labels" in capsys.readouterr().out

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from {{cookiecutter.__package}}.modeling import compare
@@ -50,6 +51,19 @@ def test_a_registered_version_is_compared_by_its_alias(
     found = compared(monkeypatch, "champion")
     assert list(found)[-1] == "version 1 (champion)"
     assert found["version 1 (champion)"]["accuracy"] == found["int8 (exported)"]["accuracy"]
+
+
+def test_a_version_of_another_contract_is_refused(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, mlflow: Any, refused: Refused
+) -> None:
+    graph = onnx.load("models/model.onnx")
+    next(prop for prop in graph.metadata_props if prop.key == "labels").value = '["other"]'
+    onnx.save(graph, "other.onnx")
+    monkeypatch.setattr(compare, "number", lambda name: name)
+    monkeypatch.setattr(compare, "download", lambda *_: Path("other.onnx"))
+    with refused("version 1 has other labels", "VERSIONS", "product.yaml"):
+        compared(monkeypatch, "1")
+    assert not compare.COMPARISON.exists()
 
 
 def test_a_version_that_is_not_there_is_refused(

@@ -140,8 +140,9 @@ def main() -> None:
     print(f"forget: {len(ids)} record(s) are out of data/ and will not be collected again: {', '.join(ids[:10])}")
     for line in trained_on(ids, asked.group or None):
         print(f"forget: {line}")
-    print("next: git add data/tombstones.json data/rounds data/labels, git commit, make repro; then the copies in the")
-    print("      cache and the remote: dvc gc --workspace --cloud (deletes every version that is not checked out)")
+    print("next: git add data/tombstones.json data/rounds data/labels, git commit, make repro; then the copies:")
+    print("      in the cache and the remote, dvc gc --workspace --cloud (deletes every version not checked out);")
+    print("      in MLflow, delete the runs of versions that used it (analysis.html shows records); backups are yours")
 
 
 if __name__ == "__main__":

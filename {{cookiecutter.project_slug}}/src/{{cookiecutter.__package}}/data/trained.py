@@ -14,7 +14,8 @@ import polars as pl
 
 from .. import tracking
 
-USED = ("train", "validation", "calibration")  # a model learns from train; the others chose and calibrated it
+# A model learns from train; validation and calibration chose and calibrated it; of test, its run shows the errors.
+USED = ("train", "validation", "calibration", "test")
 
 
 def trained_on(ids: list[str], group: str | None) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Ask what each feature, or each region of the image, is worth: fit again without it.
 
 Reads the train and validation splits; writes ``reports/ablation.json``. A part whose removal does not raise the
-validation log loss costs collection and adds risk for nothing. Run: ``make ablate MODEL=logistic``.
+validation log loss beyond the noise of the records costs collection and adds risk for nothing.
+Run: ``make ablate MODEL=logistic``.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,6 @@ from ..paths import REPORTS
 from ..product import Product
 from ..stage import stage
 from .examples import Examples, read
-from .scores import headline
 from .train import fit, flat
 
 ABLATION = REPORTS / "ablation.json"
@@ -42,25 +42,33 @@ def without(values: np.ndarray, places: np.ndarray, filling: np.ndarray) -> np.n
     return copy
 
 
-def log_loss(config: Config, known: Examples, held_out: Examples, places: np.ndarray) -> float:
-    """Fit without ``places`` and return the validation log loss."""
+def losses(config: Config, known: Examples, held_out: Examples, places: np.ndarray) -> np.ndarray:
+    """Fit without ``places`` and return the log loss of every validation record."""
     rows, unseen = (examples.inputs.reshape(len(examples.inputs), -1) for examples in (known, held_out))
     pipeline = fit(config.model, config.seed, without(rows, places, rows.mean(axis=0)), known.truth)
     scored = pipeline.predict_proba(flat(without(unseen, places, rows.mean(axis=0))))
-    return headline(scored, held_out.truth)["log_loss"]
+    right = scored[np.arange(len(scored)), held_out.truth].astype(np.float64)
+    return np.asarray(-np.log(np.maximum(right, np.finfo(np.float32).tiny)))
+
+
+def worth(rise: np.ndarray) -> dict[str, float]:
+    """Return the mean ``rise`` of the loss over records, and half the width of its 95 % interval."""
+    return {"rise": float(rise.mean()), "half": float(1.96 * rise.std(ddof=1) / np.sqrt(len(rise)))}
 
 
 def run(config: Config) -> None:
     """Write and print what the validation log loss becomes without each part, the most valuable first."""
     product = load()
     known, held_out = read("train", product), read("validation", product)
-    whole = log_loss(config, known, held_out, np.array([], dtype=int))
-    worth = {name: log_loss(config, known, held_out, places) - whole for name, places in parts(product)}
-    ranked = dict(sorted(worth.items(), key=lambda item: -item[1]))
-    write_json(ABLATION, {"model": config.model.name, "log_loss": whole, "without": ranked})
-    print(f"ablate: {config.model.name}, validation log loss {whole:.4f} with everything; without ...")
-    for name, rise in ranked.items():
-        print(f"  {name:<28} {rise:+.4f}{'' if rise > 0 else '   not beneficial'}")
+    whole = losses(config, known, held_out, np.array([], dtype=int))
+    found = {name: worth(losses(config, known, held_out, places) - whole) for name, places in parts(product)}
+    ranked = dict(sorted(found.items(), key=lambda item: -item[1]["rise"]))
+    write_json(ABLATION, {"model": config.model.name, "log_loss": float(whole.mean()), "without": ranked})
+    print(f"ablate: {config.model.name}, validation log loss {whole.mean():.4f} with everything; without ...")
+    for name, row in ranked.items():
+        rise, half = row["rise"], row["half"]
+        said = "" if rise > half else "   better without" if rise < -half else "   within the noise of the records"
+        print(f"  {name:<28} {rise:+.4f} +- {half:.4f}{said}")
 
 
 if __name__ == "__main__":

@@ -72,14 +72,24 @@ def reasons_to_stay(product: Product, new: Tested, old: Tested, tolerance: float
     return found
 
 
+def other_contract(old: Artefact, new: Artefact) -> str | None:
+    """Say in words that two artefacts were made for different problems, or return None."""
+    said = {"labels": "has other labels", "input": "takes another input", "output": "gives another output"}
+    for key, words in said.items():
+        if old.metadata.get(key) != new.metadata.get(key):
+            return words
+    return None
+
+
 def challenge(mlflow: Any, version: str, product: Product, config: Config) -> list[str]:
     """Compare ``models/model.onnx``, registered as ``version``, with the champion; list why the champion stays."""
     current = tracking.aliases(mlflow.MlflowClient()).get(tracking.CHAMPION)
     if current is None or current == version:
         return []
     old, new = Artefact(download(mlflow, current)), Artefact(MODEL)
-    for key in ("labels", "input", "output"):
-        if old.metadata.get(key) != new.metadata.get(key):
-            return [f"version {current} has another {key}, so that the two cannot be compared"]
+    if contract := other_contract(old, new):
+        # It could not be served either: the server takes only versions of the contract that it reads.
+        print(f"register: version {current}, the champion until now, {contract}; the two cannot be compared")
+        return []
     measured = [test(artefact, product, config) for artefact in (new, old)]
     return reasons_to_stay(product, measured[0], measured[1], config.register.tolerance)

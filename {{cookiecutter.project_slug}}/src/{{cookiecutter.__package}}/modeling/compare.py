@@ -22,6 +22,7 @@ from ..product import Product
 from ..stage import typed
 from .accept import OPERATORS
 from .artefact import Artefact
+from .champion import other_contract
 from .evaluate import performance
 from .measure import test
 from .versions import download
@@ -104,7 +105,12 @@ def as_table(results: dict[str, dict[str, float | None]], product: Product) -> s
 def main() -> None:
     """Print and store the comparison."""
     product, config = load(), typed(resolve([]))
-    results = {name: assess(path, product, config) for name, path in artefacts(sys.argv[1:]).items()}
+    found = artefacts(sys.argv[1:])
+    exported = Artefact(next(iter(found.values())))
+    for name, path in found.items():
+        if difference := other_contract(Artefact(path), exported):
+            raise UserError(f"{name} {difference}", "VERSIONS", "compare versions of today's product.yaml")
+    results = {name: assess(path, product, config) for name, path in found.items()}
     write_json(COMPARISON, results)
     print(as_table(results, product))
     print("times and memory: on this machine")
