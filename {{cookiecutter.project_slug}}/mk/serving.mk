@@ -2,8 +2,9 @@
 .PHONY: serve promote rollback online
 SERVING := .venv-serve/bin/python
 
+# exec: make's signals reach the server itself; the follower ends with it.
 serve: .venv/.done .venv-serve/.done ## Serve the champion on 127.0.0.1:8000, docs at /docs
-	@python -m $(PACKAGE).serving.follow & trap "kill $$! 2> /dev/null || true" EXIT; PYTHONPATH=src $(SERVING) -m $(PACKAGE).serving
+	@python -m $(PACKAGE).serving.follow $$$$ & PYTHONPATH=src exec $(SERVING) -m $(PACKAGE).serving
 
 promote: .venv/.done ## Make the challenger champion (VERSION=...)
 	@python -m $(PACKAGE).serving.release promote $(VERSION)

@@ -1,7 +1,7 @@
 """Follow the local MLflow store: fetch what its aliases name, again whenever the store changes.
 
 Reads ``mlflow.db``; writes the served folder. Runs in the project's environment beside ``make serve``, which has no
-MLflow; with a tracking server the server follows by itself. Run: ``python -m PACKAGE.serving.follow``.
+MLflow; with a tracking server the server follows by itself. Run: ``python -m PACKAGE.serving.follow <server's pid>``.
 """
 
 import logging
@@ -54,9 +54,9 @@ def stamp(store: Path) -> tuple[float, ...]:
     return tuple(path.stat().st_mtime for path in files)
 
 
-def watch(settings: Settings, store: Path) -> None:
-    """Fetch now and after every change, in a process of its own, so that MLflow does not stay in memory."""
-    parent, seen = os.getppid(), None
+def watch(settings: Settings, store: Path, parent: int) -> None:
+    """Fetch now and after every change until ``parent`` ends; in another process, so that no MLflow stays in memory."""
+    seen = None
     while os.getppid() == parent:
         if (now := stamp(store)) and now != seen:
             subprocess.run([sys.executable, "-m", __spec__.name, "once"], check=False)
@@ -65,12 +65,12 @@ def watch(settings: Settings, store: Path) -> None:
 
 
 def main() -> None:
-    """Fetch ``once``, or go on for as long as the server runs."""
-    settings = read()
-    if sys.argv[1:] == ["once"]:
+    """Fetch ``once``, or go on for as long as the parent runs, whose number is the argument."""
+    settings, parent = read(), next(iter(sys.argv[1:]), str(os.getppid()))
+    if parent == "once":
         once(settings)
     elif settings.model == "registry" and not settings.remote:
-        watch(settings, tracking.project_root() / "mlflow.db")
+        watch(settings, tracking.project_root() / "mlflow.db", int(parent))
 
 
 if __name__ == "__main__":
