@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 
-from {{cookiecutter.__package}} import contract, contradictions, errors
+from {{cookiecutter.__package}} import contract, contradictions, errors, records
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -42,6 +43,14 @@ def test_the_contract_of_this_project_holds_together(root: Path, written: Any) -
     assert loaded.formulation.label_names == [label["name"] for label in written["formulation"]["labels"]]
     assert [r.id for r in loaded.requirements] == [r["id"] for r in written["requirements"]]
     assert {feature.name for feature in loaded.formulation.input.features} <= set(contradictions.columns(loaded))
+
+
+def measure(written: Any, **changed: Any) -> None:
+    """Let the input be a table of two features, of which the second is changed."""
+    one = {"name": "width", "low": 0, "high": 9, "unit": "mm", "meaning": "width"}
+    features = [one, one | {"name": "height"} | changed]
+    table = {"name": "part", "type": "table", "meaning": "a part", "features": features}
+    written["formulation"].update(task="tabular-classification", input=table)
 
 
 class NoAlias(yaml.SafeDumper):
@@ -103,6 +112,31 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "label 'twice' stands 2 times",
         "its own name",
     ),
+    "duplicate-feature": (
+        lambda c: measure(c, name="width"),
+        "- name: width",
+        "feature 'width' stands 2 times",
+        "its own name",
+    ),
+    "duplicate-kind": (
+        lambda c: c["data"]["kinds"].extend([{"name": "twice", "wanted": 0, "scope": "out", "note": "n"}] * 2),
+        "- name: twice",
+        "kind 'twice' stands 2 times",
+        "its own name",
+    ),
+    "duplicate-licence": (
+        lambda c: c["data"].update(licences=["mine", "yours", "mine"]),
+        "- mine",
+        "licence 'mine' stands 2 times",
+        "its own name",
+    ),
+    "label-without-a-name": (
+        lambda c: c["formulation"]["labels"][0].update(name=""),
+        "name: ''",
+        "formulation.labels[0].name is ''",
+        "",
+    ),
+    "slice-without-a-name": (lambda c: c["data"]["slices"][0].update(id=""), "id: ''", "data.slices[0].id is ''", ""),
     "unknown-metric": (
         lambda c: first(c).update(metric="acuracy"),
         "acuracy",
@@ -184,6 +218,27 @@ def test_a_mistake_is_named_with_its_line(
     assert what in caught.value.what
     assert caught.value.where.startswith(f"{path}:{line_of(text, mark)}, ")
     assert fix in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "name", ["label", "votes", "cursor", "rejected", "predicted", "_x", "a.b", "model_config", "model_dump", "schema"]
+)
+def test_a_feature_with_a_name_that_is_in_use_is_refused(
+    name: str, written: Any, tmp_path: Path, refused: Refused
+) -> None:
+    measure(written, name=name)
+    path = tmp_path / "product.yaml"
+    path.write_text(yaml.dump(written, Dumper=NoAlias, sort_keys=False), encoding="utf-8")
+    with refused(f"feature '{name}' has", "formulation.input.features[1].name", "choose another name"):
+        contract.load(path)
+
+
+def test_no_feature_has_the_name_of_a_column_that_a_stage_writes(finished: Path, product: Any) -> None:
+    payload = {feature.name for feature in product.formulation.input.features} or {"payload", "ink"}
+    tables = [set(pl.read_parquet_schema(path)) for path in Path().rglob("*.parquet")]
+    beside = set().union(*[columns for columns in tables if columns & payload]) - payload
+    assert {"source_label", "label", "votes", "predicted"} <= beside <= contradictions.TAKEN
+    assert {*records.RECORD, *records.LABEL} <= contradictions.TAKEN
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "service"], ids=["empty", "list", "word"])

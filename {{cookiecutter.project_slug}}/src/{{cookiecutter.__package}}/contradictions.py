@@ -6,11 +6,20 @@ Reads and writes nothing. Each finding is where it stands, what is wrong, and wh
 from collections import Counter
 from collections.abc import Iterator
 
+from pydantic import BaseModel
+
 from .errors import suggest
 from .metrics import METRICS
 from .product import Product
 
 TEXT = ("kind", "group", "source")  # columns of every record that hold text
+# Columns that stand beside the features in the tables of the pipeline: of every record, of labels, of what a source
+# says to stage collect, and of the error analysis.
+RECORD = ("id", "group", "kind", "source", "licence", "collected_at", "source_label", "shard")
+LABEL = ("label", "annotator", "round", "guide_version", "annotated_at", "seconds", "labelled_by", "votes", "share")
+ARRIVAL = ("rejected", "record", "cursor", "reason", "rejected_at")
+VERDICT = ("predicted", "probability", "right_probability", "novelty", "decision", "error", "suspect")
+TAKEN = frozenset((*RECORD, *LABEL, *ARRIVAL, *VERDICT))
 Location = tuple[str | int, ...]
 Finding = tuple[Location, str, str]
 
@@ -24,6 +33,7 @@ def columns(product: Product) -> list[str]:
 def contradictions(product: Product) -> Iterator[Finding]:
     """Yield every finding, in the order of the file."""
     yield from duplicates(product)
+    yield from strange_features(product)
     yield from strange_slices(product)
     yield from strange_requirements(product)
     yield from strange_references(product)
@@ -33,7 +43,10 @@ def duplicates(product: Product) -> Iterator[Finding]:
     """Find names that stand twice."""
     named: dict[str, tuple[Location, list[str]]] = {
         "id": (("requirements",), [requirement.id for requirement in product.requirements]),
+        "feature": (("formulation", "input", "features"), [f.name for f in product.formulation.input.features]),
         "label": (("formulation", "labels"), product.formulation.label_names),
+        "kind": (("data", "kinds"), [kind.name for kind in product.data.kinds]),
+        "licence": (("data", "licences"), product.data.licences),
         "slice": (("data", "slices"), [part.id for part in product.data.slices]),
     }
     for what, (place, names) in named.items():
@@ -41,6 +54,16 @@ def duplicates(product: Product) -> Iterator[Finding]:
             if count > 1:
                 second = [i for i, other in enumerate(names) if other == name][1]
                 yield (*place, second), f"{what} {name!r} stands {count} times", f"give every {what} its own name"
+
+
+def strange_features(product: Product) -> Iterator[Finding]:
+    """Find names that the pipeline or pydantic, which makes the API's types of them, needs for something else."""
+    for i, feature in enumerate(product.formulation.input.features):
+        name, at = feature.name, ("formulation", "input", "features", i, "name")
+        if name in TAKEN:
+            yield at, f"feature {name!r} has the name of a column of the pipeline's own", "choose another name"
+        elif name.startswith("_") or "." in name or hasattr(BaseModel, name):
+            yield at, f"feature {name!r} has a name that no field of the API can have", "choose another name"
 
 
 def strange_slices(product: Product) -> Iterator[Finding]:

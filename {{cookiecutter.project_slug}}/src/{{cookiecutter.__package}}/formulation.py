@@ -17,7 +17,7 @@ class Strict(BaseModel):
 class Feature(Strict):
     """A column of a table: its legal range and meaning."""
 
-    name: str
+    name: str = Field(min_length=1)
     low: float
     high: float
     unit: str
@@ -43,7 +43,7 @@ class Input(Strict):
 class Label(Strict):
     """An answer of the model, with a definition that fits on one line."""
 
-    name: str
+    name: str = Field(min_length=1)
     definition: str
 
 

@@ -4,7 +4,7 @@ Reads and writes nothing; ``contract.load()`` reads the file. Every other module
 thresholds from here.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -34,7 +34,7 @@ class Service(Strict):
 class Kind(Strict):
     """A kind of record: how many are wanted, and whether it is in scope."""
 
-    name: str
+    name: str = Field(min_length=1)
     wanted: int = Field(ge=0)
     scope: Literal["in", "out"]
     note: str
@@ -43,7 +43,7 @@ class Kind(Strict):
 class Slice(Strict):
     """Records whose ``column`` lies in [at_least, below), or equals ``equals``."""
 
-    id: str
+    id: str = Field(min_length=1)
     column: str
     reason: str
     at_least: float | None = None
@@ -61,7 +61,7 @@ class Data(Strict):
     """What may be collected and kept."""
 
     kinds: list[Kind] = Field(min_length=1)
-    licences: list[str] = Field(min_length=1)
+    licences: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1)
     privacy: Literal["public", "internal", "personal"]
     retention_days: int = Field(gt=0)
     group: str
