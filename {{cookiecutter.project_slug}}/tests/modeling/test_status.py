@@ -62,7 +62,46 @@ def reported(**said: Any) -> None:
 def test_a_registered_model_is_named_with_version_and_alias(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     accepted(True)
     reported(registered=True, model="sorter", version="3", alias="champion")
-    assert "registered: sorter version 3, alias champion" in said(capsys)
+    assert "registered: sorter version 3, alias champion at registration" in said(capsys)
+
+
+@pytest.mark.parametrize(
+    ("aliases", "place"),
+    [
+        ({"champion": "2", "challenger": "1"}, "alias champion"),
+        ({"champion": "1"}, "no alias; champion is version 1"),
+        ({"champion": "1", "challenger": "2"}, "alias challenger; champion is version 1"),
+    ],
+)
+def test_the_alias_is_the_one_that_the_registry_names_now(
+    mlflow: Any, capsys: pytest.CaptureFixture[str], aliases: dict[str, str], place: str
+) -> None:
+    accepted(True)
+    name = status.__name__.partition(".")[0]
+    client = mlflow.MlflowClient()
+    client.create_registered_model(name)
+    for _ in range(2):
+        client.create_model_version(name, source="models")
+    for alias, version in aliases.items():
+        client.set_registered_model_alias(name, alias, version)
+    reported(registered=True, model=name, version="2", alias="champion", champion_stays=[])
+    assert f"registered: {name} version 2, {place}\n" in said(capsys)
+
+
+def test_a_challenger_says_why_the_champion_stays_and_how_to_promote_it(
+    finished: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accepted(True)
+    why = {"champion_stays": ["ece is worse by 0.1"]}
+    reported(registered=True, model="sorter", version="2", alias="champion", **why)
+    assert not any(word in said(capsys) for word in ("champion stays", "make promote"))
+    reported(registered=True, model="sorter", version="2", alias="challenger", **why)
+    assert "make promote" not in said(capsys)  # serving was deleted
+    Path("mk").mkdir()
+    Path("mk/serving.mk").touch()
+    printed = said(capsys)
+    assert "the champion stays: ece is worse by 0.1\n" in printed
+    assert "  make promote" in printed.split("next:")[1]
 
 
 @pytest.mark.parametrize("before", [{"registered": True, "model": "sorter", "version": "3", "alias": "champion"}, {}])

@@ -1,19 +1,22 @@
 """Say where the product stands: verdict, registered version, and what to type next.
 
-Reads the reports, the artefact, and ``STARTED`` (seconds since 1970) where make sets it; writes nothing. Run:
-``make status``.
+Reads the reports, the artefact, the aliases of the registry, and ``STARTED`` (seconds since 1970) where make sets it;
+writes nothing. Run: ``make status``.
 """
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
+from .. import tracking
 from ..contract import load
 from ..errors import UserError, guard
 from ..files import read_json, sha256
 from ..paths import ACCEPTANCE, EVALUATION, MODEL, REGISTRATION
 from .accept import as_line
 
+PROMOTE = {"make promote": "make the challenger champion all the same"}
 NEXT = {
     "make mlflow": "review, compare and find the champion in the browser",
     "make sweep": "search better parameters, then make adopt RUN=<id>",
@@ -27,14 +30,41 @@ def registered(artefact_sha256: str) -> dict[str, Any]:
     return said if said.get("artefact_sha256") == artefact_sha256 else {}
 
 
-def standing() -> str:
-    """Say whether the accepted artefact is a version, or why it is none."""
+def aliases() -> dict[str, str] | None:
+    """Return the version that each alias names now; None where the registry does not answer or is not here."""
+    if "MLFLOW_TRACKING_URI" not in os.environ and not (tracking.project_root() / "mlflow.db").exists():
+        return None
+    try:
+        return tracking.aliases(tracking.connect().MlflowClient())
+    except UserError:
+        return None
+
+
+def placed(version: str, at_registration: str) -> str:
+    """Say which alias a version has now; aliases are moved by hand too."""
+    now = aliases()
+    if now is None:
+        return f"alias {at_registration} at registration"
+    mine = sorted(alias for alias, named in now.items() if named == version)
+    champion = now.get(tracking.CHAMPION)
+    other = f"; champion is version {champion}" if champion and champion != version else ""
+    return (f"alias {', '.join(mine)}" if mine else "no alias") + other
+
+
+def standing() -> tuple[list[str], dict[str, str]]:
+    """Say whether the accepted artefact is a version, or why it is none; return it with what can be typed next."""
     if not MODEL.exists():
-        return f"accepted; whether it is registered shows with {MODEL}: dvc pull"
+        return [f"accepted; whether it is registered shows with {MODEL}: dvc pull"], {}
     said = registered(sha256(MODEL))
-    if said.get("registered"):
-        return f"registered: {said['model']} version {said['version']}, alias {said['alias']}"
-    return f"accepted, not registered: {said.get('reason', 'run dvc repro register')}"
+    if not said.get("registered"):
+        return [f"accepted, not registered: {said.get('reason', 'run dvc repro register')}"], {}
+    place = placed(said["version"], said["alias"])
+    lines = [f"registered: {said['model']} version {said['version']}, {place}"]
+    if not place.startswith(f"alias {tracking.CHALLENGER}"):
+        return lines, {}
+    lines += [f"  the champion stays: {reason}" for reason in said.get("champion_stays", [])]
+    # Serving is a part that can be deleted, and the command goes with it.
+    return lines, PROMOTE if Path("mk/serving.mk").exists() else {}
 
 
 def main() -> None:
@@ -44,12 +74,14 @@ def main() -> None:
     acceptance, evaluation = read_json(ACCEPTANCE), read_json(EVALUATION)
     print(f"\n{load().service.name}: model {evaluation['model']} on {evaluation['records']} test records")
     print("\n".join(map(as_line, acceptance["verdicts"])))
-    print(standing() if acceptance["accepted"] else f"rejected by {', '.join(acceptance['failed'])}")
+    rejected = [f"rejected by {', '.join(acceptance['failed'])}"], dict[str, str]()
+    lines, first = standing() if acceptance["accepted"] else rejected
+    print("\n".join(lines))
     if os.environ.get("STARTED", "").isdecimal():
         print(f"took: {time.time() - int(os.environ['STARTED']):.0f} s")
     print("next:")
-    for command, purpose in NEXT.items():
-        print(f"  {command:<12} {purpose}")
+    for command, purpose in {**first, **NEXT}.items():
+        print(f"  {command:<14} {purpose}")
 
 
 if __name__ == "__main__":
