@@ -59,7 +59,7 @@ def test_a_second_rollback_goes_one_more_step_back(client: Any) -> None:
 
 def test_rollback_never_goes_to_a_version_that_was_not_champion(client: Any, refused: Any) -> None:
     client.set_registered_model_alias(NAME, CHAMPION, "3")  # by hand, in MLflow's own pages
-    with refused("version 3 replaced none", fix="make promote VERSION="):
+    with refused("version 3 replaced none", fix="make promote VERSION=2 (accepted: 1, 2)"):
         release.rollback(client)
     assert champion(client) == "3"
 
@@ -86,9 +86,28 @@ def test_the_command_says_how_to_undo_it(
 
 def test_a_rejected_or_unknown_version_is_not_promoted(client: Any, refused: Any) -> None:
     for version in ("4", "9"):
-        with refused("not accepted", fix="allowed: 1, 2, 3"):
+        with refused("not accepted", fix="VERSION=3 (accepted: 1, 2, 3)"):
             release.promote(client, version)
     assert champion(client) == "1"
+
+
+def test_without_a_challenger_the_other_accepted_versions_are_named(client: Any, refused: Any) -> None:
+    client.delete_registered_model_alias(NAME, CHALLENGER)
+    with refused("no challenger", fix="make promote VERSION=3 (accepted: 2, 3)"):
+        release.promote(client, None)
+
+
+def test_no_version_is_named_where_there_is_no_other(mlflow: Any, refused: Any) -> None:
+    client = mlflow.MlflowClient()
+    with refused("no challenger", fix="dvc repro registers"):
+        release.promote(client, None)
+    client.create_registered_model(NAME)
+    client.create_model_version(NAME, source="models", tags={"verdict": "accepted"})
+    client.set_registered_model_alias(NAME, CHAMPION, "1")
+    with refused("no challenger", fix="dvc repro registers"):
+        release.promote(client, None)
+    with refused("version 1 replaced none", fix="dvc repro registers"):
+        release.rollback(client)
 
 
 def test_the_first_version_cannot_be_rolled_back(client: Any, refused: Any) -> None:

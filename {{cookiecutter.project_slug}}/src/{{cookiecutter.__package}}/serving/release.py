@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from .. import tracking
-from ..errors import UserError, guard, suggest
+from ..errors import UserError, guard
 from ..modeling.versions import BEFORE, crown
 from ..tracking import CHALLENGER, CHAMPION
 from .follow import once
@@ -22,15 +22,23 @@ def accepted(client: Any) -> list[str]:
     return sorted((str(v.version) for v in found if v.tags.get("verdict") == "accepted"), key=int)
 
 
+def by_number(versions: list[str]) -> str:
+    """Say how one of the accepted ``versions`` becomes champion, or how there comes to be one."""
+    if not versions:
+        return "dvc repro registers a version that meets the requirements"
+    return f"name an accepted version: make promote VERSION={versions[-1]} (accepted: {', '.join(versions)})"
+
+
 def promote(client: Any, wanted: str | None) -> tuple[str | None, str]:
     """Make ``wanted``, or else the challenger, the champion; return the versions before and after."""
-    after = wanted or tracking.aliases(client).get(CHALLENGER)
+    named, allowed = tracking.aliases(client), accepted(client)
+    after = wanted or named.get(CHALLENGER)
     if after is None:
-        fix = "register one with dvc repro, or name a version: make promote VERSION=2"
+        fix = by_number([version for version in allowed if version != named.get(CHAMPION)])
         raise UserError("there is no challenger", f"the registry, model {tracking.NAME}", fix)
-    if after not in accepted(client):
+    if after not in allowed:
         what = f"version {after} was not accepted against the requirements"
-        raise UserError(what, f"the registry, model {tracking.NAME}", suggest(after, accepted(client) or ["none"]))
+        raise UserError(what, f"the registry, model {tracking.NAME}", by_number(allowed))
     return crown(client, after), after
 
 
@@ -38,11 +46,10 @@ def rollback(client: Any) -> tuple[str | None, str]:
     """Make the version that the champion replaced the champion again; return the versions before and after."""
     now = tracking.aliases(client).get(CHAMPION)
     if now is None:
-        fix = "dvc repro registers one"
-        raise UserError("there is no champion", f"the registry, model {tracking.NAME}", fix)
+        raise UserError("there is no champion", f"the registry, model {tracking.NAME}", by_number(accepted(client)))
     target = client.get_model_version(tracking.NAME, now).tags.get(BEFORE)
     if target is None:
-        fix = "name a version: make promote VERSION=2"
+        fix = by_number([version for version in accepted(client) if version != now])
         raise UserError(f"version {now} replaced none", f"the registry, model {tracking.NAME}", fix)
     return crown(client, target, back=True), target
 
