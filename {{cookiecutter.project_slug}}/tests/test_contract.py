@@ -45,12 +45,12 @@ def test_the_contract_of_this_project_holds_together(root: Path, written: Any) -
     assert {feature.name for feature in loaded.formulation.input.features} <= set(contradictions.columns(loaded))
 
 
-def measure(written: Any, **changed: Any) -> None:
+def measure(written: Any, task: str = "tabular-classification", **changed: Any) -> None:
     """Let the input be a table of two features, of which the second is changed."""
     one = {"name": "width", "low": 0, "high": 9, "unit": "mm", "meaning": "width"}
     features = [one, one | {"name": "height"} | changed]
     table = {"name": "part", "type": "table", "meaning": "a part", "features": features}
-    written["formulation"].update(task="tabular-classification", input=table)
+    written["formulation"].update(task=task, input=table)
 
 
 class NoAlias(yaml.SafeDumper):
@@ -184,6 +184,33 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "in the wrong way",
         "at_least",
     ),
+    "range-of-nothing": (lambda c: measure(c, low=9), "low: 9", "'height' has no value from 9 to 9", "below high"),
+    "slice-of-nothing": (
+        lambda c: c["data"]["slices"][0].update(at_least=3.5, below=3.5),
+        "at_least: 3.5",
+        "holds no value from 3.5 to below 3.5",
+        "lower than below",
+    ),
+    "unit-of-another-metric": (
+        lambda c: c.update(
+            requirements=[first(c) | {"metric": "artefact_kib", "operator": "<=", "threshold": 1, "unit": "MiB"}]
+        ),
+        "unit: MiB",
+        "R1 has the unit 'MiB' for artefact_kib",
+        "in KiB",
+    ),
+    "share-in-percent": (
+        lambda c: c.update(requirements=[first(c) | {"metric": "accuracy", "operator": ">=", "threshold": 92}]),
+        "threshold: 92",
+        "R1 has the threshold 92 for accuracy",
+        "such as 0.92",
+    ),
+    "task-of-another-input": (
+        lambda c: measure(c, "image-classification"),
+        "task: image-classification",
+        "the task is image-classification and the input is of type table",
+        "new project",
+    ),
     "release-by-what-no-model-decides": (
         lambda c: c["release"].update(better_on="records"),
         "better_on: records",
@@ -254,6 +281,26 @@ def test_a_file_that_is_no_yaml_is_named_with_the_line(root: Path, tmp_path: Pat
     text = (root / "product.yaml").read_text(encoding="utf-8")
     path.write_text(text.replace("\ndata:\n", "\ndata: [\n"), encoding="utf-8")
     with refused("not YAML", str(path), "mend the line"):
+        contract.load(path)
+
+
+@pytest.mark.parametrize(
+    ("row", "what", "where", "fix"),
+    [
+        ("  why: schön".encode("latin-1"), "not UTF-8", "product.yaml:2", "save it as UTF-8"),
+        (b"  why: \0", "#x0000", "product.yaml", "mend"),
+        (b"  why: !!python/name:os.system", "not YAML: could not determine a constructor", "product.yaml:2", "mend"),
+        (b"  [a, b]: c", "not YAML: found unhashable key", "product.yaml:2", "mend"),
+        (b"  why: 2026-02-31", "not YAML: day", "product.yaml", "mend"),
+    ],
+    ids=["latin-1", "nul", "python", "list-for-a-key", "no-day"],
+)
+def test_a_row_that_cannot_be_read_is_named(
+    row: bytes, what: str, where: str, fix: str, tmp_path: Path, refused: Refused
+) -> None:
+    path = tmp_path / "product.yaml"
+    path.write_bytes(b"service:\n" + row + b"\n")
+    with refused(what, where, fix):
         contract.load(path)
 
 

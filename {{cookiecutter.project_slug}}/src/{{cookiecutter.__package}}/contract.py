@@ -24,15 +24,21 @@ def load(path: Path = PRODUCT) -> Product:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text)
+        node, plain = yaml.compose(text), yaml.safe_load(text)
     except FileNotFoundError as error:
         raise UserError(f"{path} is not there", str(path.resolve().parent), "run from the project's root") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        what = f"not UTF-8: byte {error.object[error.start]:#x}"
+        raise UserError(what, f"{path}:{line}", "save it as UTF-8") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"not YAML: {error.problem}", f"{path}:{line}", "mend the line") from error
+    except (yaml.YAMLError, ValueError) as error:  # a character, such as NUL; a value, such as the 31st of February
+        raise UserError(f"not YAML: {str(error).splitlines()[0]}", str(path), "mend the value") from error
     _refuse_twins(node, path)
     try:
-        product = Product.model_validate(yaml.safe_load(text) or {})
+        product = Product.model_validate(plain or {})
     except ValidationError as error:
         raise _explain(error, node, path) from error
     for location, what, fix in contradictions(product):

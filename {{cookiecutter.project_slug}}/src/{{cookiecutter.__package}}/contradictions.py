@@ -20,6 +20,7 @@ LABEL = ("label", "annotator", "round", "guide_version", "annotated_at", "second
 ARRIVAL = ("rejected", "record", "cursor", "reason", "rejected_at")
 VERDICT = ("predicted", "probability", "right_probability", "novelty", "decision", "error", "suspect")
 TAKEN = frozenset((*RECORD, *LABEL, *ARRIVAL, *VERDICT))
+INPUTS = {"image-classification": "image", "tabular-classification": "table"}
 Location = tuple[str | int, ...]
 Finding = tuple[Location, str, str]
 
@@ -32,11 +33,20 @@ def columns(product: Product) -> list[str]:
 
 def contradictions(product: Product) -> Iterator[Finding]:
     """Yield every finding, in the order of the file."""
+    yield from strange_task(product)
     yield from duplicates(product)
     yield from strange_features(product)
     yield from strange_slices(product)
     yield from strange_requirements(product)
     yield from strange_references(product)
+
+
+def strange_task(product: Product) -> Iterator[Finding]:
+    """Find a task that does not go with the type of the input."""
+    task, given = product.formulation.task, product.formulation.input.type
+    if given != INPUTS[task]:
+        fix = "the code is written for one task: make a new project for another"
+        yield ("formulation", "task"), f"the task is {task} and the input is of type {given}", fix
 
 
 def duplicates(product: Product) -> Iterator[Finding]:
@@ -57,13 +67,16 @@ def duplicates(product: Product) -> Iterator[Finding]:
 
 
 def strange_features(product: Product) -> Iterator[Finding]:
-    """Find names that the pipeline or pydantic, which makes the API's types of them, needs for something else."""
+    """Find empty ranges, and names that the pipeline or pydantic, which makes the API's types, needs for itself."""
     for i, feature in enumerate(product.formulation.input.features):
         name, at = feature.name, ("formulation", "input", "features", i, "name")
         if name in TAKEN:
             yield at, f"feature {name!r} has the name of a column of the pipeline's own", "choose another name"
         elif name.startswith("_") or "." in name or hasattr(BaseModel, name):
             yield at, f"feature {name!r} has a name that no field of the API can have", "choose another name"
+        if feature.low >= feature.high:
+            fix = "give a low that is below high"
+            yield (*at[:-1], "low"), f"feature {name!r} has no value from {feature.low:g} to {feature.high:g}", fix
 
 
 def strange_slices(product: Product) -> Iterator[Finding]:
@@ -78,10 +91,13 @@ def strange_slices(product: Product) -> Iterator[Finding]:
         if text == bounds or text != (part.equals is not None):
             fix = "use equals alone" if text else "use at_least, below or both"
             yield (*at, "column"), f"slice {part.id!r} selects by {part.column!r} in the wrong way", fix
+        if part.at_least is not None and part.below is not None and part.at_least >= part.below:
+            what = f"slice {part.id!r} holds no value from {part.at_least:g} to below {part.below:g}"
+            yield (*at, "at_least"), what, "give an at_least that is lower than below"
 
 
 def strange_requirements(product: Product) -> Iterator[Finding]:
-    """Find requirements on an unknown metric or slice, or with an operator that makes no sense."""
+    """Find requirements on an unknown metric or slice, or with an operator, unit or threshold that makes no sense."""
     slices = ["all", *(part.id for part in product.data.slices)]
     for i, r in enumerate(product.requirements):
         at = ("requirements", i)
@@ -91,6 +107,12 @@ def strange_requirements(product: Product) -> Iterator[Finding]:
         elif r.operator != metric.operator:
             fix = f"{r.metric} is better when {metric.better}: use {metric.operator}"
             yield (*at, "operator"), f"{r.id} has the operator {r.operator!r} for {r.metric}", fix
+        elif r.unit != metric.unit and (metric.unit, r.unit) != ("cost", product.service.error_cost.unit):
+            fix = f"{r.metric} is measured in {metric.unit}: state it, and the threshold, in {metric.unit}"
+            yield (*at, "unit"), f"{r.id} has the unit {r.unit!r} for {r.metric}", fix
+        elif metric.unit == "share" and not 0 <= r.threshold <= 1:
+            fix = "a share is from 0 to 1, such as 0.92 for 92 %"
+            yield (*at, "threshold"), f"{r.id} has the threshold {r.threshold:g} for {r.metric}", fix
         if r.slice not in slices:
             yield (*at, "slice"), f"{r.id} names the unknown slice {r.slice!r}", suggest(r.slice, slices)
 
