@@ -69,6 +69,27 @@ def test_a_log_that_cannot_be_opened_leaves_the_server_alive(serve: Any, asked: 
         assert client.post("/v1/predict", json={"records": asked(1)}).status_code == 200
 
 
+def gauge(client: TestClient) -> str:
+    """Return what /metrics says of readiness."""
+    text: str = client.get("/metrics").text
+    return next(line for line in text.splitlines() if line.startswith("ready "))
+
+
+def test_the_gauge_knows_readiness_without_a_probe(serve: Any) -> None:
+    with serve() as client:
+        assert gauge(client) == "ready 1.0"
+        DATABASE.unlink()
+        assert client.get("/readyz").status_code == 503
+        assert gauge(client) == "ready 0.0"
+    with serve(database_url="sqlite:///no/such/folder/predictions.db") as client:
+        assert gauge(client) == "ready 0.0"
+        Path("no/such/folder").mkdir(parents=True)
+        assert client.get("/readyz").status_code == 200
+        assert gauge(client) == "ready 1.0"
+    with serve(model="registry") as client:
+        assert gauge(client) == "ready 0.0"
+
+
 def test_what_is_older_than_the_contract_allows_is_deleted(
     client: TestClient, asked: Asked, logged: Any, product: Any
 ) -> None:

@@ -53,7 +53,6 @@ def router(service: Service) -> APIRouter:
     async def readyz() -> Health:
         """Say that a prediction can be made and logged: send no traffic while this fails."""
         why = await asyncio.to_thread(service.unready)
-        telemetry.READY.set(why is None)
         if why:
             raise unavailable(why)
         return Health(status="ok")

@@ -30,6 +30,7 @@ class Service:
         example = self.types.request.model_validate({"records": [payload.example(self.product)]})
         self.deployment = Deployment(settings, self.product, self.decode(example.records)[0])
         self.store = Store(settings)
+        self._log_fault: str | None = "the prediction log is not open"
         # What is personal is not kept: its hash still tells whether the same record came twice.
         self.scorer = Scorer(self.deployment, self.store.writer, settings, self.product.data.privacy != "personal")
 
@@ -37,6 +38,7 @@ class Service:
         """Open the log and load the versions; what is missing now is tried again later, and /readyz says it."""
         try:
             self.store.open()
+            self._log_fault = None
         except LogUnavailable as error:
             LOG.error("the prediction log cannot be opened: %s", error)
         self.refresh()
@@ -48,6 +50,7 @@ class Service:
         telemetry.SERVING.clear()
         for arm, served in self.deployment.arms.items():
             telemetry.SERVING.labels(arm, served.version.version, served.version.sha256).set(1)
+        self._say_ready()
 
     def _fetch(self) -> str | None:
         """Bring versions from a tracking server; return what could not be had."""
@@ -62,11 +65,18 @@ class Service:
         """Say why the server cannot answer, or return None."""
         try:
             self.store.probe()
+            self._log_fault = None
         except LogUnavailable as error:
-            return f"the prediction log does not take a row: {error}"
-        if not self.deployment.arms:
-            return self.deployment.refused or "no version of the model is served yet; has one been accepted?"
-        return None
+            self._log_fault = f"the prediction log does not take a row: {error}"
+        return self._say_ready()
+
+    def _say_ready(self) -> str | None:
+        """Keep the gauge, by the state of the log when somebody last wrote to know it."""
+        why = self._log_fault
+        if not why and not self.deployment.arms:
+            why = self.deployment.refused or "no version of the model is served yet; has one been accepted?"
+        telemetry.READY.set(why is None)
+        return why
 
     def forget(self) -> None:
         """Delete what is older than product.yaml allows."""
