@@ -26,6 +26,12 @@ MISTAKES = {
     "share-for-a-count": ("evaluate.yaml", "bins: ", "bins: 0.", "'evaluate.bins'", "conf/evaluate.yaml", "type"),
     "word-for-a-switch": ("register.yaml", "dirty: ", "dirty: x #", "allow_dirty", "conf/register.yaml", "type"),
     "list-for-a-word": ("label.yaml", "aggregation: ", "aggregation: [] #", "'label.aggregation'", "conf/label", ""),
+    "no-resamples": ("evaluate.yaml", "resamples: ", "resamples: 0 #", "'evaluate.resamples' is 0", "evaluate", "1"),
+    "no-bins": ("evaluate.yaml", "bins: ", "bins: 0 #", "'evaluate.bins' is 0", "conf/evaluate.yaml", "at least 1"),
+    "no-calls": ("evaluate.yaml", "calls: ", "calls: 0 #", "'evaluate.timed_calls' is 0", "conf/evaluate.yaml", "1"),
+    "no-batch": ("evaluate.yaml", "batch: ", "batch: 0 #", "'evaluate.batch' is 0", "conf/evaluate.yaml", "at least 1"),
+    "none-named": ("validate.yaml", "reported: ", "reported: 0 #", "'validate.max_reported'", "conf/validate", "1"),
+    "negative-seed": ("config.yaml", "seed: ", "seed: -1 #", "'seed' is -1", "conf/config.yaml", "at least 0"),
     "misspelled-top-key": ("config.yaml", "seed:", "sed:", "'sed'", "conf/config.yaml", "'seed'"),
 }
 

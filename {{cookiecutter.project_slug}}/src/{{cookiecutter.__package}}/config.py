@@ -136,3 +136,18 @@ class Config:
     evaluate: Evaluate
     register: Register
     annotation: Annotation | None = None
+
+
+# The least that a number may be: with less, a stage would divide by nothing or loop over nothing.
+LEAST = {
+    "seed": 0,
+    "collect.shard_rows": 1,
+    "collect.shard_mib": 1,
+    "validate.max_reported": 1,
+    "validate.near_duplicate_bits": 0,
+    "evaluate.resamples": 1,
+    "evaluate.bins": 1,
+    "evaluate.min_slice": 1,
+    "evaluate.timed_calls": 1,
+    "evaluate.batch": 1,
+}

@@ -19,7 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from .config import Config
+from .config import LEAST, Config
 from .errors import UserError, guard, suggest
 from .paths import CONF
 
@@ -33,10 +33,11 @@ def file_of(key: str) -> str:
 
 
 def typed(composed: DictConfig) -> Config:
-    """Check a composed configuration against the classes above.
+    """Check a composed configuration against the classes of ``config.py``.
 
     Raises:
-        UserError: for an unknown key, a wrong type, or a missing key, with the file and the allowed keys.
+        UserError: for an unknown key, a wrong type, a missing key, or too low a number, with the file and what is
+            allowed.
     """
     try:
         merged = OmegaConf.merge(OmegaConf.structured(Config), composed)
@@ -50,6 +51,10 @@ def typed(composed: DictConfig) -> Config:
         what = str(error.msg or error).strip().splitlines()[0]
         raise UserError(f"configuration key {key!r}: {what}", file_of(key), fix) from error
     assert isinstance(config, Config)
+    for key, least in LEAST.items():
+        value = OmegaConf.select(merged, key)
+        if value < least:
+            raise UserError(f"configuration key {key!r} is {value}", file_of(key), f"give at least {least}")
     return config
 
 
