@@ -1,5 +1,7 @@
 """Adopting a run: its parameters in conf/, with the comments that stand there."""
 
+import re
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -70,6 +72,19 @@ def test_the_model_of_the_run_becomes_the_model_of_the_project(run_id: str) -> N
     assert yaml.safe_load(Path("conf/model/net.yaml").read_text())["estimator"]["alpha"] == 0.5
     # Its registration said that it was an experiment.
     assert not Path("reports/registration.json").exists()
+
+
+def test_what_to_type_next_commits_new_and_deleted_files_too(
+    run_id: str, git: Callable[..., str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git("init", "--quiet")
+    Path("conf/new.yaml").touch()
+    monkeypatch.setattr(sys, "argv", ["adopt", run_id])
+    adopt.main()
+    said = re.search("next: (.*), then make$", capsys.readouterr().out, re.MULTILINE)
+    assert said
+    subprocess.run(["sh", "-c", said[1]], check=True, capture_output=True)
+    assert git("status", "--porcelain") == ""
 
 
 def test_a_run_of_the_pipeline_can_be_adopted_too(mlflow: Any, finished: Path) -> None:

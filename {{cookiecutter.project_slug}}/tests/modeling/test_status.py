@@ -132,3 +132,17 @@ def test_an_experiment_says_that_it_is_one(finished: Path, capsys: pytest.Captur
     accepted(True)
     reported(registered=False, reason="experiment bold-idea", run_id="a")
     assert "accepted, not registered: experiment bold-idea" in said(capsys)
+
+
+def test_what_the_run_wrote_is_committed_with_what_is_new(
+    finished: Path, git: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    accepted(True)
+    assert "git commit" not in said(capsys)  # there is no repository
+    git("init", "--quiet")
+    assert "  git add -A && git commit  " in said(capsys)
+    git("add", "-A")
+    git("commit", "--quiet", "-m", "first")
+    assert "git commit" not in said(capsys)
+    reported(registered=True, model="sorter", version="1", alias="champion")
+    assert "  git add -A && git commit  " in said(capsys)

@@ -70,7 +70,8 @@ def main() -> None:
         given = sys.argv[1] if len(sys.argv) > 1 else ""
         raise UserError(f"RUN is {given!r}, not 32 hexadecimal digits", "make adopt RUN=<id>", FIX)
     name = adopt(sys.argv[1])
-    print(f"adopt: conf/model/{name}.yaml has the run's parameters; next: git commit -am 'Adopt a run', dvc repro")
+    print(f"adopt: conf/model/{name}.yaml has the run's parameters")
+    print("next: git add -A && git commit -m 'Adopt a run', then make")
 
 
 if __name__ == "__main__":

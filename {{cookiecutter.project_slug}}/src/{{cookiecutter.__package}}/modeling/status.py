@@ -1,7 +1,7 @@
 """Say where the product stands: verdict, registered version, and what to type next.
 
-Reads the reports, the artefact, the aliases of the registry, and ``STARTED`` (seconds since 1970) where make sets it;
-writes nothing. Run: ``make status``.
+Reads the reports, the artefact, the aliases of the registry, git, and ``STARTED`` (seconds since 1970) where make sets
+it; writes nothing. Run: ``make status``.
 """
 
 import os
@@ -9,13 +9,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .. import tracking
+from .. import git, tracking
 from ..contract import load
 from ..errors import UserError, guard
 from ..files import read_json, sha256
 from ..paths import ACCEPTANCE, EVALUATION, MODEL, REGISTRATION
 from .accept import as_line
 
+# Not `commit -a`: it leaves out what is new, such as the report on the first version.
+KEEP = {"git add -A && git commit": "keep what this run wrote beside what it was made from"}
 PROMOTE = {"make promote": "make the challenger champion all the same"}
 NEXT = {
     "make mlflow": "review, compare and find the champion in the browser",
@@ -79,9 +81,10 @@ def main() -> None:
     print("\n".join(lines))
     if os.environ.get("STARTED", "").isdecimal():
         print(f"took: {time.time() - int(os.environ['STARTED']):.0f} s")
+    keep = KEEP if git.git("status", "--porcelain") else {}
     print("next:")
-    for command, purpose in {**first, **NEXT}.items():
-        print(f"  {command:<14} {purpose}")
+    for command, purpose in {**keep, **first, **NEXT}.items():
+        print(f"  {command:<24}  {purpose}")
 
 
 if __name__ == "__main__":
