@@ -6,11 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from {{cookiecutter.__package}} import files
+
+Refused = Callable[..., AbstractContextManager[None]]
 
 
 def test_a_failure_in_the_middle_leaves_the_old_file(tmp_path: Path) -> None:
@@ -82,6 +86,14 @@ def test_json_comes_back_as_it_was(tmp_path: Path) -> None:
     files.write_json(tmp_path / "a.json", value)
     assert files.read_json(tmp_path / "a.json") == value
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == value
+
+
+@pytest.mark.parametrize("content", [b'{"rows": [1, 2', b"", b"<<<<<<< HEAD\n", b"\xff\xfe"])
+def test_a_damaged_file_is_named_with_what_brings_it_back(content: bytes, tmp_path: Path, refused: Refused) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_bytes(content)
+    with refused("manifest.json is damaged", str(path), f"dvc checkout {path}"):
+        files.read_json(path)
 
 
 def test_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .errors import UserError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -39,8 +41,16 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises:
+        UserError: if it is not JSON, such as after a merge that git could not finish.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        fix = f"bring it back: dvc checkout {path}, or git checkout {path}"
+        raise UserError(f"{path.name} is damaged: {error}", str(path), fix) from error
 
 
 def sha256(path: Path) -> str:
