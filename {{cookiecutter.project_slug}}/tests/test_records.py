@@ -35,6 +35,15 @@ def test_a_file_is_read_so_many_rows_at_a_time(rows: int, tmp_path: Path) -> Non
     assert pl.concat(read)["n"].to_list() == list(range(10))
 
 
+@pytest.mark.parametrize("kept", [0, 100, -40], ids=["empty", "start", "without-its-end"])
+def test_a_damaged_file_is_named_with_what_brings_it_back(kept: int, tmp_path: Path, refused: Refused) -> None:
+    path = tmp_path / "x.parquet"
+    records.write_parquet(path, frames(1000))
+    path.write_bytes(path.read_bytes()[:kept])
+    with refused("x.parquet is damaged", str(path), f"dvc checkout {path}"):
+        list(records.read_batches(path, 10))
+
+
 def test_no_record_is_a_mistake_and_leaves_no_file(tmp_path: Path, refused: Refused) -> None:
     with refused("would hold no record", "x.parquet"):
         records.write_parquet(tmp_path / "x.parquet", [])

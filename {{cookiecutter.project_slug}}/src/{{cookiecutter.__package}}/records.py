@@ -84,12 +84,22 @@ def batch_rows(file: pq.ParquetFile, rows: int) -> int:
 
 
 def read_batches(path: Path, rows: int, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
-    """Read a Parquet file at most ``rows`` records at a time, so that memory does not grow with the file."""
-    with pq.ParquetFile(path, pre_buffer=False) as file:  # a buffer would keep all that was read
-        for batch in file.iter_batches(batch_size=batch_rows(file, rows), columns=columns):
-            frame = pl.from_arrow(batch)
-            assert isinstance(frame, pl.DataFrame)
-            yield frame
+    """Read a Parquet file at most ``rows`` records at a time, so that memory does not grow with the file.
+
+    Raises:
+        UserError: if the file is damaged.
+    """
+    try:
+        with pq.ParquetFile(path, pre_buffer=False) as file:  # a buffer would keep all that was read
+            for batch in file.iter_batches(batch_size=batch_rows(file, rows), columns=columns):
+                frame = pl.from_arrow(batch)
+                assert isinstance(frame, pl.DataFrame)
+                yield frame
+    except FileNotFoundError:  # of which errors.guard says what makes it
+        raise
+    except (pa.ArrowException, OSError) as error:
+        what = f"{path.name} is damaged: {str(error).splitlines()[0]}"
+        raise UserError(what, str(path), f"bring it back: dvc checkout {path}") from error
 
 
 def shards(folder: Path) -> list[Path]:
