@@ -30,8 +30,10 @@ def as_records(
     wanted = task.columns(product)
     missing = [name for name in [*wanted, *filter(None, (label, group))] if name not in frame.columns]
     if missing:
-        has = ", ".join(frame.columns)
-        raise UserError(f"{place} lacks the column(s) {', '.join(missing)}", where, f"it has {has}")
+        fix = f"it has {', '.join(frame.columns)}"
+        if frame.width == 1 and frame.columns[0].count(";") + frame.columns[0].count("\t"):
+            fix = "separate its columns by commas, and write numbers with a decimal point"
+        raise UserError(f"{place} lacks the column(s) {', '.join(missing)}", where, fix)
     text = {"source_label": label, "group": group}
     columns = [pl.col(name).cast(kind, strict=False) for name, kind in wanted.items()]
     columns += [(pl.col(old) if old else pl.lit(None)).cast(pl.String).alias(new) for new, old in text.items()]

@@ -31,6 +31,10 @@ def _csv(file: Any) -> Iterator[pa.RecordBatch]:
     yield from csv.open_csv(file, csv.ReadOptions(block_size=BLOCK), convert_options=as_text)
 
 
+FORMS = {
+    ".parquet": "give a Parquet file",
+    ".csv": "give a CSV file: comma-separated, with a decimal point, in UTF-8, every row as long as the first",
+}
 READERS: dict[str, Callable[[Any], Iterator[pa.RecordBatch]]] = {".parquet": _parquet, ".csv": _csv}
 
 
@@ -38,12 +42,15 @@ def read_table(file: Any, suffix: str, place: str, where: str) -> Iterator[pl.Da
     """Yield the rows of an open file.
 
     Raises:
-        UserError: if the bytes are not what the suffix says; ``place`` and ``where`` tell the user which and why.
+        UserError: if the bytes are not what the suffix says, or a column stands twice; ``place`` and ``where`` tell the
+            user which and why.
     """
     try:
         for batch in READERS[suffix](file):
             frame = pl.from_arrow(batch)
             assert isinstance(frame, pl.DataFrame)
             yield frame
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{place} is unreadable: {error}", where, "give a CSV or Parquet file") from error
+    except pl.exceptions.DuplicateError as error:
+        raise UserError(f"{place} has a column twice: {error}", where, "give every column its own name") from error
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        raise UserError(f"{place} is unreadable: {error}", where, FORMS[suffix]) from error

@@ -145,4 +145,5 @@ def _table(
             yield batch.with_columns(source=source if "rejected" in batch.columns else pl.lit(""))
             row += len(batch)
     if label and len(labels) < 2:
-        raise UserError(f"column {label!r} of {path} holds one label only", WHERE, "give records of two labels or more")
+        held = f"one label only, {labels.pop()!r}" if labels else "no label" if row > 1 else "no row"
+        raise UserError(f"column {label!r} of {path} holds {held}", WHERE, "give records of two labels or more")

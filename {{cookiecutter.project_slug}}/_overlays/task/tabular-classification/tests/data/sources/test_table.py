@@ -70,7 +70,38 @@ def test_a_value_that_is_no_number_is_rejected_with_its_row(product: Any, table:
 
 def test_a_table_of_one_label_is_refused(product: Any, table: pl.DataFrame, tmp_path: Path, refused: Refused) -> None:
     table.filter(pl.col("answer") == "a").write_csv(tmp_path / "table.csv")
-    with refused("column 'answer'", "conf/source/files.yaml", "two labels"):
+    with refused("holds one label only, 'a'", "conf/source/files.yaml", "two labels"):
+        read(product, tmp_path / "table.csv")
+
+
+def test_a_table_without_a_label_or_a_row_says_so(
+    product: Any, table: pl.DataFrame, tmp_path: Path, refused: Refused
+) -> None:
+    table.with_columns(answer=None).write_csv(tmp_path / "table.csv")
+    with refused("holds no label", "conf/source/files.yaml"):
+        read(product, tmp_path / "table.csv")
+    table.clear().write_csv(tmp_path / "table.csv")
+    with refused("holds no row", "conf/source/files.yaml"):
+        read(product, tmp_path / "table.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "fix"),
+    [
+        (b"answer,note,note\na,1,2\n", "has a column twice", "its own name"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "is unreadable", "give a CSV file"),
+        (b"answer;note\na;1\n", "lacks the column(s)", "by commas"),
+        (b"answer;note\na;1,5\n", "is unreadable", "comma-separated, with a decimal point"),
+        (b"answer,note\na,1\nb\n", "is unreadable", "every row as long as the first"),
+        ("answer,note\na,schön\n".encode("latin-1"), "is unreadable", "UTF-8"),
+    ],
+    ids=["twice", "png", "semicolon", "decimal-comma", "ragged", "latin-1"],
+)
+def test_a_file_of_another_form_says_which_form_to_give(
+    content: bytes, what: str, fix: str, product: Any, tmp_path: Path, refused: Refused
+) -> None:
+    (tmp_path / "table.csv").write_bytes(content)
+    with refused(what, "conf/source/files.yaml", fix):
         read(product, tmp_path / "table.csv")
 
 
