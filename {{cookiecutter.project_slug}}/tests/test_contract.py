@@ -91,7 +91,19 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         lambda c: c["formulation"]["labels"][0].update(name=777),
         "name: 777",
         "formulation.labels[0].name is 777",
-        "",
+        "put it in quotes",
+    ),
+    "label-that-is-no": (
+        lambda c: c["formulation"]["labels"][0].update(name=False),
+        "name: false",
+        "formulation.labels[0].name is False",
+        "put it in quotes",
+    ),
+    "decimal-comma": (
+        lambda c: first(c).update(threshold="0,92"),
+        "threshold: 0,92",
+        "requirements[0].threshold is '0,92'",
+        "use a point: 0.92",
     ),
     "one-label": (
         lambda c: c["formulation"].update(labels=c["formulation"]["labels"][:1]),

@@ -5,10 +5,12 @@ Reads ``product.yaml``; writes nothing. The classes are in ``product.py``, the c
 """
 
 import typing
+from datetime import date
 from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from .contradictions import Location, contradictions
 from .errors import UserError, guard, suggest
@@ -73,7 +75,17 @@ def _explain(error: ValidationError, node: yaml.Node | None, path: Path) -> User
     if first["type"] == "missing":
         keys = ", ".join(_keys(location[:-1]))
         return UserError(f"the key {location[-1]!r} is missing", where, f"add it; the keys here are {keys}")
-    return UserError(f"{_dotted(location)} is {first['input']!r}: {first['msg']}", where, "mend the value")
+    return UserError(f"{_dotted(location)} is {first['input']!r}: {first['msg']}", where, _advice(first))
+
+
+def _advice(error: ErrorDetails) -> str:
+    """Say how to write the value, where YAML reads it in a way that surprises."""
+    given = error["input"]
+    if error["type"] == "string_type" and isinstance(given, int | float | date):
+        return "put it in quotes: YAML reads it as a number, a date or a truth value"
+    if error["type"] in ("float_parsing", "int_parsing") and "," in given:
+        return f"use a point: {given.replace(',', '.')}"
+    return "mend the value"
 
 
 def _keys(location: Location) -> list[str]:
