@@ -84,6 +84,16 @@ def test_duplicates_are_removed_within_and_between_batches(
     assert found.select(batch.columns).equals(batch[:8])
 
 
+def test_what_came_again_is_counted(
+    gather: Callable[..., pl.DataFrame], batch: pl.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other_label = batch[:1].with_columns(source_label=pl.lit("other"))  # rejected, which is counted elsewhere
+    gather(batch[:5], batch[2:5], pl.concat([batch[4:8], batch[6:8]]), other_label)
+    said = capsys.readouterr().out
+    assert "8 records in data/raw, 8 of them new, 1 rejected" in said
+    assert "; 6 more have the content of one of these" in said
+
+
 def test_shards_have_the_configured_size_and_name_themselves(
     gather: Callable[..., pl.DataFrame], batch: pl.DataFrame
 ) -> None:

@@ -130,7 +130,8 @@ def run(config: Config) -> None:
             raise UserError("the source gave no record", f"conf/source/{source.name}.yaml", "look at its options")
         manifest.publish(draft)
     rejected = f", {len(draft['rejected'])} rejected (see data/rejected)" if draft["rejected"] else ""
-    print(f"collect: {index.count} records in {RAW}, {index.count - before} of them new{rejected}")
+    again = f"; {intake.known} more have the content of one of these" if intake.known else ""
+    print(f"collect: {index.count} records in {RAW}, {index.count - before} of them new{rejected}{again}")
 
 
 if __name__ == "__main__":

@@ -29,12 +29,13 @@ def prepare(batch: pl.DataFrame, product: Product, now: datetime) -> pl.DataFram
 
 
 class Intake:
-    """Sorts out what to store; ``cursor`` is the last one that the source stated."""
+    """Sorts out what to store; ``cursor`` is the last one that the source stated, ``known`` counts what came again."""
 
     def __init__(self, product: Product, index: Index, stones: Tombstones, rejects: Rejects) -> None:
         """Take what is known (``index``), what was forgotten (``stones``), and where rejected records go."""
         self.product, self.index, self.stones, self.rejects = product, index, stones, rejects
         self.cursor: Any = None
+        self.known = 0
 
     def records(self, batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """Yield what is neither known, nor forgotten, nor rejected by its source."""
@@ -56,5 +57,6 @@ class Intake:
         new, contrary = self.index.sort_out(keys(frame["id"]), marks(frame))
         self.rejects.add(frame.filter(pl.Series(contrary)), pl.lit("known content under another group or label"))
         self.rejects.accept(frame["source"])
+        self.known += int((~(new | contrary)).sum())
         if new.any():
             yield frame if new.all() else frame.filter(pl.Series(new))
