@@ -20,9 +20,9 @@ from ..errors import UserError, guard
 from ..files import read_json, sha256, write_json
 from ..modeling.artefact import Artefact
 from ..modeling.examples import read
-from ..modeling.status import registered
 from ..paths import ACCEPTANCE, MODEL, PRODUCT
 from ..product import Product
+from ..registration import registered
 from .runtime import PACKAGE, fetch
 
 SITE = Path("dist/edge")
