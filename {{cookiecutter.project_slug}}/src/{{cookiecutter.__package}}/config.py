@@ -139,15 +139,6 @@ class Config:
 
 
 # The least that a number may be: with less, a stage would divide by nothing or loop over nothing.
-LEAST = {
-    "seed": 0,
-    "collect.shard_rows": 1,
-    "collect.shard_mib": 1,
-    "validate.max_reported": 1,
-    "validate.near_duplicate_bits": 0,
-    "evaluate.resamples": 1,
-    "evaluate.bins": 1,
-    "evaluate.min_slice": 1,
-    "evaluate.timed_calls": 1,
-    "evaluate.batch": 1,
-}
+LEAST = {"seed": 0, "validate.near_duplicate_bits": 0, "validate.max_reported": 1}
+LEAST |= {f"collect.{name}": 1 for name in ("shard_rows", "shard_mib")}
+LEAST |= {f"evaluate.{name}": 1 for name in ("resamples", "bins", "min_slice", "timed_calls", "batch")}
