@@ -134,7 +134,10 @@ def test_every_command_of_the_makefile_is_explained(project: Path) -> None:
         ["make", "help"], cwd=project, env=clean, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    explained = {re.sub(r"\033\[\d+m", "", line).split()[0] for line in done.stdout.splitlines()}
+    shown = [re.sub(r"\033\[\d+m", "", line) for line in done.stdout.splitlines()]
+    explained = {line.split()[0] for line in shown}
+    columns = {line.index(line.split(maxsplit=1)[1]) for line in shown}
+    assert len(columns) == 1, "the explanations are one column"
     makefiles = [project / "Makefile", *sorted((project / "mk").glob("*.mk"))]
     phony = {
         target
