@@ -141,7 +141,7 @@ def test_the_models_that_learned_from_it_are_named(
     assert lines[0] == f"{name} version 1 (champion) used it: train"
     assert "version 2: its data" in lines[1]
     # The run of the version shows what it got wrong among these.
-    assert list(trained.trained_on([held_out], None))[0] == f"{name} version 1 (champion) used it: test"
+    assert next(trained.trained_on([held_out], None)) == f"{name} version 1 (champion) used it: test"
     assert [line for line in trained.trained_on(["nobody"], None) if "version 1" in line] == []
 
 

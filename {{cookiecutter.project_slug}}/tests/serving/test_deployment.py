@@ -161,7 +161,7 @@ def test_a_challenger_is_not_served_where_the_champion_is_refused(
         assert [answer.status_code for answer in asking] == [503, 503, 503]
         assert asking[0].json()["detail"] == "no version of the model is served yet"
         assert "labels" in asking[1].json()["detail"]
-        shelf.aliases["champion"] = "2"
+        shelf.aliases = {"champion": "2"}  # as a promotion does: the challenger's alias goes
         assert follow(client, shelf)["refused"] is None
         assert versions(client, asked(1)) == {"champion 2"}
 
