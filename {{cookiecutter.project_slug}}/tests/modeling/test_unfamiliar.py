@@ -11,8 +11,10 @@ from {{cookiecutter.__package}}.modeling import unfamiliar
 @pytest.fixture
 def inputs(product: Any) -> np.ndarray:
     """Inputs of the model."""
-    width = len(product.formulation.input.features)
-    return np.random.default_rng(0).normal(size=(30, width)).astype(np.float32)
+    wanted, random = product.formulation.input, np.random.default_rng(0)
+    if wanted.shape:
+        return random.integers(0, 256, (30, *wanted.shape), np.uint8)
+    return random.normal(size=(30, len(wanted.features))).astype(np.float32)
 
 
 def test_every_kind_has_the_form_of_the_inputs_and_is_none_of_them(inputs: np.ndarray) -> None:
