@@ -4,6 +4,7 @@ SHELL := /bin/bash
 START := $(shell date +%s)
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 PYTHON := .venv/bin/python
+ENGINE := {{cookiecutter.project_slug}}/engine
 # Imports are much slower without bytecode, and a foreign environment would be taken for the project's own.
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 export PATH := $(PATH):$(CURDIR)/.uv/bin
@@ -23,7 +24,7 @@ bake: .venv/.done ## Generate with answers: ANSWERS="task=tabular-classification
 	@$(PYTHON) -m cookiecutter . --no-input --output-dir $(or $(OUT),bake) $(ANSWERS)
 
 check: .venv/.done ## Lint, format and types of hooks and tests
-	@for tool in 'ruff format --check .' 'ruff check .' mypy; do $(PYTHON) -m $$tool; done
+	@for tool in 'ruff format --check' 'ruff check'; do $(PYTHON) -m $$tool hooks tests $(ENGINE); done; $(PYTHON) -m mypy
 
 test test-fast: .venv/.done ## All tests; test-fast: without those that run a baked project
 	@$(PYTHON) -m pytest -n auto --dist loadgroup $(if $(filter test-fast,$@),-m "not slow")

@@ -19,9 +19,7 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Containers have no user namespaces for the sandbox; the pages are the project's own.
-FLAGS = (
-    "--headless=new --remote-debugging-pipe --no-sandbox --disable-gpu --no-first-run --disable-dev-shm-usage"
-)
+FLAGS = "--headless=new --remote-debugging-pipe --no-sandbox --disable-gpu --no-first-run --disable-dev-shm-usage"
 TIMEOUT = 60.0
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import pytest
 from cookiecutter.main import cookiecutter
+
 from projects import Finished, finished, machine
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -46,9 +46,7 @@ class Project:
     def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the project's folder."""
         environment = self.variables() | variables
-        return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
-        )
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
 
     def ok(self, *command: str) -> str:
         """Run a command that has to succeed and return what it printed."""

@@ -59,9 +59,7 @@ def running(project: Project, **settings: str) -> Iterator[Server]:
     values = {f"SERVE_{name.upper()}": value for name, value in settings.items()}
     environment = {**project.environment, **values, "SERVE_PORT": str(port), "PYTHONPATH": "src"}
     command = [str(project.folder / ".venv-serve/bin/python"), "-m", "my_product.serving"]
-    process = subprocess.Popen(
-        command, cwd=project.folder, env=environment, text=True, stderr=subprocess.PIPE
-    )
+    process = subprocess.Popen(command, cwd=project.folder, env=environment, text=True, stderr=subprocess.PIPE)
     drain = threading.Thread(target=lambda: process.stderr and process.stderr.read(), daemon=True)
     drain.start()
     server, deadline = Server(port, process), time.monotonic() + PATIENCE

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
 from projects import Finished, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.studio]
@@ -50,9 +51,7 @@ for number, who in enumerate(people):
         given.setdefault(record, {})[who.split("@")[0]] = said
 print(json.dumps(given))
 """
-TABLE = (
-    "import sys, polars as pl; print(pl.read_parquet(sys.argv[1]).select(pl.exclude(pl.Binary)).write_json())"
-)
+TABLE = "import sys, polars as pl; print(pl.read_parquet(sys.argv[1]).select(pl.exclude(pl.Binary)).write_json())"
 ASK = """
 import json, sys
 import httpx
@@ -124,8 +123,7 @@ def alpha(given: dict[str, dict[str, str]]) -> float:
     """Krippendorff's alpha by its definition, from ordered pairs of values of a record and of all records."""
     values = [value for said in given.values() for value in said.values()]
     apart = sum(
-        sum(a != b for a, b in itertools.permutations(said.values(), 2)) / (len(said) - 1)
-        for said in given.values()
+        sum(a != b for a, b in itertools.permutations(said.values(), 2)) / (len(said) - 1) for said in given.values()
     )
     expected = sum(a != b for a, b in itertools.permutations(values, 2)) / (len(values) - 1)
     return 1 - apart / expected
@@ -150,9 +148,7 @@ def test_a_team_annotates_adjudicates_and_trains_on_its_labels(team: Team) -> No
         home.setdefault(row["id"], {})[row["annotator"]] = row["label"]
     assert home == given
     assert {(row["round"], row["guide_version"]) for row in rows} == {("pilot", "1.0")}
-    assert {row["annotator"]: row["seconds"] for row in rows} == {
-        f"annotator-{n}": n + 0.5 for n in (1, 2, 3)
-    }
+    assert {row["annotator"]: row["seconds"] for row in rows} == {f"annotator-{n}": n + 0.5 for n in (1, 2, 3)}
 
     project.ok("make", "agreement")
     report = project.json("reports/agreement.json")
@@ -172,9 +168,7 @@ def test_a_team_annotates_adjudicates_and_trains_on_its_labels(team: Team) -> No
     assert project.json("reports/agreement.json")["labelled_by_people"] == 30
     people = [row for row in team.table("data/labelled.parquet") if row["labelled_by"] == "people"]
     majorities = {record: max(said.values(), key=list(said.values()).count) for record, said in given.items()}
-    assert all(
-        row["label"] == majorities[row["id"]] for row in people if len(set(given[row["id"]].values())) < 3
-    )
+    assert all(row["label"] == majorities[row["id"]] for row in people if len(set(given[row["id"]].values())) < 3)
 
 
 def test_control_items_stay_blind_and_other_projects_are_left_alone(team: Team) -> None:

@@ -11,16 +11,15 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT, Bake, Generate
 from cookiecutter.generate import generate_context, is_copy_only_path
 from cookiecutter.prompt import prompt_for_config
 from cookiecutter.utils import create_env_with_context
 
+from conftest import ROOT, Bake, Generate
+
 SETTINGS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 QUESTIONS = [name for name in SETTINGS if not name.startswith("_")]
-CHOICES = [
-    (name, choice) for name in QUESTIONS if isinstance(SETTINGS[name], list) for choice in SETTINGS[name]
-]
+CHOICES = [(name, choice) for name in QUESTIONS if isinstance(SETTINGS[name], list) for choice in SETTINGS[name]]
 JINJA_LEFT = re.compile(r"\{[{%#][^}]*cookiecutter")
 
 # Legal in a name, an author and a description. `{{` is absent: with --no-input cookiecutter renders it.

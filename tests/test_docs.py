@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from conftest import ROOT, Bake
 from projects import Finished
 
@@ -130,9 +131,7 @@ def broken(page: Path, root: Path, later: set[str]) -> list[str]:
 def paths(text: str) -> set[str]:
     """List what a document names as a file or folder: code with a slash or a known ending."""
     spans = INLINE.findall(FENCE.sub("", text))
-    return {
-        s for s in spans if PATH.fullmatch(s) and ("/" in s or SUFFIX.fullmatch(Path(s).suffix))
-    } - EXAMPLES
+    return {s for s in spans if PATH.fullmatch(s) and ("/" in s or SUFFIX.fullmatch(Path(s).suffix))} - EXAMPLES
 
 
 def missing(text: str, roots: list[Path], project: Path) -> list[str]:
@@ -220,13 +219,9 @@ def test_the_guide_has_a_version_every_section_and_every_label(project: Path) ->
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == GUIDE
     labels = yaml.safe_load(read(project / "product.yaml"))["formulation"]["labels"]
     table = text.partition("## Labels")[2].partition("\n## ")[0]
-    rows = [
-        [cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines() if row.startswith("| `")
-    ]
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines() if row.startswith("| `")]
     assert [row[0].strip("`") for row in rows] == [label["name"] for label in labels]
-    assert [row for row in rows if len(row) != 4 or not all(row)] == [], (
-        "what it is, what it is not, an edge case"
-    )
+    assert [row for row in rows if len(row) != 4 or not all(row)] == [], "what it is, what it is not, an edge case"
 
 
 def test_settings_of_the_server_exist(project: Path) -> None:
@@ -238,18 +233,12 @@ def test_settings_of_the_server_exist(project: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("image-classification")
-def test_the_commands_of_the_readme_work_in_their_order(
-    finish: Callable[[str], Finished], tmp_path: Path
-) -> None:
+def test_the_commands_of_the_readme_work_in_their_order(finish: Callable[[str], Finished], tmp_path: Path) -> None:
     project = finish("image-classification").project.copy(tmp_path / "team" / "my-product")
-    blocks = [
-        block for language, block in FENCE.findall(read(project.folder / "README.md")) if language == "bash"
-    ]
+    blocks = [block for language, block in FENCE.findall(read(project.folder / "README.md")) if language == "bash"]
     typed = [line for line in "".join(blocks).splitlines() if not line.startswith(SERVERS)]
     assert [line.split()[0] for line in typed][:4] == ["make", "git", "git", "source"]
-    who = {
-        f"GIT_{role}_{key}": "a@example.com" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")
-    }
+    who = {f"GIT_{role}_{key}": "a@example.com" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
     done = project.run("bash", "-e", "-o", "pipefail", "-c", "\n".join(typed), **who)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert project.ok("git", "status", "--porcelain") == "", "the last command goes back to the commit"

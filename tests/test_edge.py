@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from chromium import Page, chromium, served
 from projects import Finished, Project
 
@@ -106,9 +107,7 @@ LETTER = [[(0.3, 0.8), (0.5, 0.2), (0.7, 0.8)], [(0.38, 0.58), (0.62, 0.58)]]
 
 
 @pytest.fixture(scope="session")
-def built(
-    finish: Callable[[str], Finished], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Project]:
+def built(finish: Callable[[str], Finished], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Project]:
     """Build the page of a task once, in a copy of its finished project."""
 
     @functools.cache
@@ -168,9 +167,7 @@ def test_the_page_answers_as_the_pipeline_does(project: Project, page: Page) -> 
     assert len(found) == 250
     assert [answer["decision"] for answer in found] == expected["decisions"]
     assert [answer["label"] for answer in found] == expected["labels"]
-    for answer, probabilities, novelty in zip(
-        found, expected["probabilities"], expected["novelty"], strict=True
-    ):
+    for answer, probabilities, novelty in zip(found, expected["probabilities"], expected["novelty"], strict=True):
         # The two builds of the engine cut the tails of the logistic function at different places.
         assert answer["probabilities"] == pytest.approx(probabilities, abs=1e-4)
         assert answer["novelty"] == pytest.approx(novelty, rel=1e-4)
@@ -249,9 +246,7 @@ def test_a_chosen_image_is_answered(project: Project, page: Page, tmp_path: Path
 
 
 @image_only
-def test_a_transparent_image_is_refused_because_the_browser_loses_its_colours(
-    page: Page, tmp_path: Path
-) -> None:
+def test_a_transparent_image_is_refused_because_the_browser_loses_its_colours(page: Page, tmp_path: Path) -> None:
     clear = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
     picture = tmp_path / "scan.png"
     picture.write_bytes(base64.b64decode(clear))
@@ -300,9 +295,7 @@ def test_the_page_fits_a_phone_and_names_its_controls(page: Page) -> None:
     assert page.run("return document.documentElement.scrollWidth") <= 360
     page.call("Emulation.clearDeviceMetricsOverride")
     nodes = page.call("Accessibility.getFullAXTree")["nodes"]
-    controls = [
-        n for n in nodes if n.get("role", {}).get("value") in ("button", "textbox", "image", "status", "list")
-    ]
+    controls = [n for n in nodes if n.get("role", {}).get("value") in ("button", "textbox", "image", "status", "list")]
     assert controls
     names = [n["name"]["value"] for n in controls if n["role"]["value"] != "status"]
     assert [name for name in names if not name.strip()] == []
@@ -321,9 +314,7 @@ def test_nothing_leaves_the_page(project: Project, page: Page) -> None:
     if page.run("return document.querySelector('.paper') !== null"):
         draw(page, DIGIT)
     else:
-        page.run(
-            "[...document.querySelectorAll('button')].find((b) => b.textContent.includes('Typical')).click();"
-        )
+        page.run("[...document.querySelectorAll('button')].find((b) => b.textContent.includes('Typical')).click();")
         page.run(f"while ({STATE} === 'empty') {{ await new Promise((again) => setTimeout(again, 5)); }}")
     assert said(page)[0] in ("accept", "unfamiliar", "uncertain")
     assert page.seen("Network.requestWillBeSent") == []

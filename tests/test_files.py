@@ -19,17 +19,15 @@ from typing import Any
 import jinja2
 import pytest
 import yaml
-from conftest import ROOT, Bake
 from cookiecutter.utils import create_env_with_context
+
+from conftest import ROOT, Bake
 
 SETTINGS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 CHOICES = [
     dict(zip(("task", "license", "python_version"), answers, strict=True))
     for answers in itertools.product(SETTINGS["task"], SETTINGS["license"], SETTINGS["python_version"][:1])
-] + [
-    {"task": SETTINGS["task"][0], "license": "MIT", "python_version": v}
-    for v in SETTINGS["python_version"][1:]
-]
+] + [{"task": SETTINGS["task"][0], "license": "MIT", "python_version": v} for v in SETTINGS["python_version"][1:]]
 CACHES = {"__pycache__", ".ruff_cache", ".mypy_cache", ".pytest_cache"}
 MEANT_TO_BE_EMPTY = {"py.typed"}
 
@@ -66,9 +64,7 @@ def project(request: pytest.FixtureRequest, bake: Bake) -> Path:
 @pytest.mark.parametrize("choice", CHOICES, ids=named)
 def test_a_choice_has_exactly_its_files(choice: dict[str, str], bake: Bake) -> None:
     there, wanted = files(bake(**choice)), expected(choice)
-    wrong = [f"+ {name}" for name in sorted(there - wanted)] + [
-        f"- {name}" for name in sorted(wanted - there)
-    ]
+    wrong = [f"+ {name}" for name in sorted(there - wanted)] + [f"- {name}" for name in sorted(wanted - there)]
     assert not wrong, "made (+) or missing (-), against tests/files.txt:\n" + "\n".join(wrong)
 
 
@@ -92,9 +88,7 @@ def test_no_file_is_empty_or_badly_ended(project: Path) -> None:
             continue
         assert content.strip(), f"{name} is empty"
         if b"\0" not in content:
-            assert content.endswith(b"\n") and not content.endswith(b"\n\n"), (
-                f"{name} does not end in one newline"
-            )
+            assert content.endswith(b"\n") and not content.endswith(b"\n\n"), f"{name} does not end in one newline"
             assert b"\r" not in content, f"{name} has the line ends of another system"
 
 
@@ -112,8 +106,8 @@ PARSERS: dict[str, Callable[[str], object]] = {
     ".py": ast.parse,
     ".json": json.loads,
     ".toml": tomllib.loads,
-    ".yaml": lambda text: yaml.load(text, Strict),  # noqa: S506 (a safe loader)
-    ".yml": lambda text: yaml.load(text, Strict),  # noqa: S506
+    ".yaml": lambda text: yaml.load(text, Strict),
+    ".yml": lambda text: yaml.load(text, Strict),
     ".j2": jinja2.Environment(autoescape=True).parse,
 }
 
@@ -130,9 +124,7 @@ def test_every_file_parses(suffix: str, project: Path) -> None:
 def test_every_command_of_the_makefile_is_explained(project: Path) -> None:
     """`make help` reads the makefiles with awk, and make itself has to parse them for it."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    done = subprocess.run(
-        ["make", "help"], cwd=project, env=clean, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["make", "help"], cwd=project, env=clean, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     shown = [re.sub(r"\033\[\d+m", "", line) for line in done.stdout.splitlines()]
     explained = {line.split()[0] for line in shown}

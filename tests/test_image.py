@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from projects import Finished, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("image-classification")]

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from conftest import Bake
 from projects import Finished, Project, sha256
 
@@ -30,9 +31,7 @@ IMAGE, TABLE = (
 )
 FROM_TRAIN = ["train", "export", "evaluate", "accept", "cards", "register"]
 STAGES = ["compose", "collect", "validate", "label", "split", *FROM_TRAIN]
-WRITTEN_BY_THE_PIPELINE = re.compile(
-    r"dvc\.lock|params\.yaml|reports/.*|docs/.*/(requirements|(data|model)-card)\.md"
-)
+WRITTEN_BY_THE_PIPELINE = re.compile(r"dvc\.lock|params\.yaml|reports/.*|docs/.*/(requirements|(data|model)-card)\.md")
 
 # Run in the project's own environment, on the store's own interface.
 STORE = """
@@ -113,9 +112,7 @@ def test_a_new_project_passes(command: str, project: Project) -> None:
     project.ok("make", command)
 
 
-def test_setup_installs_uv_where_there_is_none(
-    bake: Bake, environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_setup_installs_uv_where_there_is_none(bake: Bake, environment: dict[str, str], tmp_path: Path) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("awk", "bash", "git", "make", "sed", "sh", "touch"):
@@ -173,9 +170,7 @@ def test_a_rejected_model_is_logged_and_stopped(project: Project) -> None:
     project.commit()
     done = project.run("dvc", "repro")
     assert done.returncode != 0
-    rejected = [
-        row["id"] for row in project.json("reports/acceptance.json")["verdicts"] if row["verdict"] != "pass"
-    ]
+    rejected = [row["id"] for row in project.json("reports/acceptance.json")["verdicts"] if row["verdict"] != "pass"]
     assert "R1" in rejected, "one label for every record cannot reach the accuracy"
     (error,) = re.findall(r"^error: rejected by (.*)", done.stderr, re.MULTILINE)
     assert all(f"{requirement} " in error for requirement in rejected)

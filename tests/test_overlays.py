@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Bake, Generate
 from cookiecutter.utils import create_env_with_context
+
+from conftest import ROOT, Bake, Generate
 
 HOOK = ROOT / "hooks" / "post_gen_project.py"
 OVERLAYS = ROOT / "{{cookiecutter.project_slug}}" / "_overlays"
@@ -92,9 +93,7 @@ def test_a_project_without_overlays_is_left_alone(tmp_path: Path) -> None:
     assert read(tmp_path) == files
 
 
-@pytest.mark.parametrize(
-    "choice", ["sound", "../license/MIT", "", "."], ids=["unknown", "path", "empty", "dot"]
-)
+@pytest.mark.parametrize("choice", ["sound", "../license/MIT", "", "."], ids=["unknown", "path", "empty", "dot"])
 def test_a_choice_without_a_folder_is_refused(choice: str, tmp_path: Path) -> None:
     assert_refused(lay(write(tmp_path, WHOLE), task=choice), f"task is {choice!r}", "['image', 'table']")
     assert read(tmp_path) == WHOLE

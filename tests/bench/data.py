@@ -269,9 +269,7 @@ def main() -> None:
     else:
         product = import_module(f"{sys.argv[1]}.contract").load()
         measure = pictures if product.formulation.input.type == "image" else tables
-        print(
-            f"Medians of {ROUNDS} rounds, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n", flush=True
-        )
+        print(f"Medians of {ROUNDS} rounds, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n", flush=True)
         measure(sys.argv[1])
 
 

@@ -64,9 +64,7 @@ def main() -> None:
 
         for template in templates.values():
             measured(template, "call")  # imports and caches are not what is compared
-        works = {
-            f"{n} {way}": partial(measured, t, way) for way in ("call", "typed") for n, t in templates.items()
-        }
+        works = {f"{n} {way}": partial(measured, t, way) for way in ("call", "typed") for n, t in templates.items()}
         took = rounds(works)
     verdicts = [f"{verdict(took[f'this {way}'] / took[f'one {way}'], TARGET)}" for way in ("call", "typed")]
     rows = [

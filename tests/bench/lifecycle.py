@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 from measure import rounds, seconds, table, verdict
+
 from projects import Project, machine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,9 +71,7 @@ def empty_stages(project: Project, place: Path, count: int) -> Project:
     """Make and run a pipeline of as many stages, each of which copies one file."""
     empty = project.clone(place)
     shutil.rmtree(empty.folder / ".git")
-    stages = {
-        f"s{i}": {"cmd": f"cp f{i} f{i + 1}", "deps": [f"f{i}"], "outs": [f"f{i + 1}"]} for i in range(count)
-    }
+    stages = {f"s{i}": {"cmd": f"cp f{i} f{i + 1}", "deps": [f"f{i}"], "outs": [f"f{i + 1}"]} for i in range(count)}
     (empty.folder / "f0").write_text("0\n", encoding="utf-8")
     (empty.folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}), encoding="utf-8")
     empty.ok("git", "init", "--quiet")

@@ -9,6 +9,7 @@ import generation
 import lifecycle
 import stages
 from measure import ROUNDS, machine_class
+
 from projects import machine
 
 HERE = Path(__file__).parent

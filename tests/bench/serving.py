@@ -29,6 +29,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from measure import verdict
+
 from server import free_port
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
@@ -163,14 +164,11 @@ def wrk(one: Contestant, port: int, connections: int, seconds: int, group: int, 
     """Keep a contestant busy for some seconds and keep what came out."""
     script = place / "post.lua"
     script.write_text(
-        'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
-        + f"wrk.body = [==[{one.body}]==]\n"
+        'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n' + f"wrk.body = [==[{one.body}]==]\n"
     )
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script)]
     before = of_group(group)[0]
-    done = subprocess.run(
-        [*command, f"http://127.0.0.1:{port}{one.path}"], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([*command, f"http://127.0.0.1:{port}{one.path}"], capture_output=True, text=True, check=True)
     spent, one.resident = of_group(group)[0] - before, of_group(group)[1]
     assert "Non-2xx" not in done.stdout, done.stdout
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", done.stdout)
@@ -236,12 +234,8 @@ def report(every: dict[str, Contestant], p99: dict[str, float]) -> None:
     print(f"start {every[own].start:.1f} s, target <= 2 s: {verdict(every[own].start, 2)}")
     print(f"memory {every[own].resident:.0f} MiB, target <= 200 MiB: {verdict(every[own].resident, 200)}")
     disturbed = p99["swapping"] / p99["undisturbed"]
-    said = (
-        f"{p99['swapping']:.1f} ms while the champion changes every second, else {p99['undisturbed']:.1f} ms"
-    )
-    print(
-        f"p99 at c=32: {said}: {disturbed:.2f} x, target <= 3 x: {verdict(disturbed, 3)}; no request failed"
-    )
+    said = f"{p99['swapping']:.1f} ms while the champion changes every second, else {p99['undisturbed']:.1f} ms"
+    print(f"p99 at c=32: {said}: {disturbed:.2f} x, target <= 3 x: {verdict(disturbed, 3)}; no request failed")
 
 
 def main(project: Path, seconds: int) -> None:

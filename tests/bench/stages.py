@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lifecycle import commands, generate
 from measure import ROUNDS, table, verdict
+
 from projects import Project, machine
 
 TARGET = 600.0

@@ -1,0 +1,55 @@
+"""What an annotator sees: every label with its definition and a key of its own, the record, nothing that breaks."""
+
+from typing import Any
+from xml.etree import ElementTree
+
+from fullstack_ml.annotation import interface
+
+HOSTILE = 'a<b & "c"'
+
+
+def renamed(product: Any, *names: str) -> Any:
+    """Return the contract with labels of these names, which are their definitions too."""
+    label = type(product.formulation.labels[0])
+    labels = [label(name=name, definition=f"what {name} means") for name in names]
+    return product.model_copy(update={"formulation": product.formulation.model_copy(update={"labels": labels})})
+
+
+def choices(product: Any) -> list[Any]:
+    """Return the choices of the generated interface."""
+    return list(ElementTree.fromstring(interface.interface(product)).iter("Choice"))
+
+
+def test_every_label_is_a_choice_with_its_definition_and_the_last_is_none(product: Any) -> None:
+    *labels, last = choices(product)
+    assert [choice.get("value") for choice in labels] == product.formulation.label_names
+    for choice, label in zip(labels, product.formulation.labels, strict=True):
+        assert label.definition in str(choice.get("html")).replace("&#39;", "'")
+    assert last.get("value") == "cannot be annotated"
+
+
+def test_no_two_choices_share_a_key(product: Any) -> None:
+    names = ["7", "X", "1", *(f"label {i}" for i in range(40))]
+    keys = [choice.get("hotkey") for choice in choices(renamed(product, *names)) if choice.get("hotkey")]
+    assert keys[:3] == ["7", "2", "1"]
+    assert len(keys) == len(set(keys)) > 30
+    assert keys[-1] == interface.CANNOT_KEY
+
+
+def test_labels_are_text_and_never_markup(product: Any) -> None:
+    first = choices(renamed(product, HOSTILE, "other"))[0]
+    assert first.get("value") == HOSTILE
+    assert "a&lt;b" in first.get("html")
+    assert "a&lt;b" in interface.instruction(renamed(product, HOSTILE, "other"), "1.0")
+
+
+def test_only_an_adjudicator_sees_what_was_said(product: Any) -> None:
+    assert "$said" in interface.interface(product, adjudication=True)
+    assert "$said" not in interface.interface(product)
+
+
+def test_the_interface_asks_for_what_a_task_carries(product: Any, records: Any) -> None:
+    data = interface.shown(records.row(0, named=True), product)
+    assert data.pop("id") == records["id"][0]
+    for key in data:
+        assert f'value="${key}"' in interface.interface(product)

@@ -1,0 +1,155 @@
+"""Rounds: what people are asked to label next, and why."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from fullstack_ml.annotation import choose, opinion, queue
+
+Refused = Callable[..., AbstractContextManager[None]]
+Settings = Callable[..., Any]
+
+
+def made(settings: Settings, name: str, **values: Any) -> Any:
+    """Make a round and return what its file says."""
+    queue.run(settings(round=name, **values))
+    return json.loads(Path(f"data/rounds/{name}.json").read_text(encoding="utf-8"))
+
+
+def flag(**reasons: str) -> None:
+    """Let stage label have flagged records."""
+    rows = {"id": list(reasons), "reason": list(reasons.values()), "detail": [""] * len(reasons)}
+    pl.DataFrame(rows, schema=dict.fromkeys(rows, pl.String)).write_parquet("data/review.parquet")
+
+
+def test_everybody_labels_every_item_of_a_pilot(settings: Settings) -> None:
+    found = made(settings, "pilot", kind="pilot", items=20)
+    assert len(found["items"]) == 20
+    assert set(found["overlap"]) == set(found["items"])
+    assert (found["gold"], found["model"], found["shown"]) == ({}, {}, [])
+    assert found["guide_version"] == "1.0"
+
+
+def test_every_slice_has_its_quota_as_far_as_there_are_records() -> None:
+    rare = pl.Series([i < 3 for i in range(100)])
+    pool = pl.DataFrame({"id": [str(i) for i in range(100)], "slice few": rare, "slice many": ~rare})
+    pool = pool.with_columns(bare=False, in_train=True)
+    chosen = choose.choose(pool, 20, queue.RANDOM, 5, np.random.default_rng(0))
+    assert Counter(chosen.values()) == {"slice few": 3, "slice many": 5, "random": 12}
+
+
+def test_nobody_is_asked_about_a_record_twice(settings: Settings) -> None:
+    first, second = (made(settings, name, kind="pilot", items=30) for name in ("pilot", "pilot-2"))
+    assert not set(first["items"]) & set(second["items"])
+
+
+def test_a_round_of_the_same_name_over_the_same_records_is_the_same(settings: Settings) -> None:
+    first = made(settings, "pilot", kind="pilot")
+    Path("data/rounds/pilot.json").unlink()
+    assert made(settings, "pilot", kind="pilot")["items"] == first["items"]
+
+
+def test_production_asks_for_what_the_model_is_unsure_of(
+    settings: Settings, product: Any, truth: dict[str, str]
+) -> None:
+    shares = {"uncertain": 1.0, "novel": 0.0, "random": 0.0}
+    found = made(settings, "first", kind="production", items=20, quota=0, shares=shares, gold=0.0)
+    assert set(found["items"].values()) == {"uncertain"}
+    asked = opinion.ask(list(truth), product)
+    assert asked is not None
+    chosen = asked["id"].is_in(list(found["items"])).to_numpy()
+    unsure = asked["unsure"].to_numpy()
+    assert unsure[chosen].mean() > 1.5 * unsure[~chosen].mean()
+
+
+def test_what_the_model_chooses_comes_from_the_training_split_only(settings: Settings) -> None:
+    found = made(settings, "first", kind="production", items=40, quota=0, gold=0.0)
+    train = set(pl.read_parquet("data/splits/train.parquet")["id"])
+    by_model = {record for record, why in found["items"].items() if why in ("uncertain", "novel")}
+    assert Counter(found["items"].values()) == {"uncertain": 16, "novel": 4, "random": 20}
+    assert by_model <= train
+    assert set(found["items"]) - by_model - train
+
+
+def test_gold_items_are_hidden_among_the_others_and_everybody_labels_them(
+    settings: Settings, truth: dict[str, str]
+) -> None:
+    found = made(settings, "first", kind="production", items=40, gold=0.1, gold_from="source", overlap=0.25)
+    assert len(found["gold"]) == 4
+    assert found["gold"] == {record: truth[record] for record in found["gold"]}
+    assert set(found["gold"]) <= set(found["overlap"])
+    assert 10 <= len(found["overlap"]) <= 14
+    assert len(found["items"]) == 40
+
+
+def test_a_control_item_never_shows_what_the_model_says(settings: Settings) -> None:
+    gold = {"gold": 0.1, "gold_from": "source"}
+    found = made(settings, "first", kind="production", items=50, prelabel=True, blind=0.5, **gold)
+    shown = set(found["shown"])
+    assert not shown & (set(found["overlap"]) | set(found["gold"]))
+    assert len(found["model"]) == len(found["items"]) - len(found["overlap"])
+    assert 0.4 < len(shown) / len(found["model"]) < 0.6
+    assert shown < set(found["model"])
+
+
+def test_without_a_model_chance_chooses(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("models/model.onnx").unlink()
+    found = made(settings, "first", kind="production", items=10, quota=0, gold=0.0, prelabel=True)
+    assert set(found["items"].values()) == {"random"}
+    assert (found["model"], found["shown"]) == ({}, [])
+    assert "no model yet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("kind", "items"), [("pilot", 3), ("pilot", 10), ("production", 10)])
+def test_records_without_any_label_come_first_and_the_others_fill_the_round(
+    kind: str, items: int, settings: Settings, truth: dict[str, str]
+) -> None:
+    bare = sorted(truth)[:5]
+    for shard in Path("data/raw").glob("*.parquet"):
+        label = pl.when(~pl.col("id").is_in(bare)).then("source_label")
+        pl.read_parquet(shard).with_columns(source_label=label).write_parquet(shard)
+    found = set(made(settings, "pilot", kind=kind, items=items, quota=0, gold=0.0)["items"])
+    assert len(found) == items
+    assert found < set(bare) if items < len(bare) else found > set(bare)
+
+
+def test_adjudication_takes_ties_and_unsure_labels_and_review_old_ones(settings: Settings) -> None:
+    flag(r1="tie", r2="unsure", r3="old guide")
+    settled = made(settings, "settle", kind="adjudication")
+    assert settled["items"] == {"r1": "tie", "r2": "unsure"}
+    assert (settled["annotators"], settled["overlap"]) == (["owner"], [])
+    Path("reports/suspects.json").write_text('{"suspects": [{"id": "r4"}]}', encoding="utf-8")
+    assert made(settings, "check", kind="review")["items"] == {"r3": "old guide", "r4": "likely error"}
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ({"round": "Pilot 1"}, "'Pilot 1'"),
+        ({"round": None}, "''"),
+        ({"items": 0}, "0 items"),
+        ({"kind": "pilto"}, "'pilto'"),
+        ({"kind": "adjudication"}, "no record for a round of kind adjudication"),
+        ({"kind": "production", "gold_from": "god"}, "'god'"),
+        ({"kind": "production", "shares": {"uncertain": 1.0}}, "shares are"),
+        ({"kind": "production", "shares": {"uncertain": 0.9, "novel": 0.2, "random": 0.1}}, "shares are"),
+    ],
+)
+def test_a_round_that_cannot_be_is_refused_and_leaves_nothing(
+    values: dict[str, Any], what: str, settings: Settings, refused: Refused
+) -> None:
+    with refused(what):
+        queue.run(settings(**{"round": "pilot", **values}))
+    assert not list(Path("data").glob("rounds/*"))
+
+
+def test_unsure_is_one_at_a_tie_and_none_at_certainty() -> None:
+    scored = np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.7, 0.2, 0.1]])
+    assert opinion.unsure(scored).tolist() == pytest.approx([1.0, 0.0, 0.5])

@@ -1,0 +1,287 @@
+"""The engine where it lies, without baking: a small project in a temporary folder, for each task in turn.
+
+The project is the one that the template would lay: its ``product.yaml``, ``conf/`` and annotation guide, with records
+that are drawn from the contract. A test that takes a fixture of the project runs once for every task; ``pytestmark =
+pytest.mark.task("image-classification")`` keeps it to one. Each fixture that names a project makes it the working
+folder of the test.
+"""
+
+import contextlib
+import importlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+# Small matrices: on shared cores, threads wait for each other longer than they work. Read when numpy is imported.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+import numpy as np
+import polars as pl
+import pytest
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+
+from fullstack_ml.inputs import input_of
+from fullstack_ml.pipeline import compose, config, stage
+from fullstack_ml.product import contract
+from fullstack_ml.product import types as product
+from fullstack_ml.workspace import errors
+
+TEMPLATE = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
+TASKS = sorted(path.name for path in (TEMPLATE / "_overlays/task").iterdir())
+PACKAGE = "my_product"
+# What stages and commands read beside data.
+LAID = ("product.yaml", "conf", "docs", "dvc.yaml", "mk", "Makefile", "src", ".dvcignore", ".gitignore", ".env.example")
+TAG = re.compile(r"\{\{ ?cookiecutter\.(\w+).*?\}\}")
+ANSWERS = {"__package": PACKAGE, "project_name": "My Product", "project_slug": "my-product"}
+# Enough that every label reaches every split, few enough that the stages take seconds.
+RECORDS = 1500
+STAGES = [f"data.{name}" for name in ("collect", "validate", "label", "split")]
+STAGES += [f"modeling.{name}" for name in ("train", "export", "evaluate", "accept", "cards")]
+
+
+def part(name: str) -> Any:
+    """Import a module of the package."""
+    return importlib.import_module(f"fullstack_ml.{name}")
+
+
+def draw_images(folder: Path, shape: tuple[int, int], labels: list[str], count: int) -> None:
+    """Write noisy copies of one random picture per label; every tenth has a wrong label, as in life."""
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (len(labels), *shape))
+    for i, label in enumerate(labels):
+        (folder / label).mkdir(parents=True)
+        for n in range(count):
+            picture = pictures[(i + (n % 10 == 0)) % len(labels)] + random.normal(0, 60, shape)
+            Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(folder / label / f"{n:03}.png")
+
+
+def draw_table(file: Path, features: list[Any], labels: list[str], count: int) -> None:
+    """Write rows around one random point per label; every tenth has a wrong label, as in life."""
+    random = np.random.default_rng(0)
+    centres = random.uniform(0.2, 0.8, (len(labels), len(features)))
+    chosen = np.arange(count * len(labels)) % len(labels)
+    right = (chosen + (np.arange(len(chosen)) // len(labels) % 10 == 0)) % len(labels)
+    shares = np.clip(centres[right] + random.normal(0, 0.15, (len(right), len(features))), 0, 1)
+    columns = {f.name: f.low + shares[:, i] * (f.high - f.low) for i, f in enumerate(features)}
+    pl.DataFrame({**columns, "label": [labels[i] for i in chosen]}).write_csv(file)
+
+
+def render(source: Path, target: Path) -> None:
+    """Copy a file of the template with the answers of a default project in it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    text = source.read_text(encoding="utf-8")
+    target.write_text(TAG.sub(lambda tag: ANSWERS.get(tag[1], "something"), text), encoding="utf-8")
+
+
+def lay_template(task: str, folder: Path) -> None:
+    """Lay into ``folder`` the files of a new project of ``task``, without its engine."""
+    for root in (TEMPLATE, TEMPLATE / "_overlays/task" / task):
+        for path in (file for name in LAID for file in [root / name, *(root / name).rglob("*")] if file.is_file()):
+            name = path.relative_to(root).as_posix().replace("{{cookiecutter.__package}}", PACKAGE)
+            if "__pycache__" not in name:
+                render(path, folder / name)
+
+
+def compose_with(root: Path, options: dict[str, Any] | None) -> DictConfig:
+    """Compose conf/ with the drawn records as source, or as it stands; the source's path is made absolute."""
+    with contextlib.chdir(root):
+        composed = compose.resolve(["source=files"] if options else [])
+    composed.source.options = {**composed.source.options, **(options or {})}
+    if "path" in composed.source.options:
+        composed.source.options.path = str(root / composed.source.options.path)
+    return composed
+
+
+def run_stages(root: Path, folder: Path, composed: DictConfig) -> None:
+    """Run the stages from collect to cards in ``folder``."""
+    shutil.copytree(root, folder, dirs_exist_ok=True)
+    with contextlib.chdir(folder):
+        Path("params.yaml").write_text(OmegaConf.to_yaml(composed), encoding="utf-8")
+        for name in STAGES:
+            part(f"{name}.__main__").run(stage.typed(composed))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that needs a project once for every task, or for those that it is marked with."""
+    if "task" in metafunc.fixturenames:
+        marks = list(metafunc.definition.iter_markers("task"))
+        tasks = marks[0].args if marks else TASKS
+        metafunc.parametrize("task", tasks, indirect=True, scope="session", ids=[name.split("-")[0] for name in tasks])
+
+
+@pytest.fixture(autouse=True)
+def clean_environment() -> Iterator[None]:
+    """Keep the settings of whoever runs the tests away from them, and those of the tests away from each other."""
+    author = {"GIT_AUTHOR_NAME": "Tests", "GIT_AUTHOR_EMAIL": "tests@example.com"}
+    committer = {"GIT_COMMITTER_NAME": "Tests", "GIT_COMMITTER_EMAIL": "tests@example.com"}
+    with mock.patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith(("MLFLOW_", "DVC_", "GIT_"))]:
+            del os.environ[name]
+        os.environ.update({**author, **committer, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"})
+        yield
+
+
+@pytest.fixture(scope="session")
+def task(request: pytest.FixtureRequest) -> str:
+    """The task of the project."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def root(task: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new project of the task, on which nothing has run; only read it."""
+    folder = tmp_path_factory.mktemp("root") / "project"
+    lay_template(task, folder)
+    return folder
+
+
+@pytest.fixture(name="product", scope="session")
+def contract_of_project(root: Path) -> product.Product:
+    """What product.yaml says."""
+    return contract.load(root / "product.yaml")
+
+
+@pytest.fixture(scope="session")
+def source_options(product: product.Product, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Options for the source ``files``: the place of the drawn records, and what they say of themselves."""
+    place = tmp_path_factory.mktemp("drawn") / "inbox"
+    wanted, labels = product.formulation.input, product.formulation.label_names
+    if wanted.shape:
+        draw_images(place, wanted.shape, labels, RECORDS // len(labels))
+    else:
+        place = place.with_suffix(".csv")
+        draw_table(place, wanted.features, labels, RECORDS // len(labels))
+    kind = next(kind.name for kind in product.data.kinds if kind.scope == "in")
+    return {"path": str(place), "licence": product.data.licences[0], "kind": kind, "label": "label", "group": None}
+
+
+@pytest.fixture(scope="session")
+def composed(root: Path, source_options: dict[str, Any]) -> DictConfig:
+    """What conf/ says, with the drawn records as source."""
+    return compose_with(root, source_options)
+
+
+@pytest.fixture(name="config")
+def configuration(composed: DictConfig) -> config.Config:
+    """What conf/ says, typed; the test may change it."""
+    return stage.typed(composed)
+
+
+@pytest.fixture
+def project(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of its own, on which nothing has run."""
+    folder = tmp_path / "project"
+    shutil.copytree(root, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def drawn(root: Path, composed: DictConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The one project on which the stages from collect to cards run with the drawn records; only read it."""
+    folder = tmp_path_factory.mktemp("drawn")
+    run_stages(root, folder, composed)
+    return folder
+
+
+@pytest.fixture
+def finished(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of its own, on which the stages from collect to cards have run."""
+    folder = tmp_path / "project"
+    shutil.copytree(drawn, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def records(drawn: Path) -> pl.DataFrame:
+    """The drawn records as stage collect stored them, in an order that mixes the labels."""
+    return pl.read_parquet(drawn / "data/raw/*.parquet").sort("id")
+
+
+@pytest.fixture(scope="session")
+def batch(records: pl.DataFrame, product: product.Product) -> pl.DataFrame:
+    """The drawn records as their source gave them."""
+    return records.select(*input_of(product).columns(product), "source_label", "kind", "group", "source", "licence")
+
+
+@pytest.fixture
+def refused() -> Callable[..., contextlib.AbstractContextManager[None]]:
+    """Return a check: the block raises a UserError whose three lines hold the given texts."""
+
+    @contextlib.contextmanager
+    def check(what: str, where: str = "", fix: str = "") -> Iterator[None]:
+        with pytest.raises(errors.UserError) as caught:
+            yield
+        lines = str(caught.value).splitlines()
+        assert len(lines) == 3
+        for line, start, text in zip(lines, ("error: ", "where: ", "fix: "), (what, where, fix), strict=True):
+            assert line.startswith(start)
+            assert text in line
+
+    return check
+
+
+@pytest.fixture
+def git() -> Callable[..., str]:
+    """Return git, run in the working folder."""
+
+    def run(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database: making its tables takes seconds, copying the file none."""
+    import mlflow
+
+    file = tmp_path_factory.mktemp("store") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture
+def mlflow(empty_store: Path, finished: Path) -> Any:
+    """MLflow, connected to an empty store in the project ``finished``."""
+    shutil.copy(empty_store, "mlflow.db")
+    return part("registry.tracking").connect()
+
+
+@pytest.fixture(scope="session")
+def real(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project on which the stages have run with the records of conf/source/."""
+    folder = tmp_path_factory.mktemp("real")
+    run_stages(root, folder, compose_with(root, None))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model(real: Path) -> Any:
+    """The artefact of the project ``real``."""
+    return part("artefact.session").Artefact(real / "models/model.onnx")
+
+
+@pytest.fixture(scope="session")
+def unseen(real: Path, product: product.Product) -> Any:
+    """The examples of the project ``real`` that neither training nor calibration saw."""
+    with contextlib.chdir(real):
+        return part("pipeline.examples").read("test", product)
+
+
+@pytest.fixture(scope="session")
+def decisions(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Return accept, uncertain or unfamiliar for inputs of the model."""
+
+    def decide(inputs: np.ndarray) -> np.ndarray:
+        scored = model.score(inputs)
+        return np.asarray(part("answers.decision").decide(scored.probabilities, scored.novelty, model.rule))
+
+    return decide

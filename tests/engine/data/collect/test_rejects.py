@@ -1,0 +1,94 @@
+"""What cannot be stored is kept with the reason, and counted until it comes in after all."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from fullstack_ml.data.collect import __main__ as collect
+from fullstack_ml.data.validate import __main__ as validate
+
+Refused = Callable[..., AbstractContextManager[None]]
+
+
+@pytest.fixture
+def gather(project: Path, config: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str, Any]]]:
+    """Return a run of the stage on the given batches; it returns what the manifest lists as rejected."""
+
+    def run(*batches: pl.DataFrame) -> list[dict[str, Any]]:
+        monkeypatch.setattr(collect, "open_source", lambda *_: iter(batches))
+        collect.run(config)
+        listed: list[dict[str, Any]] = json.loads(Path("data/raw/manifest.json").read_text())["rejected"]
+        return listed
+
+    return run
+
+
+def kept() -> pl.DataFrame:
+    """Read what is kept of them."""
+    return pl.read_parquet("data/rejected/collect.parquet")
+
+
+def broken(batch: pl.DataFrame, rows: int = 1) -> pl.DataFrame:
+    """Let the source say of the first rows that they are no records."""
+    reason = pl.when(pl.int_range(pl.len()) < rows).then(pl.lit("cut off"))
+    name = pl.format("file {}", pl.int_range(pl.len()))
+    return batch.with_columns(rejected=reason, record=pl.lit("as it came"), source=name)
+
+
+def test_the_others_are_stored_and_it_is_kept_with_reason_and_content(
+    gather: Callable[..., list[dict[str, Any]]], batch: pl.DataFrame
+) -> None:
+    assert [(entry["source"], entry["reason"]) for entry in gather(broken(batch[:10]))] == [("file 0", "cut off")]
+    assert len(pl.read_parquet("data/raw/*.parquet")) == 9
+    assert kept().select("source", "reason", "record").rows() == [("file 0", "cut off", "as it came")]
+
+
+def test_the_next_run_neither_repeats_nor_forgets_it(
+    gather: Callable[..., list[dict[str, Any]]], batch: pl.DataFrame
+) -> None:
+    first = gather(broken(batch[:10]))
+    before = Path("data/raw/manifest.json").read_bytes()
+    assert gather(broken(batch[:10])) == first
+    assert Path("data/raw/manifest.json").read_bytes() == before
+    assert len(kept()) == 1
+
+
+def test_what_comes_in_after_all_is_struck_from_the_list(
+    gather: Callable[..., list[dict[str, Any]]], batch: pl.DataFrame
+) -> None:
+    gather(broken(batch[:10]))
+    assert gather(broken(batch[:10], rows=0)) == []
+    assert len(pl.read_parquet("data/raw/*.parquet")) == 10
+
+
+@pytest.mark.parametrize("column", ["group", "source_label"])
+def test_known_content_under_another_group_or_label_is_kept_and_reported(
+    column: str, gather: Callable[..., list[dict[str, Any]]], batch: pl.DataFrame, config: Any
+) -> None:
+    changed = batch[:3].with_columns(pl.lit("another").alias(column))
+    listed = gather(batch[:10], changed)
+    assert {entry["reason"] for entry in listed} == {"known content under another group or label"}
+    assert [entry[column] for entry in listed] == ["another"] * 3
+    stored = pl.read_parquet("data/raw/*.parquet")
+    assert sorted(entry["id"] for entry in listed) == sorted(stored["id"][:3])
+    assert "another" not in stored[column].to_list()
+    validate.run(config)
+    report = json.loads(Path("reports/validation.json").read_text())
+    assert report["exact_duplicates"]["under_another_group_or_label"] == 3
+    assert gather(batch[:10], changed) == listed
+
+
+def test_too_many_stop_the_run_and_leave_what_was_there(
+    gather: Callable[..., list[dict[str, Any]]], batch: pl.DataFrame, config: Any, refused: Refused
+) -> None:
+    gather(batch[:10])
+    config.collect.max_rejected = 4
+    with refused("more than 4 records are rejected, the last one because cut off", "data/rejected", "max_rejected"):
+        gather(broken(batch[10:30], rows=5))
+    assert len(pl.read_parquet("data/raw/*.parquet")) == 10
+    assert len(kept()) == 5

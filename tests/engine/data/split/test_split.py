@@ -1,0 +1,137 @@
+"""Stage split: records stay where they are, groups stay together, shares are what they should be."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from fullstack_ml.data.split import __main__ as split
+from fullstack_ml.data.split import place
+
+Refused = Callable[..., AbstractContextManager[None]]
+SHARES = {"train": 0.6, "validation": 0.1, "calibration": 0.1, "test": 0.2}
+
+
+def made(count: int, group: Callable[[int], str | None] = lambda _: None) -> pl.DataFrame:
+    """Make records with the ids that so many contents would have."""
+    ids = [sha256(str(i).encode()).hexdigest() for i in range(count)]
+    return pl.DataFrame({"id": ids, "group": [group(i) for i in range(count)]}, schema_overrides={"group": pl.String})
+
+
+def places(frame: pl.DataFrame, shares: dict[str, float] | None = None) -> list[str]:
+    """Name the split of every record."""
+    masks = place.masks(frame, place.bounds(shares or SHARES))
+    rows = zip(*masks.values(), strict=True)
+    return [next(name for name, here in zip(masks, row, strict=True) if here) for row in rows]
+
+
+def split_manifest() -> dict[str, Any]:
+    """Read the manifest of the splits."""
+    manifest: dict[str, Any] = json.loads(Path("data/splits/manifest.json").read_text(encoding="utf-8"))
+    return manifest
+
+
+def test_the_shares_are_as_large_as_chance_allows() -> None:
+    count = 20_000
+    found = Counter(places(made(count)))
+    for name, share in SHARES.items():
+        deviation = math.sqrt(count * share * (1 - share))
+        assert abs(found[name] - count * share) < 4 * deviation, name
+
+
+def test_a_record_never_moves_when_data_grows() -> None:
+    assert places(made(2000))[:500] == places(made(500))
+
+
+def test_the_order_of_the_records_does_not_matter() -> None:
+    frame = made(500)
+    assert places(frame.reverse()) == places(frame)[::-1]
+
+
+def test_a_group_stays_together() -> None:
+    frame = made(2000, lambda i: f"writer {i % 50}")
+    found = frame.with_columns(split=pl.Series(places(frame)))
+    assert found.group_by("group").agg(pl.col("split").n_unique())["split"].max() == 1
+    assert found["split"].n_unique() == 4
+
+
+def test_a_record_without_a_group_stands_alone_among_groups() -> None:
+    alone = made(300)
+    mixed = made(300, lambda i: "clinic" if i % 2 else None)
+    assert places(mixed)[::2] == places(alone)[::2]
+    assert len(set(places(mixed)[1::2])) == 1
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        {"train": 0.7, "validation": 0.05, "calibration": 0.05, "test": 0.2},
+        {"train": 0.2, "validation": 0.3, "calibration": 0.3, "test": 0.2},
+    ],
+    ids=["more-train", "less-train"],
+)
+def test_other_shares_leave_the_test_split_as_it_is(shares: dict[str, float]) -> None:
+    frame = made(2000)
+    before = [name == "test" for name in places(frame)]
+    assert [name == "test" for name in places(frame, shares)] == before
+
+
+def test_a_larger_test_split_keeps_its_records() -> None:
+    frame = made(2000)
+    larger = places(frame, {"train": 0.5, "validation": 0.1, "calibration": 0.1, "test": 0.3})
+    assert all(after == "test" for before, after in zip(places(frame), larger, strict=True) if before == "test")
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        {"train": 0.6, "validation": 0.2, "test": 0.2},
+        {**SHARES, "holdout": 0.0},
+        {**SHARES, "train": 0.5},
+        {**SHARES, "train": 0.8, "test": 0.0},
+        {**SHARES, "train": 0.9, "test": -0.1},
+        {**SHARES, "train": float("nan")},
+    ],
+    ids=["missing", "unknown", "sum", "zero", "negative", "not-a-number"],
+)
+def test_shares_that_make_no_sense_are_refused(shares: dict[str, float], refused: Refused) -> None:
+    with refused("shares are", "conf/split.yaml", "sum to 1"):
+        place.bounds(shares)
+
+
+def test_every_record_is_in_exactly_one_split(finished: Path) -> None:
+    parts = [pl.read_parquet(finished / f"data/splits/{name}.parquet") for name in SHARES]
+    found = pl.concat(parts)["id"]
+    assert found.n_unique() == len(found)
+    assert set(found) == set(pl.read_parquet(finished / "data/labelled.parquet")["id"])
+
+
+def test_the_manifest_counts_and_names_the_bytes_of_every_split(finished: Path, product: Any) -> None:
+    for name, entry in split_manifest().items():
+        path = finished / f"data/splits/{name}.parquet"
+        frame = pl.read_parquet(path)
+        assert entry["rows"] == len(frame) == sum(entry["labels"].values())
+        assert entry["sha256"] == sha256(path.read_bytes()).hexdigest()
+        assert set(entry["labels"]) == set(product.formulation.label_names)
+
+
+def test_splitting_again_gives_the_same_bytes(finished: Path, config: Any) -> None:
+    before = {path.name: path.read_bytes() for path in Path("data/splits").iterdir()}
+    split.run(config)
+    assert {path.name: path.read_bytes() for path in Path("data/splits").iterdir()} == before
+
+
+def test_a_label_that_a_split_lacks_is_named(finished: Path, product: Any, config: Any, refused: Refused) -> None:
+    rare = product.formulation.label_names[-1]
+    frame = pl.read_parquet("data/labelled.parquet")
+    inside = place.masks(frame, place.bounds(config.split.shares))["calibration"]
+    frame.filter(~((frame["label"] == rare) & inside)).write_parquet("data/labelled.parquet")
+    with refused(f"with the label(s) {rare}", "calibration.parquet", "collect or label"):
+        split.run(config)

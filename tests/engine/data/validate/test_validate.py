@@ -1,0 +1,140 @@
+"""Stage validate: what product.yaml does not allow is named with the ids of its records."""
+
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from fullstack_ml.data.collect import __main__ as collect
+from fullstack_ml.data.store import shards
+from fullstack_ml.data.validate import __main__ as validate
+
+Refused = Callable[..., AbstractContextManager[None]]
+
+
+def raw(frame: pl.DataFrame, number: int = 0) -> None:
+    """Store ``frame`` as a raw shard."""
+    shards.write_shard(frame, number)
+
+
+def report() -> Any:
+    """Read what the stage wrote."""
+    return json.loads(Path("reports/validation.json").read_text(encoding="utf-8"))
+
+
+def with_bad(records: pl.DataFrame, column: str, value: Any) -> pl.DataFrame:
+    """Return ten records of which the third has ``value`` in ``column``."""
+    bad = pl.arange(0, pl.len()) == 2
+    wrong = pl.lit(value, dtype=records.schema[column])
+    return records[:10].with_columns(pl.when(bad).then(wrong).otherwise(pl.col(column)).alias(column))
+
+
+def test_records_that_the_contract_allows_pass(project: Path, records: pl.DataFrame, config: Any) -> None:
+    raw(records)
+    validate.run(config)
+    found = report()
+    assert found["valid"]
+    assert found["metrics"] == {"records": len(records)}
+    assert found["labels"] == dict(sorted(records["source_label"].value_counts().iter_rows()))
+    assert sum(kind["found"] for kind in found["kinds"].values()) == len(records)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "what"),
+    [
+        ("source_label", "no-such-label", "source_label 'no-such-label' is not in"),
+        ("licence", "all-rights-reserved", "licence 'all-rights-reserved' is not in"),
+        ("kind", "no-such-kind", "kind 'no-such-kind' is not in"),
+        ("kind", None, "kind is missing"),
+        ("licence", None, "licence is missing"),
+        ("source", None, "source is missing"),
+    ],
+)
+def test_a_record_that_the_contract_does_not_allow_is_named(
+    column: str, value: Any, what: str, project: Path, records: pl.DataFrame, config: Any, refused: Refused
+) -> None:
+    raw(with_bad(records, column, value))
+    with refused(what, "data/raw", "product.yaml"):
+        validate.run(config)
+    named = [record for rows in report()["examples"].values() for record, _ in rows]
+    assert named == [records["id"][2]]
+
+
+def test_the_error_names_the_record(project: Path, records: pl.DataFrame, config: Any, refused: Refused) -> None:
+    raw(with_bad(records, "licence", "stolen"))
+    with refused(f"records {records['id'][2][:12]}", "reports/validation.json"):
+        validate.run(config)
+
+
+def test_a_kind_that_is_out_of_scope_is_refused(
+    project: Path, records: pl.DataFrame, product: Any, config: Any, refused: Refused
+) -> None:
+    out = next(kind.name for kind in product.data.kinds if kind.scope == "out")
+    raw(with_bad(records, "kind", out))
+    with refused(f"kind {out!r} is out of scope"):
+        validate.run(config)
+
+
+def test_a_payload_that_the_contract_does_not_allow_is_named(
+    project: Path, records: pl.DataFrame, batch: pl.DataFrame, config: Any, refused: Refused
+) -> None:
+    payload = batch.columns[0]
+    raw(with_bad(records, payload, b"no image" if records.schema[payload] == pl.Binary else float("inf")))
+    with refused("1 violation(s) in 10 records; payload: "):
+        validate.run(config)
+    assert [record for record, _ in report()["examples"]["payload"]] == [records["id"][2]]
+
+
+def test_every_shard_is_checked(project: Path, records: pl.DataFrame, config: Any, refused: Refused) -> None:
+    raw(records[10:30])
+    raw(with_bad(records, "licence", "stolen"), number=1)
+    with refused("1 violation(s) in 30 records"):
+        validate.run(config)
+
+
+def test_the_report_names_at_most_the_configured_number(
+    project: Path, records: pl.DataFrame, config: Any, refused: Refused
+) -> None:
+    raw(records.with_columns(licence=pl.lit("stolen")))
+    config.validate.max_reported = 3
+    with refused(f"{len(records)} violation(s)"):
+        validate.run(config)
+    assert report()["violations"] == {"licence": len(records)}
+    assert len(report()["examples"]["licence"]) == 3
+
+
+def test_a_record_without_a_label_is_allowed(project: Path, records: pl.DataFrame, config: Any) -> None:
+    raw(with_bad(records, "source_label", None))
+    validate.run(config)
+    assert report()["valid"]
+
+
+@pytest.mark.parametrize("fault", ["missing", "other-type"])
+def test_a_shard_of_another_schema_is_refused(
+    fault: str, project: Path, records: pl.DataFrame, config: Any, refused: Refused
+) -> None:
+    frame = records.drop("group") if fault == "missing" else records.with_columns(group=pl.lit(7))
+    raw(frame)
+    with refused("column 'group' is", "shard-00000", "collect again"):
+        validate.run(config)
+
+
+def test_a_mistake_is_mended_in_the_source_as_the_advice_says(
+    project: Path, batch: pl.DataFrame, config: Any, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    def gather(frame: pl.DataFrame) -> None:
+        monkeypatch.setattr(collect, "open_source", lambda *_: iter([frame]))
+        collect.run(config)
+
+    gather(batch[:10].with_columns(source_label=pl.lit("mistyped")))
+    with refused("'mistyped'", "data/raw", "mend the source, rm -r data/raw, then make"):
+        validate.run(config)
+    shutil.rmtree("data/raw")
+    gather(batch[:10])
+    validate.run(config)
+    assert report()["metrics"] == {"records": 10}

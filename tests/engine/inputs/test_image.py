@@ -1,0 +1,131 @@
+"""The task: how an image is named, decoded, described and checked."""
+
+import io
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from fullstack_ml.inputs import image
+
+pytestmark = pytest.mark.task("image-classification")
+
+
+def encoded(grey: np.ndarray, kind: str = "PNG", mode: str = "L") -> bytes:
+    """Encode grey values, uint8 (height, width), as an image file."""
+    buffer = io.BytesIO()
+    Image.fromarray(grey).convert(mode).save(buffer, format=kind)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def picture(product: Any) -> np.ndarray:
+    """A random picture of the contract's shape."""
+    shape: tuple[int, int] = product.formulation.input.shape
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+def records(*contents: bytes) -> pl.DataFrame:
+    """Return records with the given contents."""
+    return pl.DataFrame({"id": [f"id-{i}" for i in range(len(contents))], "payload": contents})
+
+
+def test_a_record_is_named_by_the_sha_256_of_its_bytes(product: Any, picture: np.ndarray) -> None:
+    contents = [encoded(picture), encoded(255 - picture), b"anything"]
+    found = image.content_id(pl.DataFrame({"payload": contents}), product)
+    assert found.to_list() == [sha256(content).hexdigest() for content in contents]
+
+
+KINDS = [("PNG", "L"), ("PNG", "RGB"), ("PNG", "RGBA"), ("BMP", "RGB"), ("TIFF", "L")]
+
+
+@pytest.mark.parametrize(("kind", "mode"), KINDS)
+def test_an_image_without_loss_gives_its_grey_values(kind: str, mode: str, picture: np.ndarray) -> None:
+    height, width = picture.shape
+    found = image.decode(encoded(picture, kind, mode), (height, width))
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, picture)
+
+
+# Where the standard (EXIF 2.3, tag 0x0112) says that the first row and the first column of the file belong.
+HELD: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    1: lambda upright: upright,
+    2: np.fliplr,
+    3: lambda upright: np.rot90(upright, 2),
+    4: np.flipud,
+    5: np.transpose,
+    6: np.rot90,
+    7: lambda upright: np.rot90(upright, 2).T,
+    8: lambda upright: np.rot90(upright, -1),
+}
+
+
+@pytest.mark.parametrize("orientation", HELD)
+def test_a_photograph_stands_upright_however_the_camera_was_held(orientation: int) -> None:
+    rows, columns = np.mgrid[0:12, 0:8]
+    upright = (15 * rows + 5 * columns).astype(np.uint8)
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    Image.fromarray(HELD[orientation](upright).copy()).save(buffer, "JPEG", quality=100, exif=exif)
+    assert image.decode(buffer.getvalue(), (12, 8)) == pytest.approx(upright, abs=3)
+
+
+def test_a_larger_image_is_averaged_over_blocks(product: Any) -> None:
+    height, width = product.formulation.input.shape
+    large = np.random.default_rng(0).integers(0, 256, (2 * height, 3 * width), np.uint8)
+    blocks = large.reshape(height, 2, width, 3).mean(axis=(1, 3))
+    assert image.decode(encoded(large), (height, width)) == pytest.approx(blocks, abs=1)
+
+
+def test_a_smaller_image_is_repeated(product: Any) -> None:
+    found = image.decode(encoded(np.full((1, 1), 77, np.uint8)), product.formulation.input.shape)
+    assert np.array_equal(found, np.full(product.formulation.input.shape, 77))
+
+
+def cut_off(picture: np.ndarray) -> bytes:
+    """Return the first half of an image file."""
+    content = encoded(picture.repeat(32, 0).repeat(32, 1))
+    return content[: len(content) // 2]
+
+
+FAULTS = {
+    "text": lambda picture: b"no image",
+    "empty": lambda picture: b"",
+    "cut-off": cut_off,
+    "too-large": lambda picture: encoded(np.zeros((image.MAX_PIXELS // 1000 + 1, 1000), np.uint8)),
+}
+
+
+@pytest.mark.parametrize("make", FAULTS.values(), ids=FAULTS)
+def test_a_file_that_cannot_be_decoded_is_named(make: Any, product: Any, picture: np.ndarray) -> None:
+    frame = records(encoded(picture), make(picture))
+    ((record, what),) = image.faults(frame, product)
+    assert record == "id-1"
+    assert what
+    assert image.describe(frame, product)["ink"].is_null().to_list() == [False, True]
+
+
+def test_a_large_image_is_refused_before_it_is_decoded(product: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = encoded(np.zeros((image.MAX_PIXELS // 1000 + 1, 1000), np.uint8))
+    monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(ValueError, match="pixels are more than"):
+        image.decode(content, (8, 8))
+
+
+def test_the_model_gets_grey_values_of_the_shape_of_the_contract(product: Any, picture: np.ndarray) -> None:
+    found = image.matrix(records(encoded(picture), encoded(255 - picture)), product)
+    assert found.dtype == np.uint8
+    assert found.shape == (2, *product.formulation.input.shape)
+    assert np.array_equal(found, [picture, 255 - picture])
+
+
+def test_ink_is_the_share_of_black(product: Any) -> None:
+    shape = product.formulation.input.shape
+    half = np.full(shape, 255, np.uint8)
+    half[: shape[0] // 2] = 0
+    frame = records(*(encoded(grey) for grey in (np.full(shape, 255, np.uint8), np.zeros(shape, np.uint8), half)))
+    assert image.describe(frame, product)["ink"].to_list() == pytest.approx([0, 1, shape[0] // 2 / shape[0]])

@@ -1,0 +1,12 @@
+"""Unfamiliar images: of the shape of the images that they are made from."""
+
+import numpy as np
+import pytest
+
+from fullstack_ml.inputs import image
+
+
+@pytest.mark.parametrize("shape", [(12, 16), (16, 12), (28, 28)], ids=["wide", "high", "square"])
+def test_images_of_any_shape_have_unfamiliar_ones(shape: tuple[int, int]) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (5, *shape), np.uint8)
+    assert {made.shape[1:] for made in image.strangers(images, 1).values()} == {shape}

@@ -1,0 +1,78 @@
+"""The rule to answer or abstain: what it promises of new records holds for them."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fullstack_ml.modeling.export import rule
+
+Refused = Callable[..., AbstractContextManager[None]]
+
+
+@pytest.mark.parametrize(
+    ("count", "level", "rank"), [(99, 0.95, 95), (19, 0.95, 19), (49, 0.98, 49), (9, 0.5, 5), (100, 0.9, 91)]
+)
+def test_the_quantile_is_the_score_of_the_rank_that_theory_gives(count: int, level: float, rank: int) -> None:
+    scores = np.random.default_rng(0).permutation(np.arange(1.0, count + 1))
+    assert rule.conformal_quantile(scores, level) == rank
+
+
+@pytest.mark.parametrize(("count", "level", "least"), [(18, 0.95, "at least 19"), (48, 0.98, "at least 49")])
+def test_too_few_records_for_a_level_are_refused_with_the_number(
+    count: int, level: float, least: str, refused: Refused
+) -> None:
+    with refused(least, "conf/split.yaml"):
+        rule.conformal_quantile(np.arange(float(count)), level)
+
+
+def test_a_new_score_stays_below_the_quantile_as_often_as_promised() -> None:
+    draws = 4000
+    scores = np.random.default_rng(0).exponential(size=(draws, 51))
+    limits = np.array([rule.conformal_quantile(row[:50], 0.9) for row in scores])
+    held = float((scores[:, 50] <= limits).mean())
+    deviation = 4 * np.sqrt(0.9 * 0.1 / draws)
+    # For n records the chance lies between the level and the level + 1 / (n + 1).
+    assert 0.9 - deviation < held < 0.9 + 1 / 51 + deviation
+
+
+@pytest.fixture
+def scored() -> tuple[Any, np.ndarray]:
+    """Honest probabilities with their labels, and a novelty."""
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet([0.4, 0.4, 0.4], 4000)
+    truth = (probabilities.cumsum(axis=1) > random.random((4000, 1))).argmax(axis=1)
+    return rule.Scored(probabilities, random.exponential(size=4000)), truth  # type: ignore[attr-defined]
+
+
+def with_abstain(product: Any, **abstain: float) -> Any:
+    """Return the contract with other numbers to abstain by."""
+    found = type(product.formulation).model_fields["abstain"].annotation.__args__[0](**abstain)
+    return product.model_copy(update={"formulation": product.formulation.model_copy(update={"abstain": found})})
+
+
+def test_prediction_sets_and_alarms_are_as_frequent_as_the_contract_says(
+    scored: tuple[Any, np.ndarray], product: Any
+) -> None:
+    both, truth = scored
+    first = rule.Scored(both.probabilities[:2000], both.novelty[:2000])  # type: ignore[attr-defined]
+    found = rule.fit_rule(first, truth[:2000], with_abstain(product, coverage=0.9, false_alarms=0.05))
+    held = both.probabilities[2000:][np.arange(2000), truth[2000:]] >= found.floor
+    assert held.mean() == pytest.approx(0.9, abs=0.03)
+    assert found.novelty is not None
+    assert (both.novelty[2000:] > found.novelty).mean() == pytest.approx(0.05, abs=0.02)
+
+
+def test_an_answer_is_given_when_it_costs_less_than_silence(scored: tuple[Any, np.ndarray], product: Any) -> None:
+    cost = product.service.error_cost.model_copy(update={"wrong": 20.0, "abstain": 1.0})
+    costly = product.model_copy(update={"service": product.service.model_copy(update={"error_cost": cost})})
+    found = rule.fit_rule(*scored, with_abstain(costly, coverage=0.9, false_alarms=0.05))
+    # At 0.95 a wrong answer costs 20 with the chance of 0.05: as much as silence.
+    assert found.confidence == pytest.approx(0.95)
+
+
+def test_a_product_that_never_abstains_always_answers(scored: tuple[Any, np.ndarray], product: Any) -> None:
+    silent = product.model_copy(update={"formulation": product.formulation.model_copy(update={"abstain": None})})
+    assert rule.fit_rule(*scored, silent) == rule.ALWAYS  # type: ignore[attr-defined]

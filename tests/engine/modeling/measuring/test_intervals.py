@@ -1,0 +1,92 @@
+"""Metrics from sums: the same as from records, with intervals of the right width."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn import metrics
+
+from fullstack_ml.modeling.measuring import intervals, scores
+
+LABELS = 3
+
+
+def table(count: int = 500, seed: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Return the columns of random records, with probabilities and truth."""
+    random = np.random.default_rng(seed)
+    truth = random.integers(0, LABELS, count)
+    logits = random.normal(size=(count, LABELS)) + 2 * np.eye(LABELS)[truth]
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    held = probabilities[np.arange(count), truth] >= 0.2
+    return intervals.columns(probabilities, truth, probabilities.max(axis=1) > 0.6, held, 10), probabilities, truth
+
+
+def test_metrics_of_sums_are_those_of_records() -> None:
+    columns, probabilities, truth = table()
+    found = intervals.metrics(intervals.totals(columns, 0, seed=0), majority=1, costs=(10.0, 1.0))
+    predicted = probabilities.argmax(axis=1)
+    expected = {
+        "accuracy": metrics.accuracy_score(truth, predicted),
+        "macro_f1": metrics.f1_score(truth, predicted, average="macro"),
+        "log_loss": metrics.log_loss(truth, probabilities),
+        "brier": metrics.brier_score_loss(truth, probabilities, labels=list(range(LABELS)), scale_by_half=False),
+    }
+    assert {name: found[name][0] for name in expected} == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    matrix = scores.confusion(probabilities.argmax(axis=1), truth, LABELS)
+    assert found["worst_label_recall"][0] == pytest.approx(scores.recalls(matrix).min())
+    assert found["margin_over_baseline"][0] == pytest.approx(expected["accuracy"] - (truth == 1).mean())
+
+
+def test_answers_errors_and_costs_are_counted_by_hand() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.6, 0.4]])
+    truth = np.array([0, 0, 1, 0])
+    answers = np.array([True, True, True, False])
+    held = np.array([True, True, False, True])
+    sums = intervals.totals(intervals.columns(probabilities, truth, answers, held, 10), 0, seed=0)
+    found = {name: values[0] for name, values in intervals.metrics(sums, 0, (30.0, 2.0)).items()}
+    assert found["answered_share"] == pytest.approx(3 / 4)
+    assert found["answered_error"] == pytest.approx(1 / 3)
+    assert found["set_coverage"] == pytest.approx(3 / 4)
+    # One wrong answer and one silence among four records.
+    assert found["cost_per_record"] == pytest.approx((30 + 2) / 4)
+    # All four are called the first label, and none the second, which is a quarter of the truth.
+    assert found["collapse"] == pytest.approx(1)
+
+
+def test_the_sums_do_not_depend_on_how_many_records_are_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns, _, _ = table()
+    whole = intervals.totals(columns, 0, seed=0)
+    monkeypatch.setattr(intervals, "CHUNK", 7)
+    for name, parts in intervals.totals(columns, 0, seed=0).items():
+        assert parts == pytest.approx(whole[name])
+
+
+def test_the_interval_of_the_accuracy_has_the_width_that_theory_gives() -> None:
+    columns, probabilities, truth = table(2000)
+    sums = intervals.totals(columns, 2000, seed=0)
+    found = intervals.interval(intervals.metrics(sums, 0, (1.0, 1.0))["accuracy"][1:])
+    assert found is not None
+    share = (probabilities.argmax(axis=1) == truth).mean()
+    half = 1.96 * np.sqrt(share * (1 - share) / 2000)
+    assert found == pytest.approx([share - half, share + half], abs=0.15 * half)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
+    columns, _, _ = table()
+    runs = [intervals.totals(columns, 50, seed=seed)["hit"].tolist() for seed in (1, 1, 2)]
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_the_weights_are_those_of_the_poisson_distribution() -> None:
+    counts = np.bincount(intervals.POISSON.astype(int)) / len(intervals.POISSON)
+    assert counts == pytest.approx(stats.poisson(1).pmf(np.arange(len(counts))), abs=1e-4)
+
+
+def test_an_interval_of_what_is_mostly_undefined_is_none() -> None:
+    assert intervals.interval(np.array([0.5] * 90 + [np.nan] * 10)) is None
+    assert intervals.interval(np.array([0.5] * 96 + [np.nan] * 4)) == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(("hits", "records"), [(8, 10), (0, 20), (20, 20), (137, 400)])
+def test_the_interval_of_a_share_is_that_of_scipy(hits: int, records: int) -> None:
+    expected = stats.binomtest(hits, records).proportion_ci(method="wilson")
+    assert intervals.wilson(hits, records) == pytest.approx([expected.low, expected.high], abs=1e-6)

@@ -1,0 +1,46 @@
+"""What a part of the input is worth, on examples where one part says everything and the rest nothing."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from fullstack_ml.modeling.study import ablate
+from fullstack_ml.pipeline import examples
+
+
+@pytest.fixture
+def telling(product: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of the part that alone tells the label; the stage reads such examples."""
+    name, places = list(ablate.parts(product))[-1]
+    shape, labels = product.formulation.input.shape, len(product.formulation.labels)
+
+    def drawn(split: str, _: Any) -> Any:
+        random = np.random.default_rng(len(split))
+        truth = np.arange(40 * labels) % labels
+        whole = shape or (len(product.formulation.input.features),)
+        inputs = random.integers(0, 5, (len(truth), int(np.prod(whole))))
+        inputs[:, places] += (200 // labels * truth)[:, None]
+        typed = inputs.astype(np.uint8 if shape else np.float32)
+        return examples.Examples(pl.DataFrame(), typed.reshape(-1, *whole), truth)
+
+    monkeypatch.setattr(ablate, "read", drawn)
+    return name
+
+
+def test_the_part_that_tells_the_label_is_worth_most(
+    telling: str, config: Any, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.model.estimator = {"_target_": "sklearn.tree.DecisionTreeClassifier"}
+    ablate.run(config)
+    worth = json.loads(ablate.ABLATION.read_text(encoding="utf-8"))["without"]
+    first, *others = worth
+    assert first == telling
+    assert worth[telling]["rise"] - worth[telling]["half"] > 1
+    assert max(abs(worth[name]["rise"]) for name in others) < 0.1
+    printed = capsys.readouterr().out.splitlines()
+    assert "noise" not in printed[1]
+    assert all("within the noise" in line for line in printed[2:])

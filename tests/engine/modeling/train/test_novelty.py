@@ -1,0 +1,77 @@
+"""The novelty score: the Mahalanobis distance, the same in the graph as in numpy."""
+
+import numpy as np
+import onnx
+import pytest
+from sklearn.covariance import LedoitWolf
+
+from fullstack_ml.artefact import graph
+from fullstack_ml.artefact import session as artefact
+from fullstack_ml.modeling.train import novelty
+
+
+@pytest.fixture
+def known() -> tuple[np.ndarray, np.ndarray]:
+    """Records of three labels with features of very different sizes, one of them constant."""
+    random = np.random.default_rng(0)
+    truth = np.arange(600) % 3
+    mixed = random.normal(size=(600, 5)) @ random.normal(size=(5, 5)) + 20 * truth[:, None]
+    return np.column_stack([mixed * [1, 10, 0.1, 1000, 1], np.full(600, 7.0)]), truth
+
+
+def in_graph(constants: dict[str, np.ndarray] | None, features: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Compute the novelty in a graph whose probabilities are ``prior``."""
+    model = novelty.with_novelty(graph.constant(prior, features.shape[1]), constants)
+    onnx.checker.check_model(model, full_check=True)
+    return artefact.Artefact(model.SerializeToString()).score(features.astype(np.float32)).novelty
+
+
+def test_the_distance_is_that_of_the_formula(known: tuple[np.ndarray, np.ndarray]) -> None:
+    features, truth = known
+    scaled = (features[:, :5] - features[:, :5].mean(axis=0)) / features[:, :5].std(axis=0)
+    scaled = np.column_stack([scaled, np.zeros(len(scaled))])
+    means = np.array([scaled[truth == label].mean(axis=0) for label in range(3)])
+    precision = np.linalg.inv(LedoitWolf(assume_centered=True).fit(scaled - means[truth]).covariance_)
+    gaps = scaled[:, None, :] - means
+    expected = np.einsum("nli,ij,nlj->nl", gaps, precision, gaps).min(axis=1) / 6
+    assert novelty.distance(novelty.mahalanobis(features, truth), features) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_graph_computes_the_same_as_numpy(known: tuple[np.ndarray, np.ndarray]) -> None:
+    features, truth = known
+    constants = novelty.mahalanobis(features, truth)
+    expected = novelty.distance(constants, features)
+    assert in_graph(constants, features, np.array([0.5, 0.5])) == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
+def test_familiar_records_are_about_one_away_and_strange_ones_farther(known: tuple[np.ndarray, np.ndarray]) -> None:
+    features, truth = known
+    constants = novelty.mahalanobis(features[::2], truth[::2])
+    familiar = novelty.distance(constants, features[1::2])
+    strange = novelty.distance(constants, features[1::2] + 10 * features.std(axis=0))
+    assert familiar.mean() == pytest.approx(1, abs=0.3)
+    assert strange.min() > familiar.max()
+
+
+def test_a_pixel_that_hardly_varies_weighs_no_more_than_others() -> None:
+    random = np.random.default_rng(0)
+    pixels = np.column_stack([random.normal(size=(600, 5)), random.normal(scale=1e-3, size=600)])
+    truth = np.arange(600) % 2
+    brighter = pixels + 0.1
+    ratios = []
+    for alike in (False, True):
+        constants = novelty.mahalanobis(pixels, truth, alike)
+        ratios.append(novelty.distance(constants, brighter).mean() / novelty.distance(constants, pixels).mean())
+    assert ratios[0] > 100  # 0.1 is a hundred spreads of the last pixel
+    assert ratios[1] < 1.5
+
+
+def test_the_unit_of_a_feature_does_not_matter(known: tuple[np.ndarray, np.ndarray]) -> None:
+    features, truth = known
+    other = features * [1000, 1, 1, 0.01, 5, 1] + 3
+    before = novelty.distance(novelty.mahalanobis(features, truth), features)
+    assert novelty.distance(novelty.mahalanobis(other, truth), other) == pytest.approx(before, rel=1e-6)
+
+
+def test_without_training_data_it_is_one_minus_the_highest_probability() -> None:
+    assert in_graph(None, np.zeros((3, 2)), np.array([0.7, 0.2, 0.1])) == pytest.approx([0.3] * 3, abs=1e-6)

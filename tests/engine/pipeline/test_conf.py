@@ -1,0 +1,98 @@
+"""Every choice in conf/ composes and works: models train, search spaces fit their model, sources exist."""
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from fullstack_ml.pipeline import stage
+
+CONF = Path(__file__).parents[1] / "conf"
+MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+SOURCES = sorted(path.stem for path in (CONF / "source").glob("*.yaml"))
+SEARCHES = sorted(path.stem for path in (CONF / "search").glob("*.yaml"))
+FILES = sorted(path.stem for path in CONF.glob("*.yaml"))
+DEFAULTS = yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))["defaults"]
+STAGES = [str(entry).partition("@")[0] for entry in DEFAULTS if "@" in str(entry)]
+
+
+def composed(name: str, *overrides: str) -> DictConfig:
+    """Compose a file of conf/ with the given overrides."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(name, list(overrides))
+
+
+def module(name: str) -> Any:
+    """Import a module of the package."""
+    return importlib.import_module(f"{stage.__package__}.{name}")
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_choice_composes_with_every_other(source: str, model: str) -> None:
+    typed = stage.typed(composed("config", f"source={source}", f"model={model}"))
+    assert (typed.source.name, typed.model.name) == (source, model)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_file_composes(name: str) -> None:
+    assert composed(name)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_is_configured_by_the_file_of_its_name(stage: str) -> None:
+    written = yaml.safe_load((CONF / f"{stage}.yaml").read_text(encoding="utf-8"))
+    assert OmegaConf.to_container(composed("config")[stage]) == written
+
+
+@pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF)))
+def test_a_file_is_short_enough_to_be_read(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 40
+
+
+@pytest.mark.filterwarnings("ignore:Field onnx:DeprecationWarning")
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_learns_and_leaves_as_onnx(name: str) -> None:
+    train, graph = module("modeling.train"), module("modeling.graph")
+    random = np.random.default_rng(0)
+    truth = np.arange(60) % 3
+    inputs = (truth[:, None] + random.normal(0, 0.3, (60, 4))).astype(np.float32)
+    typed = stage.typed(composed("config", f"model={name}"))
+    pipeline = train.fit(typed.model, typed.seed, inputs, truth)
+    expected = pipeline.predict_proba(inputs)
+    right = (expected.argmax(axis=1) == truth).mean()
+    assert right > 0.9 if name != "majority" else right == pytest.approx(1 / 3)
+    session = onnxruntime.InferenceSession(graph.convert(pipeline, 4, 3).SerializeToString())
+    (actual,) = session.run(["probabilities"], {"features": inputs})
+    train.check_parity(expected, actual, typed.train.parity)
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_search_names_parameters_of_its_model(name: str) -> None:
+    assert name in MODELS
+    sweep = composed("sweep", f"model={name}")
+    assert sweep.model.name == name
+    space = yaml.safe_load((CONF / "search" / f"{name}.yaml").read_text(encoding="utf-8"))["hydra"]["sweeper"]["params"]
+    library, _, kind = sweep.model.estimator._target_.rpartition(".")
+    known = inspect.signature(getattr(importlib.import_module(library), kind)).parameters
+    for key, values in space.items():
+        assert key.startswith("model.estimator.")
+        assert key.removeprefix("model.estimator.") in known
+        assert OverridesParser.create().parse_override(f"{key}={values}").is_sweep_override()
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source_takes_the_options_of_its_file(name: str) -> None:
+    options = composed("config", f"source={name}").source.options
+    known = inspect.signature(module(f"data.sources.{name}").read).parameters
+    assert set(options) <= set(known)
+    needed = [word for word, parameter in known.items() if parameter.default is inspect.Parameter.empty]
+    assert {*needed} - {"product"} <= {*options}

@@ -1,0 +1,203 @@
+"""What a client gets for a record, and what it gets for anything else."""
+
+import asyncio
+import base64
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from fullstack_ml.answers import decision
+from fullstack_ml.artefact import session as artefact
+from fullstack_ml.inputs import input_of
+from fullstack_ml.product import types as product
+from fullstack_ml.workspace import paths
+
+Asked = Callable[[int], list[dict[str, Any]]]
+Logged = Callable[..., list[dict[str, Any]]]
+Serve = Callable[..., Any]
+
+
+def test_the_example_of_the_page_is_answered(client: TestClient) -> None:
+    described = client.get("/openapi.json").json()
+    example = described["components"]["schemas"]["PredictRequest"]["example"]
+    answer = client.post("/v1/predict", json=example)
+    assert answer.status_code == 200, answer.text
+    assert client.get("/docs").status_code == 200
+
+
+def test_server_and_evaluation_give_the_same_answers(
+    client: TestClient, records: pl.DataFrame, product: product.Product, asked: Asked
+) -> None:
+    expected = artefact.Artefact(paths.MODEL).score(input_of(product).matrix(records.head(40), product))
+    rule = artefact.Artefact(paths.MODEL).rule
+    words = decision.decide(expected.probabilities, expected.novelty, rule).tolist()
+    answers = client.post("/v1/predict", json={"records": asked(40)}).json()["predictions"]
+    for answer, shares, novelty, word in zip(answers, expected.probabilities, expected.novelty, words, strict=True):
+        assert np.allclose(list(answer["probabilities"].values()), shares, atol=1e-6)
+        assert answer["novelty"] == pytest.approx(float(novelty), abs=1e-5)
+        assert answer["reason"] == (None if word == "accept" else word)
+        best = product.formulation.label_names[int(shares.argmax())]
+        assert answer["label"] == (best if word == "accept" else None)
+    assert {answer["decision"] for answer in answers} == {"accept", "abstain"} or len(set(words)) == 1
+
+
+def test_every_answer_is_on_record_under_the_id_of_the_training_data(
+    client: TestClient, logged: Logged, asked: Asked, records: pl.DataFrame
+) -> None:
+    answers = client.post("/v1/predict", json={"records": asked(3)}).json()["predictions"]
+    rows = {row["prediction_id"]: row for row in logged()}
+    assert [rows[answer["prediction_id"]]["input_sha256"] for answer in answers] == records["id"].head(3).to_list()
+    assert all(json.loads(rows[a["prediction_id"]]["probabilities"]) == a["probabilities"] for a in answers)
+    found = client.get(f"/v1/predictions/{answers[1]['prediction_id']}").json()
+    assert {name: found[name] for name in answers[1]} == answers[1]
+
+
+def test_records_in_one_request_are_answered_like_single_ones(client: TestClient, asked: Asked) -> None:
+    together = client.post("/v1/predict", json={"records": asked(5)}).json()["predictions"]
+    alone = [client.post("/v1/predict", json={"records": [one]}).json()["predictions"][0] for one in asked(5)]
+    assert [a["label"] for a in together] == [a["label"] for a in alone]
+
+
+@pytest.mark.parametrize(("privacy", "kept"), [("internal", True), ("personal", False)])
+def test_a_personal_payload_is_only_hashed(
+    finished: Path, serve: Serve, logged: Logged, asked: Asked, privacy: str, kept: bool
+) -> None:
+    text = paths.PRODUCT.read_text(encoding="utf-8")
+    paths.PRODUCT.write_text(text.replace("privacy: public", f"privacy: {privacy}"), encoding="utf-8")
+    with serve() as client:
+        client.post("/v1/predict", json={"records": asked(1)})
+    (row,) = logged()
+    assert (row["input"] is not None) is kept
+    assert len(row["input_sha256"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"\xff\xfe", 400),
+        (b"[]", 422),
+        (b"{}", 422),
+        (b'{"records": []}', 422),
+        (b'{"records": [{}]}', 422),
+        (b'{"records": [{"unknown": 1}]}', 422),
+        (b'{"records": "many"}', 422),
+        (b'{"records": [NaN]}', 422),
+        (b'{"records": [{}], "more": 1}', 422),
+    ],
+)
+def test_a_mistake_is_a_problem_and_leaves_no_row(client: TestClient, logged: Logged, body: bytes, status: int) -> None:
+    answer = client.post("/v1/predict", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status
+    assert status == 400 or problem["errors"][0]["pointer"][:1] in ("", "/")
+    assert logged() == []
+
+
+def test_too_many_records_are_refused(serve: Serve, asked: Asked) -> None:
+    with serve(max_rows=2) as client:
+        assert client.post("/v1/predict", json={"records": asked(2)}).status_code == 200
+        assert client.post("/v1/predict", json={"records": asked(3)}).status_code == 422
+
+
+def test_a_body_is_refused_by_its_length_and_by_what_arrives(serve: Serve) -> None:
+    with serve(max_body_bytes=100) as client:
+        assert client.post("/v1/predict", content=b"x" * 101).status_code == 413
+
+        def parts() -> Any:
+            yield from [b"x" * 60] * 3  # sent in chunks, without a length
+
+        assert client.post("/v1/predict", content=parts()).status_code == 413
+
+
+def test_another_media_type_is_refused(client: TestClient) -> None:
+    assert client.post("/v1/predict", content=b"a,b", headers={"content-type": "text/csv"}).status_code == 415
+
+
+def test_a_request_that_does_not_arrive_is_given_up(finished: Path, serve: Serve) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def never() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    with serve(request_seconds=0.05) as client:
+        scope: Any = {"type": "http", "method": "POST", "path": "/v1/predict", "headers": [], "client": None}
+        asyncio.run(client.app(scope, never, send))
+    assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"]
+
+
+def test_a_key_is_asked_for_where_one_is_set(serve: Serve, asked: Asked) -> None:
+    with serve(api_key="k" * 16) as client:
+        refused = client.post("/v1/predict", json={"records": asked(1)}, headers={"X-API-Key": "k" * 15})
+        assert (refused.status_code, refused.headers["content-type"]) == (401, "application/problem+json")
+        right = {"X-API-Key": "k" * 16}
+        assert client.post("/v1/predict", json={"records": asked(1)}, headers=right).status_code == 200
+        assert client.get("/readyz").status_code == 200
+
+
+def test_an_address_that_others_reach_needs_a_key_or_a_word(finished: Path, serve: Serve) -> None:
+    with pytest.raises(ValueError, match="SERVE_API_KEY"), serve(host="0.0.0.0"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("media", "body"),
+    [
+        ("multipart/form-data", b""),
+        ("multipart/form-data; boundary=b", b""),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\n{}\r\n--b--\r\n',
+        ),
+        ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data\r\n\r\n\r\n--b--\r\n"),
+        ("multipart/form-data; boundary=b", b"--b\r\nno header\r\n"),
+    ],
+)
+def test_a_form_without_files_is_a_problem(client: TestClient, media: str, body: bytes) -> None:
+    answer = client.post("/v1/predict", content=body, headers={"content-type": media})
+    assert answer.status_code in (400, 415, 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_file_of_a_form_is_answered_like_json(client: TestClient, asked: Asked) -> None:
+    (record,) = asked(1)
+    files = {name: ("record", base64.b64decode(value)) for name, value in record.items() if isinstance(value, str)}
+    if not files:
+        return  # a record that is a row has no file
+    whole = client.post("/v1/predict", json={"records": [record]}).json()["predictions"][0]
+    formed = client.post("/v1/predict", files=files).json()["predictions"][0]
+    assert formed["probabilities"] == whole["probabilities"]
+
+
+@pytest.mark.parametrize("payload", [b"", b"GIF89a", b"%PDF-1.7", b"<svg/>", b"\x89PNG\r\n\x1a\n" + b"\x00" * 40])
+def test_what_is_no_picture_is_a_problem(client: TestClient, asked: Asked, payload: bytes) -> None:
+    if "image" not in asked(1)[0]:
+        return  # a record that is a row has no picture
+    sent = {"records": [{"image": base64.b64encode(payload).decode()}, *asked(1)]}
+    answer = client.post("/v1/predict", json=sent)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/records/0/image"
+
+
+def test_a_picture_that_unpacks_to_gigabytes_is_refused_unopened(client: TestClient, asked: Asked) -> None:
+    if "image" not in asked(1)[0]:
+        return
+    bomb = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
+    sent = {"records": [{"image": base64.b64encode(bomb.getvalue()).decode()}]}
+    assert "pixels" in client.post("/v1/predict", json=sent).json()["detail"]

@@ -1,0 +1,127 @@
+"""Bring finished annotations home: from Label Studio to ``data/labels/<round>.parquet``.
+
+Reads the round's project; writes ``data/labels/<round>.parquet`` (schema ``records.LABEL``) and, for what is wrong,
+``data/rejected/labels-<round>.parquet`` with the reason. What was pulled before stays, also when it is gone from Label
+Studio. Run: ``make labels`` (the newest round) or ``make labels ROUND=pilot``.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from fullstack_ml.annotation.annotate import identity
+from fullstack_ml.annotation.server import place
+from fullstack_ml.annotation.studio import Studio
+from fullstack_ml.data.forget.keep import keep
+from fullstack_ml.data.label.agreement import CANNOT
+from fullstack_ml.data.label.rounds import Round, named
+from fullstack_ml.pipeline.config import Config
+from fullstack_ml.pipeline.stage import stage
+from fullstack_ml.pipeline.tables import LABEL, write_parquet
+from fullstack_ml.product.contract import load
+from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.paths import LABELS, REJECTED, ROUNDS
+
+REASON = {**LABEL, "reason": pl.String()}
+
+
+def choice(annotation: dict[str, Any]) -> str | None:
+    """Return the one label of an annotation, or None where there is none or several."""
+    chosen = [c for part in annotation["result"] if part["type"] == "choices" for c in part["value"]["choices"]]
+    return chosen[0] if len(chosen) == 1 else None
+
+
+def rows(one: Round, tasks: Iterable[dict[str, Any]], people: dict[int, str], names: list[str]) -> pl.DataFrame:
+    """Return every finished annotation in the columns of ``records.LABEL``, with a ``reason`` where it is wrong."""
+    found = []
+    for task in tasks:
+        record = task["data"].get("id")
+        for annotation in task["annotations"]:
+            if annotation["was_cancelled"]:
+                continue
+            said, who = choice(annotation), annotation["completed_by"]
+            label = None if said == CANNOT and CANNOT not in names else said
+            reason = None
+            if record not in one.items:
+                reason = "unknown record"
+            elif said is None:
+                reason = "not exactly one label"
+            elif label is not None and label not in names:
+                reason = "unknown label"
+            found.append(
+                {"id": record, "label": label, "annotator": people.get(who, str(who)), "round": one.name}
+                | {"guide_version": one.guide_version, "seconds": annotation["lead_time"], "reason": reason}
+                | {"annotated_at": datetime.fromisoformat(annotation["updated_at"])}
+            )
+    return pl.DataFrame(found, schema=REASON)
+
+
+def sort_out(pulled: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Part what was pulled into labels and rejected ones; of two labels by one annotator the latest counts."""
+    order = pulled.sort("annotated_at", descending=True, maintain_order=True)
+    again = pl.struct("id", "annotator").is_first_distinct().not_() & pl.col("reason").is_null()
+    good = order.filter(pl.col("reason").is_null())
+    good = good.with_columns(reason=pl.when(again).then(pl.lit("replaced by a later label of the same annotator")))
+    bad = pl.concat([order.filter(pl.col("reason").is_not_null()), good.filter(pl.col("reason").is_not_null())])
+    good = good.filter(pl.col("reason").is_null()).drop("reason")
+    return good.sort("id", "annotator"), bad.sort("id", "annotator", "annotated_at")
+
+
+def merged(path: Path, good: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Put new labels over those in ``path``; return all, and how many only the file has."""
+    if not path.exists():
+        return good, 0
+    before = pl.read_parquet(path)
+    kept = before.join(good, on=["id", "annotator"], how="anti")
+    return pl.concat([good, kept]).sort("id", "annotator"), len(kept)
+
+
+def store(path: Path, frame: pl.DataFrame) -> bool:
+    """Write ``frame`` unless the file holds just that; tell whether it was written."""
+    if path.exists() and pl.read_parquet(path).equals(frame):
+        return False
+    write_parquet(path, [frame])
+    return True
+
+
+def run(config: Config) -> None:
+    """Pull the round, check it, store it, and let DVC keep it.
+
+    Raises:
+        UserError: if a label is wrong. The others are stored; the wrong ones are in ``data/rejected``.
+    """
+    settings, product = config.annotation, load()
+    assert settings is not None
+    one, studio = named(settings.round), Studio(*place(settings))
+    project = studio.project(*identity(one, product))
+    if project is None:
+        what = f"Label Studio has no project of round {one.name!r}"
+        raise UserError(what, studio.url, f"make annotate ROUND={one.name}")
+    pulled = rows(one, studio.tasks(project["id"]), studio.names(), product.formulation.label_names)
+    good, bad = sort_out(pulled)
+    path, rejected = LABELS / f"{one.name}.parquet", REJECTED / f"labels-{one.name}.parquet"
+    everything, only_here = merged(path, good)
+    if len(everything) and store(path, everything):
+        fault = keep(path)
+        if fault:  # such as no repository yet
+            print(f"labels: dvc add {path} did not work: {fault}")
+    if len(bad):
+        store(rejected, bad)
+    done = good.group_by("id").len().join(pl.DataFrame({"id": list(one.items)}), on="id", how="semi").height
+    print(f"labels: {len(everything)} labels of {done} of {len(one.items)} items in {path}")
+    if only_here:
+        print(f"labels: {only_here} of them are gone from Label Studio and were kept")
+    wrong = bad.filter(~pl.col("reason").str.starts_with("replaced"))
+    if len(wrong):
+        row = wrong.row(0, named=True)
+        first = f"{row['reason']} {row['label']!r} of {row['id']} by {row['annotator']}"
+        fix = f"mend them on {studio.url}/projects/{project['id']}/data, then make labels"
+        raise UserError(f"{len(wrong)} annotations are wrong, first: {first}", str(rejected), fix)
+    print(f"next: git commit {LABELS} {ROUNDS}, then make agreement")
+
+
+if __name__ == "__main__":
+    stage(run, "annotation")

@@ -1,0 +1,133 @@
+"""Stage ``collect``: bring raw records in as Parquet shards with stable ids; a second run adds only what is new.
+
+Reads the source that ``conf/source/`` names and ``data/tombstones.json``; writes ``data/raw/*.parquet``,
+``data/raw/manifest.json`` and ``data/rejected/collect.parquet``. Killed at any moment, the next run goes on where the
+last finished shard ends. Memory follows the size of a shard. Run: ``python -m fullstack_ml.data.collect source=files``.
+"""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import polars as pl
+
+from fullstack_ml.data.collect.intake import CURSOR, Intake
+from fullstack_ml.data.collect.rejects import Rejects
+from fullstack_ml.data.store import manifest, tombstones
+from fullstack_ml.data.store.index import Index, keys, marks
+from fullstack_ml.data.store.shards import purge, rechunk, write_shard
+from fullstack_ml.pipeline.config import Config
+from fullstack_ml.pipeline.stage import stage
+from fullstack_ml.pipeline.tables import read_batches
+from fullstack_ml.product.contract import load
+from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.errors import UserError, check_arguments
+from fullstack_ml.workspace.files import sha256
+from fullstack_ml.workspace.paths import RAW, TOMBSTONES
+from fullstack_ml.workspace.seams import find_choice
+
+ROWS = 250_000
+
+
+def open_source(
+    name: str, options: dict[str, Any], product: Product, state: dict[str, Callable[[], Any]] | None = None
+) -> Iterator[pl.DataFrame]:
+    """Return the batches of the source module ``data/sources/<name>.py``.
+
+    A source that goes on where it ended has a parameter ``cursor`` or ``seen``, which is filled from ``state``.
+    """
+    read = find_choice("data.collect.sources", name, "source.name in conf/source/").read
+    check_arguments(read, options, f"source.options in conf/source/{name}.yaml", ("product", "cursor", "seen"))
+    asked = inspect.signature(read).parameters
+    return iter(read(product, **options, **{key: give() for key, give in (state or {}).items() if key in asked}))
+
+
+def stored(draft: manifest.Manifest, *columns: str) -> Iterator[pl.DataFrame]:
+    """Read columns of what is stored, batch by batch."""
+    for entry in draft["shards"]:
+        yield from read_batches(manifest.locate(entry["shard"]), ROWS, columns)
+
+
+def seen(draft: manifest.Manifest, finished: bool) -> set[str]:
+    """Name the sources that are stored; of an unfinished run not the last one, of which a part may be missing."""
+    frames = [frame["source"] for frame in stored(draft, "source")]
+    last = {frames[-1][-1]} if frames and not finished else set()
+    return set().union(*frames) - last - {None}
+
+
+def forget_buried(draft: manifest.Manifest, stones: tombstones.Tombstones, key: str) -> None:
+    """Take forgotten records out of ``draft``, such as those that ``dvc checkout`` brought back."""
+    version = sha256(TOMBSTONES) if stones else None
+    if draft["tombstones"] != version:
+        purge(draft, stones)
+        draft["tombstones"] = version
+        manifest.save(draft, key)
+
+
+def write_all(frames: Iterator[pl.DataFrame], draft: manifest.Manifest, key: str, rejects: Rejects) -> None:
+    """Write frames as shards; a thread writes one while the next is prepared. Each is listed once it is on disk."""
+    number, waiting = manifest.next_number(draft), None
+    with ThreadPoolExecutor(1) as writer:
+        try:
+            for frame in frames:
+                if waiting:
+                    list_shard(*waiting, draft, key, rejects)
+                    waiting = None
+                cursor = frame[CURSOR][-1] if CURSOR in frame.columns else None
+                payload = frame.drop(CURSOR, strict=False)
+                waiting = (writer.submit(write_shard, payload, number, manifest.WORK / "shards").result, cursor)
+                number += 1
+        finally:  # also when the source breaks off
+            if waiting:
+                list_shard(*waiting, draft, key, rejects)
+
+
+def list_shard(
+    entry: Callable[[], dict[str, Any]], cursor: Any, draft: manifest.Manifest, key: str, rejects: Rejects
+) -> None:
+    """Wait for a shard, then list it with the cursor of its last record."""
+    draft["shards"].append(entry())
+    checkpoint(draft, key, cursor, rejects)
+
+
+def checkpoint(draft: manifest.Manifest, key: str, cursor: Any, rejects: Rejects) -> None:
+    """Make what was done so far safe from a kill."""
+    if cursor is not None:
+        draft["cursors"][key] = manifest.encode_cursor(cursor)
+    draft["rejected"] = rejects.save()
+    manifest.save(draft, key)
+
+
+def run(config: Config) -> None:
+    """Append the records that are not yet in ``data/raw``."""
+    product, source = load(), config.source
+    options = json.dumps(source.options, sort_keys=True, default=str)
+    key = f"{source.name}-{hashlib.sha256(options.encode()).hexdigest()[:12]}"
+    with manifest.exclusive():
+        draft, stones = manifest.begin(key), tombstones.load()
+        forget_buried(draft, stones, key)
+        index, rejects = Index(manifest.WORK), Rejects(draft["rejected"], config.collect.max_rejected)
+        for frame in stored(draft, "id", "group", "source_label"):
+            index.sort_out(keys(frame["id"]), marks(frame))
+        before, finished = index.count, not manifest.DRAFT.exists()
+        state = {
+            "cursor": lambda: manifest.decode_cursor(draft["cursors"].get(key)),
+            "seen": lambda: seen(draft, finished),
+        }
+        intake = Intake(product, index, stones, rejects)
+        fresh = intake.records(open_source(source.name, source.options, product, state))
+        write_all(rechunk(fresh, config.collect.shard_rows, config.collect.shard_mib), draft, key, rejects)
+        checkpoint(draft, key, intake.cursor, rejects)
+        if not index.count:
+            raise UserError("the source gave no record", f"conf/source/{source.name}.yaml", "look at its options")
+        manifest.publish(draft)
+    rejected = f", {len(draft['rejected'])} rejected (see data/rejected)" if draft["rejected"] else ""
+    again = f"; {intake.known} more have the content of one of these" if intake.known else ""
+    print(f"collect: {index.count} records in {RAW}, {index.count - before} of them new{rejected}{again}")
+
+
+if __name__ == "__main__":
+    stage(run)

@@ -1,0 +1,64 @@
+"""From the batches of a source to records worth storing: named, described, each once.
+
+Reads nothing; rejected records go to ``rejects.py``.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from fullstack_ml.data.collect.rejects import Rejects
+from fullstack_ml.data.store.index import Index, keys, marks
+from fullstack_ml.data.store.tombstones import Tombstones
+from fullstack_ml.inputs import input_of
+from fullstack_ml.pipeline.tables import RECORD
+from fullstack_ml.product.types import Product
+
+# Columns by which a source speaks to this stage; they are not stored.
+REJECTED, ORIGINAL, CURSOR = "rejected", "record", "cursor"
+
+
+def prepare(batch: pl.DataFrame, product: Product, now: datetime) -> pl.DataFrame:
+    """Give a batch its ids, its time and its describing columns, in the order of the record schema."""
+    batch = batch.with_columns(
+        input_of(product).content_id(batch, product), collected_at=pl.lit(now, RECORD["collected_at"])
+    )
+    batch = input_of(product).describe(batch, product)
+    missing = [pl.lit(None, kind).alias(name) for name, kind in RECORD.items() if name not in batch.columns]
+    return batch.with_columns(missing).select(*RECORD, pl.exclude(*RECORD, REJECTED, ORIGINAL))
+
+
+class Intake:
+    """Sorts out what to store; ``cursor`` is the last one that the source stated, ``known`` counts what came again."""
+
+    def __init__(self, product: Product, index: Index, stones: Tombstones, rejects: Rejects) -> None:
+        """Take what is known (``index``), what was forgotten (``stones``), and where rejected records go."""
+        self.product, self.index, self.stones, self.rejects = product, index, stones, rejects
+        self.cursor: Any = None
+        self.known = 0
+
+    def records(self, batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """Yield what is neither known, nor forgotten, nor rejected by its source."""
+        for batch in batches:
+            if CURSOR in batch.columns and len(batch):
+                self.cursor = batch[CURSOR][-1]
+            if REJECTED in batch.columns:
+                self.rejects.add(batch.filter(pl.col(REJECTED).is_not_null()), pl.col(REJECTED))
+                batch = batch.filter(pl.col(REJECTED).is_null())
+            if not len(batch):
+                continue
+            frame = prepare(batch, self.product, datetime.now(UTC))
+            if self.stones:
+                frame = frame.filter(~self.stones.mask(frame))
+            yield from self.first_seen(frame)
+
+    def first_seen(self, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Yield the records of ``frame`` that are new; a known one under another group or label is rejected."""
+        new, contrary = self.index.sort_out(keys(frame["id"]), marks(frame))
+        self.rejects.add(frame.filter(pl.Series(contrary)), pl.lit("known content under another group or label"))
+        self.rejects.accept(frame["source"])
+        self.known += int((~(new | contrary)).sum())
+        if new.any():
+            yield frame if new.all() else frame.filter(pl.Series(new))

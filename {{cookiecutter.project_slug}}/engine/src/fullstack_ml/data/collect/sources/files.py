@@ -1,0 +1,149 @@
+"""Source ``files``: a folder with one sub-folder of images per label, or a CSV or Parquet file with named columns.
+
+Reads ``options.path``, which is a path or any URL of fsspec, such as ``s3://bucket/folder``, ``sftp://`` or
+``zip://inner.csv::archive.zip``; ``options.storage`` goes to fsspec, which takes secrets from the environment.
+``options.group`` is the column of a table, or for images a regular expression with one pair of brackets: what they
+enclose in the file name is the group.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import PurePosixPath
+from typing import Any
+
+import fsspec
+import polars as pl
+
+from fullstack_ml.data.collect.sources.formats import READERS, read_table
+from fullstack_ml.data.collect.sources.rows import as_records
+from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.errors import UserError
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+BATCH_IMAGES, BATCH_BYTES = 2000, 64 * 2**20
+WHERE = "source.options in conf/source/files.yaml"
+SCHEMA = {"payload": pl.Binary} | dict.fromkeys(("source_label", "source", "group", "rejected"), pl.String)
+
+
+def read(
+    product: Product,
+    path: str,
+    licence: str,
+    kind: str,
+    label: str | None = None,
+    group: str | None = None,
+    storage: dict[str, Any] | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Yield the records below ``path`` in batches.
+
+    Raises:
+        UserError: if the path does not exist, has the wrong form for the task, or states only one label; if the group
+            of images is no regular expression with one pair of brackets.
+    """
+    try:
+        system, place = fsspec.core.url_to_fs(path, **(storage or {}))
+        is_folder = system.isdir(place)
+        there = is_folder or system.exists(place)
+    except (OSError, ValueError, ImportError) as error:
+        raise UserError(f"path {path!r} cannot be opened: {error}", WHERE, "check the path and the access") from error
+    if not there:
+        raise UserError(f"path {path!r} does not exist", WHERE, "give a folder or a file that is there")
+    is_image = product.formulation.input.type == "image"
+    if is_folder != is_image or not (is_image or PurePosixPath(place).suffix.lower() in READERS):
+        form = "a folder with one sub-folder of images per label" if is_image else "a CSV or Parquet file"
+        raise UserError(f"path {path!r} has the wrong form for {product.formulation.task}", WHERE, f"give {form}")
+    batches = _images(system, place, group) if is_image else _table(system, place, path, product, label, group)
+    for batch in batches:
+        source = pl.lit(path.rstrip("/")) + pl.col("source")
+        yield batch.with_columns(kind=pl.lit(kind), licence=pl.lit(licence), source=source)
+
+
+def _grouping(group: str | None) -> re.Pattern[str] | None:
+    """Compile the expression that finds the group in a file name."""
+    if group is None:
+        return None
+    with suppress(re.error):
+        pattern = re.compile(group)
+        if pattern.groups == 1:
+            return pattern
+    fix = "such as '^(.+)_' for the part of the file name before the last underscore"
+    raise UserError(f"group {group!r} is no regular expression with one pair of brackets", WHERE, fix)
+
+
+def _listed(system: Any, folder: str) -> dict[str, int]:
+    """Return the size of every file in the sub-folders by its path, in the order of the paths."""
+    # Not glob, to which a bracket or a star in a name is a pattern.
+    found = system.find(folder, maxdepth=2, detail=True)
+    parts = {path: path.removeprefix(folder).strip("/").split("/") for path in sorted(found)}
+    kept = [path for path, names in parts.items() if len(names) == 2 and not any(n.startswith(".") for n in names)]
+    return {path: found[path]["size"] or 0 for path in kept if found[path]["type"] == "file"}
+
+
+def _images(system: Any, folder: str, group: str | None) -> Iterator[pl.DataFrame]:
+    """Read the images of every sub-folder in the order of their names."""
+    files, pattern = _listed(system, folder), _grouping(group)
+    labels = sorted({file.split("/")[-2] for file in files if file.lower().endswith(IMAGES)})
+    if len(labels) < 2:
+        what = f"{folder} holds images of {len(labels)} label(s): {', '.join(labels) or 'none'}"
+        raise UserError(what, WHERE, "make one sub-folder of images for each of at least two labels")
+    for batch in _batches(files):
+        # Together, since a remote system then sends them at the same time; cat would take a name for a pattern.
+        images = [file for file in batch if file.lower().endswith(IMAGES)]
+        content = dict(zip(images, system.cat_ranges(images, None, None, on_error="return"), strict=True))
+        payloads = [content.get(file) for file in batch]
+        named = [pattern.search(PurePosixPath(file).name) if pattern else None for file in batch]
+        columns = {
+            "payload": [payload if isinstance(payload, bytes) else None for payload in payloads],
+            "source_label": [file.split("/")[-2] for file in batch],
+            "source": ["/" + "/".join(file.split("/")[-2:]) for file in batch],
+            "group": [match[1] if match else None for match in named],
+            "rejected": [
+                _fault(payload) or (f"no group {group} in its name" if pattern and not match else None)
+                for payload, match in zip(payloads, named, strict=True)
+            ],
+        }
+        yield pl.DataFrame(columns, schema=SCHEMA)
+
+
+def _batches(files: dict[str, int]) -> Iterator[list[str]]:
+    """Cut the list where ``BATCH_IMAGES`` or ``BATCH_BYTES`` are reached."""
+    batch: list[str] = []
+    held = 0
+    for file, size in files.items():
+        batch.append(file)
+        held += size
+        if len(batch) == BATCH_IMAGES or held > BATCH_BYTES:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+def _fault(payload: object) -> str | None:
+    """Say why a file gave no bytes."""
+    if payload is None:
+        return f"not one of {', '.join(IMAGES)}"
+    if isinstance(payload, Exception):
+        return f"unreadable: {payload}"
+    return None if payload else "empty file"
+
+
+def _table(
+    system: Any, place: str, path: str, product: Product, label: str | None, group: str | None
+) -> Iterator[pl.DataFrame]:
+    """Read the feature, label and group columns of a table."""
+    labels: set[str] = set()
+    row = 1
+    with system.open(place, "rb") as file:
+        for frame in read_table(file, PurePosixPath(place).suffix.lower(), path, WHERE):
+            batch = as_records(frame, product, label, group, path, WHERE)
+            labels.update(batch["source_label"].drop_nulls().unique().head(2))
+            if "rejected" in batch.columns:  # name the row, so that a person finds it
+                number = pl.format("#row {}", pl.int_range(row, row + len(batch)))
+                source = pl.when(pl.col("rejected").is_null()).then(pl.lit("")).otherwise(number)
+            yield batch.with_columns(source=source if "rejected" in batch.columns else pl.lit(""))
+            row += len(batch)
+    if label and len(labels) < 2:
+        held = f"one label only, {labels.pop()!r}" if labels else "no label" if row > 1 else "no row"
+        raise UserError(f"column {label!r} of {path} holds {held}", WHERE, "give records of two labels or more")

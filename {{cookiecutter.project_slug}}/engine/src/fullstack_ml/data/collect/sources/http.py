@@ -1,0 +1,128 @@
+"""Source ``http``: the files behind a list of URLs or a sitemap, fetched once each.
+
+Reads ``options.urls`` (a text file with a URL per line, or a CSV file with the column ``url`` and, for images, columns
+with label and group) or ``options.sitemap`` (a URL). An image is a record; a CSV or Parquet file is many. A URL that
+gives none is rejected with the reason and tried again by the next run. The other options stand in ``data/fetch.py``.
+"""
+
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from fullstack_ml.data.collect.sources.fetch import Fetcher
+from fullstack_ml.data.collect.sources.formats import read_table
+from fullstack_ml.data.collect.sources.rows import as_records
+from fullstack_ml.data.collect.sources.rules import RefusedError, Rules
+from fullstack_ml.data.collect.sources.sitemap import urls_of
+from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.errors import UserError, check_arguments
+
+WHERE = "source.options in conf/source/http.yaml"
+SCHEMA = dict.fromkeys(("source_label", "source", "group", "rejected"), pl.String) | {"payload": pl.Binary}
+IMAGE = ("image/*",)
+TABLE = {"text/csv": ".csv", "application/vnd.apache.parquet": ".parquet"}
+Entry = Mapping[str, str | None]  # url, label, group
+BATCH, BATCH_BYTES = 100, 16 * 2**20
+
+
+def read(
+    product: Product,
+    licence: str,
+    kind: str,
+    urls: str | None = None,
+    sitemap: str | None = None,
+    label: str | None = None,
+    group: str | None = None,
+    fetch: dict[str, Any] | None = None,
+    seen: frozenset[str] = frozenset(),
+) -> Iterator[pl.DataFrame]:
+    """Yield the records behind the URLs that are not in ``seen``.
+
+    Raises:
+        UserError: if there is no list, it lacks a column, or a host does not answer any more. What was read before is
+            kept.
+    """
+    check_arguments(Rules, fetch or {}, f"fetch of {WHERE}")
+    fetcher = Fetcher(Rules(**(fetch or {})))
+    if (urls is None) == (sitemap is None):
+        raise UserError("one of urls and sitemap has to be given", WHERE, "give the path of a list, or a sitemap's URL")
+    is_image = product.formulation.input.type == "image"
+    columns = (label, group) if is_image else (None, None)  # a table that is fetched has these columns itself
+    listed = _listed(urls, *columns) if urls else _mapped(str(sitemap), fetcher, *columns)
+    wanted = (entry for entry in listed if entry["url"] not in seen)
+    batches = _images(wanted, fetcher) if is_image else _tables(wanted, fetcher, product, label, group)
+    for batch in batches:
+        yield batch.with_columns(kind=pl.lit(kind), licence=pl.lit(licence))
+
+
+def _mapped(sitemap: str, fetcher: Fetcher, label: str | None, group: str | None) -> Iterator[Entry]:
+    """Yield the URLs of a sitemap; it has no column that could name a label or a group."""
+    if label or group:
+        fix = "set label and group to null, or give urls: a CSV file with these columns"
+        raise UserError(f"a sitemap has no column {label or group!r}", WHERE, fix)
+    yield from ({"url": url} for url in urls_of(sitemap, fetcher, WHERE))
+
+
+def _listed(path: str, label: str | None, group: str | None) -> Iterator[Entry]:
+    """Yield URL, label and group of every line."""
+    file, names = Path(path), {"url": "url", "label": label, "group": group}
+    if not file.is_file():
+        raise UserError(f"the list {path} is not there", WHERE, "give the path of a text or CSV file")
+    try:
+        if file.suffix.lower() == ".csv":
+            table = pl.read_csv(file, infer_schema=False)
+        else:
+            lines = pl.Series(file.read_text(encoding="utf-8").splitlines(), dtype=pl.String).str.strip_chars()
+            table = pl.DataFrame({"url": lines.filter((lines != "") & ~lines.str.starts_with("#"))})
+    except (OSError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
+        fix = "give a text file with a URL per line, or a CSV file, in UTF-8"
+        raise UserError(f"the list {path} cannot be read: {str(error).splitlines()[0]}", WHERE, fix) from error
+    missing = [name for name in names.values() if name and name not in table.columns]
+    if missing:
+        fix = f"it has {', '.join(table.columns)}; write null where there is no label or group"
+        raise UserError(f"{path} has no column {missing[0]!r}", WHERE, fix)
+    for row in table.iter_rows(named=True):
+        yield {key: row[name] if name else None for key, name in names.items()}
+
+
+def _images(wanted: Iterator[Entry], fetcher: Fetcher) -> Iterator[pl.DataFrame]:
+    """Fetch images, some at a time."""
+    rows: list[dict[str, Any]] = []
+    for entry in wanted:
+        row: dict[str, Any] = {"source": entry["url"], "source_label": entry.get("label"), "group": entry.get("group")}
+        try:
+            row["payload"] = fetcher.get(str(entry["url"]), IMAGE)[0]
+        except RefusedError as error:
+            row["rejected"] = str(error)
+        rows.append(row)
+        if len(rows) == BATCH or sum(len(row.get("payload", b"")) for row in rows) > BATCH_BYTES:
+            yield pl.DataFrame(rows, schema=SCHEMA)
+            rows = []
+    if rows:
+        yield pl.DataFrame(rows, schema=SCHEMA)
+
+
+def _tables(
+    wanted: Iterator[Entry], fetcher: Fetcher, product: Product, label: str | None, group: str | None
+) -> Iterator[pl.DataFrame]:
+    """Fetch tables, one at a time; a table that cannot be read is rejected as a whole."""
+    for entry in wanted:
+        url = str(entry["url"])
+        try:
+            body, kind = fetcher.get(url, tuple(TABLE))
+            tables = list(_parsed(body, TABLE[kind], url))
+            frames = [as_records(table, product, label, group, url, WHERE) for table in tables]
+        except RefusedError as error:
+            frames = [pl.DataFrame([{"rejected": str(error)}], schema=SCHEMA)]
+        yield from (frame.with_columns(source=pl.lit(url)) for frame in frames)
+
+
+def _parsed(body: bytes, suffix: str, url: str) -> Iterator[pl.DataFrame]:
+    """Read a table; what is none is refused."""
+    try:
+        yield from read_table(io.BytesIO(body), suffix, url, WHERE)
+    except UserError as error:
+        raise RefusedError(error.what) from error

@@ -1,0 +1,113 @@
+"""Source ``sql``: the rows of a query on any database that SQLAlchemy knows.
+
+Reads the database at ``options.url``; ``env:NAME`` takes the URL from the environment, where a password belongs. The
+query gives the payload columns of the task by name. With a cursor column, such as a growing id or the time of a
+change, the next run asks only for rows from the last value on; several rows of one value are no problem.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from fullstack_ml.data.collect.sources.rows import as_records
+from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.errors import UserError
+
+WHERE = "source.options in conf/source/sql.yaml"
+
+
+def read(
+    product: Product,
+    url: str,
+    query: str,
+    licence: str,
+    kind: str,
+    cursor_column: str | None = None,
+    label: str | None = None,
+    group: str | None = None,
+    batch_rows: int = 50_000,
+    cursor: Any = None,
+) -> Iterator[pl.DataFrame]:
+    """Yield the rows in batches, in the order of ``cursor_column``.
+
+    Raises:
+        UserError: for an unknown database, a query that fails, or a connection that breaks off. What was read before
+            is kept, and the next run goes on there.
+    """
+    import sqlalchemy as sql  # slow to import, and no other source needs it
+
+    try:
+        address = _address(url)
+        statement = _statement(query, cursor_column, cursor)
+        engine = sql.create_engine(address)
+        with engine.connect().execution_options(stream_results=True, max_row_buffer=batch_rows) as connection:
+            result = connection.execute(statement)
+            names = list(result.keys())
+            for rows in result.partitions(batch_rows):
+                batch = _records(rows, names, product, cursor_column, label, group)
+                source = pl.lit(address.render_as_string()) + pl.col("source")
+                yield batch.with_columns(kind=pl.lit(kind), licence=pl.lit(licence), source=source)
+        engine.dispose()
+    except (sql.exc.SQLAlchemyError, ImportError) as error:
+        text = str(getattr(error, "orig", None) or error).splitlines()[0]
+        fix = "mend it and collect again; what was read is kept"
+        raise UserError(f"the database says: {text}", WHERE, fix) from error
+
+
+def _address(url: str) -> Any:
+    """Return the URL of the database, from the environment where it says so."""
+    import sqlalchemy as sql
+
+    name = url.removeprefix("env:")
+    if name != url and name not in os.environ:
+        raise UserError(f"the environment variable {name} is not set", WHERE, f"export {name}=postgresql://…")
+    try:
+        address = sql.make_url(os.environ[name] if name != url else url)
+    except sql.exc.ArgumentError as error:
+        raise UserError(f"{url!r} is no URL of a database", WHERE, "such as sqlite:///folder/file.db") from error
+    if address.password and name == url:
+        fix = "put the whole URL into an environment variable and write url: env:NAME"
+        raise UserError("the URL of the database holds a password, and git keeps conf/", WHERE, fix)
+    file = address.database
+    if address.get_backend_name() == "sqlite" and file and file != ":memory:" and not Path(file).exists():
+        raise UserError(f"the database {file} is not there", WHERE, "give the path of a database file")
+    return address
+
+
+def _statement(query: str, cursor_column: str | None, cursor: Any) -> Any:
+    """Return the query, in the order of the cursor and from where the last run stopped."""
+    import sqlalchemy as sql
+
+    statement: Any = sql.text(query)
+    if not cursor_column:
+        return statement
+    column: Any = sql.column(cursor_column)
+    ordered = sql.select(sql.text("*")).select_from(statement.columns(column).subquery("wanted")).order_by(column)
+    return ordered if cursor is None else ordered.where(column >= sql.literal(cursor))
+
+
+def _records(
+    rows: Sequence[Any], names: list[str], product: Product, cursor: str | None, label: str | None, group: str | None
+) -> pl.DataFrame:
+    """Turn rows into records; a row is told from the others by its cursor."""
+    # Column by column: a database without strict types may give a text among numbers, which is for as_records to see.
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    frame = pl.DataFrame([pl.Series(name, list(values), strict=False) for name, values in columns])
+    batch = as_records(frame, product, label, group, "the query", WHERE)
+    if cursor is None:
+        return batch.with_columns(source=pl.lit(""))
+    if cursor not in names:
+        raise UserError(f"the query gives no column {cursor!r}", WHERE, f"it gives {', '.join(names)}")
+    at = frame[cursor]
+    batch = batch.with_columns(cursor=at)
+    if at.null_count():
+        reason = pl.when(at.is_null()).then(pl.lit(f"{cursor} is missing, so no later run would find the row"))
+        earlier = [pl.col("rejected")] if "rejected" in batch.columns else []
+        batch = batch.with_columns(rejected=pl.coalesce(*earlier, reason))
+    if "rejected" not in batch.columns:
+        return batch.with_columns(source=pl.lit(""))
+    number = pl.format("#{} {}", pl.lit(cursor), at.cast(pl.String).fill_null("missing"))
+    return batch.with_columns(source=pl.when(pl.col("rejected").is_null()).then(pl.lit("")).otherwise(number))

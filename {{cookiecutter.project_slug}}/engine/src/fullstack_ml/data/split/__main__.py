@@ -1,0 +1,114 @@
+"""Stage ``split``: train, validation, calibration and test by a hash of the record's group, or of its id.
+
+Reads ``data/labelled.parquet`` once, batch by batch; writes ``data/splits/*.parquet`` and
+``data/splits/manifest.json``, all of them or none. The test split is frozen: its share cannot change any more.
+Run: ``python -m fullstack_ml.data.split``.
+"""
+
+import hashlib
+import shutil
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fullstack_ml.data.split.place import NAMES, bounds, masks
+from fullstack_ml.pipeline.config import Config
+from fullstack_ml.pipeline.stage import stage
+from fullstack_ml.pipeline.tables import batch_rows, parquet_writer, repeated
+from fullstack_ml.product.contract import load
+from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.files import read_json, write_json
+from fullstack_ml.workspace.paths import LABELLED, SPLITS
+
+WORK = Path("data/.splitting")
+ROWS = 100_000
+
+
+class Part:
+    """One split while it is written: its file, rows and labels."""
+
+    def __init__(self, name: str, schema: pa.Schema) -> None:
+        """Open the file of the split ``name``."""
+        self.name, self.rows = name, 0
+        self.labels: Counter[str] = Counter()
+        self.path = WORK / f"{name}.parquet"
+        self.writer = parquet_writer(self.path, schema)
+        self.written, self.sha256 = self.path.open("rb"), hashlib.sha256()
+
+    def add(self, batch: pa.RecordBatch, mask: pl.Series) -> None:
+        """Write the records of ``batch`` that ``mask`` selects."""
+        chosen = batch.filter(mask.to_arrow())
+        self.rows += len(chosen)
+        for label in chosen.column("label").value_counts().to_pylist():
+            self.labels[label["values"]] += label["counts"]
+        if len(chosen):
+            self.writer.write_table(pa.Table.from_batches([chosen]))
+            self.sha256.update(self.written.read())  # while it is in memory
+
+    def end(self, names: list[str], interval: tuple[float, float]) -> dict[str, Any]:
+        """Close the file and return its row of the manifest.
+
+        Raises:
+            UserError: if no record has one of the labels: what is measured there would mean nothing.
+        """
+        self.writer.close()
+        with self.written:
+            self.sha256.update(self.written.read())
+        missing = [label for label in names if not self.labels[label]]
+        if missing:
+            what = f"the {self.name} split has {self.rows} records, and none with the label(s) {', '.join(missing)}"
+            fix = "collect or label more records of them, or raise its share in conf/split.yaml"
+            raise UserError(what, str(SPLITS / f"{self.name}.parquet"), fix)
+        labels = {label: self.labels[label] for label in names}
+        return {"rows": self.rows, "labels": labels, "sha256": self.sha256.hexdigest(), "interval": interval}
+
+
+def write_parts(edges: dict[str, tuple[float, float]], labels: list[str]) -> dict[str, Any]:
+    """Write every split into the work folder; a thread per core writes while the next batch is read."""
+    as_dictionary = repeated(pq.read_schema(LABELLED))
+    with (
+        pq.ParquetFile(LABELLED, pre_buffer=False, read_dictionary=as_dictionary) as file,
+        ThreadPoolExecutor() as pool,
+    ):
+        parts = {name: Part(name, file.schema_arrow) for name in NAMES}
+        waiting: list[Any] = []
+        for batch in file.iter_batches(batch_rows(file, ROWS), use_threads=False):
+            frame = pl.DataFrame({name: pl.from_arrow(batch.column(name)) for name in ("id", "group")})
+            chosen = masks(frame, edges)
+            for one in waiting:
+                one.result()
+            waiting = [pool.submit(part.add, batch, chosen[name]) for name, part in parts.items()]
+        for one in waiting:
+            one.result()
+    return {name: part.end(labels, edges[name]) for name, part in parts.items()}
+
+
+def keep_frozen(edges: dict[str, tuple[float, float]]) -> None:
+    """Refuse another share of the test split: models have been chosen on, or trained on, what would be in it."""
+    manifest = SPLITS / "manifest.json"
+    before = read_json(manifest)["test"].get("interval") if manifest.exists() else None
+    if before and list(edges["test"]) != before:
+        fix = f"set it back to {before[1]:g}; to begin anew, with new models, delete data/splits"
+        raise UserError(f"the share of test was {before[1]:g} and is {edges['test'][1]:g}", "conf/split.yaml", fix)
+
+
+def run(config: Config) -> None:
+    """Write the four splits and their manifest, then let them take the place of the old ones in one step."""
+    labels, edges = load().formulation.label_names, bounds(config.split.shares)
+    keep_frozen(edges)
+    shutil.rmtree(WORK, ignore_errors=True)  # of a run that was killed
+    WORK.mkdir(parents=True)
+    splits = write_parts(edges, labels)
+    write_json(WORK / "manifest.json", splits)
+    shutil.rmtree(SPLITS, ignore_errors=True)
+    WORK.replace(SPLITS)
+    print("split: " + ", ".join(f"{name} {splits[name]['rows']}" for name in NAMES))
+
+
+if __name__ == "__main__":
+    stage(run)

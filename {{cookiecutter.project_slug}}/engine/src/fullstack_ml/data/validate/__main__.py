@@ -1,0 +1,71 @@
+"""Stage ``validate``: stop the pipeline at raw records that ``product.yaml`` does not allow.
+
+Reads ``data/raw`` and ``product.yaml``; writes ``reports/validation.json``, the same for people as
+``reports/validation.html``, and ``data/near_duplicates.parquet``; fails when a rule is violated.
+Run: ``python -m fullstack_ml.data.validate``.
+"""
+
+from fullstack_ml.data.validate.checks import failures, record_schema, schema_fault
+from fullstack_ml.data.validate.duplicates import near_duplicates
+from fullstack_ml.data.validate.findings import Findings
+from fullstack_ml.data.validate.page import page
+from fullstack_ml.pipeline.config import Config, Validate
+from fullstack_ml.pipeline.stage import stage
+from fullstack_ml.pipeline.tables import read_batches, shards, write_parquet
+from fullstack_ml.product.contract import load
+from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.files import write_json, write_text
+from fullstack_ml.workspace.paths import NEAR_DUPLICATES, RAW, VALIDATION, VALIDATION_PAGE
+
+ROWS = 50_000
+
+
+def read_all(product: Product, settings: Validate) -> Findings:
+    """Check every shard.
+
+    Raises:
+        UserError: for a shard of another schema, or if there is no record.
+    """
+    findings, schema = Findings(product, settings), record_schema(product)
+    for shard in shards(RAW):
+        if not shard.exists():
+            raise UserError(f"{shard.name} is listed and not there", str(RAW), "run dvc checkout, or collect again")
+        for frame in read_batches(shard, ROWS):
+            found = failures(frame, schema)
+            fault = schema_fault(found, frame)
+            if fault:
+                raise UserError(fault, str(shard), "delete the folder data/raw and collect again")
+            findings.add(frame, found)
+    if not findings.total:
+        raise UserError(f"{RAW} holds no record", str(RAW), "run dvc repro")
+    findings.too_few()
+    return findings
+
+
+def stop(findings: Findings) -> None:
+    """Name the violations with the ids of their records."""
+    rule, rows = next(iter(findings.examples.items()))
+    ids = ", ".join(record[:12] for record, _ in rows if record)
+    what = f"{findings.broken.total()} violation(s) in {findings.total} records; {rule}: {rows[0][1]}; records {ids}"
+    # Not make forget: it would keep the record away for good, also once it is mended.
+    fix = "allow it in product.yaml; or mend the source, rm -r data/raw, then make"
+    raise UserError(what, f"{RAW}, see {VALIDATION}", fix)
+
+
+def run(config: Config) -> None:
+    """Check every shard, write the reports, and fail with the ids of the records that break a rule."""
+    product = load()
+    findings = read_all(product, config.validate)
+    near = near_duplicates(findings.prints, config.validate.near_duplicate_bits)
+    report = findings.report(near)
+    write_parquet(NEAR_DUPLICATES, [near])
+    write_json(VALIDATION, report)
+    write_text(VALIDATION_PAGE, page(report, product))
+    if findings.broken:
+        stop(findings)
+    print(f"validate: {findings.total} records keep product.yaml; look at {VALIDATION_PAGE}")
+
+
+if __name__ == "__main__":
+    stage(run)

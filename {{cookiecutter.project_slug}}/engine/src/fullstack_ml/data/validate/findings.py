@@ -1,0 +1,94 @@
+"""What stage ``validate`` found, counted batch by batch, and the report of it.
+
+Reads ``data/raw/manifest.json``; writes nothing. Memory is bounded: of every rule some examples are kept.
+"""
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import polars as pl
+
+from fullstack_ml.data.validate.checks import violations
+from fullstack_ml.data.validate.personal import personal_data
+from fullstack_ml.inputs import input_of
+from fullstack_ml.pipeline.config import Validate
+from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.files import read_json
+from fullstack_ml.workspace.paths import RAW
+
+
+class Findings:
+    """Counts and examples of what the shards hold; ``prints`` are the fingerprints of images."""
+
+    def __init__(self, product: Product, settings: Validate) -> None:
+        """Begin with nothing."""
+        self.product, self.settings = product, settings
+        self.broken: Counter[str] = Counter()
+        self.personal: Counter[str] = Counter()
+        self.examples: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        self.counts: dict[str, Counter[str]] = {"source_label": Counter(), "kind": Counter()}
+        self.total = 0
+        self.prints = pl.DataFrame(schema={"id": pl.String, "group": pl.String, "fingerprint": pl.UInt64})
+
+    def add(self, frame: pl.DataFrame, failures: list[dict[str, Any]]) -> None:
+        """Count a batch, of which ``failures`` are what the schema found."""
+        self.total += len(frame)
+        for column, counter in self.counts.items():
+            counter.update(dict(frame[column].drop_nulls().value_counts().iter_rows()))
+        for rule, record, what in violations(frame, self.product, failures):
+            self.violation(rule, record, what)
+        for record, column, kind in personal_data(frame):
+            self.personal[f"{kind} in {column}"] += 1
+            if self.product.data.privacy != "personal":
+                self.violation("personal", record, f"{kind} in {column}")
+        prints = input_of(self.product).fingerprints(frame)
+        if prints is not None:
+            self.prints.vstack(frame.select("id", "group").with_columns(prints), in_place=True)
+
+    def violation(self, rule: str, record: str, what: str) -> None:
+        """Count one."""
+        self.broken[rule] += 1
+        if len(self.examples[rule]) < self.settings.max_reported:
+            self.examples[rule].append((record, what))
+
+    def too_few(self) -> None:
+        """Count what the records are too few of, where conf/validate.yaml makes that a violation."""
+        labels, kinds = self.counts["source_label"], self.counts["kind"]
+        for kind in self.product.data.kinds:
+            if self.settings.stop_below_wanted and kinds[kind.name] < kind.wanted:
+                self.violation("wanted", "", f"{kinds[kind.name]} records of kind {kind.name}, wanted {kind.wanted}")
+        for label in self.product.formulation.label_names:
+            share, least = labels[label] / max(1, labels.total()), self.settings.min_label_share
+            if share < least:
+                self.violation("balance", "", f"label {label} has the share {share:.3g}, wanted {least:g}")
+
+    def report(self, near: pl.DataFrame) -> dict[str, Any]:
+        """Return everything in the form of reports/validation.json; ``near`` are the near-duplicates."""
+        most, labels, kinds = self.settings.max_reported, self.counts["source_label"], self.counts["kind"]
+        wanted = {k.name: {"wanted": k.wanted, "found": kinds[k.name]} for k in self.product.data.kinds}
+        refused = rejected()
+        known = [row for row in refused if row["id"]]
+        return {
+            "valid": not self.broken,
+            "metrics": {"records": self.total},
+            "labels": dict(sorted(labels.items())),
+            "balance": min(labels.values()) / max(labels.values()) if labels else None,
+            "kinds": wanted,
+            "violations": dict(self.broken),
+            "examples": {rule: self.examples[rule] for rule in self.broken},
+            "personal_data": dict(self.personal),
+            "exact_duplicates": {"under_another_group_or_label": len(known), "examples": known[:most]},
+            "near_duplicates": {
+                "pairs": len(near),
+                "across_groups": int(near["group"].ne_missing(near["other_group"]).sum()),
+                "examples": near.select("id", "other", "distance").head(most).rows(),
+            },
+            "rejected": dict(Counter(row["reason"] for row in refused).most_common(most)),
+        }
+
+
+def rejected() -> list[dict[str, Any]]:
+    """Return what stage ``collect`` could not store, from its manifest."""
+    manifest = RAW / "manifest.json"
+    found: list[dict[str, Any]] = read_json(manifest).get("rejected", []) if manifest.exists() else []
+    return found

@@ -1,0 +1,119 @@
+"""Seam *input*: what one record is, from the file that is collected to the field of a request.
+
+``formulation.input.type`` of ``product.yaml`` chooses the module: one of this folder, or
+``src/<package>/inputs/<type>.py``. A module fills the protocol ``Input`` with functions of these names. The server uses
+it too, so nothing that needs polars or scikit-learn is imported at its top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from pydantic import BaseModel
+
+from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.seams import find_choice
+
+if TYPE_CHECKING:
+    import onnx
+    import polars as pl
+
+FEATURES = "features"  # the input of the graph that a backend makes: float32 (records, values)
+Location = tuple[str | int, ...]
+Finding = tuple[Location, str, str]
+# The model's input, the ids of the records, and what the prediction log keeps of each.
+Decoded = tuple[np.ndarray, list[str], list[bytes]]
+
+
+class UnreadableError(ValueError):
+    """A record of a request that cannot be read: its ``place`` among the others, the ``field``, what is wrong."""
+
+    def __init__(self, place: int, field: str, detail: str) -> None:
+        """Keep the three parts."""
+        super().__init__(detail)
+        self.place, self.field, self.detail = place, field, detail
+
+
+class Input(Protocol):
+    """What a module of this seam defines. ``frame`` is a table of records, ``product`` the contract."""
+
+    #: Field of a multipart form that carries records as files; None where a form cannot.
+    FORM_FIELD: str | None
+    #: Whether all values share one scale, as pixels do: then no value is brought to a spread of its own.
+    ALIKE: bool
+
+    def check(self, product: Product) -> Iterator[Finding]:
+        """Yield what is wrong with ``formulation.input``: place in the file, what, fix."""
+
+    def slice_columns(self, product: Product) -> list[str]:
+        """Name the number columns by which ``data.slices`` may select."""
+
+    def columns(self, product: Product) -> dict[str, pl.DataType]:
+        """Return the payload columns of a stored record."""
+
+    def content_id(self, frame: pl.DataFrame, product: Product) -> pl.Series:
+        """Return a hex SHA-256 per record, of its content alone: the same record has the same id for ever."""
+
+    def matrix(self, frame: pl.DataFrame, product: Product) -> np.ndarray:
+        """Return the model's input, records first."""
+
+    def describe(self, frame: pl.DataFrame, product: Product) -> pl.DataFrame:
+        """Add the columns of ``slice_columns`` that the payload does not hold already."""
+
+    def faults(self, frame: pl.DataFrame, product: Product) -> list[tuple[str, str]]:
+        """List (record id, what is wrong) for every payload that the contract does not allow."""
+
+    def fingerprints(self, frame: pl.DataFrame) -> pl.Series | None:
+        """Return 64 bits per record in which alike records differ little; None where there is no such thing."""
+
+    def strangers(self, inputs: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+        """Make unfamiliar inputs by kind out of familiar ones; ``evaluate`` asks whether novelty tells them apart."""
+
+    def regions(self, product: Product) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the name of each part of the input and its places in the flattened input, for ``make ablate``."""
+
+    def front(self, model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
+        """Put the contract's input in front of a graph whose input is ``features`` (float32, records x values)."""
+
+    def random_inputs(self, product: Product, count: int, seed: int) -> np.ndarray:
+        """Draw inputs evenly from all that the contract allows, as ``matrix`` would return them."""
+
+    def typical(self, inputs: np.ndarray, product: Product) -> dict[str, Any]:
+        """Describe training inputs for the browser page without showing one."""
+
+    def limits(self) -> dict[str, Any]:
+        """Return limits that the browser page has to keep as well."""
+
+    def record_type(self, product: Product) -> type[BaseModel]:
+        """Return the type of one record of a JSON request."""
+
+    def example(self, product: Product) -> dict[str, Any]:
+        """Make a valid record of a JSON request, for the API's description and the server's warm-up."""
+
+    def decoder(self, product: Product) -> Callable[[list[Any]], Decoded]:
+        """Return the function that decodes the records of a request; it raises ``UnreadableError``."""
+
+    def fields(self, record: dict[str, Any], product: Product) -> dict[str, str]:
+        """Return what the labelling screen shows of a record, by the name that it has there."""
+
+    def html(self, record: dict[str, Any], product: Product) -> str:
+        """Return a record as an element of a page that shows many."""
+
+    def draw(self, values: np.ndarray) -> str:
+        """Draw one input in characters, for a terminal."""
+
+
+# What a module has to define; find_choice() and make check name what is missing.
+NEEDED = tuple(name for name in (*Input.__annotations__, *vars(Input)) if not name.startswith("_"))
+
+
+def input_of(product: Product) -> Input:
+    """Return the module that knows the product's input.
+
+    Raises:
+        UserError: if there is none, or it does not fill the seam.
+    """
+    chosen: Input = find_choice("inputs", product.formulation.input.type, "product.yaml, formulation.input.type")
+    return chosen

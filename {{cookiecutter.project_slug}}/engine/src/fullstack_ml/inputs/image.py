@@ -1,0 +1,278 @@
+"""Input ``image``: grey pictures in any common format, scaled to the contract's shape (height, width).
+
+Reads two photographs that are bundled with scikit-learn, as strangers; writes nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from html import escape
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from PIL import Image, ImageDraw, UnidentifiedImageError
+from pydantic import BaseModel, ConfigDict, Field
+
+from fullstack_ml.inputs import FEATURES, Decoded, Finding, UnreadableError
+from fullstack_ml.inputs.pictures import THUMBNAIL, photographs, picture, upright
+from fullstack_ml.product.types import Product
+
+if TYPE_CHECKING:
+    import onnx
+    import polars as pl
+
+FORM_FIELD: str | None = "image"
+ALIKE = True
+# A larger image is refused before it is decoded: a small file can unpack to gigabytes.
+MAX_PIXELS = 4_000_000
+# Formats of pictures alone: others of Pillow's decoders start programs or read other files.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+GRID = 4  # an image is cut into GRID x GRID regions
+INK = 0.25  # a pixel belongs to a drawing when it is at least this dark, from 0 (white) to 1 (black)
+
+
+def shape_of(product: Product) -> tuple[int, int]:
+    """Return (height, width) in pixels."""
+    shape = product.formulation.input.shape
+    assert shape is not None
+    return shape
+
+
+def check(product: Product) -> Iterator[Finding]:
+    """Find an image without a shape, or with features."""
+    wanted = product.formulation.input
+    if wanted.shape is None or wanted.features:
+        yield ("formulation", "input"), "an image has a shape and no features", "give shape: [height, width] alone"
+
+
+def slice_columns(product: Product) -> list[str]:
+    """Slices may select by ``ink``."""
+    return ["ink"]
+
+
+def identity(payload: bytes) -> str:
+    """Name a record by the hex SHA-256 of its image bytes, as collected."""
+    return hashlib.sha256(payload).hexdigest()
+
+
+def decode(payload: bytes, shape: tuple[int, int]) -> np.ndarray:
+    """Decode image bytes to grey values, uint8 of ``shape`` (height, width).
+
+    A photograph (JPEG) is turned as its camera says. An image of another size is averaged or repeated to ``shape`` (box
+    filter).
+
+    Raises:
+        ValueError: if the bytes are no image, are cut off, or hold more than ``MAX_PIXELS``.
+    """
+    try:
+        with Image.open(io.BytesIO(payload), formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width} x {image.height} pixels are more than {MAX_PIXELS}")
+            grey = upright(image).convert("L")
+    except UnidentifiedImageError as error:
+        raise ValueError(f"no image; readable are {', '.join(FORMATS)}") from error
+    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise ValueError(f"unreadable image: {error}") from error
+    if grey.size != (shape[1], shape[0]):
+        grey = grey.resize((shape[1], shape[0]), Image.Resampling.BOX)
+    return np.asarray(grey, dtype=np.uint8)
+
+
+def columns(product: Product) -> dict[str, pl.DataType]:
+    """One column: the image's bytes as collected."""
+    import polars as pl
+
+    return {"payload": pl.Binary()}
+
+
+def content_id(frame: pl.DataFrame, product: Product) -> pl.Series:
+    """Name every record by the hex SHA-256 of its image bytes."""
+    import polars as pl
+
+    return pl.Series("id", [identity(payload) for payload in frame["payload"]], dtype=pl.String)
+
+
+def matrix(frame: pl.DataFrame, product: Product) -> np.ndarray:
+    """Return uint8 grey values of shape (records, height, width)."""
+    shape = shape_of(product)
+    return np.stack([decode(payload, shape) for payload in frame["payload"]])
+
+
+def describe(frame: pl.DataFrame, product: Product) -> pl.DataFrame:
+    """Add ``ink``, the mean darkness from 0 (white) to 1 (black)."""
+    import polars as pl
+
+    ink: list[float | None] = []
+    for payload in frame["payload"]:
+        try:
+            ink.append(1.0 - float(decode(payload, shape_of(product)).mean()) / 255.0)
+        except ValueError:
+            ink.append(None)  # faults() reports the record
+    return frame.with_columns(pl.Series("ink", ink, dtype=pl.Float64))
+
+
+def faults(frame: pl.DataFrame, product: Product) -> list[tuple[str, str]]:
+    """List the payloads that cannot be decoded."""
+    unreadable = []
+    for record, payload in zip(frame["id"], frame["payload"], strict=True):
+        try:
+            decode(payload, shape_of(product))
+        except ValueError as error:
+            unreadable.append((record, str(error)))
+    return unreadable
+
+
+def fingerprints(frame: pl.DataFrame) -> pl.Series | None:
+    """Return the DCT hash of the library imagehash per image (UInt64; null where unreadable)."""
+    import imagehash  # slow to import, and only stage validate needs it
+    import polars as pl
+
+    hashes: list[int | None] = []
+    for payload in frame["payload"]:
+        try:
+            grey = decode(payload, (32, 32))  # the size from which the hash is taken
+        except ValueError:
+            hashes.append(None)
+        else:
+            hashes.append(int(str(imagehash.phash(Image.fromarray(grey))), 16))
+    return pl.Series("fingerprint", hashes, dtype=pl.UInt64)
+
+
+def strangers(inputs: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Return unfamiliar pictures by kind, each uint8 (records, height, width) like ``inputs``."""
+    from PIL import ImageFilter
+
+    random = np.random.default_rng(seed)
+    flat = inputs.reshape(len(inputs), -1)
+    quarters = 1 if inputs.shape[1] == inputs.shape[2] else 2  # a quarter turn would give another shape
+    blank = np.full((20, *inputs.shape[1:]), 255, np.uint8)
+    blur = ImageFilter.GaussianBlur(inputs.shape[1] / 6)
+    return {
+        f"turned by {90 * quarters} degrees": np.ascontiguousarray(np.rot90(inputs, quarters, axes=(1, 2))),
+        "inverted": 255 - inputs,
+        "blurred": np.stack([np.asarray(Image.fromarray(image).filter(blur)) for image in inputs]),
+        "noise": random.integers(0, 256, inputs.shape, np.uint8),
+        "shuffled pixels": random.permuted(flat, axis=1).reshape(inputs.shape),
+        "blank with dust": blank - random.integers(0, 8, blank.shape, np.uint8),
+        "photographs": photographs(inputs.shape[1:], random),
+    }
+
+
+def regions(product: Product) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the cells of a grid over the picture."""
+    height, width = shape_of(product)
+    places = np.arange(height * width).reshape(height, width)
+    for i, rows in enumerate(np.array_split(places, min(GRID, height))):
+        for j, block in enumerate(np.array_split(rows, min(GRID, width), axis=1)):
+            yield f"row {i + 1}, column {j + 1}", block.ravel()
+
+
+def front(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
+    """Take uint8 (records, height, width), and give the model grey values from 0 to 1."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    name = product.formulation.input.name
+    nodes = [
+        helper.make_node("Cast", [name], ["grey"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["grey", "white"], ["share"]),
+        helper.make_node("Flatten", ["share"], [FEATURES], axis=1),
+    ]
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(255), "white"))
+    for node in reversed(nodes):
+        model.graph.node.insert(0, node)
+    del model.graph.input[:]
+    model.graph.input.append(helper.make_tensor_value_info(name, TensorProto.UINT8, ["batch", *shape_of(product)]))
+    return model
+
+
+def random_inputs(product: Product, count: int, seed: int) -> np.ndarray:
+    """Draw pictures of noise."""
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape_of(product))).astype(np.uint8)
+
+
+def typical(inputs: np.ndarray, product: Product) -> dict[str, Any]:
+    """Measure what a drawing has to look like: the shares of the image that its box and its ink take up.
+
+    ``inputs`` is uint8 (records, height, width), dark ink on white. ``height`` and ``width`` hold nine of ten
+    drawings; ``ink`` is the usual mean darkness.
+    """
+    ink = 1.0 - inputs / 255.0
+    spans = []
+    for axis in (2, 1):
+        marked = ink.max(axis=axis) >= INK
+        marked = marked[marked.any(axis=1)]
+        last = marked.shape[1] - marked[:, ::-1].argmax(axis=1)
+        spans.append((last - marked.argmax(axis=1)) / marked.shape[1])
+    height, width = (float(np.quantile(span, 0.9)) if len(span) else 1.0 for span in spans)
+    return {"height": height, "width": width, "ink": float(np.median(ink.mean(axis=(1, 2))))}
+
+
+def limits() -> dict[str, Any]:
+    """The page refuses what the server would."""
+    return {"max_pixels": MAX_PIXELS}
+
+
+def record_type(product: Product) -> type[BaseModel]:
+    """One field: the picture's bytes in base64."""
+    height, width = shape_of(product)
+    meaning = product.formulation.input.meaning
+    what = f"{meaning}; PNG, JPEG or another picture format, scaled to {width} x {height} pixels"
+    encoding = {"contentEncoding": "base64", "contentMediaType": "image/png"}
+
+    class Record(BaseModel):
+        model_config = ConfigDict(extra="forbid", json_schema_extra={"example": example(product)})
+
+        image: Annotated[str, Field(strict=True, min_length=4, description=what, json_schema_extra=encoding)]
+
+    return Record
+
+
+def example(product: Product) -> dict[str, Any]:
+    """Draw the name of the first label, dark on white, as large as the model's input."""
+    height, width = shape_of(product)
+    image = Image.new("L", (64, 64), 255)
+    ImageDraw.Draw(image).text((32, 32), product.formulation.label_names[0], 0, anchor="mm", font_size=64)
+    file = io.BytesIO()
+    image.resize((width, height), Image.Resampling.BOX).save(file, "PNG")
+    return {"image": base64.b64encode(file.getvalue()).decode()}
+
+
+def decoder(product: Product) -> Callable[[list[Any]], Decoded]:
+    """Decode base64 of JSON, or the files of a form."""
+    shape = shape_of(product)
+
+    def decode_all(records: list[Any]) -> Decoded:
+        stored, arrays = [], []
+        for i, record in enumerate(records):
+            try:
+                data = record if isinstance(record, bytes) else base64.b64decode(record.image, validate=True)
+                arrays.append(decode(data, shape))
+            except (ValueError, binascii.Error) as error:
+                what = "not base64" if isinstance(error, binascii.Error) else str(error)
+                raise UnreadableError(i, "image", what) from error
+            stored.append(data)
+        inputs = np.stack(arrays) if len(arrays) > 1 else arrays[0][np.newaxis]
+        return inputs, [identity(data) for data in stored], stored
+
+    return decode_all
+
+
+def fields(record: dict[str, Any], product: Product) -> dict[str, str]:
+    """Return the picture as a data URI."""
+    return {"image": picture(record["payload"])}
+
+
+def html(record: dict[str, Any], product: Product) -> str:
+    """Return the picture as a thumbnail."""
+    meaning = escape(product.formulation.input.meaning)
+    return f'<img src="{picture(record["payload"], 128, THUMBNAIL)}" alt="{meaning}">'
+
+
+def draw(values: np.ndarray) -> str:
+    """Draw dark pixels as dense characters."""
+    inks = " .:-=+*#%@"
+    return "\n".join("  " + "".join(2 * inks[(255 - int(value)) * 9 // 255] for value in row) for row in values)

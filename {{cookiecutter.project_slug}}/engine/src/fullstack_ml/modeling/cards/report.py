@@ -1,0 +1,96 @@
+"""Build the analysis page: what the model does well, where it fails, and which records show it.
+
+Reads all reports, ``reports/errors.parquet`` and ``reports/figures``; writes ``reports/analysis.html``, one file that
+opens without a network. Stage ``cards`` calls it, after ``accept``.
+"""
+
+import base64
+import math
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from fullstack_ml.inputs import input_of
+from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.files import write_text
+from fullstack_ml.workspace.paths import ANALYSIS, ERRORS, FIGURES
+
+TEMPLATES = Path(__file__).parent / "templates"
+PAIRS = 12
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Write a measured value; what was not measured says so."""
+    return "not measurable" if value is None else f"{value:.{digits}g}"
+
+
+def share(value: float | None) -> str:
+    """Write a share in percent."""
+    return "not measurable" if value is None else f"{100 * value:.1f} %"
+
+
+def between(bounds: list[float] | None, percent: bool = True) -> str:
+    """Write an interval."""
+    if bounds is None:
+        return ""
+    low, high = (100 * bound if percent else bound for bound in bounds)
+    return f"{low:.1f} to {high:.1f}" if percent else f"{low:.3g} to {high:.3g}"
+
+
+def figure(name: str) -> str:
+    """Return a figure of the evaluation as a data URI."""
+    return "data:image/png;base64," + base64.b64encode((FIGURES / f"{name}.png").read_bytes()).decode()
+
+
+def confused(matrix: list[list[int]], names: list[str]) -> list[dict[str, Any]]:
+    """List the pairs of labels that are taken for each other, the most frequent first, by direction."""
+    pairs: list[dict[str, Any]] = [
+        {"right": names[i], "predicted": names[j], "records": count, "share": count / sum(row)}
+        for i, row in enumerate(matrix)
+        for j, count in enumerate(row)
+        if i != j and count
+    ]
+    return sorted(pairs, key=lambda pair: (pair["records"], pair["share"]), reverse=True)[:PAIRS]
+
+
+def floor_of(evaluation: dict[str, Any]) -> float:
+    """Return where the bars of the slices and groups begin: the tenth below their lowest bound."""
+    rows = [
+        *evaluation["slices"].values(),
+        *(row for part in evaluation["gaps"].values() for row in part["groups"].values()),
+    ]
+    return math.floor(10 * min((row["accuracy_interval"][0] for row in rows if "accuracy" in row), default=0.0)) / 10
+
+
+def cases(errors: pl.DataFrame, rank: str, product: Product) -> list[dict[str, Any]]:
+    """Return the records of one list in its order, each with ``html``, the record as a person sees it."""
+    rows = errors.filter(pl.col(rank).is_not_null()).sort(rank).to_dicts()
+    # The input's html() escapes what stands in the record.
+    return [{**row, "html": Markup(input_of(product).html(row, product))} for row in rows]  # noqa: S704
+
+
+def analysis(known: dict[str, Any]) -> str:
+    """Return the page; ``known`` holds the product and the reports by name."""
+    loader = FileSystemLoader(TEMPLATES)
+    environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=True, trim_blocks=True)
+    environment.filters |= {"number": number, "share": share, "between": between}
+    product, evaluation = known["product"], known["evaluation"]
+    errors = pl.read_parquet(ERRORS)
+    wrong = evaluation["records"] - sum(row[i] for i, row in enumerate(evaluation["confusion"]))
+    return environment.get_template("analysis.html.j2").render(
+        **known,
+        figure=figure,
+        wrong=wrong,
+        low=floor_of(evaluation),
+        pairs=confused(evaluation["confusion"], product.formulation.label_names),
+        errors=cases(errors, "error", product),
+        suspects=cases(errors, "suspect", product),
+    )
+
+
+def write_analysis(known: dict[str, Any]) -> None:
+    """Write the page in one step."""
+    write_text(ANALYSIS, analysis(known))

@@ -1,0 +1,72 @@
+"""Draw the pictures of an evaluation.
+
+Writes PNG files in one step; reads nothing.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from fullstack_ml.workspace.files import replacing
+
+INK, ACCENT, FAINT = "#1f2937", "#2563eb", "#9ca3af"
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure; the creation date is left out, so that the same picture has the same bytes."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})
+
+
+def draw_confusion(path: Path, counts: list[list[int]], labels: list[str]) -> None:
+    """Draw the confusion matrix: right labels down, predicted labels across, counts in the cells."""
+    side = max(4.0, 0.55 * len(labels))
+    figure = Figure(figsize=(side, side))
+    axes = figure.add_subplot()
+    rows = [[cell / (sum(row) or 1) for cell in row] for row in counts]
+    axes.imshow(rows, cmap="Blues", vmin=0, vmax=1)
+    for i, row in enumerate(counts):
+        for j, cell in enumerate(row):
+            if cell:
+                axes.text(j, i, str(cell), ha="center", va="center", color="white" if rows[i][j] > 0.5 else INK)
+    axes.set_xticks(range(len(labels)), labels, rotation=45 if len(max(labels, key=len)) > 3 else 0)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("actual")
+    axes.set_title("Confusion matrix, test split")
+    save(figure, path)
+
+
+def draw_reliability(path: Path, rows: list[dict[str, Any]], before: list[dict[str, Any]], ece: float) -> None:
+    """Draw accuracy against confidence per bin, before and after calibration; the diagonal is perfect."""
+    figure = Figure(figsize=(4.6, 4.2))
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], linestyle="--", color=FAINT)
+    for name, points, colour in (("before calibration", before, FAINT), ("calibrated", rows, ACCENT)):
+        confidence, hit = [row["confidence"] for row in points], [row["accuracy"] for row in points]
+        axes.plot(confidence, hit, marker="o", color=colour, label=name)
+    for row in rows:
+        place = (row["confidence"], row["accuracy"])
+        axes.annotate(str(row["records"]), place, fontsize=8, xytext=(4, -10), textcoords="offset points")
+    axes.legend(frameon=False)
+    axes.set_xlabel("confidence")
+    axes.set_ylabel("accuracy")
+    axes.set_title(f"Reliability, ECE {ece:.3f}")
+    save(figure, path)
+
+
+def draw_risk(path: Path, curve: list[dict[str, float]], measured: dict[str, Any]) -> None:
+    """Draw the error of the answers against the share of records answered; the dot is the operating point."""
+    figure = Figure(figsize=(4.6, 4.2))
+    axes = figure.add_subplot()
+    shares, errors = [point["answered_share"] for point in curve], [point["answered_error"] for point in curve]
+    axes.plot(shares, errors, color=ACCENT)
+    if measured["answered_error"] is not None:
+        axes.plot(measured["answered_share"], measured["answered_error"], marker="o", color=INK)
+        axes.annotate("operating point", (measured["answered_share"], measured["answered_error"]), xytext=(-90, 12),
+                      textcoords="offset points")  # fmt: skip
+    axes.set_xlabel("share of records answered")
+    axes.set_ylabel("error of the answers")
+    axes.set_title("Coverage and risk, test split")
+    save(figure, path)

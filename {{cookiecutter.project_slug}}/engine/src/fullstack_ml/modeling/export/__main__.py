@@ -1,0 +1,96 @@
+"""Stage ``export``: make the one artefact that is evaluated, registered and served: calibrated, self-describing.
+
+Reads ``models/candidate.onnx`` and the calibration split; writes ``models/variants/*.onnx`` and, the chosen
+one of them, ``models/model.onnx``.
+Run: ``python -m fullstack_ml.modeling.export export.calibration=none``.
+"""
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+
+from fullstack_ml.answers.decision import Rule
+from fullstack_ml.artefact.graph import save, with_metadata
+from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.modeling.export.calibration import isotonic, temperature, unchanged
+from fullstack_ml.modeling.export.golden import golden
+from fullstack_ml.modeling.export.lightening import VARIANTS
+from fullstack_ml.modeling.export.rule import fit_rule
+from fullstack_ml.pipeline.config import Config
+from fullstack_ml.pipeline.examples import Examples, read
+from fullstack_ml.pipeline.stage import stage
+from fullstack_ml.product.contract import load
+from fullstack_ml.product.guide import guide_version
+from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.errors import UserError, suggest
+from fullstack_ml.workspace.files import read_json, sha256
+from fullstack_ml.workspace.paths import CANDIDATE, MODEL, PRODUCT, SPLITS, VARIANT_FILES
+
+CALIBRATIONS = {"temperature": temperature, "isotonic": isotonic, "none": unchanged}
+
+
+def metadata(config: Config, product: Product, rule: Rule) -> dict[str, str]:
+    """Say in the file what it takes, what it gives, and from which versions it was made."""
+    formulation = product.formulation
+    splits = read_json(SPLITS / "manifest.json")
+    return {
+        "task": formulation.task,
+        "labels": json.dumps(formulation.label_names, ensure_ascii=False),
+        "input": formulation.input.model_dump_json(exclude_none=True, exclude_defaults=True),
+        "output": "probabilities: float32 (records, labels), calibrated; novelty: float32 (records,)",
+        "decision": rule.to_json(),
+        "model": config.model.name,
+        "seed": str(config.seed),
+        "calibration": config.export.calibration,
+        "product_sha256": sha256(PRODUCT),
+        "train_sha256": splits["train"]["sha256"],
+        "guide_version": guide_version(),
+    }
+
+
+def calibrated(model: onnx.ModelProto, config: Config, held_out: Examples) -> onnx.ModelProto:
+    """Return ``model`` with the calibration of ``conf/export.yaml`` in its graph."""
+    scored = Artefact(model.SerializeToString()).score(held_out.inputs).probabilities
+    if not np.isfinite(scored).all():
+        raise UserError("the candidate gives probabilities that are not finite", str(CANDIDATE), "look at stage train")
+    return CALIBRATIONS[config.export.calibration](model, scored, held_out.truth)
+
+
+def artefact(
+    model: onnx.ModelProto, config: Config, product: Product, held_out: Examples
+) -> tuple[onnx.ModelProto, Rule]:
+    """Calibrate ``model``, find its rule to answer or abstain, and describe both in the file."""
+    model = calibrated(model, config, held_out)
+    loaded = Artefact(model.SerializeToString())
+    rule = fit_rule(loaded.score(held_out.inputs), held_out.truth, product)
+    described = metadata(config, product, rule) | {"golden": golden(loaded, held_out.inputs, held_out.truth)}
+    return with_metadata(model, described), rule
+
+
+def check(key: str, name: str, known: Mapping[str, object]) -> None:
+    """Raise a ``UserError`` when ``conf/export.yaml`` names something that does not exist."""
+    if name not in known:
+        raise UserError(f"there is no {key} {name!r}", "conf/export.yaml", suggest(name, known))
+
+
+def run(config: Config) -> None:
+    """Make every variant; the one that ``conf/export.yaml`` ships is ``models/model.onnx``."""
+    check("calibration", config.export.calibration, CALIBRATIONS)
+    check("variant", config.export.variant, VARIANTS)
+    product = load()
+    held_out = read("calibration", product)
+    made = {
+        name: artefact(lighten(onnx.load(CANDIDATE)), config, product, held_out) for name, lighten in VARIANTS.items()
+    }
+    for name, (model, _) in made.items():
+        save(model, VARIANT_FILES / f"{name}.onnx")
+    model, rule = made[config.export.variant]
+    save(model, MODEL)
+    sizes = ", ".join(f"{name} {(VARIANT_FILES / f'{name}.onnx').stat().st_size / 1024:.0f} KiB" for name in VARIANTS)
+    print(f"export: {sizes}; ships {config.export.variant}, which answers from probability {rule.confidence:.3f}")
+
+
+if __name__ == "__main__":
+    stage(run)

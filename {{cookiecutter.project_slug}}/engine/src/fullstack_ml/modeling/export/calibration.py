@@ -1,0 +1,144 @@
+"""Make probabilities honest, inside the graph: what is served is what was calibrated.
+
+Reads and writes nothing; takes and returns ``onnx.ModelProto``. ``conf/export.yaml`` chooses the method.
+"""
+
+import math
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from fullstack_ml.artefact.graph import OUTPUT
+from fullstack_ml.workspace.errors import UserError
+
+RAW = "uncalibrated"
+
+
+def fit_beta(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """Find the beta with the lowest log loss of ``truth`` (indices) under softmax(beta * log p).
+
+    The loss is convex in beta, so a bounded search on its logarithm finds the one minimum.
+    """
+    from scipy.optimize import minimize_scalar  # slow to import
+
+    logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny)).astype(np.float64)
+
+    def loss(log_beta: float) -> float:
+        scaled = math.exp(log_beta) * logits
+        scaled -= scaled.max(axis=1, keepdims=True)
+        right = scaled[np.arange(len(truth)), truth]
+        return float(np.mean(np.log(np.exp(scaled).sum(axis=1)) - right))
+
+    found = minimize_scalar(loss, bounds=(math.log(0.05), math.log(20.0)), method="bounded")
+    return float(math.exp(found.x))
+
+
+def with_temperature(model: onnx.ModelProto, beta: float) -> onnx.ModelProto:
+    """Sharpen (beta > 1) or soften (beta < 1) the probabilities: softmax(beta * log p).
+
+    This is temperature scaling with T = 1 / beta (Guo et al. 2017, On Calibration of Modern Neural Networks), on the
+    logarithms of the probabilities, which are the logits up to a constant. Where the graph itself ends in a softmax,
+    its input is scaled instead: the same numbers from one node.
+    """
+    softmax = final_softmax(model)
+    if softmax is not None:
+        scaled = helper.make_node("Mul", [softmax.input[0], "beta"], ["scaled"])
+        softmax.input[0] = "scaled"
+        model.graph.node.insert(list(model.graph.node).index(softmax), scaled)
+        model.graph.initializer.append(numpy_helper.from_array(np.array(beta, np.float32), "beta"))
+        return model
+    nodes = [
+        helper.make_node("Max", [RAW, "floor"], ["positive"]),
+        helper.make_node("Log", ["positive"], ["logarithm"]),
+        helper.make_node("Mul", ["logarithm", "beta"], ["scaled"]),
+        helper.make_node("Softmax", ["scaled"], [OUTPUT], axis=1),
+    ]
+    return append(model, nodes, {"floor": np.array(np.finfo(np.float32).tiny), "beta": np.array(beta)})
+
+
+def final_softmax(model: onnx.ModelProto) -> onnx.NodeProto | None:
+    """Return the softmax over labels that gives the model's probabilities, if it ends in one."""
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    node = made_by[OUTPUT]
+    while node.op_type == "Identity":
+        node = made_by[node.input[0]]
+    axes = [attribute.i for attribute in node.attribute if attribute.name == "axis"]
+    return node if node.op_type == "Softmax" and (axes or [-1])[0] in (1, -1) else None
+
+
+def with_isotonic(model: onnx.ModelProto, knots: np.ndarray, heights: np.ndarray) -> onnx.ModelProto:
+    """Replace each label's probability by a rising, piecewise linear function of it, then make them sum to 1.
+
+    ``knots`` and ``heights`` are (labels, points). The function is the first height plus, per piece, the slope times
+    how far the probability reaches into the piece: only elementwise nodes, so every runtime has it.
+    """
+    widths = np.diff(knots, axis=1)
+    slopes = np.divide(np.diff(heights, axis=1), widths, out=np.zeros_like(widths), where=widths > 0)
+    constants = {"starts": knots[:, :-1], "widths": widths, "slopes": slopes, "base": heights[:, 0]}
+    constants |= {"nought": np.array(0.0), "least": np.array(1e-6)}
+    nodes = [
+        helper.make_node("Unsqueeze", [RAW, "last"], ["column"]),
+        helper.make_node("Sub", ["column", "starts"], ["into"]),
+        helper.make_node("Max", ["into", "nought"], ["reached"]),
+        helper.make_node("Min", ["reached", "widths"], ["within"]),
+        helper.make_node("Mul", ["within", "slopes"], ["rises"]),
+        helper.make_node("ReduceSum", ["rises", "last"], ["rise"], keepdims=0),
+        helper.make_node("Add", ["rise", "base"], ["height"]),
+        helper.make_node("Max", ["height", "least"], ["kept"]),
+        helper.make_node("ReduceSum", ["kept", "labels_axis"], ["total"], keepdims=1),
+        helper.make_node("Div", ["kept", "total"], [OUTPUT]),
+    ]
+    axes = {"last": np.array([2], np.int64), "labels_axis": np.array([1], np.int64)}
+    return append(model, nodes, constants | axes)
+
+
+def append(model: onnx.ModelProto, nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray]) -> onnx.ModelProto:
+    """Put ``nodes`` between the model's probabilities, now called ``uncalibrated``, and its output."""
+    for node in model.graph.node:
+        for i, written in enumerate(node.output):
+            if written == OUTPUT:
+                node.output[i] = RAW
+        for i, taken in enumerate(node.input):
+            if taken == OUTPUT:  # a novelty by confidence looks at the model's own probabilities
+                node.input[i] = RAW
+    for name, value in constants.items():
+        kind = value.dtype if value.dtype == np.int64 else np.float32
+        model.graph.initializer.append(numpy_helper.from_array(value.astype(kind), name))
+    model.graph.node.extend(nodes)
+    return model
+
+
+def temperature(model: onnx.ModelProto, probabilities: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
+    """Calibrate by one temperature for all labels, which never changes the most probable label."""
+    return with_temperature(model, fit_beta(probabilities, truth))
+
+
+def isotonic(model: onnx.ModelProto, probabilities: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
+    """Calibrate every label by isotonic regression, one against the rest (Zadrozny and Elkan 2002).
+
+    Raises:
+        UserError: if a label has no record here: its probability would become 0 for ever.
+    """
+    from sklearn.isotonic import IsotonicRegression  # slow to import, and no other calibration needs it
+
+    counts = np.bincount(truth, minlength=probabilities.shape[1])
+    if not counts.all():
+        what = f"label {counts.argmin() + 1} of {len(counts)} has no record in the calibration split"
+        fix = "collect more, or set calibration: temperature in conf/export.yaml"
+        raise UserError(what, "data/splits/calibration.parquet", fix)
+    fits = [
+        IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(probabilities[:, label], truth == label)
+        for label in range(probabilities.shape[1])
+    ]
+    points = max(len(fit.X_thresholds_) for fit in fits)
+    knots, heights = (
+        np.stack([np.pad(getattr(fit, name), (0, points - len(getattr(fit, name))), mode="edge") for fit in fits])
+        for name in ("X_thresholds_", "y_thresholds_")
+    )
+    return with_isotonic(model, knots, heights)
+
+
+def unchanged(model: onnx.ModelProto, probabilities: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
+    """Leave the probabilities as the model gives them."""
+    return model

@@ -1,0 +1,98 @@
+"""Stage ``register``: log the pipeline run to MLflow and, when every requirement holds, move the alias.
+
+Reads the artefact, all reports and ``dvc.lock``; writes the MLflow run and ``reports/registration.json``. A rejected
+run is logged too, then the stage fails with the ids. Nothing is registered from uncommitted code or inside an
+experiment of DVC, which is only logged. Run: ``dvc repro register``.
+"""
+
+import os
+from typing import Any
+
+from fullstack_ml.modeling.register.champion import challenge
+from fullstack_ml.modeling.register.runlog import log_run
+from fullstack_ml.modeling.register.versions import checked_version, crown
+from fullstack_ml.pipeline.config import Config
+from fullstack_ml.pipeline.stage import stage
+from fullstack_ml.product.contract import load
+from fullstack_ml.product.guide import guide_version
+from fullstack_ml.registry import tracking
+from fullstack_ml.workspace import git
+from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.files import read_json, sha256, write_json
+from fullstack_ml.workspace.paths import ACCEPTANCE, MODEL, PRODUCT, REGISTRATION
+
+REVIEW = "make mlflow"
+
+
+def tags(pipeline: str, stages: dict[str, Any], accepted: bool) -> dict[str, str]:
+    """Return the tags that lead from a run back to code, data, guide and requirements."""
+    changed = git.uncommitted()
+    return {
+        "pipeline": pipeline,
+        "git.commit": git.commit(),
+        "git.dirty": str(bool(changed)).lower(),
+        "data.version": tracking.data_version(stages),
+        "guide.version": guide_version(),
+        "product.sha256": sha256(PRODUCT),
+        "artefact.sha256": sha256(MODEL),
+        "verdict": "accepted" if accepted else "rejected",
+    }
+
+
+def refuse(acceptance: dict[str, Any]) -> None:
+    """Stop with the failed requirements: id, value and threshold of each."""
+    rows = [row for row in acceptance["verdicts"] if row["verdict"] != "pass"]
+    said = [
+        f"{row['id']} {row['metric']} = {'not measurable' if row['value'] is None else format(row['value'], '.4g')}"
+        f" (wanted {row['operator']} {row['threshold']:g}){', ' + row['note'] if row.get('note') else ''}"
+        for row in rows
+    ]
+    fix = f"review the logged run with {REVIEW}, then improve data or model, or change product.yaml with its owner"
+    raise UserError(f"rejected by {'; '.join(said)}", f"{ACCEPTANCE} against {PRODUCT}", fix)
+
+
+def run(config: Config) -> None:
+    """Log, then judge, then register."""
+    acceptance = read_json(ACCEPTANCE)
+    stages = tracking.locked_stages("register")
+    mlflow = tracking.connect()
+    described = tags(tracking.pipeline_id(stages), stages, acceptance["accepted"])
+    run_id = log_run(mlflow, described, stages)
+    experiment = os.environ.get("DVC_EXP_NAME")
+    if experiment:  # a rejected experiment succeeds too: DVC forgets one that fails, and nothing is registered anyway
+        said = {"registered": False, "reason": f"experiment {experiment}", "run_id": run_id}
+        write_json(REGISTRATION, said | {"artefact_sha256": described["artefact.sha256"]})
+        print(
+            f"register: {described['verdict']} run {run_id} logged; make adopt RUN={run_id} takes the experiment over"
+        )
+        return
+    if not acceptance["accepted"]:
+        refuse(acceptance)
+    changed = git.uncommitted()
+    if changed and not config.register.allow_dirty:
+        what = f"{len(changed)} uncommitted file(s): {', '.join(changed[:5])}"
+        raise UserError(what, "the git work tree", "git add and git commit them, then run dvc repro")
+    product = load()
+    version = checked_version(mlflow, run_id, described, product)
+    reasons = challenge(mlflow, version, product, config)
+    alias = tracking.CHALLENGER if reasons else tracking.CHAMPION
+    if reasons:
+        mlflow.MlflowClient().set_registered_model_alias(tracking.model_name(), alias, version)
+    else:
+        crown(mlflow.MlflowClient(), version)
+    registration = {
+        "registered": True,
+        "model": tracking.model_name(),
+        "version": version,
+        "alias": alias,
+        "run_id": run_id,
+    }
+    registration |= {"artefact_sha256": described["artefact.sha256"], "champion_stays": reasons}
+    write_json(REGISTRATION, registration)
+    print(f"register: {tracking.model_name()} version {version} is {alias}; review it with {REVIEW}")
+    for reason in reasons:
+        print(f"register: the champion stays, since {reason}")
+
+
+if __name__ == "__main__":
+    stage(run)

@@ -1,0 +1,95 @@
+"""Decide whether a new version replaces the champion: not worse on any requirement, better on the declared metric.
+
+Reads the registered champion and the test split, through ``measure``; writes nothing. Both models are measured on
+today's test split, with the same resamples, so that their difference has an interval of its own.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.modeling.measuring.intervals import interval
+from fullstack_ml.modeling.measuring.measure import Tested, test
+from fullstack_ml.modeling.register.versions import download
+from fullstack_ml.pipeline.config import Config
+from fullstack_ml.product.metrics import METRICS
+from fullstack_ml.product.types import Product
+from fullstack_ml.registry import tracking
+from fullstack_ml.workspace.paths import MODEL
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Challenger minus champion, turned so that above 0 is better; ``bounds`` is its 95 % interval, if it has one."""
+
+    value: float
+    bounds: list[float] | None
+    relative: float
+
+    @property
+    def worse(self) -> bool:
+        """Whether the whole interval is on the worse side."""
+        return self.bounds is not None and self.bounds[1] < 0
+
+
+def difference(metric: str, new: Tested, old: Tested) -> Difference | None:
+    """Compare two models on a metric; None when one of them does not have it."""
+    sign = 1.0 if METRICS[metric].better == "higher" else -1.0
+    values = [tested.report["metrics"].get(metric) for tested in (new, old)]
+    if values[0] is None or values[1] is None:
+        return None
+    gap = sign * (values[0] - values[1])
+    bounds = None
+    if metric in new.resampled:
+        bounds = interval(sign * (new.resampled[metric][1:] - old.resampled[metric][1:]))
+    return Difference(gap, bounds, gap / abs(values[1]) if values[1] else np.sign(gap))
+
+
+def reasons_to_stay(product: Product, new: Tested, old: Tested, tolerance: float) -> list[str]:
+    """List why the champion stays; an empty list means that the new model takes its place.
+
+    Size, times, what is measured of the data, and requirements on one slice are held against their thresholds by
+    ``accept`` and are not compared: a machine's noise or a handful of records must not decide a release.
+    """
+    found = []
+    for requirement in product.requirements:
+        gap = difference(requirement.metric, new, old)
+        if gap is None or requirement.slice != "all":
+            continue
+        if gap.worse or (gap.bounds is None and gap.relative < -tolerance):
+            found.append(f"{requirement.id} {requirement.metric} is worse by {-gap.value:.4g}")
+    metric, decide = product.release.better_on, product.release.decide
+    gap = difference(metric, new, old)
+    if gap is None:
+        return [*found, f"{metric} is not measurable"]
+    better = gap.value > 0 if decide == "point" else gap.bounds is not None and gap.bounds[0] > 0
+    if not better:
+        found.append(
+            f"{metric} is not better: {new.report['metrics'][metric]:.4g} against {old.report['metrics'][metric]:.4g}"
+        )
+    return found
+
+
+def other_contract(old: Artefact, new: Artefact) -> str | None:
+    """Say in words that two artefacts were made for different problems, or return None."""
+    said = {"labels": "has other labels", "input": "takes another input", "output": "gives another output"}
+    for key, words in said.items():
+        if old.metadata.get(key) != new.metadata.get(key):
+            return words
+    return None
+
+
+def challenge(mlflow: Any, version: str, product: Product, config: Config) -> list[str]:
+    """Compare ``models/model.onnx``, registered as ``version``, with the champion; list why the champion stays."""
+    current = tracking.aliases(mlflow.MlflowClient()).get(tracking.CHAMPION)
+    if current is None or current == version:
+        return []
+    old, new = Artefact(download(mlflow, current)), Artefact(MODEL)
+    if contract := other_contract(old, new):
+        # It could not be served either: the server takes only versions of the contract that it reads.
+        print(f"register: version {current}, the champion until now, {contract}; the two cannot be compared")
+        return []
+    measured = [test(artefact, product, config) for artefact in (new, old)]
+    return reasons_to_stay(product, measured[0], measured[1], config.register.tolerance)

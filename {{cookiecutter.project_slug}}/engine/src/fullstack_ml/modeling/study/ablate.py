@@ -1,0 +1,62 @@
+"""Ask what each feature, or each region of the image, is worth: fit again without it.
+
+Reads the train and validation splits; writes ``reports/ablation.json``. A part whose removal does not raise the
+validation log loss beyond the noise of the records costs collection and adds risk for nothing.
+Run: ``make ablate MODEL=logistic``.
+"""
+
+import numpy as np
+
+from fullstack_ml.inputs import input_of
+from fullstack_ml.modeling.train.__main__ import fit, flat
+from fullstack_ml.pipeline.config import Config
+from fullstack_ml.pipeline.examples import Examples, read
+from fullstack_ml.pipeline.stage import stage
+from fullstack_ml.product.contract import load
+from fullstack_ml.workspace.files import write_json
+from fullstack_ml.workspace.paths import REPORTS
+
+ABLATION = REPORTS / "ablation.json"
+
+
+def without(values: np.ndarray, places: np.ndarray, filling: np.ndarray) -> np.ndarray:
+    """Return a copy of (records, values) in which ``places`` hold the training mean for every record."""
+    copy = values.copy()
+    copy[:, places] = filling[places]
+    return copy
+
+
+def losses(config: Config, known: Examples, held_out: Examples, places: np.ndarray) -> np.ndarray:
+    """Fit without ``places`` and return the log loss of every validation record."""
+    rows, unseen = (examples.inputs.reshape(len(examples.inputs), -1) for examples in (known, held_out))
+    pipeline = fit(config.model, config.seed, without(rows, places, rows.mean(axis=0)), known.truth)
+    scored = pipeline.predict_proba(flat(without(unseen, places, rows.mean(axis=0))))
+    right = scored[np.arange(len(scored)), held_out.truth].astype(np.float64)
+    return np.asarray(-np.log(np.maximum(right, np.finfo(np.float32).tiny)))
+
+
+def worth(rise: np.ndarray) -> dict[str, float]:
+    """Return the mean ``rise`` of the loss over records, and half the width of its 95 % interval."""
+    return {"rise": float(rise.mean()), "half": float(1.96 * rise.std(ddof=1) / np.sqrt(len(rise)))}
+
+
+def run(config: Config) -> None:
+    """Write and print what the validation log loss becomes without each part, the most valuable first."""
+    product = load()
+    known, held_out = read("train", product), read("validation", product)
+    whole = losses(config, known, held_out, np.array([], dtype=int))
+    found = {
+        name: worth(losses(config, known, held_out, places) - whole)
+        for name, places in input_of(product).regions(product)
+    }
+    ranked = dict(sorted(found.items(), key=lambda item: -item[1]["rise"]))
+    write_json(ABLATION, {"model": config.model.name, "log_loss": float(whole.mean()), "without": ranked})
+    print(f"ablate: {config.model.name}, validation log loss {whole.mean():.4f} with everything; without ...")
+    for name, row in ranked.items():
+        rise, half = row["rise"], row["half"]
+        said = "" if rise > half else "   better without" if rise < -half else "   within the noise of the records"
+        print(f"  {name:<28} {rise:+.4f} +- {half:.4f}{said}")
+
+
+if __name__ == "__main__":
+    stage(run)

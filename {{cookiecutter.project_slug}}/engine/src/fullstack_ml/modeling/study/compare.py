@@ -1,0 +1,120 @@
+"""Put artefacts side by side: the exported variants, and registered versions by number or alias.
+
+Reads ``models/variants/*.onnx``, the registry where versions are asked for, and the test split through ``measure``;
+writes ``reports/comparison.json``. Run: ``make compare VERSIONS="champion 3"``.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.modeling.accept.__main__ import OPERATORS
+from fullstack_ml.modeling.evaluate.__main__ import performance
+from fullstack_ml.modeling.measuring.measure import test
+from fullstack_ml.modeling.register.champion import other_contract
+from fullstack_ml.modeling.register.versions import download
+from fullstack_ml.pipeline.compose import resolve
+from fullstack_ml.pipeline.config import Config
+from fullstack_ml.pipeline.stage import typed
+from fullstack_ml.product.contract import load
+from fullstack_ml.product.types import Product
+from fullstack_ml.registry import tracking
+from fullstack_ml.workspace.errors import UserError, guard
+from fullstack_ml.workspace.files import write_json
+from fullstack_ml.workspace.paths import REPORTS, VARIANT_FILES
+
+COMPARISON = REPORTS / "comparison.json"
+# Loads an artefact, scores one record a hundred times, and prints the bytes that this added to the process.
+PROBE = """
+import sys
+import numpy as np
+import onnxruntime as ort
+import psutil
+before = psutil.Process().memory_info().rss
+session = ort.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+row = np.load(sys.argv[2])
+for _ in range(100):
+    session.run(None, {session.get_inputs()[0].name: row})
+print(psutil.Process().memory_info().rss - before)
+"""
+
+
+def memory_mib(path: Path, row: np.ndarray) -> float:
+    """Return the MiB that loading the artefact and scoring one record add to a fresh process."""
+    with tempfile.TemporaryDirectory() as folder:
+        stored = Path(folder) / "row.npy"
+        np.save(stored, row)
+        command = [sys.executable, "-c", PROBE, str(path), str(stored)]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return int(printed) / 1024**2
+
+
+def artefacts(names: list[str]) -> dict[str, Path]:
+    """Map what is compared to its file: every exported variant, then the registered versions ``names``."""
+    found = {f"{path.stem} (exported)": path for path in sorted(VARIANT_FILES.glob("*.onnx"))}
+    if not found:
+        raise UserError("there is no exported model", str(VARIANT_FILES), "dvc repro export")
+    for name in names:
+        version = number(name)
+        found[f"version {version}" + ("" if name == version else f" ({name})")] = download(tracking.connect(), version)
+    return found
+
+
+def number(name: str) -> str:
+    """Return the number of a registered version that is named by number or alias."""
+    client = tracking.connect().MlflowClient()
+    try:
+        return str(client.get_model_version(tracking.model_name(), tracking.aliases(client).get(name, name)).version)
+    except Exception as error:  # what a store raises for «not there» differs from store to store
+        fix = "give numbers or aliases as make mlflow shows them"
+        raise UserError(f"there is no version {name!r} of {tracking.model_name()}", "VERSIONS", fix) from error
+
+
+def assess(path: Path, product: Product, config: Config) -> dict[str, float | None]:
+    """Return every metric of one artefact that a requirement may name, with size, times and memory on this machine."""
+    tested = test(Artefact(path), product, config)
+    return {
+        **tested.report["metrics"],
+        **performance(path, tested.examples.frame, product, config.evaluate.timed_calls),
+        "memory_mib": memory_mib(path, tested.examples.inputs[:1]),
+    }
+
+
+def as_table(results: dict[str, dict[str, float | None]], product: Product) -> str:
+    """Write the results as a table: a row per metric, a mark where a requirement fails."""
+    limits = {r.metric: r for r in product.requirements if r.slice == "all"}
+    names = list(next(iter(results.values())))
+    wide = max(12, *map(len, results)) + 2
+    lines = [f"{'':<24}" + "".join(f"{name:>{wide}}" for name in results) + "   required"]
+    for metric in [*[n for n in names if n in limits], *[n for n in names if n not in limits]]:
+        limit, cells = limits.get(metric), ""
+        for measured in results.values():
+            value = measured.get(metric)
+            fails = limit is not None and not (value is not None and OPERATORS[limit.operator](value, limit.threshold))
+            cells += f"{('-' if value is None else format(value, '.4g')) + (' FAIL' if fails else ''):>{wide}}"
+        lines.append(
+            f"{metric:<24}{cells}   " + ("" if limit is None else f"{limit.id} {limit.operator} {limit.threshold:g}")
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print and store the comparison."""
+    product, config = load(), typed(resolve([]))
+    found = artefacts(sys.argv[1:])
+    exported = Artefact(next(iter(found.values())))
+    for name, path in found.items():
+        if difference := other_contract(Artefact(path), exported):
+            raise UserError(f"{name} {difference}", "VERSIONS", "compare versions of today's product.yaml")
+    results = {name: assess(path, product, config) for name, path in found.items()}
+    write_json(COMPARISON, results)
+    print(as_table(results, product))
+    print("times and memory: on this machine")
+
+
+if __name__ == "__main__":
+    guard(main)

@@ -1,0 +1,85 @@
+"""Follow one record from its raw payload to the decision, stage by stage.
+
+Reads ``data/raw``, ``data/labelled.parquet`` and the models; writes nothing. Run: ``make explain ID=<first digits>``.
+"""
+
+import sys
+
+import numpy as np
+import polars as pl
+
+from fullstack_ml.answers.decision import decide
+from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.data.split.place import bounds, masks, position
+from fullstack_ml.inputs import input_of
+from fullstack_ml.pipeline.compose import resolve
+from fullstack_ml.pipeline.stage import typed
+from fullstack_ml.pipeline.tables import raw
+from fullstack_ml.product.contract import load
+from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.errors import UserError, guard
+from fullstack_ml.workspace.paths import CANDIDATE, LABELLED, MODEL, RAW
+
+SHORTEST = 6
+
+
+def find(start: str) -> pl.DataFrame:
+    """Return the one raw record whose id begins with ``start``."""
+    fix = "copy the id from a report, at least its first digits"
+    if len(start) < SHORTEST:
+        raise UserError(f"ID {start!r} is shorter than {SHORTEST} digits", "make explain ID=<id>", fix)
+    found = raw().filter(pl.col("id").str.starts_with(start)).collect()
+    if len(found) != 1:
+        raise UserError(f"{len(found)} records have an id that begins with {start!r}", str(RAW), fix)
+    return found
+
+
+def collected(record: pl.DataFrame, product: Product) -> list[str]:
+    """Tell what the record is and how it came here."""
+    row = record.row(0, named=True)
+    facts = [f"{name}: {row[name]}" for name in ("id", "source", "licence", "kind", "group", "collected_at", "shard")]
+    return [
+        "raw",
+        *(f"  {fact}" for fact in facts),
+        "input",
+        input_of(product).draw(input_of(product).matrix(record, product)[0]),
+    ]
+
+
+def labelled(record: pl.DataFrame) -> list[str]:
+    """Tell which label the record has, from whom, and in which split it stands."""
+    found = pl.scan_parquet(LABELLED).filter(pl.col("id") == record["id"][0]).collect()
+    if not len(found):
+        return ["label", "  none yet"]
+    row = found.row(0, named=True)
+    place, shares = float(position(found)[0]), typed(resolve([])).split.shares
+    split = next(name for name, mask in masks(found, bounds(shares)).items() if mask[0])
+    said = f"{row['label']}, by {row['labelled_by']}, {row['votes']} vote(s), guide version {row['guide_version']}"
+    return ["label", f"  {said}", "split", f"  {split}, since its hash is {place:.4f}"]
+
+
+def scored(record: pl.DataFrame, product: Product) -> list[str]:
+    """Tell what the model says of it, before and after calibration, and why it answers or abstains."""
+    inputs, artefact = input_of(product).matrix(record, product), Artefact(MODEL)
+    first, final, rule = Artefact(CANDIDATE).score(inputs), artefact.score(inputs), artefact.rule
+    order = np.argsort(-final.probabilities[0])[:3]
+    rows = [
+        f"  {artefact.labels[i]:<16} {first.probabilities[0, i]:.4f} -> {final.probabilities[0, i]:.4f}"
+        + ("   in the prediction set" if final.probabilities[0, i] >= rule.floor else "")
+        for i in order
+    ]
+    limit = "no limit" if rule.novelty is None else f"limit {rule.novelty:.3f}"
+    decision = decide(final.probabilities, final.novelty, rule)[0]
+    novelty = f"  {final.novelty[0]:.3f}, {limit}"
+    answer = f"  {decision}: answers from probability {rule.confidence:.3f}, with one label from {rule.floor:.3f}"
+    return ["probabilities, before and after calibration", *rows, "novelty", novelty, "decision", answer]
+
+
+def main() -> None:
+    """Print the whole way of one record."""
+    record, product = find(sys.argv[1] if len(sys.argv) > 1 else ""), load()
+    print("\n".join([*collected(record, product), *labelled(record), *scored(record, product)]))
+
+
+if __name__ == "__main__":
+    guard(main)

@@ -1,0 +1,149 @@
+"""Fill the table of what was tried, from MLflow, into the research log; the text around the table stays.
+
+Reads the MLflow store; writes ``docs/3-model/research.md`` between its two markers. Run: ``make research``.
+"""
+
+import time
+from typing import Any
+
+from fullstack_ml.modeling.measuring.intervals import wilson
+from fullstack_ml.registry import tracking
+from fullstack_ml.workspace.errors import UserError, guard
+from fullstack_ml.workspace.files import write_text
+from fullstack_ml.workspace.paths import RESEARCH
+
+BEGIN, END = "<!-- make research: begin -->", "<!-- make research: end -->"
+HEAD = (
+    "| when | approach | source | judged on | accuracy (95 %) | above the baseline (95 %) | verdict | run |",
+    "|---|---|---|---|---|---|---|---|",
+)
+MOST = 1000
+
+
+def measured(value: float | None, bounds: list[float] | None) -> str:
+    """Write a value with its interval in one cell."""
+    if value is None:
+        return "not measurable"
+    return f"{value:.3f}" + ("" if bounds is None else f" ({bounds[0]:.3f} to {bounds[1]:.3f})")
+
+
+def row(*cells: str) -> str:
+    """Write the cells of one line of the table."""
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def approach(parameters: dict[str, str]) -> str:
+    """Name a model with its parameters."""
+    prefix = "model.estimator."
+    named = {key.removeprefix(prefix): value for key, value in sorted(parameters.items()) if key.startswith(prefix)}
+    said = [f"{key}={value}" for key, value in named.items() if key != "_target_"]
+    return f"{parameters.get('model.name', '?')}: {', '.join(said)}"
+
+
+def run_row(run: Any, place: str, accuracy: str, margin: str, said: str) -> str:
+    """Return a run as a line of the table."""
+    day = time.strftime("%Y-%m-%d", time.gmtime(run.info.start_time / 1000))
+    reference = run.data.params.get("model.reference") or "not stated"
+    return row(day, approach(run.data.params), reference, place, accuracy, margin, said, run.info.run_id[:8])
+
+
+def baseline_row(evaluation: dict[str, Any]) -> str:
+    """Return the baselines as the newest evaluation reproduced them."""
+    records, known = evaluation["records"], evaluation["baseline"]
+    right = known["majority"]["accuracy"]
+    accuracy = measured(right, wilson(round(right * records), records))
+    said = f"the floor; the labels' shares as probabilities have log loss {known['prior']['log_loss']:.3f}"
+    often = f"always {known['majority']['label']}"
+    return row("every evaluation", often, "baseline", f"test, {records}", accuracy, "0", said, "")
+
+
+def verdict(acceptance: dict[str, Any], margin: list[float] | None, aliases: list[str]) -> str:
+    """Say in a few words what became of a pipeline run."""
+    words = ["accepted" if acceptance["accepted"] else f"rejected by {', '.join(acceptance['failed'])}", *aliases]
+    return ", ".join(words if margin is None or margin[0] > 0 else [*words, "not above the baseline"])
+
+
+def reports(mlflow: Any, run: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the evaluation and the acceptance that a pipeline run logged."""
+    load, place = mlflow.artifacts.load_dict, f"runs:/{run.info.run_id}/reports"
+    return load(f"{place}/evaluation.json"), load(f"{place}/acceptance.json")
+
+
+def pipeline_row(run: Any, evaluation: dict[str, Any], acceptance: dict[str, Any], aliases: list[str]) -> str:
+    """Return a pipeline run as a line of the table."""
+    metrics, bounds = evaluation["metrics"], evaluation["intervals"]
+    accuracy, margin = (measured(metrics[name], bounds.get(name)) for name in ("accuracy", "margin_over_baseline"))
+    said = verdict(acceptance, bounds.get("margin_over_baseline"), aliases)
+    return run_row(run, f"test, {evaluation['records']}", accuracy, margin, said)
+
+
+def sweep_row(trials: list[Any]) -> str:
+    """Return the best trial of a sweep as a line of the table; it was judged on the validation split."""
+    best = min(trials, key=lambda trial: trial.data.metrics["validation.log_loss"])
+    metrics = best.data.metrics
+    accuracy, records = metrics["validation.accuracy"], int(metrics.get("validation.records", 0))
+    bounds = wilson(round(accuracy * records), records) if records else None
+    margin = measured(metrics.get("validation.margin_over_baseline"), None)
+    said = f"best of {len(trials)} trials, log loss {metrics['validation.log_loss']:.3f}; make adopt takes it over"
+    return run_row(best, f"validation, {records}", measured(accuracy, bounds), margin, said)
+
+
+def aliases_of(client: Any) -> dict[str, list[str]]:
+    """Return the aliases of the registered versions by the run that each came from."""
+    found: dict[str, list[str]] = {}
+    versions = client.search_model_versions(f"name = '{tracking.model_name()}'")
+    runs = {str(version.version): version.run_id for version in versions}
+    for alias, number in tracking.aliases(client).items():
+        found.setdefault(runs[number], []).append(alias)
+    return found
+
+
+def table(mlflow: Any) -> list[str]:
+    """Return the lines of the table: the floor, the newest run of every approach, the best trial of every sweep."""
+
+    def search(query: str) -> list[Any]:
+        found: list[Any] = mlflow.search_runs(filter_string=query, max_results=MOST, output_format="list")
+        return found
+
+    aliases = aliases_of(mlflow.MlflowClient())
+    newest: dict[tuple[str, str | None], Any] = {}
+    named: dict[tuple[str, str | None], list[str]] = {}
+    for run in reversed(search("tags.kind = 'pipeline' and attributes.status = 'FINISHED'")):  # the newest last
+        tried = (approach(run.data.params), run.data.tags.get("data.version"))
+        newest = {key: old for key, old in newest.items() if key != tried} | {tried: run}
+        named[tried] = [*named.get(tried, []), *aliases.get(run.info.run_id, [])]
+    known = [(run, *reports(mlflow, run), named[tried]) for tried, run in newest.items()]
+    lines = [baseline_row(known[-1][1])] if known else []
+    lines += [pipeline_row(*one) for one in known]
+    for sweep in search("tags.kind = 'sweep'"):
+        trials = search(f"tags.`mlflow.parentRunId` = '{sweep.info.run_id}'")
+        trials = [trial for trial in trials if "validation.log_loss" in trial.data.metrics]
+        lines += [sweep_row(trials)] if trials else []
+    return lines
+
+
+def fill(text: str, lines: list[str]) -> str:
+    """Put the lines between the markers of the page.
+
+    Raises:
+        UserError: if the page does not have both markers once, in their order.
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        fix = f"put the lines {BEGIN} and {END} where the table belongs"
+        raise UserError("the research log has no place for the table", str(RESEARCH), fix)
+    return "\n".join([text.split(BEGIN)[0] + BEGIN, "", *HEAD, *lines, "", END + text.split(END)[1]])
+
+
+def main() -> None:
+    """Write the table."""
+    text = RESEARCH.read_text(encoding="utf-8") if RESEARCH.exists() else ""
+    fill(text, [])  # a page without a place is said before the store is asked
+    lines = table(tracking.connect())
+    if not lines:
+        raise UserError("there is no run in the store", tracking.without_password(tracking.tracking_uri()), "make")
+    write_text(RESEARCH, fill(text, lines))
+    print(f"research: {len(lines)} approaches in {RESEARCH}")
+
+
+if __name__ == "__main__":
+    guard(main)

@@ -1,0 +1,75 @@
+"""Score how unlike the training data a record is, as nodes of the same ONNX graph.
+
+Reads and writes nothing. ``conf/train.yaml`` chooses the score; larger is stranger. It looks at the input, not at the
+model's confidence: a classifier that must answer is often surest about what it has never seen.
+"""
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from fullstack_ml.artefact.graph import INNER, OUTPUT
+
+NOVELTY = "novelty"
+
+
+def mahalanobis(features: np.ndarray, truth: np.ndarray, alike: bool = False) -> dict[str, np.ndarray]:
+    """Return the constants of the squared Mahalanobis distance to the nearest label's mean.
+
+    All labels share one covariance, shrunk (Lee et al. 2018, A Simple Unified Framework for Detecting
+    Out-of-Distribution Samples; Ledoit and Wolf 2004 for the shrinkage). ``features`` is (records, values); where
+    all values are ``alike``, as pixels are, they are not brought to one spread, or the rarest specks would count most.
+    """
+    from sklearn.covariance import LedoitWolf  # slow to import, and only training needs it
+
+    centre, spread = features.mean(axis=0), features.std(axis=0)
+    spread[(spread == 0) | alike] = 1.0
+    scaled = (features - centre) / spread
+    means = np.stack([scaled[truth == label].mean(axis=0) for label in np.unique(truth)])
+    covariance = LedoitWolf(assume_centered=True).fit(scaled - means[np.unique(truth, return_inverse=True)[1]])
+    values, vectors = np.linalg.eigh(covariance.covariance_)
+    # Divided by the number of values, the distance of a familiar record is about 1 for every product.
+    whiten = vectors / np.sqrt(np.maximum(values, 1e-9) * features.shape[1])
+    points = means @ whiten
+    return {
+        "novelty_whiten": whiten / spread[:, None],
+        "novelty_shift": -(centre / spread) @ whiten,
+        "novelty_points": -2.0 * points.T,
+        "novelty_squares": (points**2).sum(axis=1),
+    }
+
+
+def distance(constants: dict[str, np.ndarray], features: np.ndarray) -> np.ndarray:
+    """Compute in numpy what the nodes of ``with_novelty`` compute, to check them."""
+    z = features @ constants["novelty_whiten"] + constants["novelty_shift"]
+    squares = (z**2).sum(axis=1, keepdims=True) + z @ constants["novelty_points"] + constants["novelty_squares"]
+    result: np.ndarray = squares.min(axis=1)
+    return result
+
+
+def with_novelty(model: onnx.ModelProto, constants: dict[str, np.ndarray] | None) -> onnx.ModelProto:
+    """Add the output ``novelty`` (float32, one per record).
+
+    With ``constants`` it is the mean squared Mahalanobis distance, about 1 for familiar records; without, one minus the
+    highest probability (Hendrycks and Gimpel 2017), which needs no training data.
+    """
+    if constants is None:
+        stored = [numpy_helper.from_array(np.array(1.0, np.float32), "one")]
+        nodes = [
+            helper.make_node("ReduceMax", [OUTPUT, "novelty_axis"], ["highest"], keepdims=0),
+            helper.make_node("Sub", ["one", "highest"], [NOVELTY]),
+        ]
+    else:
+        stored = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
+        nodes = [
+            helper.make_node("Gemm", [INNER, "novelty_whiten", "novelty_shift"], ["whitened"], "novelty_whitening"),
+            helper.make_node("ReduceSumSquare", ["whitened", "novelty_axis"], ["length"], keepdims=1),
+            helper.make_node("Gemm", ["whitened", "novelty_points", "novelty_squares"], ["towards"], "novelty_towards"),
+            helper.make_node("Add", ["length", "towards"], ["distances"]),
+            helper.make_node("ReduceMin", ["distances", "novelty_axis"], [NOVELTY], keepdims=0),
+        ]
+    stored.append(numpy_helper.from_array(np.array([1], np.int64), "novelty_axis"))
+    model.graph.initializer.extend(stored)
+    model.graph.node.extend(nodes)
+    model.graph.output.append(helper.make_tensor_value_info(NOVELTY, TensorProto.FLOAT, ["batch"]))
+    return model

@@ -1,0 +1,100 @@
+"""Make a pure ``run(config)`` into the Hydra application that DVC calls.
+
+Reads ``conf/`` (or, under DVC, the composed ``params.yaml``); writes nothing itself. By hand, from the project's root:
+``python -m fullstack_ml.modeling.train model=logistic``.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import hydra
+import yaml
+from hydra.conf import HydraConf
+from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from fullstack_ml.pipeline.config import LEAST, Config
+from fullstack_ml.workspace.errors import UserError, guard, suggest
+from fullstack_ml.workspace.paths import CONF
+
+
+def file_of(key: str) -> str:
+    """Name the file of ``conf/`` in which the dotted ``key`` stands."""
+    first = key.split(".")[0].split("[")[0]
+    if "." not in key:
+        return "conf/config.yaml"
+    return f"conf/{first}/*.yaml" if first in ("source", "model") else f"conf/{first}.yaml"
+
+
+def typed(composed: DictConfig) -> Config:
+    """Check a composed configuration against the classes of ``config.py``.
+
+    Raises:
+        UserError: for an unknown key, a wrong type, a missing key, or too low a number, with the file and what is
+            allowed.
+    """
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(Config), composed)
+        config = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        key = str(error.full_key or error.key)
+        fix = "give a value of the type that src/**/config.py states"
+        if isinstance(error, ConfigKeyError):
+            owner = error.object_type if isinstance(error.object_type, type) else Config
+            fix = suggest(str(error.key), [f.name for f in fields(owner)])
+        what = str(error.msg or error).strip().splitlines()[0]
+        raise UserError(f"configuration key {key!r}: {what}", file_of(key), fix) from error
+    assert isinstance(config, Config)
+    for key, least in LEAST.items():
+        value = OmegaConf.select(merged, key)
+        if value < least:
+            raise UserError(f"configuration key {key!r} is {value}", file_of(key), f"give at least {least}")
+    return config
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turn a configuration that does not compose into a user's error."""
+    try:
+        yield
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{Path(mark.name).name}:{mark.line + 1}" if mark else "conf/"
+        raise UserError(f"not YAML: {error.problem}", where, "mend the line, or the one above it") from error
+    except (HydraException, OmegaConfBaseException) as error:
+        what = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
+        raise UserError(what, "conf/ or the command line", "compare with the files in conf/") from error
+
+
+def quiet() -> None:
+    """Let Hydra write no folder and no log file: a stage's outputs are those that dvc.yaml names."""
+    hydra_conf = HydraConf(output_subdir=None)
+    hydra_conf.run.dir = "."
+    hydra_conf.defaults = [
+        {next(iter(item)): "disabled"} if next(iter(item)).endswith("logging") else item for item in hydra_conf.defaults
+    ]
+    ConfigStore.instance().store(group="hydra", name="config", node=hydra_conf, provider="stage")
+
+
+def stage(run: Callable[[Config], Any], config_name: str = "config") -> None:
+    """Compose the configuration, check its types, call ``run``; a user's mistake ends in three lines and exit code 1.
+
+    Raises:
+        SystemExit: with code 1 for a ``UserError`` or a configuration that does not compose.
+    """
+    # Hydra prints its own abridged traceback unless this is set; the errors are printed by guard() instead.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    quiet()
+
+    @hydra.main(version_base="1.3", config_path=str(CONF.resolve()), config_name=config_name)
+    def application(composed: DictConfig) -> Any:
+        # Guarded in here too: Hydra adds lines of its own to an exception that leaves the application.
+        return guard(lambda: run(typed(composed)))
+
+    guard(readable()(application))

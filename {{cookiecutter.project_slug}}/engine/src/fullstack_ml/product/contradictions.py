@@ -1,0 +1,134 @@
+"""Find what no single key of ``product.yaml`` shows: duplicates, and names that refer to nothing.
+
+Reads and writes nothing. Each finding is where it stands, what is wrong, and what to do.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from fullstack_ml.product.metrics import METRICS
+from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.errors import suggest
+from fullstack_ml.workspace.paths import PRODUCT
+from fullstack_ml.workspace.seams import find_choice
+
+TEXT = ("kind", "group", "source")  # columns of every record that hold text
+# Columns that stand beside the features in the tables of the pipeline: of every record, of labels, of what a source
+# says to stage collect, and of the error analysis. Written out: the server reads the contract, and has no polars for
+# ``records.py``; a test holds them to the tables.
+RECORD = ("id", "group", "kind", "source", "licence", "collected_at", "source_label", "shard")
+LABEL = ("label", "annotator", "round", "guide_version", "annotated_at", "seconds", "labelled_by", "votes", "share")
+ARRIVAL = ("rejected", "record", "cursor", "reason", "rejected_at")
+VERDICT = ("predicted", "probability", "right_probability", "novelty", "decision", "error", "suspect")
+TAKEN = frozenset((*RECORD, *LABEL, *ARRIVAL, *VERDICT))
+Location = tuple[str | int, ...]
+Finding = tuple[Location, str, str]
+
+
+def chosen_input(product: Product) -> Any:
+    """Return the module of seam ``inputs`` that the contract chooses; by name, since it lies above this package."""
+    return find_choice("inputs", product.formulation.input.type, f"{PRODUCT}, formulation.input.type")
+
+
+def columns(product: Product) -> list[str]:
+    """Columns by which a slice may select: the features, and those that every record has."""
+    return [*chosen_input(product).slice_columns(product), *TEXT]
+
+
+def contradictions(product: Product) -> Iterator[Finding]:
+    """Yield every finding, in the order of the file."""
+    yield from strange_input(product)
+    yield from duplicates(product)
+    yield from strange_features(product)
+    yield from strange_slices(product)
+    yield from strange_requirements(product)
+    yield from strange_references(product)
+
+
+def strange_input(product: Product) -> Iterator[Finding]:
+    """Find an input that lacks what its type needs."""
+    yield from chosen_input(product).check(product)
+
+
+def duplicates(product: Product) -> Iterator[Finding]:
+    """Find names that stand twice."""
+    named: dict[str, tuple[Location, list[str]]] = {
+        "id": (("requirements",), [requirement.id for requirement in product.requirements]),
+        "feature": (("formulation", "input", "features"), [f.name for f in product.formulation.input.features]),
+        "label": (("formulation", "labels"), product.formulation.label_names),
+        "kind": (("data", "kinds"), [kind.name for kind in product.data.kinds]),
+        "licence": (("data", "licences"), product.data.licences),
+        "slice": (("data", "slices"), [part.id for part in product.data.slices]),
+    }
+    for what, (place, names) in named.items():
+        for name, count in Counter(names).items():
+            if count > 1:
+                second = [i for i, other in enumerate(names) if other == name][1]
+                yield (*place, second), f"{what} {name!r} stands {count} times", f"give every {what} its own name"
+
+
+def strange_features(product: Product) -> Iterator[Finding]:
+    """Find empty ranges, and names that the pipeline or pydantic, which makes the API's types, needs for itself."""
+    for i, feature in enumerate(product.formulation.input.features):
+        name, at = feature.name, ("formulation", "input", "features", i, "name")
+        if name in TAKEN:
+            yield at, f"feature {name!r} has the name of a column of the pipeline's own", "choose another name"
+        elif name.startswith("_") or "." in name or hasattr(BaseModel, name):
+            yield at, f"feature {name!r} has a name that no field of the API can have", "choose another name"
+        if feature.low >= feature.high:
+            fix = "give a low that is below high"
+            yield (*at[:-1], "low"), f"feature {name!r} has no value from {feature.low:g} to {feature.high:g}", fix
+
+
+def strange_slices(product: Product) -> Iterator[Finding]:
+    """Find slices by a column that no record has, or by bounds of text."""
+    known = columns(product)
+    for i, part in enumerate(product.data.slices):
+        at = ("data", "slices", i)
+        if part.column not in known:
+            yield (*at, "column"), f"slice {part.id!r} selects by {part.column!r}", suggest(part.column, known)
+            continue
+        text, bounds = part.column in TEXT, part.at_least is not None or part.below is not None
+        if text == bounds or text != (part.equals is not None):
+            fix = "use equals alone" if text else "use at_least, below or both"
+            yield (*at, "column"), f"slice {part.id!r} selects by {part.column!r} in the wrong way", fix
+        if part.at_least is not None and part.below is not None and part.at_least >= part.below:
+            what = f"slice {part.id!r} holds no value from {part.at_least:g} to below {part.below:g}"
+            yield (*at, "at_least"), what, "give an at_least that is lower than below"
+
+
+def strange_requirements(product: Product) -> Iterator[Finding]:
+    """Find requirements on an unknown metric or slice, or with an operator, unit or threshold that makes no sense."""
+    slices = ["all", *(part.id for part in product.data.slices)]
+    for i, r in enumerate(product.requirements):
+        at = ("requirements", i)
+        metric = METRICS.get(r.metric)
+        if metric is None:
+            yield (*at, "metric"), f"{r.id} names the unknown metric {r.metric!r}", suggest(r.metric, METRICS)
+        elif r.operator != metric.operator:
+            fix = f"{r.metric} is better when {metric.better}: use {metric.operator}"
+            yield (*at, "operator"), f"{r.id} has the operator {r.operator!r} for {r.metric}", fix
+        elif r.unit != metric.unit and (metric.unit, r.unit) != ("cost", product.service.error_cost.unit):
+            fix = f"{r.metric} is measured in {metric.unit}: state it, and the threshold, in {metric.unit}"
+            yield (*at, "unit"), f"{r.id} has the unit {r.unit!r} for {r.metric}", fix
+        elif metric.unit == "share" and not 0 <= r.threshold <= 1:
+            fix = "a share is from 0 to 1, such as 0.92 for 92 %"
+            yield (*at, "threshold"), f"{r.id} has the threshold {r.threshold:g} for {r.metric}", fix
+        if r.slice not in slices:
+            yield (*at, "slice"), f"{r.id} names the unknown slice {r.slice!r}", suggest(r.slice, slices)
+
+
+def strange_references(product: Product) -> Iterator[Finding]:
+    """Find a release by an unknown metric, and evaluation cells that decide an unknown requirement."""
+    metric, ids = product.release.better_on, [requirement.id for requirement in product.requirements]
+    known = [name for name, row in METRICS.items() if row.compared]
+    if metric not in known:
+        yield ("release", "better_on"), f"release cannot be decided by {metric!r}", suggest(metric, known)
+    for i, cell in enumerate(product.evaluation):
+        for name in cell.decides:
+            if name not in ids:
+                where = ("evaluation", i, "decides")
+                yield where, f"{cell.cell} decides {name!r}, which is no requirement", suggest(name, ids)

@@ -1,0 +1,65 @@
+"""The ``formulation`` of ``product.yaml`` as types: the service as a machine-learning problem.
+
+Reads and writes nothing; ``contract.load()`` reads the file.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Strict(BaseModel):
+    """A part of the contract: no unknown key, no change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Feature(Strict):
+    """A column of a table: its legal range and meaning."""
+
+    name: str = Field(min_length=1)
+    low: float
+    high: float
+    unit: str
+    meaning: str
+
+
+class Input(Strict):
+    """``type`` names a module of seam ``inputs``: an ``image`` has a shape (height, width) in pixels, a ``table`` has features."""
+
+    name: str
+    type: str
+    meaning: str
+    shape: tuple[int, int] | None = None
+    features: list[Feature] = []
+
+
+class Label(Strict):
+    """An answer of the model, with a definition that fits on one line."""
+
+    name: str = Field(min_length=1)
+    definition: str
+
+
+class Abstain(Strict):
+    """When to stay silent: ``coverage`` of the prediction sets, ``false_alarms`` of the novelty score."""
+
+    coverage: float = Field(gt=0.5, lt=1.0)
+    false_alarms: float = Field(gt=0.0, lt=0.5)
+
+
+class Formulation(Strict):
+    """The service as a machine-learning problem."""
+
+    task: str
+    input: Input
+    labels: list[Label] = Field(min_length=2)
+    abstain: Abstain | None = None
+    in_scope: str
+    out_of_scope: str
+    proxy_metric: str
+    baseline: str
+    kill_criterion: str
+
+    @property
+    def label_names(self) -> list[str]:
+        """Return the label names; their order is the order of the model's probabilities."""
+        return [label.name for label in self.labels]

@@ -1,0 +1,128 @@
+"""The parts of ``product.yaml`` as types: the one statement of inputs, labels, metrics and requirements.
+
+Reads and writes nothing; ``contract.load()`` reads the file. Every other module takes labels, ranges, slices and
+thresholds from here.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from fullstack_ml.product.formulation import Formulation, Strict
+
+
+class ErrorCost(Strict):
+    """What a wrong answer costs, and what an abstention costs, in one unit; only their ratio matters."""
+
+    wrong: float = Field(gt=0)
+    abstain: float = Field(gt=0)
+    unit: str
+    reason: str
+
+
+class Service(Strict):
+    """Who is served, which decision the model makes, what an error costs."""
+
+    name: str = Field(min_length=1)
+    kind: Literal["ml-service", "edge-device", "data-collection"]
+    users: str
+    decision: str
+    why_now: str
+    error_cost: ErrorCost
+
+
+class Kind(Strict):
+    """A kind of record: how many are wanted, and whether it is in scope."""
+
+    name: str = Field(min_length=1)
+    wanted: int = Field(ge=0)
+    scope: Literal["in", "out"]
+    note: str
+
+
+class Slice(Strict):
+    """Records whose ``column`` lies in [at_least, below), or equals ``equals``."""
+
+    id: str = Field(min_length=1)
+    column: str
+    reason: str
+    at_least: float | None = None
+    below: float | None = None
+    equals: str | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "Slice":
+        if self.at_least is None and self.below is None and self.equals is None:
+            raise ValueError("a slice needs one of at_least, below, equals")
+        return self
+
+
+class Data(Strict):
+    """What may be collected and kept."""
+
+    kinds: list[Kind] = Field(min_length=1)
+    licences: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1)
+    privacy: Literal["public", "internal", "personal"]
+    retention_days: int = Field(gt=0)
+    group: str
+    slices: list[Slice]
+
+
+class Requirement(Strict):
+    """One row of the requirements table; ``accept`` decides it, ``register`` enforces it.
+
+    ``decide``: on the ``point`` value, or on the worse ``bound`` of its 95 % confidence interval.
+    """
+
+    id: str = Field(pattern=r"^R\d+$")
+    metric: str
+    slice: str = "all"
+    split: Literal["test"] = "test"
+    operator: Literal[">=", "<="]
+    threshold: float = Field(allow_inf_nan=False)
+    decide: Literal["point", "bound"] = "point"
+    unit: str
+    owner: str
+    reason: str
+
+
+class Plan(Strict):
+    """How an online comparison ends: looked at as often as one likes (``sequential``), or once (``fixed-horizon``).
+
+    ``detect`` is the smallest difference in accuracy that matters; with ``power`` it sets the sample size.
+    """
+
+    test: Literal["sequential", "fixed-horizon"]
+    detect: float = Field(gt=0, lt=1)
+    alpha: float = Field(0.05, gt=0, lt=0.5)
+    power: float = Field(0.8, gt=0.5, lt=1)
+
+
+class Cell(Strict):
+    """One of the four cells of the test method; an online comparison of two versions has a ``plan``."""
+
+    cell: Literal["offline-quantitative", "offline-qualitative", "online-quantitative", "online-qualitative"]
+    method: str
+    who: str
+    when: str
+    decides: list[str]
+    plan: Plan | None = None
+
+
+class Release(Strict):
+    """On which metric a new model has to be better than the champion: by ``point`` value or with a 95 % ``bound``."""
+
+    better_on: str
+    decide: Literal["point", "bound"] = "point"
+
+
+class Product(Strict):
+    """The whole of ``product.yaml``."""
+
+    service: Service
+    formulation: Formulation
+    data: Data
+    requirements: list[Requirement] = Field(min_length=1)
+    evaluation: list[Cell]
+    release: Release
+    schedule: dict[str, str]

@@ -1,0 +1,70 @@
+"""The API: predict, feedback, look-up, and what an operator asks.
+
+Reads ``product.yaml``, the served versions and the database; writes the database. Run: ``make serve``, or
+``python -m PACKAGE.serving``.
+"""
+
+import asyncio
+import gc
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from fullstack_ml.serving import openapi, operations, problem, routes
+from fullstack_ml.serving.limits import Limits
+from fullstack_ml.serving.predict import Predict
+from fullstack_ml.serving.service import Service
+from fullstack_ml.serving.settings import Settings, read
+
+LOG = logging.getLogger("uvicorn.error")
+RETENTION_SECONDS = 3600
+
+
+def create_app(settings: Settings | None = None) -> Limits:
+    """Make the application; nothing is read or opened before it starts."""
+    settings = settings or read()
+    service = Service(settings)
+    product = service.product
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(service.open)
+        service.scorer.start()
+        gc.freeze()  # what is loaded now stays; looking through it for garbage would stop all requests for 50 ms
+        tasks = [asyncio.create_task(every(settings.poll_seconds, service.refresh))]
+        tasks.append(asyncio.create_task(every(RETENTION_SECONDS, service.forget)))
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.to_thread(service.close)
+
+    app: FastAPI = FastAPIOffline(
+        redoc_url=None,
+        title=product.service.name,
+        description=f"{product.service.decision}\n\nFor: {product.service.users}",
+        version="1",
+        lifespan=lifespan,
+        swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
+    )
+    problem.install(app)
+    predict = Predict(service)
+    app.include_router(routes.router(service, predict))
+    app.include_router(operations.router(service))
+    openapi.describe(app, service.types, settings.api_key is not None)
+    return Limits(app, service, {("POST", "/v1/predict"): predict})
+
+
+async def every(seconds: float, work: Any) -> None:
+    """Do ``work`` in a thread again and again; a failure is logged and does not end it."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(work)
+        except Exception:
+            LOG.exception("a background task failed")

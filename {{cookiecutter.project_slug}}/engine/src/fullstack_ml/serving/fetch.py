@@ -1,0 +1,80 @@
+"""Bring the versions that the registry's aliases name into the served folder.
+
+Writes ``<folder>/<sha256>.onnx`` and ``<folder>/arms.json``, each in one step. A registry that does not answer, or a
+version that cannot be had, changes nothing: what was fetched before is served on.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Protocol
+
+import orjson
+
+from fullstack_ml.registry.tracking import CHALLENGER, CHAMPION
+from fullstack_ml.serving.model import Version
+from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.files import replacing, write_text
+
+TAG = "artefact.sha256"
+
+
+class Registry(Protocol):
+    """Where versions come from: MLflow's client in the project, its REST API in the server."""
+
+    name: str
+
+    def version(self, alias: str) -> tuple[str, dict[str, str]] | None:
+        """Return the version that the alias names and its tags, or None where nothing has the alias."""
+
+    def artefact(self, version: str) -> bytes:
+        """Return the ONNX file of a version."""
+
+
+def bring(registry: Registry, folder: Path) -> str | None:
+    """Fetch what the aliases name; return what could not be had, or None.
+
+    Raises:
+        UserError: if the registry does not answer.
+    """
+    known = read(folder)
+    arms: dict[str, Version] = {}
+    faults: list[str] = []
+    for alias in (CHAMPION, CHALLENGER):
+        found = registry.version(alias)
+        if found is None:
+            continue
+        try:
+            arms[alias] = keep(registry, folder, *found)
+        except UserError as error:
+            faults.append(error.what)
+            if alias in known:
+                arms[alias] = known[alias]
+    text = orjson.dumps(arms, option=orjson.OPT_INDENT_2).decode() + "\n"
+    path = folder / "arms.json"
+    if arms and not (path.exists() and path.read_text(encoding="utf-8") == text):
+        write_text(path, text)
+    return "; ".join(faults) or None
+
+
+def keep(registry: Registry, folder: Path, version: str, tags: dict[str, str]) -> Version:
+    """Have the file of a version in ``folder``, with the bytes that the registry names."""
+    where = f"{registry.name} version {version}"
+    digest = tags.get(TAG, "")
+    if not digest:
+        fix = "versions are registered by dvc repro; move the alias to one of them"
+        raise UserError(f"{where} has no tag {TAG}", where, fix)
+    path = folder / f"{digest}.onnx"
+    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        data = registry.artefact(version)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise UserError(f"the file of {where} is not the one of its tag {TAG}", where, "move the alias back")
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+    return Version(registry.name, version, digest, path.name, tags)
+
+
+def read(folder: Path) -> dict[str, Version]:
+    """Return what was fetched; the files are relative to ``folder``."""
+    path = folder / "arms.json"
+    entries = orjson.loads(path.read_bytes()) if path.exists() else {}
+    return {arm: Version(**entry) for arm, entry in entries.items()}

@@ -1,0 +1,121 @@
+"""What a request may cost, before anything looks at it: its key, its size, its time.
+
+The outermost ASGI application; reads and writes nothing. It hands ``POST /v1/predict`` to its function directly, since
+the routing of the web framework costs more than the model, and everything else to the framework.
+"""
+
+import asyncio
+import hmac
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fullstack_ml.serving import telemetry
+from fullstack_ml.serving.problem import Problem, unavailable
+from fullstack_ml.serving.service import Service
+
+LOG = logging.getLogger("uvicorn.error")
+# Probes and the page of the API itself need no key.
+OPEN = ("/healthz", "/readyz", "/docs", "/openapi.json", "/static-offline-docs")
+HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+JSON_HEADERS = [(b"content-type", b"application/json"), *HEADERS]
+Direct = Callable[[dict[bytes, bytes], Scope, Receive], Awaitable[bytes]]
+
+
+class Limits:
+    """Refuse what is too much, as a problem; count every answer."""
+
+    def __init__(self, app: ASGIApp, service: Service, direct: dict[tuple[str, str], Direct]) -> None:
+        """``direct``: the functions of hot routes by method and path; each returns JSON."""
+        self._app, self.service, self._direct = app, service, direct
+        self._settings = settings = service.settings
+        self._key = settings.api_key.get_secret_value().encode() if settings.api_key else None
+        self._counters: dict[tuple[str, int], Any] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun, key = False, (scope["method"], scope["path"])
+
+        async def counting(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                route = scope["path"] if key in self._direct else getattr(scope.get("route"), "path", "other")
+                self._count(route, message["status"])
+                message["headers"] = [*message.get("headers", ()), *HEADERS]
+            await send(message)
+
+        body = Body(receive, self._settings.max_body_bytes)
+        try:
+            headers = dict(scope["headers"])
+            self._admit(headers, scope["path"])
+            async with asyncio.timeout(self._settings.request_seconds):
+                direct = self._direct.get(key)
+                if direct is None:
+                    await self._app(scope, body, counting)
+                    return
+                answer = await self._safely(direct(headers, scope, body))
+            self._count(scope["path"], 200)
+            length = (b"content-length", str(len(answer)).encode())
+            await send({"type": "http.response.start", "status": 200, "headers": [length, *JSON_HEADERS]})
+            await send({"type": "http.response.body", "body": answer})
+        except (Problem, TimeoutError) as error:
+            problem = error if isinstance(error, Problem) else self._late(body)
+            if begun:
+                raise
+            if not body.whole:
+                problem.headers["connection"] = "close"  # the rest of the body is not read
+            await problem.response()(scope, receive, counting)
+
+    async def _safely(self, answer: Awaitable[bytes]) -> bytes:
+        """Turn a mistake of the server into a problem, as the framework does for the other routes."""
+        try:
+            return await answer
+        except (Problem, TimeoutError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            LOG.exception("a request failed")
+            raise Problem(500, "the server made a mistake; its log has the traceback") from error
+
+    def _admit(self, headers: dict[bytes, bytes], path: str) -> None:
+        given = headers.get(b"x-api-key", b"")
+        if self._key and not path.startswith(OPEN) and not hmac.compare_digest(given, self._key):
+            raise Problem(401, "the header X-API-Key is missing or wrong", www_authenticate="ApiKey")
+        length = headers.get(b"content-length")
+        if length and (not length.isdigit() or int(length) > self._settings.max_body_bytes):
+            raise Problem(413, f"the body has more than {self._settings.max_body_bytes} bytes")
+
+    def _late(self, body: "Body") -> Problem:
+        seconds = f"{self._settings.request_seconds:g} seconds"
+        if body.whole:
+            return unavailable(f"no answer within {seconds}")
+        return Problem(408, f"the request did not arrive within {seconds}")
+
+    def _count(self, route: str, status: int) -> None:
+        counter = self._counters.get((route, status))
+        if counter is None:
+            counter = self._counters[route, status] = telemetry.REQUESTS.labels(route, status)
+        counter.inc()
+
+
+class Body:
+    """The body of a request as it arrives, never more of it than the limit, whatever its header says."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        """Wrap the server's ``receive``."""
+        self._receive, self._limit, self._got = receive, limit, 0
+        self.whole = False
+
+    async def __call__(self) -> Message:
+        """Return the next part."""
+        message = await self._receive()
+        self._got += len(message.get("body", b""))
+        self.whole = not message.get("more_body", False)
+        if self._got > self._limit:
+            raise Problem(413, f"the body has more than {self._limit} bytes")
+        return message

@@ -1,0 +1,118 @@
+"""One version of the model: checked before it is served, then scored in batches.
+
+Reads an ONNX file; writes nothing. Nothing but ONNX is ever loaded.
+"""
+
+import hashlib
+import json
+from copy import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fullstack_ml.answers.decision import ACCEPT, decide
+from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.product.types import Product
+from fullstack_ml.serving.schema import ABSTAIN, ANSWER, NOT_FINITE
+from fullstack_ml.workspace.errors import UserError
+
+# An entry of TensorProto.external_data begins with this key: the file would read other files.
+EXTERNAL = b"\x0a\x08location\x12"
+# Largest difference from an answer that was recorded when the version was made, absolute and relative.
+TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Version:
+    """Where a version lies and what the registry says of it."""
+
+    name: str
+    version: str
+    sha256: str
+    file: str
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One entry per record; ``probabilities`` and ``novelty`` are None where they are not finite."""
+
+    labels: list[str | None]
+    decisions: list[str]
+    reasons: list[str | None]
+    probabilities: list[list[float] | None]
+    novelty: list[float | None]
+
+
+class Served:
+    """A version that is safe to serve."""
+
+    def __init__(self, version: Version, product: Product, example: np.ndarray) -> None:
+        """Load and check ``version``; ``example`` is a legal input of one record.
+
+        Raises:
+            UserError: if the file is another one than the registry names, is not self-contained, was made for other
+                labels, or does not answer its golden samples as it did when it was made.
+        """
+        self.version = version
+        data = self._verified(Path(version.file))
+        self.artefact = Artefact(data)
+        labels = product.formulation.label_names
+        if self.artefact.labels != labels:
+            raise self._refused(f"its labels are {self.artefact.labels}, product.yaml has {labels}")
+        self.rule = self.artefact.rule
+        try:
+            first = self.artefact.score(example)
+        except Exception as error:
+            raise self._refused(f"it does not take a record of product.yaml: {error}") from error
+        if first.probabilities.shape != (1, len(labels)):
+            raise self._refused(f"its probabilities have the shape {first.probabilities.shape}")
+        self._check_golden(example.dtype)
+
+    def renamed(self, version: Version) -> "Served":
+        """Return the same loaded graph under another version of the same bytes."""
+        twin = copy(self)
+        twin.version = version
+        return twin
+
+    def score(self, inputs: np.ndarray) -> Scores:
+        """Score and decide, (records, ...) at once."""
+        scored = self.artefact.score(inputs)
+        decided = decide(scored.probabilities, scored.novelty, self.rule).tolist()
+        best = scored.probabilities.argmax(axis=1).tolist()
+        labels: list[str | None] = [self.artefact.labels[i] for i in best]
+        probabilities: list[Any] = scored.probabilities.tolist()
+        novelty: list[Any] = scored.novelty.tolist()
+        sums = scored.probabilities.sum(axis=1) + scored.novelty
+        if not np.isfinite(sums).all():
+            for i in np.flatnonzero(~np.isfinite(sums)).tolist():
+                decided[i], labels[i], probabilities[i], novelty[i] = NOT_FINITE, None, None, None
+        decisions = [ANSWER if word == ACCEPT else ABSTAIN for word in decided]
+        return Scores(labels, decisions, [None if w == ACCEPT else w for w in decided], probabilities, novelty)
+
+    def _verified(self, path: Path) -> bytes:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise self._refused(f"{path} cannot be read: {error.strerror}") from error
+        if hashlib.sha256(data).hexdigest() != self.version.sha256:
+            raise self._refused(f"{path} has not the SHA-256 that the registry names, {self.version.sha256}")
+        if EXTERNAL in data:
+            raise self._refused("it keeps its weights in other files")
+        return data
+
+    def _check_golden(self, dtype: np.dtype[Any]) -> None:
+        """Compare with the answers that the version gave when it was made (metadata ``golden``)."""
+        golden = json.loads(self.artefact.metadata.get("golden", "null"))
+        if golden is None:
+            return
+        scored = self.artefact.score(np.asarray(golden["inputs"], dtype=dtype))
+        for name, found in (("probabilities", scored.probabilities), ("novelty", scored.novelty)):
+            if not np.allclose(found, np.asarray(golden[name]), rtol=TOLERANCE, atol=TOLERANCE):
+                raise self._refused(f"a golden sample has other {name} than when the version was made")
+
+    def _refused(self, why: str) -> UserError:
+        where = f"{self.version.name} version {self.version.version}"
+        return UserError(f"{where} is not served: {why}", where, "register it again, or move the alias back")

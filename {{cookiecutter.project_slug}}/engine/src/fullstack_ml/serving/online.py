@@ -1,0 +1,146 @@
+"""Compare champion and challenger on what happened: late labels, abstentions, time to answer.
+
+Reads the prediction log; writes ``reports/online.json``. How the comparison ends stands in product.yaml under
+``evaluation``, in the plan of the cell online-quantitative. Run: ``make online``, or ``make online SINCE=2026-05-01``
+for the difference in differences of a roll-out that began then.
+"""
+
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from fullstack_ml.product.contract import load
+from fullstack_ml.product.types import Plan, Product
+from fullstack_ml.registry.tracking import CHALLENGER, CHAMPION
+from fullstack_ml.serving.comparison import between, difference_in_differences, mean, paired, sample_size
+from fullstack_ml.serving.outcomes import MEASURES, measured, number, rows, spelled
+from fullstack_ml.serving.settings import read
+from fullstack_ml.serving.writer import said
+from fullstack_ml.workspace.errors import UserError, guard
+from fullstack_ml.workspace.files import write_json
+from fullstack_ml.workspace.paths import REPORTS
+
+REPORT = REPORTS / "online.json"
+
+
+def plan_of(product: Product) -> Plan:
+    """Return the plan of the contract.
+
+    Raises:
+        UserError: if the cell online-quantitative has none.
+    """
+    plans = [cell.plan for cell in product.evaluation if cell.cell == "online-quantitative" and cell.plan]
+    if not plans:
+        fix = "add plan: {test: sequential, detect: 0.03} to the cell online-quantitative"
+        raise UserError("no plan says how an online comparison ends", "product.yaml, evaluation", fix)
+    return plans[0]
+
+
+def compare(found: list[dict[str, Any]], plan: Plan) -> dict[str, Any]:
+    """Compare the challenger's newest version with the champion over the same time, by every measure."""
+    new = [row for row in found if row["arm"] == CHALLENGER]
+    if not new:
+        raise UserError(
+            "no challenger has scored a record", "the prediction log", "register one, then wait for traffic"
+        )
+    newest = max(new, key=lambda row: row["requested_at"])["model_version"]
+    new = [row for row in new if row["model_version"] == newest]
+    start = min(row["requested_at"] for row in new)
+    old = [row for row in found if row["arm"] == CHAMPION and row["requested_at"] >= start]
+    shadow = not any(row["served"] for row in new)
+    truth = measured(old, "accuracy").value
+    rate = float(truth.mean()) if len(truth) else 0.5
+    planned = sample_size(rate, plan.detect, plan.alpha, plan.power)
+    labelled = sum(row["truth"] is not None for row in new + old)
+    measures = {measure: one(new, old, measure, plan, planned, shadow) for measure in MEASURES}
+    final = plan.test == "sequential" or labelled >= planned
+    verdict = measures["accuracy"]["verdict"] if final else f"open: {labelled} of {planned} planned labels"
+    return {
+        "mode": "shadow" if shadow else "canary",
+        "test": plan.test,
+        "challenger": newest,
+        "champion": sorted({row["model_version"] for row in old}),
+        "since": start.isoformat(),
+        "labelled": labelled,
+        "planned": planned,
+        "measures": measures,
+        "verdict": verdict,
+    }
+
+
+def one(new: list[Any], old: list[Any], measure: str, plan: Plan, planned: int, shadow: bool) -> dict[str, Any]:
+    """Compare by one measure; in shadow both arms scored the same records, which makes the interval narrow."""
+    horizon = planned if plan.test == "sequential" else None
+    if shadow:
+        by_id = {row["prediction_id"]: row for row in old}
+        pairs = [(row, by_id[row["prediction_id"]]) for row in new if row["prediction_id"] in by_id]
+        a, b = (measured([pair[i] for pair in pairs], measure) for i in (0, 1))
+        difference = paired(a.value, b.value, a.caller, plan.alpha, horizon)
+    else:
+        a, b = measured(new, measure), measured(old, measure)
+        difference = between(a, b, plan.alpha, horizon)
+    return {
+        "challenger": number(mean(a).value),
+        "champion": number(mean(b).value),
+        **spelled(difference, MEASURES[measure]),
+    }
+
+
+def roll_out(found: list[dict[str, Any]], since: datetime, plan: Plan) -> dict[str, Any]:
+    """Compare callers whom the challenger answers since ``since`` with the others: their change, not their level."""
+    served = [row for row in found if row["served"]]
+    before, after = ([row for row in served if (row["requested_at"] >= since) is late] for late in (False, True))
+    treated = {row["caller"] for row in after if row["arm"] == CHALLENGER}
+    measures = {}
+    for measure, sign in MEASURES.items():
+        pair = measured(before, measure), measured(after, measure)
+        difference = difference_in_differences(*pair, treated, plan.alpha)
+        measures[measure] = {
+            "before": number(mean(pair[0]).value),
+            "after": number(mean(pair[1]).value),
+            **spelled(difference, sign),
+        }
+    verdict = measures["accuracy"]["verdict"]
+    head = {"mode": "before-after", "since": since.isoformat(), "treated_callers": len(treated)}
+    return {**head, "measures": measures, "verdict": verdict}
+
+
+def show(report: dict[str, Any], alpha: float) -> None:
+    """Print a report for people."""
+    left, right = ("before", "after") if report["mode"] == "before-after" else ("champion", "challenger")
+    print(f"online: {report['mode']} since {report['since']}")
+    print(f"  {'':<14}{left:>12}{right:>12}{'difference':>12}   {1 - alpha:.0%} interval")
+    for name, row in report["measures"].items():
+        numbers = [row[left], row[right], row["difference"], row["low"], row["high"]]
+        text = ["-" if value is None else f"{value:.4g}" for value in numbers]
+        print(f"  {name:<14}{text[0]:>12}{text[1]:>12}{text[2]:>12}   {text[3]} to {text[4]}  {row['verdict']}")
+    if "planned" in report:
+        print(f"labels: {report['labelled']} of {report['planned']} planned, test: {report['test']}")
+    print(f"verdict on accuracy: {report['verdict']}; all of it in {REPORT}")
+
+
+def main() -> None:
+    """Compare, or explain why that is not possible yet."""
+    settings, plan = read(), plan_of(load())
+    try:
+        since = datetime.fromisoformat(sys.argv[1]) if sys.argv[1:] else None
+    except ValueError as error:
+        raise UserError(f"SINCE={sys.argv[1]} is no date", "the command line", "write it as 2026-05-01") from error
+    try:
+        found = rows(settings)
+    except SQLAlchemyError as error:
+        raise UserError(
+            f"the log cannot be read: {said(error)}", "SERVE_DATABASE_URL", "make serve makes it"
+        ) from error
+    if since:
+        report = roll_out(found, since if since.tzinfo else since.replace(tzinfo=UTC), plan)
+    else:
+        report = compare(found, plan)
+    write_json(REPORT, report)
+    show(report, plan.alpha)
+
+
+if __name__ == "__main__":
+    guard(main)

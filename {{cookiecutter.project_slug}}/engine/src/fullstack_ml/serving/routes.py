@@ -1,0 +1,73 @@
+"""What a client calls: predict, feedback, look-up.
+
+Reads requests; every prediction and every feedback is on record before it is answered.
+"""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+
+from fullstack_ml.serving.openapi import body_of, predict_body, problems
+from fullstack_ml.serving.predict import Predict
+from fullstack_ml.serving.problem import Problem, unavailable
+from fullstack_ml.serving.schema import ID
+from fullstack_ml.serving.service import Service
+from fullstack_ml.serving.writer import LogUnavailable
+
+
+async def keep(service: Service, body: bytes) -> Any:
+    """Keep a feedback and return what is on record."""
+    said = service.types.feedback.model_validate_json(body)
+    try:
+        kept = await asyncio.to_thread(service.store.add_feedback, said.prediction_id, said.label, said.who)
+    except LogUnavailable as error:
+        raise unavailable(f"the feedback cannot be kept: {error}") from error
+    if kept is None:
+        raise Problem(404, f"there is no prediction {said.prediction_id}")
+    row, new = kept
+    if not new and row["label"] != said.label:
+        raise Problem(409, f"{said.who} has already said {row['label']!r} of this prediction")
+    return row
+
+
+def router(service: Service, answer_records: Predict) -> APIRouter:
+    """Return the routes below ``/v1`` that need the log; ``answer_records`` also answers without the framework."""
+    types, api = service.types, APIRouter(prefix="/v1", tags=["predictions"])
+
+    @api.post(
+        "/predict",
+        response_model=types.answer,
+        responses=problems(400, 401, 408, 413, 415, 422, 500, 503),
+        openapi_extra=predict_body(service.form_field),
+    )
+    async def predict(request: Request) -> Response:
+        """Label one or many records, or abstain and say why. Every answer is on record."""
+        answer = await answer_records(dict(request.scope["headers"]), request.scope, request.receive)
+        return Response(answer, media_type="application/json")
+
+    @api.post(
+        "/feedback",
+        response_model=types.receipt,
+        responses=problems(400, 401, 404, 408, 409, 413, 422, 503),
+        openapi_extra=body_of("Feedback"),
+    )
+    async def feedback(request: Request) -> Any:
+        """Say what a record really is. The first word of a person stands; the same word again changes nothing."""
+        return await keep(service, await request.body())
+
+    @api.get("/predictions/{prediction_id}", response_model=types.logged, responses=problems(401, 404, 422, 503))
+    async def prediction(prediction_id: Annotated[ID, Path()]) -> Any:
+        """Look up an answer that was given, and what people said of it."""
+        try:
+            found = await asyncio.to_thread(service.store.find, prediction_id)
+        except LogUnavailable as error:
+            raise unavailable(f"the log cannot be read: {error}") from error
+        if found is None:
+            raise Problem(404, f"there is no prediction {prediction_id}")
+        row, said = found
+        row["label"] = None if row["reason"] else row["label"]
+        shown = {name: row[name] for name in types.logged.model_fields if name in row}
+        return {**shown, "feedback": [{name: given[name] for name in types.receipt.model_fields} for given in said]}
+
+    return api

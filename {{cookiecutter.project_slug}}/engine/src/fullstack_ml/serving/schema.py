@@ -1,0 +1,110 @@
+"""Requests and answers of the API as types, made from product.yaml: labels, fields, ranges, examples.
+
+Reads and writes nothing. The same types check a request and describe it at ``/docs``.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from fullstack_ml.answers.decision import UNCERTAIN, UNFAMILIAR
+from fullstack_ml.inputs import input_of
+from fullstack_ml.product.types import Product
+from fullstack_ml.serving.settings import Settings
+
+ANSWER, ABSTAIN = "accept", "abstain"
+NOT_FINITE = "not-finite"
+ID = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="32 hex digits, in the order of time")]
+Who = Annotated[str, Field(min_length=1, max_length=200, description="person or system that says so")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Closed(BaseModel):
+    """A part of the API: no unknown field."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class ModelVersion(Closed):
+    """A version that is served, with the way back to what it was made from."""
+
+    name: str
+    version: str
+    artefact_sha256: str
+    tags: dict[str, str] = Field(description="git commit, data version, guide version and more, from the registry")
+
+
+class Model(Closed):
+    """What the server answers with now."""
+
+    champion: ModelVersion
+    challenger: ModelVersion | None
+    rollout: Literal["off", "shadow", "canary"]
+    labels: list[str]
+    decision: dict[str, float | None] = Field(description="the numbers of the rule to answer or abstain")
+    refused: str | None = Field(description="why the newest version in the registry is not served, if it is not")
+
+
+class Health(Closed):
+    """The server is there, or can answer."""
+
+    status: Literal["ok"]
+
+
+def described(example: Any) -> ConfigDict:
+    """Refuse unknown fields, and show ``example`` at ``/docs``."""
+    return ConfigDict(extra="forbid", json_schema_extra={"example": example})
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The types of one product."""
+
+    request: Any
+    prediction: Any
+    answer: Any
+    logged: Any
+    feedback: Any
+    receipt: Any
+
+
+def build(product: Product, settings: Settings) -> Schema:
+    """Make the types of ``product``, within the limits of ``settings``."""
+    wanted = input_of(product)
+    record, example = wanted.record_type(product), {"records": [wanted.example(product)]}
+    label = Literal[tuple(product.formulation.label_names)]  # type: ignore[valid-type]
+    rows = Field(min_length=1, max_length=settings.max_rows)
+    records: Any = Annotated[list[record], rows]  # type: ignore[valid-type]
+    request = create_model("PredictRequest", __config__=described(example), records=(records, ...))
+    fields: dict[str, Any] = {
+        "prediction_id": (ID, ...),
+        "label": (label | None, Field(description="null when the model abstains")),
+        "decision": (Literal[ANSWER, ABSTAIN], ...),
+        "reason": (Literal[UNFAMILIAR, UNCERTAIN, NOT_FINITE] | None, Field(description="why the model abstains")),
+        "probabilities": (dict[label, Share] | None, Field(description="calibrated; null when not finite")),  # type: ignore[valid-type]
+        "novelty": (float | None, Field(description="how unlike the training data the record is")),
+        "model_version": (str, ...),
+        "arm": (Literal["champion", "challenger"], ...),
+    }
+    prediction = create_model("Prediction", __base__=Closed, **fields)
+    answer = create_model("PredictAnswer", __base__=Closed, predictions=(list[prediction], ...))  # type: ignore[valid-type]
+    given: dict[str, Any] = {
+        "prediction_id": (ID, ...),
+        "label": (label, Field(description="what the record really is")),
+        "who": (Who, ...),
+    }
+    sample = {"prediction_id": "0" * 32, "label": product.formulation.label_names[0], "who": "reviewer"}
+    feedback = create_model("Feedback", __config__=described(sample), **given)
+    receipt = create_model("FeedbackReceipt", __base__=Closed, **given, received_at=(datetime, ...))
+    logged = create_model(
+        "LoggedPrediction",
+        __base__=prediction,
+        requested_at=(datetime, ...),
+        model_name=(str, ...),
+        input_sha256=(str, ...),
+        latency_ms=(float, ...),
+        feedback=(list[receipt], ...),  # type: ignore[valid-type]
+    )
+    return Schema(request, prediction, answer, logged, feedback, receipt)

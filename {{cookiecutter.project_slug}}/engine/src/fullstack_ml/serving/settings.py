@@ -1,0 +1,84 @@
+"""Deployment settings and secrets, from the environment or the file ``.env``: ``SERVE_*``, ``MLFLOW_TRACKING_*``.
+
+What is true of the product stands in ``product.yaml``, how a model is made in ``conf/``; here stands only what differs
+between a laptop and a server. Reads the environment; writes nothing.
+"""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fullstack_ml.workspace.errors import UserError
+
+
+class Settings(BaseSettings):
+    """Every setting has a default with which ``make serve`` runs on a laptop."""
+
+    model_config = SettingsConfigDict(env_prefix="SERVE_", env_file=".env", extra="ignore")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    api_key: SecretStr | None = None
+    open: bool = Field(default=False, description="serve without a key on an address that other machines reach")
+
+    model: str = Field(default="registry", description="`registry`, or the path of an ONNX file")
+    folder: Path = Field(default=Path("served"), description="versions that were fetched from the registry")
+    poll_seconds: float = Field(default=2, gt=0, description="how often the registry's aliases are read")
+    tracking_uri: str | None = Field(default=None, validation_alias="MLFLOW_TRACKING_URI")
+    tracking_username: str | None = Field(default=None, validation_alias="MLFLOW_TRACKING_USERNAME")
+    tracking_password: SecretStr | None = Field(default=None, validation_alias="MLFLOW_TRACKING_PASSWORD")
+    tracking_token: SecretStr | None = Field(default=None, validation_alias="MLFLOW_TRACKING_TOKEN")
+
+    rollout: Literal["off", "shadow", "canary"] = "shadow"
+    canary_share: float = Field(default=0.1, ge=0, le=1, description="share of callers that the challenger answers")
+
+    database_url: SecretStr = SecretStr("sqlite:///predictions.db")
+    synchronous: Literal["FULL", "NORMAL"] = Field(
+        default="NORMAL", description="SQLite: FULL survives a power cut too"
+    )
+    lock_seconds: float = Field(default=1, gt=0, description="how long a write waits for a locked database")
+
+    max_body_bytes: int = Field(default=4 * 2**20, gt=0)
+    max_rows: int = Field(default=256, gt=0, description="records per request")
+    max_queued: int = Field(default=4096, gt=0, description="records that wait; beyond it the server answers 503")
+    request_seconds: float = Field(
+        default=10, gt=0, description="time in which a request's headers, and then its answer, have to be there"
+    )
+
+    @model_validator(mode="after")
+    def _closed(self) -> "Settings":
+        if not (_loopback(self.host) or self.open or self.api_key):
+            raise ValueError(f"SERVE_HOST {self.host} can be reached by others: set SERVE_API_KEY, or SERVE_OPEN=true")
+        if self.api_key and len(self.api_key.get_secret_value()) < 16:
+            raise ValueError("SERVE_API_KEY has fewer than 16 characters")
+        return self
+
+    @property
+    def remote(self) -> bool:
+        """Whether versions come from a tracking server; if not, ``make serve`` follows the local store."""
+        return self.model == "registry" and (self.tracking_uri or "").startswith("http")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def read() -> Settings:
+    """Read the environment.
+
+    Raises:
+        UserError: for the first setting that is wrong.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(["SERVE", *(str(part) for part in first["loc"])]).upper()
+        what = first["msg"] if not first["loc"] else f"{name}: {first['msg']}"
+        raise UserError(what, "the environment or .env", "see serving/settings.py for the settings") from error

@@ -1,0 +1,35 @@
+"""What git says of the code that is about to be registered.
+
+Reads the repository by calling git; writes nothing.
+"""
+
+import subprocess
+
+from fullstack_ml.workspace.paths import DATA_CARD, MODEL_CARD, PARAMS, REPORTS, REQUIREMENTS_PAGE
+
+# What the pipeline itself writes does not make the code uncommitted.
+WRITTEN = ("dvc.lock", *(path.as_posix() for path in (PARAMS, REPORTS, REQUIREMENTS_PAGE, DATA_CARD, MODEL_CARD)))
+
+
+def git(*arguments: str) -> str | None:
+    """Return what git prints, or None where there is no repository, no commit or no git."""
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout
+
+
+def commit() -> str:
+    """Return the hash of the current commit, or ``unknown``."""
+    return (git("rev-parse", "HEAD") or "unknown").strip()
+
+
+def uncommitted() -> list[str]:
+    """List changed and new files, without those that the pipeline writes; ``['no commit']`` without a repository."""
+    listed = git("-c", "core.quotePath=false", "status", "--porcelain", "--untracked-files=all", "--", ".")
+    if listed is None or commit() == "unknown":
+        return ["no commit"]
+    prefix = (git("rev-parse", "--show-prefix") or "").strip()
+    files = [line[3:].split(" -> ")[-1].strip('"').removeprefix(prefix) for line in listed.splitlines()]
+    return [file for file in files if not file.startswith(WRITTEN)]

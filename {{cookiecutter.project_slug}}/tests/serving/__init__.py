@@ -1,1 +1,0 @@
-"""A package, so that its conftest.py is told from the one above."""
