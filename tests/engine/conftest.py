@@ -9,7 +9,6 @@ folder of the test.
 import contextlib
 import importlib
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -31,14 +30,8 @@ from fullstack_ml.pipeline import compose, config, stage
 from fullstack_ml.product import contract
 from fullstack_ml.product import types as product
 from fullstack_ml.workspace import errors
+from laid import TASKS, lay_template
 
-TEMPLATE = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
-TASKS = sorted(path.name for path in (TEMPLATE / "_overlays/task").iterdir())
-PACKAGE = "my_product"
-# What stages and commands read beside data.
-LAID = ("product.yaml", "conf", "docs", "dvc.yaml", "mk", "Makefile", "src", ".dvcignore", ".gitignore", ".env.example")
-TAG = re.compile(r"\{\{ ?cookiecutter\.(\w+).*?\}\}")
-ANSWERS = {"__package": PACKAGE, "project_name": "My Product", "project_slug": "my-product"}
 # Enough that every label reaches every split, few enough that the stages take seconds.
 RECORDS = 1500
 STAGES = [f"data.{name}" for name in ("collect", "validate", "label", "split")]
@@ -70,22 +63,6 @@ def draw_table(file: Path, features: list[Any], labels: list[str], count: int) -
     shares = np.clip(centres[right] + random.normal(0, 0.15, (len(right), len(features))), 0, 1)
     columns = {f.name: f.low + shares[:, i] * (f.high - f.low) for i, f in enumerate(features)}
     pl.DataFrame({**columns, "label": [labels[i] for i in chosen]}).write_csv(file)
-
-
-def render(source: Path, target: Path) -> None:
-    """Copy a file of the template with the answers of a default project in it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    text = source.read_text(encoding="utf-8")
-    target.write_text(TAG.sub(lambda tag: ANSWERS.get(tag[1], "something"), text), encoding="utf-8")
-
-
-def lay_template(task: str, folder: Path) -> None:
-    """Lay into ``folder`` the files of a new project of ``task``, without its engine."""
-    for root in (TEMPLATE, TEMPLATE / "_overlays/task" / task):
-        for path in (file for name in LAID for file in [root / name, *(root / name).rglob("*")] if file.is_file()):
-            name = path.relative_to(root).as_posix().replace("{{cookiecutter.__package}}", PACKAGE)
-            if "__pycache__" not in name:
-                render(path, folder / name)
 
 
 def compose_with(root: Path, options: dict[str, Any] | None) -> DictConfig:

@@ -10,7 +10,8 @@ import fullstack_ml as package
 
 # Each takes seconds to import. These stages need no model, or only the finished graph.
 HEAVY = ("mlflow", "sklearn", "skl2onnx", "matplotlib", "scipy", "optuna")
-LIGHT = ("compose", "contract", "data", "modeling.export", "modeling.accept", "modeling.cards", "modeling.status")
+LIGHT = ("workspace", "product", "inputs", "answers", "pipeline", "artefact", "registry", "data")
+LIGHT += ("modeling.export", "modeling.accept", "modeling.cards", "modeling.study.status")
 
 
 def modules(*beginnings: str) -> list[str]:

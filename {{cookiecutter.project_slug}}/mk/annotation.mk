@@ -1,6 +1,6 @@
 # Phase 2, annotation: who labels what, and how far people agree. Rounds: conf/annotation.yaml.
 .PHONY: round annotate annotate-stop labels agreement suspects
-ANNOTATION = python -m $(PACKAGE).annotation
+ANNOTATION = python -m fullstack_ml.annotation
 KIND ?= $(if $(filter pilot%,$(NAME)),pilot,production)
 N ?= 50
 

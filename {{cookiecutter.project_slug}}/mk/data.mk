@@ -10,5 +10,5 @@ compose collect validate label split: .venv/.done
 
 .PHONY: forget
 forget: .venv/.done ## Remove a record for good: ID=... or GROUP=...
-	@python -m $(PACKAGE).data.forget $(if $(filter command,$(firstword $(origin ID))),--id "$$ID") \
+	@python -m fullstack_ml.data.forget $(if $(filter command,$(firstword $(origin ID))),--id "$$ID") \
 		$(if $(filter command,$(firstword $(origin GROUP))),--group "$$GROUP")

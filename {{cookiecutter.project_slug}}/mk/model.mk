@@ -16,25 +16,25 @@ repro: .venv/.done ## Run every stage that a change concerns
 	@dvc repro
 
 status: .venv/.done ## Say what came out and what to type next
-	@python -m $(PACKAGE).modeling.status
+	@python -m fullstack_ml.modeling.study.status
 
 mlflow: .venv/.done ## Open the MLflow UI on 127.0.0.1:5000 (PORT=...)
-	@python -m $(PACKAGE).modeling.review $(or $(PORT),5000)
+	@python -m fullstack_ml.modeling.study.review $(or $(PORT),5000)
 
 sweep: split ## Search parameters: MODEL=mlp TRIALS=20
-	@python -W ignore::FutureWarning -m $(PACKAGE).modeling.sweep --multirun model=$(MODEL) hydra.sweeper.n_trials=$(or $(TRIALS),20)
+	@python -W ignore::FutureWarning -m fullstack_ml.modeling.study.sweep --multirun model=$(MODEL) hydra.sweeper.n_trials=$(or $(TRIALS),20)
 
 adopt: .venv/.done ## Write a run's parameters into conf/: RUN=<id>
-	@python -m $(PACKAGE).modeling.adopt $(RUN)
+	@python -m fullstack_ml.modeling.study.adopt $(RUN)
 
 research: .venv/.done ## Fill the table of what was tried in docs/3-model
-	@python -m $(PACKAGE).modeling.research
+	@python -m fullstack_ml.modeling.study.research
 
 compare: export ## Variants and versions side by side: VERSIONS="champion 3"
-	@python -m $(PACKAGE).modeling.compare $(VERSIONS)
+	@python -m fullstack_ml.modeling.study.compare $(VERSIONS)
 
 ablate: split ## What each feature or input region is worth
-	@python -m $(PACKAGE).modeling.ablate model=$(MODEL)
+	@python -m fullstack_ml.modeling.study.ablate model=$(MODEL)
 
 explain: .venv/.done ## One record from raw payload to decision: ID=<id>
-	@python -m $(PACKAGE).modeling.explain $(ID)
+	@python -m fullstack_ml.modeling.study.explain $(ID)

@@ -4,8 +4,8 @@ check: .venv/.done ## Lint, types, import contracts, product.yaml
 	@ruff format --check .
 	@ruff check .
 	@mypy
-	@lint-imports
-	@python -m $(PACKAGE).contract
+	@lint-imports --config engine/pyproject.toml
+	@python -m fullstack_ml.product.contract
 
 test: .venv/.done ## Run the tests
 	@pytest

@@ -4,16 +4,16 @@ SERVING := .venv-serve/bin/python
 
 # exec: make's signals reach the server itself; the follower ends with it.
 serve: .venv/.done .venv-serve/.done ## Serve the champion on 127.0.0.1:8000, docs at /docs
-	@python -m $(PACKAGE).serving.follow $$$$ & PYTHONPATH=src exec $(SERVING) -m $(PACKAGE).serving
+	@python -m fullstack_ml.serving.follow $$$$ & exec $(SERVING) -m fullstack_ml.serving
 
 promote: .venv/.done ## Make the challenger champion (VERSION=...)
-	@python -m $(PACKAGE).serving.release promote $(VERSION)
+	@python -m fullstack_ml.serving.release promote $(VERSION)
 
 rollback: .venv/.done ## Make the version before champion again
-	@python -m $(PACKAGE).serving.release rollback
+	@python -m fullstack_ml.serving.release rollback
 
 online: .venv-serve/.done ## Compare champion and challenger on late labels
-	@PYTHONPATH=src $(SERVING) -m $(PACKAGE).serving.online $(SINCE)
+	@$(SERVING) -m fullstack_ml.serving.online $(SINCE)
 
 # The dependency group alone, as in the image: no MLflow, no training library.
 .venv-serve/.done: pyproject.toml | $(UV)

@@ -3,7 +3,7 @@
 setup: .venv/.done ## Install the environment; make a git repository where there is none
 	@python mk/first_commit.py
 
-.venv/.done: pyproject.toml | $(UV)
+.venv/.done: pyproject.toml engine/pyproject.toml | $(UV)
 	@echo "setup: installing the environment into .venv, about 1 GiB"
 	@$(UV) sync --quiet
 	@touch $@

@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import LabelPropagation
 
 from fullstack_ml.artefact import graph
+from fullstack_ml.inputs import input_of
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -76,7 +77,7 @@ def test_the_input_is_what_the_contract_says(product: Any) -> None:
     values = wanted.shape[0] * wanted.shape[1] if wanted.shape else len(wanted.features)
     inputs, truth = examples(values)
     pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(inputs, truth)
-    made = graph.with_input(graph.convert(pipeline, values, 3), product)
+    made = input_of(product).front(graph.convert(pipeline, values, 3), product)
     onnx.checker.check_model(made, full_check=True)
     (given,) = made.graph.input
     assert given.name == wanted.name

@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 
 from fullstack_ml.edge import build, runtime
+from fullstack_ml.inputs import image
 
 Refused = Callable[..., AbstractContextManager[None]]
 PAGE = {path.name: path.read_text(encoding="utf-8") for path in build.PAGE.iterdir()}
@@ -143,18 +144,18 @@ def test_the_page_names_no_other_server_and_runs_no_inline_code() -> None:
     assert re.search(r"<script(?![^>]*src=)|<style|\son\w+=|\sstyle=", index) is None
 
 
-def test_a_drawing_is_measured_by_its_box_and_its_ink() -> None:
+def test_a_drawing_is_measured_by_its_box_and_its_ink(product: Any) -> None:
     images = np.full((20, 10, 10), 255, np.uint8)
     images[:, 1:9, 3:7] = 0  # 8 of 10 rows, 4 of 10 columns, 32 of 100 pixels
-    assert build.drawing(images) == pytest.approx({"height": 0.8, "width": 0.4, "ink": 0.32})
+    assert image.typical(images, product) == pytest.approx({"height": 0.8, "width": 0.4, "ink": 0.32})
 
 
-def test_faint_dirt_is_no_part_of_a_drawing() -> None:
+def test_faint_dirt_is_no_part_of_a_drawing(product: Any) -> None:
     images = np.full((5, 10, 10), 230, np.uint8)
     images[:, 4:6, 4:6] = 0
-    measured = build.drawing(images)
+    measured = image.typical(images, product)
     assert (measured["height"], measured["width"]) == pytest.approx((0.2, 0.2))
 
 
-def test_white_paper_is_measured_too() -> None:
-    assert build.drawing(np.full((3, 4, 4), 255, np.uint8)) == {"height": 1.0, "width": 1.0, "ink": 0.0}
+def test_white_paper_is_measured_too(product: Any) -> None:
+    assert image.typical(np.full((3, 4, 4), 255, np.uint8), product) == {"height": 1.0, "width": 1.0, "ink": 0.0}

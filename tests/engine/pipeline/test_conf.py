@@ -1,7 +1,10 @@
 """Every choice in conf/ composes and works: models train, search spaces fit their model, sources exist."""
 
+import atexit
 import importlib
 import inspect
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from fullstack_ml.pipeline import stage
+from laid import TASKS, lay_template
 
-CONF = Path(__file__).parents[1] / "conf"
+ROOT = Path(tempfile.mkdtemp(prefix="conf-"))
+atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
+lay_template(TASKS[0], ROOT)
+CONF = ROOT / "conf"
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 SOURCES = sorted(path.stem for path in (CONF / "source").glob("*.yaml"))
 SEARCHES = sorted(path.stem for path in (CONF / "search").glob("*.yaml"))
@@ -32,14 +39,15 @@ def composed(name: str, *overrides: str) -> DictConfig:
 
 def module(name: str) -> Any:
     """Import a module of the package."""
-    return importlib.import_module(f"{stage.__package__}.{name}")
+    return importlib.import_module(f"fullstack_ml.{name}")
 
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_choice_composes_with_every_other(source: str, model: str) -> None:
     typed = stage.typed(composed("config", f"source={source}", f"model={model}"))
-    assert (typed.source.name, typed.model.name) == (source, model)
+    name = yaml.safe_load((CONF / "source" / f"{source}.yaml").read_text(encoding="utf-8"))["name"]
+    assert (typed.source.name, typed.model.name) == (name, model)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -61,7 +69,7 @@ def test_a_file_is_short_enough_to_be_read(path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:Field onnx:DeprecationWarning")
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_learns_and_leaves_as_onnx(name: str) -> None:
-    train, graph = module("modeling.train"), module("modeling.graph")
+    train, graph = module("modeling.train.__main__"), module("artefact.graph")
     random = np.random.default_rng(0)
     truth = np.arange(60) % 3
     inputs = (truth[:, None] + random.normal(0, 0.3, (60, 4))).astype(np.float32)
@@ -91,8 +99,9 @@ def test_a_search_names_parameters_of_its_model(name: str) -> None:
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_source_takes_the_options_of_its_file(name: str) -> None:
-    options = composed("config", f"source={name}").source.options
-    known = inspect.signature(module(f"data.sources.{name}").read).parameters
+    chosen = composed("config", f"source={name}").source
+    options = chosen.options
+    known = inspect.signature(module(f"data.collect.sources.{chosen.name}").read).parameters
     assert set(options) <= set(known)
     needed = [word for word, parameter in known.items() if parameter.default is inspect.Parameter.empty]
     assert {*needed} - {"product"} <= {*options}

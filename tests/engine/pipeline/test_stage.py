@@ -73,15 +73,15 @@ def test_a_mistake_in_the_data_is_three_lines_and_code_1(finished: Path) -> None
     [
         ("data.label", "data/labelled.parquet"),
         ("data.split", "data/labelled.parquet"),
-        ("data.leakage", "data/labelled.parquet"),
+        ("data.split.leakage", "data/labelled.parquet"),
         ("modeling.train", "data/splits/train.parquet"),
         ("modeling.export", "data/splits/calibration.parquet"),
         ("modeling.evaluate", "models/model.onnx"),
         ("modeling.accept", "reports/"),
         ("modeling.cards", "params.yaml"),
         ("modeling.register", "reports/acceptance.json"),
-        ("modeling.ablate", "data/splits/train.parquet"),
-        ("modeling.compare", "no exported model"),
+        ("modeling.study.ablate", "data/splits/train.parquet"),
+        ("modeling.study.compare", "no exported model"),
         ("data.validate", "data/raw"),
     ],
 )

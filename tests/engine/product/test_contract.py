@@ -219,11 +219,11 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "R1 has the threshold 92 for accuracy",
         "such as 0.92",
     ),
-    "task-of-another-input": (
-        lambda c: measure(c, "image-classification"),
-        "task: image-classification",
-        "the task is image-classification and the input is of type table",
-        "new project",
+    "input-of-an-unknown-type": (
+        lambda c: c["formulation"]["input"].update(type="tabel"),
+        "type: tabel",
+        "there is no inputs module 'tabel'",
+        "'table'",
     ),
     "release-by-what-no-model-decides": (
         lambda c: c["release"].update(better_on="records"),

@@ -10,7 +10,7 @@ import pytest
 
 from fullstack_ml.serving import fetch, follow, release
 
-NAME = release.__name__.partition(".")[0]
+NAME = "my_product"
 CHAMPION, CHALLENGER = "champion", "challenger"
 HEAVY = ("mlflow", "sklearn", "scipy", "polars", "pandas", "pyarrow", "hydra", "omegaconf", "onnx", "dvc", "httpx")
 

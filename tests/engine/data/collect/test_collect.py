@@ -169,7 +169,7 @@ def test_a_source_without_a_record_is_a_mistake(gather: Callable[..., pl.DataFra
 
 
 def test_an_unknown_source_is_refused_with_the_nearest(product: Any, refused: Refused) -> None:
-    with refused("no source 'filse'", "conf/source", "'files'"):
+    with refused("no sources module 'filse'", "conf/source", "'files'"):
         collect.open_source("filse", {}, product)
 
 

@@ -30,8 +30,9 @@ from types import SimpleNamespace
 asked = json.loads(sys.argv[1])
 collect = import_module(asked["package"] + ".data.collect.__main__")
 import_module(asked["package"] + ".data.collect.sources.files")
-root = os.path.dirname(os.path.dirname(collect.__file__))
-names = ("data/collect", "data/manifest", "data/shards", "data/rejects", "files", "records")
+root = os.path.dirname(os.path.dirname(os.path.dirname(collect.__file__)))
+names = ("data/collect/__main__", "data/store/manifest", "data/store/shards", "data/collect/rejects")
+names += ("workspace/files", "pipeline/tables")
 watched = {os.path.join(root, name + ".py") for name in names}
 config = SimpleNamespace(
     source=SimpleNamespace(**asked["source"]),

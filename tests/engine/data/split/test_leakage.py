@@ -111,8 +111,9 @@ def test_a_split_that_fails_leaves_the_old_ones(finished: Path, config: Any, mon
 
 
 def test_only_evaluate_opens_the_test_split(finished: Path, config: Any) -> None:
-    test, names = Path("data/splits/test.parquet"), ("data.leakage", "modeling.train", "modeling.export")
+    test, names = Path("data/splits/test.parquet"), ("modeling.train", "modeling.export")
     stages = {name: importlib.import_module(f"fullstack_ml.{name}.__main__") for name in names}
+    stages["leakage"] = leakage
     test.rename("test.parquet")
     for stage in stages.values():
         stage.run(config)

@@ -16,7 +16,7 @@ from fullstack_ml.modeling.register import __main__ as register
 from fullstack_ml.modeling.register import versions
 
 Refused = Callable[..., AbstractContextManager[None]]
-NAME = register.__name__.partition(".")[0]
+NAME = "my_product"
 
 
 def locked(seed: int) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.study import ablate
 from fullstack_ml.pipeline import examples
 
@@ -15,7 +16,7 @@ from fullstack_ml.pipeline import examples
 @pytest.fixture
 def telling(product: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of the part that alone tells the label; the stage reads such examples."""
-    name, places = list(ablate.parts(product))[-1]
+    name, places = list(input_of(product).regions(product))[-1]
     shape, labels = product.formulation.input.shape, len(product.formulation.labels)
 
     def drawn(split: str, _: Any) -> Any:

@@ -43,7 +43,7 @@ def test_a_registered_version_is_compared_by_its_alias(
     finished: Path, monkeypatch: pytest.MonkeyPatch, mlflow: Any
 ) -> None:
     shutil.copytree("models/variants", "stored")
-    client, name = mlflow.MlflowClient(), compare.__name__.partition(".")[0]
+    client, name = mlflow.MlflowClient(), "my_product"
     client.create_registered_model(name)
     version = client.create_model_version(name, source=str(Path("stored").resolve()))
     client.set_registered_model_alias(name, "champion", version.version)

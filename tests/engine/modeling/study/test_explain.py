@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fullstack_ml.inputs import image
 from fullstack_ml.modeling.study import explain
 
 Refused = Callable[..., AbstractContextManager[None]]
@@ -51,7 +52,7 @@ def test_a_record_without_a_label_says_so(
 
 
 def test_ink_is_dark_and_paper_is_light() -> None:
-    assert explain.shown(np.array([[255, 0]], np.uint8)) == "    @@"
+    assert image.draw(np.array([[255, 0]], np.uint8)) == "    @@"
 
 
 def test_the_start_of_an_id_has_to_name_one_record(finished: Path, refused: Refused) -> None:

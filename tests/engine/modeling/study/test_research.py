@@ -73,7 +73,7 @@ def test_runs_sweeps_and_the_floor_stand_in_the_table(mlflow: Any) -> None:
 
 
 def test_a_run_whose_version_has_an_alias_says_so(mlflow: Any) -> None:
-    run, client, name = log_pipeline(mlflow, "best", True, [0.3, 0.5]), mlflow.MlflowClient(), research.__name__
+    run, client, name = log_pipeline(mlflow, "best", True, [0.3, 0.5]), mlflow.MlflowClient(), "my_product"
     client.create_registered_model(name.partition(".")[0])
     client.create_model_version(name.partition(".")[0], source="nowhere", run_id=run)
     client.set_registered_model_alias(name.partition(".")[0], "champion", "1")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_the_alias_is_the_one_that_the_registry_names_now(
     mlflow: Any, capsys: pytest.CaptureFixture[str], aliases: dict[str, str], place: str
 ) -> None:
     accepted(True)
-    name = status.__name__.partition(".")[0]
+    name = "my_product"
     client = mlflow.MlflowClient()
     client.create_registered_model(name)
     for _ in range(2):
@@ -92,6 +93,7 @@ def test_a_challenger_says_why_the_champion_stays_and_how_to_promote_it(
     finished: Path, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     accepted(True)
+    shutil.rmtree("mk")
     why = {"champion_stays": ["ece is worse by 0.1"]}
     reported(registered=True, model="sorter", version="2", alias="champion", **why)
     assert not any(word in said(capsys) for word in ("champion stays", "make promote"))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from fullstack_ml.data.collect.sources import sample
+from fullstack_ml.data.collect.sources import digits as sample
 
 pytestmark = pytest.mark.task("image-classification")
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-from fullstack_ml.data.collect.sources import sample
+from fullstack_ml.data.collect.sources import aspirates as sample
 
 pytestmark = pytest.mark.task("tabular-classification")
 

@@ -1,0 +1,28 @@
+"""The files of a new project, laid without baking: what the engine reads, with the answers of a default project."""
+
+import re
+from pathlib import Path
+
+TEMPLATE = Path(__file__).parents[1] / "{{cookiecutter.project_slug}}"
+TASKS = sorted(path.name for path in (TEMPLATE / "_overlays/task").iterdir())
+PACKAGE = "my_product"
+# What stages and commands read beside data.
+LAID = ("product.yaml", "conf", "docs", "dvc.yaml", "mk", "Makefile", "src", ".dvcignore", ".gitignore", ".env.example")
+TAG = re.compile(r"\{\{ ?cookiecutter\.(\w+).*?\}\}")
+ANSWERS = {"__package": PACKAGE, "project_name": "My Product", "project_slug": "my-product"}
+
+
+def render(source: Path, target: Path) -> None:
+    """Copy a file of the template with the answers of a default project in it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    text = source.read_text(encoding="utf-8")
+    target.write_text(TAG.sub(lambda tag: ANSWERS.get(tag[1], "something"), text), encoding="utf-8")
+
+
+def lay_template(task: str, folder: Path) -> None:
+    """Lay into ``folder`` the files of a new project of ``task``, without its engine."""
+    for root in (TEMPLATE, TEMPLATE / "_overlays/task" / task):
+        for path in (file for name in LAID for file in [root / name, *(root / name).rglob("*")] if file.is_file()):
+            name = path.relative_to(root).as_posix().replace("{{cookiecutter.__package}}", PACKAGE)
+            if "__pycache__" not in name:
+                render(path, folder / name)
