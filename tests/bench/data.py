@@ -124,7 +124,7 @@ def lay(folder: Path) -> str:
     contract["formulation"]["input"]["features"] = [
         {"name": name, "low": -100, "high": 100, "unit": "one", "meaning": "a number"} for name in names
     ]
-    contract["formulation"]["labels"] = [{"name": name, "definition": name} for name in "ab"]
+    contract["formulation"]["answer"]["labels"] = [{"name": name, "definition": name} for name in "ab"]
     contract["data"]["slices"] = [{"id": "low", "column": "f00", "below": 0, "reason": "half of them"}]
     requirement = {**contract["requirements"][0], "metric": "accuracy", "operator": ">=", "slice": "all"}
     contract |= {"requirements": [requirement], "evaluation": []}

@@ -259,6 +259,6 @@ def decisions(model: Any) -> Callable[[np.ndarray], np.ndarray]:
 
     def decide(inputs: np.ndarray) -> np.ndarray:
         scored = model.score(inputs)
-        return np.asarray(part("answers.decision").decide(scored.probabilities, scored.novelty, model.rule))
+        return np.asarray(part("answers.label.rule").decide(scored.outputs, scored.novelty, model.rule))
 
     return decide

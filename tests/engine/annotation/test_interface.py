@@ -10,9 +10,10 @@ HOSTILE = 'a<b & "c"'
 
 def renamed(product: Any, *names: str) -> Any:
     """Return the contract with labels of these names, which are their definitions too."""
-    label = type(product.formulation.labels[0])
+    label = type(product.formulation.answer.labels[0])
     labels = [label(name=name, definition=f"what {name} means") for name in names]
-    return product.model_copy(update={"formulation": product.formulation.model_copy(update={"labels": labels})})
+    answer = product.formulation.answer.model_copy(update={"labels": labels})
+    return product.model_copy(update={"formulation": product.formulation.model_copy(update={"answer": answer})})
 
 
 def choices(product: Any) -> list[Any]:
@@ -23,7 +24,7 @@ def choices(product: Any) -> list[Any]:
 def test_every_label_is_a_choice_with_its_definition_and_the_last_is_none(product: Any) -> None:
     *labels, last = choices(product)
     assert [choice.get("value") for choice in labels] == product.formulation.label_names
-    for choice, label in zip(labels, product.formulation.labels, strict=True):
+    for choice, label in zip(labels, product.formulation.answer.labels, strict=True):
         assert label.definition in str(choice.get("html")).replace("&#39;", "'")
     assert last.get("value") == "cannot be annotated"
 

@@ -1,5 +1,6 @@
 """The artefact as file: what it says of itself, and the same scores in any batch."""
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -19,17 +20,17 @@ def test_the_file_says_what_it_is(finished: Path, product: Any) -> None:
     loaded = artefact.Artefact(MODEL)
     assert loaded.labels == product.formulation.label_names
     assert loaded.input_name == product.formulation.input.name
-    assert loaded.metadata["task"] == product.formulation.task
+    assert json.loads(loaded.metadata["answer"])["type"] == product.formulation.answer.type
 
 
 def test_probabilities_are_probabilities_in_the_order_of_the_labels(finished: Path, product: Any) -> None:
     known = examples.read("train", product)
     scored = artefact.Artefact(MODEL).score(known.inputs)
-    assert scored.probabilities.shape == (len(known.truth), len(product.formulation.labels))
-    assert scored.probabilities.dtype == np.float32
-    assert scored.probabilities.sum(axis=1) == pytest.approx(np.ones(len(known.truth)), abs=1e-5)
+    assert scored.outputs.shape == (len(known.truth), len(product.formulation.answer.labels))
+    assert scored.outputs.dtype == np.float32
+    assert scored.outputs.sum(axis=1) == pytest.approx(np.ones(len(known.truth)), abs=1e-5)
     # One label in ten is drawn wrong; in another order of the labels hardly one would be right.
-    assert (scored.probabilities.argmax(axis=1) == known.truth).mean() > 0.8
+    assert (scored.outputs.argmax(axis=1) == known.truth).mean() > 0.8
 
 
 @pytest.mark.parametrize("batch", [1, 7, 10_000])
@@ -37,14 +38,14 @@ def test_the_size_of_a_batch_changes_no_score(batch: int, finished: Path, produc
     inputs = examples.read("test", product).inputs[:50]
     loaded = artefact.Artefact(MODEL)
     whole, parts = loaded.score(inputs), loaded.score(inputs, batch)
-    assert parts.probabilities == pytest.approx(whole.probabilities, abs=1e-6)
+    assert parts.outputs == pytest.approx(whole.outputs, abs=1e-6)
     assert parts.novelty == pytest.approx(whole.novelty, rel=1e-4)
 
 
 def test_the_bytes_are_as_good_as_the_file(finished: Path, product: Any) -> None:
     inputs = examples.read("test", product).inputs[:5]
     from_bytes = artefact.Artefact(MODEL.read_bytes()).score(inputs)
-    assert np.array_equal(from_bytes.probabilities, artefact.Artefact(MODEL).score(inputs).probabilities)
+    assert np.array_equal(from_bytes.outputs, artefact.Artefact(MODEL).score(inputs).outputs)
 
 
 @pytest.mark.parametrize("content", [b"", b"no model"], ids=["empty", "text"])

@@ -69,7 +69,7 @@ def test_the_texts_are_those_of_the_contract(site: Path, product: Any) -> None:
     described = description(site)
     assert (described["name"], described["decision"]) == (product.service.name, product.service.decision)
     assert {label["name"]: label["definition"] for label in described["labels"]} == {
-        label.name: label.definition for label in product.formulation.labels
+        label.name: label.definition for label in product.formulation.answer.labels
     }
 
 

@@ -42,17 +42,17 @@ def first(written: Any) -> Any:
 
 def test_the_contract_of_this_project_holds_together(root: Path, written: Any) -> None:
     loaded = contract.load(root / "product.yaml")
-    assert loaded.formulation.label_names == [label["name"] for label in written["formulation"]["labels"]]
+    assert loaded.formulation.label_names == [label["name"] for label in written["formulation"]["answer"]["labels"]]
     assert [r.id for r in loaded.requirements] == [r["id"] for r in written["requirements"]]
     assert {feature.name for feature in loaded.formulation.input.features} <= set(contradictions.columns(loaded))
 
 
-def measure(written: Any, task: str = "tabular-classification", **changed: Any) -> None:
+def measure(written: Any, **changed: Any) -> None:
     """Let the input be a table of two features, of which the second is changed."""
     one = {"name": "width", "low": 0, "high": 9, "unit": "mm", "meaning": "width"}
     features = [one, one | {"name": "height"} | changed]
     table = {"name": "part", "type": "table", "meaning": "a part", "features": features}
-    written["formulation"].update(task=task, input=table)
+    written["formulation"].update(input=table)
 
 
 class NoAlias(yaml.SafeDumper):
@@ -90,15 +90,15 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "",
     ),
     "label-that-is-a-number": (
-        lambda c: c["formulation"]["labels"][0].update(name=777),
+        lambda c: c["formulation"]["answer"]["labels"][0].update(name=777),
         "name: 777",
-        "formulation.labels[0].name is 777",
+        "formulation.answer.labels[0].name is 777",
         "put it in quotes",
     ),
     "label-that-is-no": (
-        lambda c: c["formulation"]["labels"][0].update(name=False),
+        lambda c: c["formulation"]["answer"]["labels"][0].update(name=False),
         "name: false",
-        "formulation.labels[0].name is False",
+        "formulation.answer.labels[0].name is False",
         "put it in quotes",
     ),
     "decimal-comma": (
@@ -108,9 +108,9 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "use a point: 0.92",
     ),
     "one-label": (
-        lambda c: c["formulation"].update(labels=c["formulation"]["labels"][:1]),
+        lambda c: c["formulation"]["answer"].update(labels=c["formulation"]["answer"]["labels"][:1]),
         "  labels:\n",
-        "formulation.labels is",
+        "1 label",
         "",
     ),
     "id-that-is-no-id": (lambda c: first(c).update(id="first"), "id: first", "'first'", ""),
@@ -121,7 +121,7 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "its own name",
     ),
     "duplicate-label": (
-        lambda c: c["formulation"]["labels"].extend([{"name": "twice", "definition": "d"}] * 2),
+        lambda c: c["formulation"]["answer"]["labels"].extend([{"name": "twice", "definition": "d"}] * 2),
         "- name: twice",
         "label 'twice' stands 2 times",
         "its own name",
@@ -145,9 +145,9 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "its own name",
     ),
     "label-without-a-name": (
-        lambda c: c["formulation"]["labels"][0].update(name=""),
+        lambda c: c["formulation"]["answer"]["labels"][0].update(name=""),
         "name: ''",
-        "formulation.labels[0].name is ''",
+        "formulation.answer.labels[0].name is ''",
         "",
     ),
     "slice-without-a-name": (lambda c: c["data"]["slices"][0].update(id=""), "id: ''", "data.slices[0].id is ''", ""),

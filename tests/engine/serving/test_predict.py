@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from fullstack_ml.answers import decision
+from fullstack_ml.answers.label import rule as decision
 from fullstack_ml.artefact import session as artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product import types as product
@@ -38,9 +38,9 @@ def test_server_and_evaluation_give_the_same_answers(
 ) -> None:
     expected = artefact.Artefact(paths.MODEL).score(input_of(product).matrix(records.head(40), product))
     rule = artefact.Artefact(paths.MODEL).rule
-    words = decision.decide(expected.probabilities, expected.novelty, rule).tolist()
+    words = decision.decide(expected.outputs, expected.novelty, rule).tolist()
     answers = client.post("/v1/predict", json={"records": asked(40)}).json()["predictions"]
-    for answer, shares, novelty, word in zip(answers, expected.probabilities, expected.novelty, words, strict=True):
+    for answer, shares, novelty, word in zip(answers, expected.outputs, expected.novelty, words, strict=True):
         assert np.allclose(list(answer["probabilities"].values()), shares, atol=1e-6)
         assert answer["novelty"] == pytest.approx(float(novelty), abs=1e-5)
         assert answer["reason"] == (None if word == "accept" else word)

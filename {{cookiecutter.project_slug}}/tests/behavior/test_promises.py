@@ -16,21 +16,21 @@ def least(share: float, records: int) -> float:
 
 def test_a_record_gets_the_same_answer_alone_and_among_others(model: Any, unseen: Any) -> None:
     inputs = unseen.inputs[:50]
-    alone = np.concatenate([model.score(inputs[i : i + 1]).probabilities for i in range(len(inputs))])
-    assert alone == pytest.approx(model.score(inputs).probabilities, abs=1e-6)
-    assert model.score(inputs[::-1]).probabilities == pytest.approx(alone[::-1], abs=1e-6)
+    alone = np.concatenate([model.score(inputs[i : i + 1]).outputs for i in range(len(inputs))])
+    assert alone == pytest.approx(model.score(inputs).outputs, abs=1e-6)
+    assert model.score(inputs[::-1]).outputs == pytest.approx(alone[::-1], abs=1e-6)
 
 
 def test_every_label_is_answered_and_none_swallows_the_others(model: Any, unseen: Any) -> None:
     labels = len(model.labels)
-    found = np.bincount(model.score(unseen.inputs).probabilities.argmax(axis=1), minlength=labels)
+    found = np.bincount(model.score(unseen.inputs).outputs.argmax(axis=1), minlength=labels)
     expected = np.bincount(unseen.truth, minlength=labels)
     assert (found > expected / 2).all()
     assert (found < expected * 2).all()
 
 
 def test_answers_that_are_given_are_wrong_less_often_than_all(model: Any, unseen: Any, decisions: Decide) -> None:
-    wrong = model.score(unseen.inputs).probabilities.argmax(axis=1) != unseen.truth
+    wrong = model.score(unseen.inputs).outputs.argmax(axis=1) != unseen.truth
     given = decisions(unseen.inputs) == "accept"
     assert given.mean() > 0.5
     assert wrong[given].mean() <= wrong.mean()
@@ -38,14 +38,14 @@ def test_answers_that_are_given_are_wrong_less_often_than_all(model: Any, unseen
 
 def test_an_answer_is_given_only_where_it_costs_less_than_silence(model: Any, unseen: Any, product: Any) -> None:
     cost = product.service.error_cost
-    probabilities = model.score(unseen.inputs).probabilities.max(axis=1)
+    probabilities = model.score(unseen.inputs).outputs.max(axis=1)
     expected = (1 - probabilities[probabilities >= model.rule.confidence]) * cost.wrong
     assert (expected <= cost.abstain * (1 + 1e-4)).all()
 
 
 def test_prediction_sets_hold_the_right_label_as_often_as_promised(model: Any, unseen: Any, product: Any) -> None:
     records = len(unseen.truth)
-    held = model.score(unseen.inputs).probabilities[np.arange(records), unseen.truth] >= model.rule.floor
+    held = model.score(unseen.inputs).outputs[np.arange(records), unseen.truth] >= model.rule.floor
     assert held.mean() >= least(product.formulation.abstain.coverage, records)
 
 

@@ -28,7 +28,7 @@ def sure(predicted: np.ndarray, labels: int, top: float = 0.9) -> np.ndarray:
 
 
 def test_a_planted_label_error_is_found(records: pl.DataFrame, product: Any) -> None:
-    labels = len(product.formulation.labels)
+    labels = len(product.formulation.answer.labels)
     right = np.arange(200) % labels
     planted = 37
     truth = right.copy()
@@ -40,7 +40,7 @@ def test_a_planted_label_error_is_found(records: pl.DataFrame, product: Any) -> 
 
 
 def test_an_honest_doubt_is_no_label_error(records: pl.DataFrame, product: Any) -> None:
-    labels = len(product.formulation.labels)
+    labels = len(product.formulation.answer.labels)
     truth = np.arange(200) % labels
     doubted = sure(truth, labels)
     doubted[5] = 1 / labels
@@ -48,7 +48,7 @@ def test_an_honest_doubt_is_no_label_error(records: pl.DataFrame, product: Any) 
 
 
 def test_a_split_of_one_label_has_no_label_errors(product: Any) -> None:
-    labels = len(product.formulation.labels)
+    labels = len(product.formulation.answer.labels)
     truth = np.zeros(20, dtype=np.int64)
     assert len(cases.likely_label_errors(sure(truth, labels), truth)) == 0
 
@@ -56,10 +56,10 @@ def test_a_split_of_one_label_has_no_label_errors(product: Any) -> None:
 def test_answered_errors_come_before_silent_ones_and_sure_ones_before_unsure(
     records: pl.DataFrame, product: Any
 ) -> None:
-    labels = len(product.formulation.labels)
+    labels = len(product.formulation.answer.labels)
     truth = np.zeros(6, dtype=np.int64)
     found = seen(records, sure(np.array([0, 1, 1, 1, 1, 0]), labels), truth)
-    found.scored.probabilities[[1, 2, 3, 4], 1] = [0.6, 0.99, 0.8, 0.7]
+    found.scored.outputs[[1, 2, 3, 4], 1] = [0.6, 0.99, 0.8, 0.7]
     found.decisions[2] = "unfamiliar"
     assert cases.worst_errors(found).tolist() == [3, 4, 1, 2]
     rows = cases.pick(found, product, shown=2)
@@ -67,7 +67,7 @@ def test_answered_errors_come_before_silent_ones_and_sure_ones_before_unsure(
 
 
 def test_the_rows_hold_what_a_person_needs_to_see(records: pl.DataFrame, product: Any) -> None:
-    labels = len(product.formulation.labels)
+    labels = len(product.formulation.answer.labels)
     truth = np.arange(50) % labels
     predicted = truth.copy()
     predicted[7] = (truth[7] + 1) % labels
@@ -80,6 +80,6 @@ def test_the_rows_hold_what_a_person_needs_to_see(records: pl.DataFrame, product
 
 
 def test_a_model_without_errors_leaves_an_empty_table(records: pl.DataFrame, product: Any) -> None:
-    labels = len(product.formulation.labels)
+    labels = len(product.formulation.answer.labels)
     truth = np.arange(50) % labels
     assert len(cases.pick(seen(records, sure(truth, labels), truth), product)) == 0

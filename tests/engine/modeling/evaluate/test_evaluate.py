@@ -25,7 +25,7 @@ def report(name: str = "evaluation") -> Any:
 
 def test_the_reported_metrics_are_those_that_scikit_learn_finds(finished: Path, product: Any) -> None:
     test = examples.read("test", product)
-    probabilities = artefact.Artefact(Path("models/model.onnx")).score(test.inputs).probabilities.astype(np.float64)
+    probabilities = artefact.Artefact(Path("models/model.onnx")).score(test.inputs).outputs.astype(np.float64)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     found, predicted = report()["metrics"], probabilities.argmax(axis=1)
     assert report()["records"] == len(test.truth)
@@ -96,7 +96,7 @@ def test_probabilities_that_are_no_numbers_are_refused(
 
     def broken(*arguments: Any) -> Any:
         scored = right(*arguments)
-        return type(scored)(scored.probabilities * np.nan, scored.novelty)
+        return type(scored)(scored.outputs * np.nan, scored.novelty)
 
     monkeypatch.setattr(artefact.Artefact, "score", broken)
     with refused("not finite", "models/"):

@@ -71,21 +71,21 @@ def test_probabilities_of_zero_and_one_leave_the_temperature_finite() -> None:
 def test_the_graph_with_a_temperature_computes_the_formula(beta: float, ends_in_softmax: bool) -> None:
     probabilities, _ = drawn(1.0, 200)
     model = calibration.with_temperature(passing(4, ends_in_softmax), beta)
-    found = calibrated(model, probabilities).probabilities
+    found = calibrated(model, probabilities).outputs
     assert found == pytest.approx(softmax(beta * np.log(probabilities)), abs=1e-6)
     assert (found.argmax(axis=1) == probabilities.argmax(axis=1)).all()
 
 
 def test_a_probability_of_zero_stays_a_number() -> None:
     found = calibrated(calibration.with_temperature(passing(2), 0.5), np.array([[1.0, 0.0], [0.5, 0.5]]))
-    assert np.isfinite(found.probabilities).all()
-    assert found.probabilities.sum(axis=1) == pytest.approx([1, 1])
+    assert np.isfinite(found.outputs).all()
+    assert found.outputs.sum(axis=1) == pytest.approx([1, 1])
 
 
 def test_temperature_makes_an_overconfident_model_honest() -> None:
     probabilities, truth = drawn(4.0)
     model = calibration.temperature(passing(4), probabilities[::2], truth[::2])
-    found = calibrated(model, probabilities[1::2]).probabilities
+    found = calibrated(model, probabilities[1::2]).outputs
     assert scores.headline(probabilities[1::2], truth[1::2])["ece"] > 0.1
     assert scores.headline(found, truth[1::2])["ece"] < 0.02
 
@@ -96,7 +96,7 @@ def test_isotonic_regression_makes_a_crooked_model_honest() -> None:
     crooked = honest ** np.array([0.5, 1.0, 2.0, 3.0])
     crooked /= crooked.sum(axis=1, keepdims=True)
     model = calibration.isotonic(passing(4), crooked[::2], truth[::2])
-    found = calibrated(model, crooked[1::2]).probabilities
+    found = calibrated(model, crooked[1::2]).outputs
     assert scores.headline(crooked[1::2], truth[1::2])["ece"] > 0.04
     assert scores.headline(found, truth[1::2])["ece"] < 0.02
     assert found.sum(axis=1) == pytest.approx(np.ones(len(found)), abs=1e-5)
@@ -107,11 +107,11 @@ def test_the_piecewise_linear_graph_goes_through_its_knots() -> None:
     heights = np.array([[0.1, 0.2, 0.8], [0.1, 0.2, 0.8]])
     given = np.array([[0.4, 0.6], [0.0, 1.0], [0.2, 0.8]])
     expected = np.array([np.interp(row, knots[0], heights[0]) for row in given])
-    found = calibrated(calibration.with_isotonic(passing(2), knots, heights), given).probabilities
+    found = calibrated(calibration.with_isotonic(passing(2), knots, heights), given).outputs
     assert found == pytest.approx(expected / expected.sum(axis=1, keepdims=True), abs=1e-6)
 
 
 def test_without_calibration_nothing_changes() -> None:
     probabilities, truth = drawn(1.0, 50)
-    found = calibrated(calibration.unchanged(passing(4), probabilities, truth), probabilities).probabilities
+    found = calibrated(calibration.unchanged(passing(4), probabilities, truth), probabilities).outputs
     assert found == pytest.approx(probabilities, abs=1e-7)

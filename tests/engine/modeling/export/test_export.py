@@ -47,7 +47,7 @@ def test_exporting_again_gives_the_same_bytes(finished: Path, config: Any) -> No
 
 def test_calibration_lowers_the_loss_on_the_records_it_saw(finished: Path, product: Any) -> None:
     held_out = examples.read("calibration", product)
-    before, after = (artefact.Artefact(path).score(held_out.inputs).probabilities for path in (CANDIDATE, MODEL))
+    before, after = (artefact.Artefact(path).score(held_out.inputs).outputs for path in (CANDIDATE, MODEL))
     # Equal, when the candidate was honest already.
     losses = [scores.headline(found, held_out.truth)["log_loss"] for found in (after, before)]
     assert losses[0] <= losses[1] + 1e-4
@@ -57,7 +57,7 @@ def test_a_temperature_changes_no_label(finished: Path, config: Any, product: An
     config.export.calibration = "temperature"
     export.run(config)
     inputs = examples.read("test", product).inputs
-    before, after = (artefact.Artefact(path).score(inputs).probabilities for path in (CANDIDATE, MODEL))
+    before, after = (artefact.Artefact(path).score(inputs).outputs for path in (CANDIDATE, MODEL))
     assert np.array_equal(before.argmax(axis=1), after.argmax(axis=1))
 
 
@@ -67,7 +67,7 @@ def test_without_calibration_the_probabilities_are_those_of_the_candidate(
     config.export.calibration = "none"
     export.run(config)
     inputs = examples.read("test", product).inputs
-    before, after = (artefact.Artefact(path).score(inputs).probabilities for path in (CANDIDATE, MODEL))
+    before, after = (artefact.Artefact(path).score(inputs).outputs for path in (CANDIDATE, MODEL))
     assert after == pytest.approx(before, abs=1e-6)
     assert artefact.Artefact(MODEL).metadata["calibration"] == "none"
 

@@ -45,15 +45,15 @@ def test_a_network_in_8_bits_is_smaller_and_answers_alike(known: tuple[np.ndarra
     small = lightening.int8(full)
     after = scored(small, known[0])
     assert small.ByteSize() < 0.5 * full.ByteSize()
-    assert (after.probabilities.argmax(axis=1) == before.probabilities.argmax(axis=1)).mean() > 0.98
-    assert after.probabilities == pytest.approx(before.probabilities, abs=0.1)
+    assert (after.outputs.argmax(axis=1) == before.outputs.argmax(axis=1)).mean() > 0.98
+    assert after.outputs == pytest.approx(before.outputs, abs=0.1)
     assert after.novelty == pytest.approx(before.novelty, rel=0.02, abs=0.02)
 
 
 def test_a_model_without_matrix_products_answers_the_same(known: tuple[np.ndarray, np.ndarray]) -> None:
     full = converted(LogisticRegression(), known)
     before = scored(full, known[0])
-    assert scored(lightening.int8(full), known[0]).probabilities == pytest.approx(before.probabilities, abs=1e-6)
+    assert scored(lightening.int8(full), known[0]).outputs == pytest.approx(before.outputs, abs=1e-6)
 
 
 @pytest.mark.parametrize("variant", lightening.VARIANTS)

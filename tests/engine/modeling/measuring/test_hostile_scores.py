@@ -38,7 +38,7 @@ class Stub:
 
 def measured(product: Any, config: Any, change: Callable[[np.ndarray], None]) -> Any:
     """Measure a stub on the test split."""
-    stub: Any = Stub(len(product.formulation.labels), change)
+    stub: Any = Stub(len(product.formulation.answer.labels), change)
     return measure.test(stub, product, config)
 
 
@@ -139,7 +139,7 @@ def test_a_label_missing_from_calibration_is_refused_by_isotonic_regression_and_
     config.export.calibration = "temperature"
     export.run(config)
     scored = artefact.Artefact(Path("models/model.onnx")).score(measure.read("test", product).inputs)  # type: ignore[attr-defined]
-    assert (scored.probabilities.argmax(axis=1) == len(product.formulation.labels) - 1).any()
+    assert (scored.outputs.argmax(axis=1) == len(product.formulation.answer.labels) - 1).any()
     config.export.calibration = "isotonic"
     with refused("has no record in the calibration split", str(CALIBRATION), "temperature"):
         export.run(config)

@@ -10,9 +10,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
+from fullstack_ml.answers.label import rule
 from fullstack_ml.artefact import graph
 from fullstack_ml.artefact import session as artefact
-from fullstack_ml.modeling.export import calibration, rule
+from fullstack_ml.modeling.export import calibration
 from fullstack_ml.modeling.measuring import intervals, measure
 from fullstack_ml.modeling.train import novelty
 
@@ -75,7 +76,7 @@ def test_the_isotonic_graph_gives_what_scikit_learn_gives() -> None:
     model = Given().fit(given[:300], truth[:300])
     expected = CalibratedClassifierCV(FrozenEstimator(model), method="isotonic").fit(given[:300], truth[:300])
     made = calibration.isotonic(passing(3), given[:300], truth[:300])
-    found = artefact.Artefact(made.SerializeToString()).score(given[300:]).probabilities
+    found = artefact.Artefact(made.SerializeToString()).score(given[300:]).outputs
     assert found == pytest.approx(expected.predict_proba(given[300:]), abs=2e-5)
 
 

@@ -14,7 +14,7 @@ SETTINGS: Any = SimpleNamespace(min_slice=2, bins=10)
 
 def certain(answers: list[int], labels: int) -> Any:
     """Return scores of a model that is certain of its answers."""
-    return SimpleNamespace(probabilities=np.eye(labels)[answers], novelty=np.zeros(len(answers)))
+    return SimpleNamespace(outputs=np.eye(labels)[answers], novelty=np.zeros(len(answers)))
 
 
 def examples(truth: list[int], **columns: list[Any]) -> Any:
@@ -32,7 +32,7 @@ def sliced(product: Any, *slices: dict[str, Any]) -> Any:
 def test_a_slice_is_measured_on_its_own_records(product: Any) -> None:
     wanted = sliced(product, {"below": 2.0}, {"at_least": 2.0})
     given = examples([0, 0, 1, 1], size=[1.0, 1.0, 3.0, 3.0])
-    answers = certain([0, 0, 1, 0], len(product.formulation.labels))
+    answers = certain([0, 0, 1, 0], len(product.formulation.answer.labels))
     found = measure.per_slice(wanted, given, answers, np.array(["accept", "uncertain"] * 2), SETTINGS)
     assert (found["s0"]["records"], found["s0"]["accuracy"]) == (2, 1.0)
     assert (found["s1"]["records"], found["s1"]["accuracy"]) == (2, 0.5)
@@ -42,7 +42,7 @@ def test_a_slice_is_measured_on_its_own_records(product: Any) -> None:
 def test_a_slice_that_is_too_small_is_not_measurable(product: Any) -> None:
     wanted = sliced(product, {"below": 2.0}, {"at_least": 9.0})
     given = examples([0, 1], size=[1.0, 1.0])
-    answers = certain([0, 1], len(product.formulation.labels))
+    answers = certain([0, 1], len(product.formulation.answer.labels))
     found = measure.per_slice(wanted, given, answers, np.array(["accept"] * 2), SETTINGS)
     assert "accuracy" in found["s0"]
     assert found["s1"] == {"records": 0, "not_measurable": "fewer than 2 records"}
@@ -55,7 +55,7 @@ def test_what_was_not_measured_cannot_be_the_worst_and_pass() -> None:
 
 
 def test_recall_and_precision_are_counted_per_label(product: Any) -> None:
-    names, labels = product.formulation.label_names, len(product.formulation.labels)
+    names, labels = product.formulation.label_names, len(product.formulation.answer.labels)
     truth, answers = [0, 0, 0, 1], [0, 0, 1, 1]
     held = np.array([True, True, False, True])
     decisions = np.array(["accept", "accept", "uncertain", "accept"])
@@ -68,7 +68,7 @@ def test_recall_and_precision_are_counted_per_label(product: Any) -> None:
 
 
 def test_a_label_without_records_has_no_recall(product: Any) -> None:
-    names, labels = product.formulation.label_names, len(product.formulation.labels)
+    names, labels = product.formulation.label_names, len(product.formulation.answer.labels)
     found = measure.per_label(
         product, examples([0, 0]), certain([0, 0], labels), np.array(["accept"] * 2), np.array([True] * 2)
     )

@@ -58,7 +58,7 @@ def test_every_iteration_lowers_the_loss(finished: Path, config: Any, product: A
 
 def test_a_few_records_can_be_learned_by_heart(finished: Path, config: Any, product: Any) -> None:
     known = examples.read("train", product)
-    labels = len(product.formulation.labels)
+    labels = len(product.formulation.answer.labels)
     # Labels that have nothing to do with the records: only memory gets them right.
     truth = np.arange(2 * labels) % labels
     inputs = known.inputs[: len(truth)]

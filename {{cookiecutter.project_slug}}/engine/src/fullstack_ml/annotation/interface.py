@@ -31,7 +31,7 @@ def hotkeys(names: list[str]) -> list[str]:
 
 def labels(product: Product) -> list[dict[str, str]]:
     """List the labels with their definitions and keys, and last the answer that there is none to give."""
-    known = product.formulation.labels
+    known = product.formulation.answer.labels
     keys = hotkeys([label.name for label in known])
     rows = [{"name": label.name, "says": label.definition, "key": key} for label, key in zip(known, keys, strict=True)]
     return [*rows, {"name": CANNOT, "says": "see the guide for what counts", "key": CANNOT_KEY}]

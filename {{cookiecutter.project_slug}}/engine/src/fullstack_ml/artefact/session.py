@@ -4,22 +4,14 @@ Reads ``models/*.onnx``; writes nothing. Needs only numpy and onnxruntime.
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
-from fullstack_ml.answers.decision import ALWAYS, Rule
+from fullstack_ml.answers.label.rule import ALWAYS, Rule
+from fullstack_ml.answers.words import Scored
 from fullstack_ml.workspace.errors import UserError
-
-
-@dataclass(frozen=True)
-class Scored:
-    """``probabilities`` float32 (records, labels), calibrated; ``novelty`` float32 (records,), larger is stranger."""
-
-    probabilities: np.ndarray
-    novelty: np.ndarray
 
 
 class Artefact:

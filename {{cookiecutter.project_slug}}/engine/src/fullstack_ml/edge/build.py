@@ -37,7 +37,7 @@ def checks(artefact: Artefact, product: Product) -> dict[str, Any]:
     scored = artefact.score(inputs)
     return {
         "inputs": base64.b64encode(inputs.tobytes()).decode(),
-        "probabilities": scored.probabilities.tolist(),
+        "probabilities": scored.outputs.tolist(),
         "novelty": scored.novelty.tolist(),
     }
 
@@ -45,7 +45,7 @@ def checks(artefact: Artefact, product: Product) -> dict[str, Any]:
 def describe(artefact: Artefact, product: Product, inputs: np.ndarray) -> dict[str, Any]:
     """Return what the page needs to know, for ``model.json``."""
     formulation, metadata = product.formulation, artefact.metadata
-    definitions = {label.name: label.definition for label in formulation.labels}
+    definitions = {label.name: label.definition for label in formulation.answer.labels}
     digest = sha256(MODEL)
     return {
         "name": product.service.name,

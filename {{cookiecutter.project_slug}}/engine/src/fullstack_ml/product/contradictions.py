@@ -11,10 +11,11 @@ from pydantic import BaseModel
 
 from fullstack_ml.product.metrics import METRICS
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.errors import suggest
+from fullstack_ml.workspace.errors import UserError, suggest
 from fullstack_ml.workspace.paths import PRODUCT
 from fullstack_ml.workspace.seams import find_choice
 
+WHERE = str(PRODUCT)
 TEXT = ("kind", "group", "source")  # columns of every record that hold text
 # Columns that stand beside the features in the tables of the pipeline: of every record, of labels, of what a source
 # says to stage collect, and of the error analysis. Written out: the server reads the contract, and has no polars for
@@ -40,7 +41,7 @@ def columns(product: Product) -> list[str]:
 
 def contradictions(product: Product) -> Iterator[Finding]:
     """Yield every finding, in the order of the file."""
-    yield from strange_input(product)
+    yield from strange_choices(product)
     yield from duplicates(product)
     yield from strange_features(product)
     yield from strange_slices(product)
@@ -48,9 +49,19 @@ def contradictions(product: Product) -> Iterator[Finding]:
     yield from strange_references(product)
 
 
-def strange_input(product: Product) -> Iterator[Finding]:
-    """Find an input that lacks what its type needs."""
-    yield from chosen_input(product).check(product)
+def strange_choices(product: Product) -> Iterator[Finding]:
+    """Find an input or an answer whose type has no module, or that lacks what its type needs."""
+    types = {"input": product.formulation.input.type, "answer": product.formulation.answer.type}
+    for part, name in types.items():
+        at = ("formulation", part, "type")
+        try:
+            chosen = find_choice(f"{part}s", name, WHERE)
+        except UserError as error:
+            if error.where != WHERE:
+                raise
+            yield at, error.what, error.fix
+        else:
+            yield from chosen.check(product)
 
 
 def duplicates(product: Product) -> Iterator[Finding]:
@@ -58,7 +69,7 @@ def duplicates(product: Product) -> Iterator[Finding]:
     named: dict[str, tuple[Location, list[str]]] = {
         "id": (("requirements",), [requirement.id for requirement in product.requirements]),
         "feature": (("formulation", "input", "features"), [f.name for f in product.formulation.input.features]),
-        "label": (("formulation", "labels"), product.formulation.label_names),
+        "label": (("formulation", "answer", "labels"), product.formulation.label_names),
         "kind": (("data", "kinds"), [kind.name for kind in product.data.kinds]),
         "licence": (("data", "licences"), product.data.licences),
         "slice": (("data", "slices"), [part.id for part in product.data.slices]),

@@ -1,7 +1,9 @@
 """The ``formulation`` of ``product.yaml`` as types: the service as a machine-learning problem.
 
-Reads and writes nothing; ``contract.load()`` reads the file.
+``contract.load()`` reads the file.
 """
+
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,13 +25,17 @@ class Feature(Strict):
 
 
 class Input(Strict):
-    """``type`` names a module of seam ``inputs``: an ``image`` has a shape (height, width) in pixels, a ``table`` has features."""
+    """``type`` names a module of seam ``inputs``, such as ``image`` (shape: height, width) or ``table`` (features).
+
+    ``options`` is for what an input of the product's own needs beside these.
+    """
 
     name: str
     type: str
     meaning: str
     shape: tuple[int, int] | None = None
     features: list[Feature] = []
+    options: dict[str, Any] = {}
 
 
 class Label(Strict):
@@ -37,6 +43,17 @@ class Label(Strict):
 
     name: str = Field(min_length=1)
     definition: str
+
+
+class Answer(Strict):
+    """``type`` names a module of seam ``answers``, such as ``label`` (one of ``labels`` for a record).
+
+    ``options`` is for what an answer of the product's own needs beside these.
+    """
+
+    type: str
+    labels: list[Label] = []
+    options: dict[str, Any] = {}
 
 
 class Abstain(Strict):
@@ -49,9 +66,8 @@ class Abstain(Strict):
 class Formulation(Strict):
     """The service as a machine-learning problem."""
 
-    task: str
     input: Input
-    labels: list[Label] = Field(min_length=2)
+    answer: Answer
     abstain: Abstain | None = None
     in_scope: str
     out_of_scope: str
@@ -62,4 +78,4 @@ class Formulation(Strict):
     @property
     def label_names(self) -> list[str]:
         """Return the label names; their order is the order of the model's probabilities."""
-        return [label.name for label in self.labels]
+        return [label.name for label in self.answer.labels]

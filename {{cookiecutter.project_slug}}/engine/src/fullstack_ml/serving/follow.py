@@ -1,7 +1,8 @@
 """Follow the local MLflow store: fetch what its aliases name, again whenever the store changes.
 
 Reads ``mlflow.db``; writes the served folder. Runs in the project's environment beside ``make serve``, which has no
-MLflow; with a tracking server the server follows by itself. Run: ``python -m fullstack_ml.serving.follow <server's pid>``.
+MLflow; with a tracking server the server follows by itself.
+Run: ``python -m fullstack_ml.serving.follow <server's pid>``.
 """
 
 import logging

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from fullstack_ml.answers.decision import ACCEPT, decide
+from fullstack_ml.answers.label.rule import decide
+from fullstack_ml.answers.words import ACCEPT
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.product.types import Product
 from fullstack_ml.serving.schema import ABSTAIN, ANSWER, NOT_FINITE
@@ -67,8 +68,8 @@ class Served:
             first = self.artefact.score(example)
         except Exception as error:
             raise self._refused(f"it does not take a record of product.yaml: {error}") from error
-        if first.probabilities.shape != (1, len(labels)):
-            raise self._refused(f"its probabilities have the shape {first.probabilities.shape}")
+        if first.outputs.shape != (1, len(labels)):
+            raise self._refused(f"its probabilities have the shape {first.outputs.shape}")
         self._check_golden(example.dtype)
 
     def renamed(self, version: Version) -> "Served":
@@ -80,12 +81,12 @@ class Served:
     def score(self, inputs: np.ndarray) -> Scores:
         """Score and decide, (records, ...) at once."""
         scored = self.artefact.score(inputs)
-        decided = decide(scored.probabilities, scored.novelty, self.rule).tolist()
-        best = scored.probabilities.argmax(axis=1).tolist()
+        decided = decide(scored.outputs, scored.novelty, self.rule).tolist()
+        best = scored.outputs.argmax(axis=1).tolist()
         labels: list[str | None] = [self.artefact.labels[i] for i in best]
-        probabilities: list[Any] = scored.probabilities.tolist()
+        probabilities: list[Any] = scored.outputs.tolist()
         novelty: list[Any] = scored.novelty.tolist()
-        sums = scored.probabilities.sum(axis=1) + scored.novelty
+        sums = scored.outputs.sum(axis=1) + scored.novelty
         if not np.isfinite(sums).all():
             for i in np.flatnonzero(~np.isfinite(sums)).tolist():
                 decided[i], labels[i], probabilities[i], novelty[i] = NOT_FINITE, None, None, None
@@ -109,7 +110,7 @@ class Served:
         if golden is None:
             return
         scored = self.artefact.score(np.asarray(golden["inputs"], dtype=dtype))
-        for name, found in (("probabilities", scored.probabilities), ("novelty", scored.novelty)):
+        for name, found in (("probabilities", scored.outputs), ("novelty", scored.novelty)):
             if not np.allclose(found, np.asarray(golden[name]), rtol=TOLERANCE, atol=TOLERANCE):
                 raise self._refused(f"a golden sample has other {name} than when the version was made")
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from fullstack_ml.answers.decision import UNCERTAIN, UNFAMILIAR
+from fullstack_ml.answers.words import UNCERTAIN, UNFAMILIAR
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.serving.settings import Settings

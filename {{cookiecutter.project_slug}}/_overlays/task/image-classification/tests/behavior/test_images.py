@@ -11,7 +11,7 @@ Decide = Callable[[np.ndarray], np.ndarray]
 
 def answers(model: Any, images: np.ndarray) -> np.ndarray:
     """Return the most probable label of every image."""
-    return np.asarray(model.score(images).probabilities.argmax(axis=1))
+    return np.asarray(model.score(images).outputs.argmax(axis=1))
 
 
 def changed(images: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -59,7 +59,7 @@ def test_the_less_ink_the_less_sure(model: Any, unseen: Any) -> None:
     sure = []
     for strength in (1.0, 0.6, 0.2):
         images = (255 - strength * (255.0 - unseen.inputs)).round().astype(np.uint8)
-        sure.append(model.score(images).probabilities.max(axis=1).mean())
+        sure.append(model.score(images).outputs.max(axis=1).mean())
     assert sure == sorted(sure, reverse=True)
 
 

@@ -13,7 +13,7 @@ SIZES = ("mean_radius", "mean_perimeter", "mean_area", "worst_radius", "worst_pe
 
 def answers(model: Any, rows: np.ndarray) -> np.ndarray:
     """Return the most probable label of every row."""
-    return np.asarray(model.score(rows).probabilities.argmax(axis=1))
+    return np.asarray(model.score(rows).outputs.argmax(axis=1))
 
 
 def rounded(rows: np.ndarray, digits: int) -> np.ndarray:
@@ -39,7 +39,7 @@ def test_larger_nuclei_are_more_often_malignant(model: Any, unseen: Any, product
     size = np.isin(names, SIZES) * unseen.inputs.std(axis=0)
     malignant = model.labels.index("malignant")
     shares = [
-        model.score((unseen.inputs + step * size).astype(np.float32)).probabilities[:, malignant].mean()
+        model.score((unseen.inputs + step * size).astype(np.float32)).outputs[:, malignant].mean()
         for step in (-0.5, 0.0, 0.5)
     ]
     assert shares == sorted(shares)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fullstack_ml.answers.decision import ACCEPT, UNCERTAIN, UNFAMILIAR
+from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.evaluate.cases import pick
@@ -44,7 +44,7 @@ PLOTTED = 10_000
 
 def uncalibrated(tested: Tested, config: Config) -> dict[str, Any]:
     """Measure the candidate before calibration on the same records."""
-    scored = Artefact(CANDIDATE).score(tested.examples.inputs, config.evaluate.batch).probabilities
+    scored = Artefact(CANDIDATE).score(tested.examples.inputs, config.evaluate.batch).outputs
     truth, bins = tested.examples.truth, config.evaluate.bins
     return {**headline(scored, truth, bins), "reliability": reliability(scored, truth, bins)}
 
@@ -65,7 +65,7 @@ def performance(path: Path, frame: pl.DataFrame, product: Product, calls: int) -
 def write_plots(product: Product, tested: Tested, report: dict[str, Any]) -> None:
     """Write what ``dvc plots show`` and the MLflow run display."""
     names = np.array(product.formulation.label_names)
-    predicted = names[tested.scored.probabilities.argmax(axis=1)]
+    predicted = names[tested.scored.outputs.argmax(axis=1)]
     pairs = pl.DataFrame({"actual": names[tested.examples.truth], "predicted": predicted})
     write_text(PLOTS / "confusion.csv", pairs[:PLOTTED].write_csv())
     write_text(PLOTS / "reliability.csv", pl.DataFrame(report["reliability"]).write_csv())

@@ -6,7 +6,7 @@ Reads and writes nothing; ``evaluate`` stores the rows as ``reports/errors.parqu
 import numpy as np
 import polars as pl
 
-from fullstack_ml.answers.decision import ACCEPT
+from fullstack_ml.answers.words import ACCEPT
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.measuring.measure import Tested
 from fullstack_ml.product.types import Product
@@ -31,7 +31,7 @@ def likely_label_errors(probabilities: np.ndarray, truth: np.ndarray) -> np.ndar
 
 def worst_errors(tested: Tested) -> np.ndarray:
     """Return the indices of wrong predictions: those that were answered first, then by falling probability."""
-    scores = tested.scored.probabilities
+    scores = tested.scored.outputs
     wrong = np.flatnonzero(scores.argmax(axis=1) != tested.examples.truth)
     silent = tested.decisions[wrong] != ACCEPT
     order: np.ndarray = wrong[np.lexsort((-scores[wrong].max(axis=1), silent))]
@@ -50,7 +50,7 @@ def pick(tested: Tested, product: Product, shown: int = SHOWN) -> pl.DataFrame:
 
     ``error`` and ``suspect`` are the places in the two lists, null where a record is not in one.
     """
-    scores, names = tested.scored.probabilities, np.array(product.formulation.label_names)
+    scores, names = tested.scored.outputs, np.array(product.formulation.label_names)
     errors, suspects = worst_errors(tested), likely_label_errors(scores, tested.examples.truth)
     rows, truth = tested.examples.frame, tested.examples.truth
     return (

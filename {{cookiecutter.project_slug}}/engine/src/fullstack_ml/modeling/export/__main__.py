@@ -11,13 +11,12 @@ from collections.abc import Mapping
 import numpy as np
 import onnx
 
-from fullstack_ml.answers.decision import Rule
+from fullstack_ml.answers.label.rule import Rule, fit_rule
 from fullstack_ml.artefact.graph import save, with_metadata
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.modeling.export.calibration import isotonic, temperature, unchanged
 from fullstack_ml.modeling.export.golden import golden
 from fullstack_ml.modeling.export.lightening import VARIANTS
-from fullstack_ml.modeling.export.rule import fit_rule
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, read
 from fullstack_ml.pipeline.stage import stage
@@ -36,7 +35,7 @@ def metadata(config: Config, product: Product, rule: Rule) -> dict[str, str]:
     formulation = product.formulation
     splits = read_json(SPLITS / "manifest.json")
     return {
-        "task": formulation.task,
+        "answer": formulation.answer.model_dump_json(exclude_defaults=True),
         "labels": json.dumps(formulation.label_names, ensure_ascii=False),
         "input": formulation.input.model_dump_json(exclude_none=True, exclude_defaults=True),
         "output": "probabilities: float32 (records, labels), calibrated; novelty: float32 (records,)",
@@ -52,7 +51,7 @@ def metadata(config: Config, product: Product, rule: Rule) -> dict[str, str]:
 
 def calibrated(model: onnx.ModelProto, config: Config, held_out: Examples) -> onnx.ModelProto:
     """Return ``model`` with the calibration of ``conf/export.yaml`` in its graph."""
-    scored = Artefact(model.SerializeToString()).score(held_out.inputs).probabilities
+    scored = Artefact(model.SerializeToString()).score(held_out.inputs).outputs
     if not np.isfinite(scored).all():
         raise UserError("the candidate gives probabilities that are not finite", str(CANDIDATE), "look at stage train")
     return CALIBRATIONS[config.export.calibration](model, scored, held_out.truth)

@@ -15,5 +15,5 @@ def golden(artefact: Artefact, inputs: np.ndarray, truth: np.ndarray) -> str:
     """Return the mean input of every label with its probabilities (labels, labels) and novelty (labels,), as JSON."""
     means = np.stack([inputs[truth == label].mean(axis=0) for label in np.unique(truth)]).astype(inputs.dtype)
     scored = artefact.score(means)
-    kept = {"inputs": means, "probabilities": scored.probabilities, "novelty": scored.novelty}
+    kept = {"inputs": means, "probabilities": scored.outputs, "novelty": scored.novelty}
     return json.dumps({name: values.tolist() for name, values in kept.items()})

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from fullstack_ml.answers.decision import ACCEPT, decide
-from fullstack_ml.artefact.session import Artefact, Scored
+from fullstack_ml.answers.label.rule import decide
+from fullstack_ml.answers.words import ACCEPT, Scored
+from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.measuring.baseline import baselines
 from fullstack_ml.modeling.measuring.gaps import gaps
@@ -47,12 +48,12 @@ def test(artefact: Artefact, product: Product, config: Config) -> Tested:
     """
     examples = read("test", product)
     scored = artefact.score(examples.inputs, config.evaluate.batch)
-    if not np.isfinite(scored.probabilities).all():
+    if not np.isfinite(scored.outputs).all():
         raise UserError("the artefact gives probabilities that are not finite", "models/", "look at stage train")
-    decisions = decide(scored.probabilities, scored.novelty, artefact.rule)
+    decisions = decide(scored.outputs, scored.novelty, artefact.rule)
     answered = decisions == ACCEPT
-    held = scored.probabilities[np.arange(len(examples.truth)), examples.truth] >= artefact.rule.floor
-    table = columns(scored.probabilities, examples.truth, answered, held, config.evaluate.bins)
+    held = scored.outputs[np.arange(len(examples.truth)), examples.truth] >= artefact.rule.floor
+    table = columns(scored.outputs, examples.truth, answered, held, config.evaluate.bins)
     strange = {
         name: artefact.score(made).novelty
         for name, made in input_of(product).strangers(examples.inputs, config.seed).items()
@@ -75,8 +76,8 @@ def test(artefact: Artefact, product: Product, config: Config) -> Tested:
         "gaps": groups,
         "slices": slices,
         "labels": per_label(product, examples, scored, decisions, held),
-        "reliability": reliability(scored.probabilities, examples.truth, config.evaluate.bins),
-        "confusion": confusion(scored.probabilities.argmax(axis=1), examples.truth, len(names)).tolist(),
+        "reliability": reliability(scored.outputs, examples.truth, config.evaluate.bins),
+        "confusion": confusion(scored.outputs.argmax(axis=1), examples.truth, len(names)).tolist(),
     }
     return Tested(examples, scored, decisions, found, report)
 
@@ -108,7 +109,7 @@ def per_slice(
         if records < settings.min_slice:
             found[part.id] = {"records": records, "not_measurable": f"fewer than {settings.min_slice} records"}
             continue
-        scores = headline(scored.probabilities[mine], examples.truth[mine], settings.bins)
+        scores = headline(scored.outputs[mine], examples.truth[mine], settings.bins)
         found[part.id] = {
             "records": records,
             **scores,
@@ -123,7 +124,7 @@ def per_label(
 ) -> dict[str, Any]:
     """Give recall, precision, coverage of the prediction sets and share of answers per label; null without records."""
     names = product.formulation.label_names
-    matrix = confusion(scored.probabilities.argmax(axis=1), examples.truth, len(names))
+    matrix = confusion(scored.outputs.argmax(axis=1), examples.truth, len(names))
     predicted, recall, found = matrix.sum(axis=0), recalls(matrix), {}
     for i, name in enumerate(names):
         mine = examples.truth == i
@@ -140,7 +141,7 @@ def per_label(
 
 def risk_curve(scored: Scored, truth: np.ndarray, points: int = 50) -> list[dict[str, float]]:
     """Return error against share of answers, when the most confident records are answered first."""
-    order = np.argsort(-scored.probabilities.max(axis=1), kind="stable")
-    wrong = np.cumsum(scored.probabilities.argmax(axis=1)[order] != truth[order])
+    order = np.argsort(-scored.outputs.max(axis=1), kind="stable")
+    wrong = np.cumsum(scored.outputs.argmax(axis=1)[order] != truth[order])
     steps = np.unique(np.linspace(1, len(truth), min(points, len(truth))).astype(int))
     return [{"answered_share": n / len(truth), "answered_error": float(wrong[n - 1] / n)} for n in steps.tolist()]

@@ -63,7 +63,7 @@ def signature(product: Product, example: np.ndarray) -> Any:
     from mlflow.types import Schema, TensorSpec
 
     given = TensorSpec(example.dtype, (-1, *example.shape[1:]), product.formulation.input.name)
-    answer = TensorSpec(np.dtype(np.float32), (-1, len(product.formulation.labels)), "probabilities")
+    answer = TensorSpec(np.dtype(np.float32), (-1, len(product.formulation.answer.labels)), "probabilities")
     strange = TensorSpec(np.dtype(np.float32), (-1,), "novelty")
     return ModelSignature(Schema([given]), Schema([answer, strange]))
 
@@ -94,7 +94,7 @@ def check_loaded(mlflow: Any, version: str, product: Product) -> None:
     loaded = download(mlflow, version)
     inputs = read("validation", product).inputs[:100]
     back, here = Artefact(loaded).score(inputs), Artefact(MODEL).score(inputs)
-    same = np.array_equal(back.probabilities, here.probabilities) and np.array_equal(back.novelty, here.novelty)
+    same = np.array_equal(back.outputs, here.outputs) and np.array_equal(back.novelty, here.novelty)
     if sha256(loaded) != sha256(MODEL) or not same:
         what = f"version {version} loaded back is not the artefact that was evaluated"
         raise UserError(

@@ -21,9 +21,7 @@ def main() -> None:
         raise UserError(f"PORT is {port!r}", "make mlflow PORT=5000", "give a number from 1 to 65535")
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # halves start and memory
     artifacts = tracking.project_root() / "mlartifacts"
-    print(
-        f"starting MLflow on http://127.0.0.1:{port}, stop it with Ctrl-C; experiment and model: {tracking.model_name()}"
-    )
+    print(f"starting MLflow on http://127.0.0.1:{port}, stop it with Ctrl-C; look at {tracking.model_name()}")
     server = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port]
     stores = ["--backend-store-uri", uri, "--artifacts-destination", artifacts.as_uri()]
     os.execv(sys.executable, [*server, *stores, "--workers", "1"])  # noqa: S606 - no shell is wanted

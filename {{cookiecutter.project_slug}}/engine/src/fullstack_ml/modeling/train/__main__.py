@@ -101,7 +101,7 @@ def as_csv(curves: dict[str, list[float]]) -> str:
 
 def check_labels(known: Examples, product: Product) -> None:
     """Raise when a label of product.yaml has no training record: the model could never answer it."""
-    counts = np.bincount(known.truth, minlength=len(product.formulation.labels))
+    counts = np.bincount(known.truth, minlength=len(product.formulation.answer.labels))
     missing = [name for name, count in zip(product.formulation.label_names, counts, strict=True) if not count]
     if missing:
         fix = "collect or label some, or take the label out of product.yaml"
@@ -115,15 +115,15 @@ def run(config: Config) -> None:
     check_labels(known, product)
     pipeline = fit(config.model, config.seed, known.inputs, known.truth)
     constants = novelty_constants(config.train.novelty, known)
-    model = convert(pipeline, flat(known.inputs[:1]).shape[1], len(product.formulation.labels))
+    model = convert(pipeline, flat(known.inputs[:1]).shape[1], len(product.formulation.answer.labels))
     save(input_of(product).front(with_novelty(model, constants), product), CANDIDATE)
     expected = pipeline.predict_proba(flat(held_out.inputs))
     scored = Artefact(CANDIDATE).score(held_out.inputs)
-    difference = check_parity(expected, scored.probabilities, config.train.parity)
+    difference = check_parity(expected, scored.outputs, config.train.parity)
     if constants is not None:
         check_novelty(distance(constants, flat(held_out.inputs)), scored.novelty)
     curves = history(pipeline)
-    counts = np.bincount(known.truth, minlength=len(product.formulation.labels))
+    counts = np.bincount(known.truth, minlength=len(product.formulation.answer.labels))
     scores = headline(expected, held_out.truth)
     report: dict[str, Any] = {
         "model": config.model.name,

@@ -52,7 +52,11 @@ def read(
     is_image = product.formulation.input.type == "image"
     if is_folder != is_image or not (is_image or PurePosixPath(place).suffix.lower() in READERS):
         form = "a folder with one sub-folder of images per label" if is_image else "a CSV or Parquet file"
-        raise UserError(f"path {path!r} has the wrong form for {product.formulation.task}", WHERE, f"give {form}")
+        raise UserError(
+            f"path {path!r} has the wrong form for an input of type {product.formulation.input.type}",
+            WHERE,
+            f"give {form}",
+        )
     batches = _images(system, place, group) if is_image else _table(system, place, path, product, label, group)
     for batch in batches:
         source = pl.lit(path.rstrip("/")) + pl.col("source")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fullstack_ml.modeling.export import rule
+from fullstack_ml.answers.label import rule
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -57,9 +57,9 @@ def test_prediction_sets_and_alarms_are_as_frequent_as_the_contract_says(
     scored: tuple[Any, np.ndarray], product: Any
 ) -> None:
     both, truth = scored
-    first = rule.Scored(both.probabilities[:2000], both.novelty[:2000])  # type: ignore[attr-defined]
+    first = rule.Scored(both.outputs[:2000], both.novelty[:2000])  # type: ignore[attr-defined]
     found = rule.fit_rule(first, truth[:2000], with_abstain(product, coverage=0.9, false_alarms=0.05))
-    held = both.probabilities[2000:][np.arange(2000), truth[2000:]] >= found.floor
+    held = both.outputs[2000:][np.arange(2000), truth[2000:]] >= found.floor
     assert held.mean() == pytest.approx(0.9, abs=0.03)
     assert found.novelty is not None
     assert (both.novelty[2000:] > found.novelty).mean() == pytest.approx(0.05, abs=0.02)

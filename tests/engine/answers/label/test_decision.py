@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fullstack_ml.answers import decision
+from fullstack_ml.answers.label import rule as decision
 
 RULE = decision.Rule(floor=0.3, confidence=0.6, novelty=2.0, coverage=0.9)
 

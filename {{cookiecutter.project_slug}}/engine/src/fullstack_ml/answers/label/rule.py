@@ -1,0 +1,89 @@
+"""Answer or abstain: the one rule that evaluation, server and edge page apply to scored records of one label.
+
+The numbers of the rule stand in the artefact's metadata under ``decision``; none is chosen by hand. The edge page has
+the same rule in JavaScript, and a test holds the two together.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, Scored
+from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.errors import UserError
+
+WHERE = "formulation.abstain in product.yaml and conf/split.yaml"
+WORDS = np.array([UNCERTAIN, ACCEPT, UNFAMILIAR], dtype=object)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When to answer.
+
+    ``novelty``: a record above it is ``unfamiliar``; null when the product never asks. ``floor``: a label belongs to
+    the conformal prediction set when its probability reaches it (Sadinle, Lei and Wasserman 2019, Least Ambiguous
+    Set-Valued Classifiers). ``confidence``: lowest top probability at which an answer costs less than abstaining
+    (Chow 1970, On Optimum Recognition Error and Reject Tradeoff).
+    """
+
+    floor: float
+    confidence: float
+    novelty: float | None
+    coverage: float
+
+    def to_json(self) -> str:
+        """Write the rule for the artefact's metadata."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Rule":
+        """Read the rule from the artefact's metadata."""
+        return cls(**json.loads(text))
+
+
+ALWAYS = Rule(floor=0.0, confidence=0.0, novelty=None, coverage=1.0)
+
+
+def decide(probabilities: np.ndarray, novelty: np.ndarray, rule: Rule) -> np.ndarray:
+    """Return ``accept``, ``unfamiliar`` or ``uncertain`` per record.
+
+    ``probabilities`` is (records, labels), ``novelty`` is (records,). A record is accepted when it is familiar, exactly
+    one label reaches the floor, and its probability reaches the confidence.
+    """
+    if rule == ALWAYS:
+        return np.full(len(probabilities), ACCEPT, dtype=object)
+    second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
+    sure = (first >= max(rule.floor, rule.confidence)) & (second < rule.floor)
+    familiar = True if rule.novelty is None else novelty <= rule.novelty  # NaN is unfamiliar
+    return WORDS[np.where(familiar, sure, 2)]
+
+
+def conformal_quantile(scores: np.ndarray, level: float) -> float:
+    """Return the split-conformal quantile: a new score is at most this with probability ``level``.
+
+    It is the ceil((n + 1) level)-th smallest of n scores (Vovk, Gammerman and Shafer 2005; Papadopoulos et al. 2002).
+
+    Raises:
+        UserError: if there are too few scores for the level.
+    """
+    rank = math.ceil((len(scores) + 1) * level)
+    if rank > len(scores):
+        least = math.ceil(level / (1 - level))
+        what = f"a level of {level:g} needs at least {least} calibration records, and there are {len(scores)}"
+        raise UserError(what, WHERE, "collect more, raise the share of the calibration split, or lower the level")
+    return float(np.sort(scores)[rank - 1])
+
+
+def fit_rule(scored: Scored, truth: np.ndarray, product: Product) -> Rule:
+    """Return the rule for calibrated scores of records whose labels are ``truth`` (indices)."""
+    abstain, cost = product.formulation.abstain, product.service.error_cost
+    if abstain is None:
+        return ALWAYS
+    right = scored.outputs[np.arange(len(truth)), truth]
+    floor = 1.0 - conformal_quantile(1.0 - right, abstain.coverage)
+    # An answer costs (1 - p) * wrong on average, silence costs abstain: they meet at p = 1 - abstain / wrong.
+    confidence = max(0.0, 1.0 - cost.abstain / cost.wrong)
+    limit = conformal_quantile(scored.novelty, 1.0 - abstain.false_alarms)
+    return Rule(floor=floor, confidence=confidence, novelty=limit, coverage=abstain.coverage)

@@ -1,0 +1,15 @@
+"""What every answer shares: the scores of an artefact, and the three words of a decision."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+ACCEPT, UNFAMILIAR, UNCERTAIN = "accept", "unfamiliar", "uncertain"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """``outputs`` float32 (records, values), as the answer defines them; ``novelty`` (records,), larger is stranger."""
+
+    outputs: np.ndarray
+    novelty: np.ndarray
