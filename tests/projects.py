@@ -38,10 +38,11 @@ class Project:
     environment: Mapping[str, str]
 
     def variables(self) -> dict[str, str]:
-        """Put the project's programs first, and the source of a copy before the one that is installed."""
+        """Put the project's programs first, and its own code before what is installed, as make does."""
         programs = self.folder / ".venv" / "bin"
-        found = {**self.environment, "PATH": f"{programs}{os.pathsep}{self.environment['PATH']}"}
-        return found | ({"PYTHONPATH": str(self.folder / "src")} if programs.parent.is_symlink() else {})
+        path = f"{programs}{os.pathsep}{self.environment['PATH']}"
+        code = [self.folder / "engine" / "src", self.folder / "src"]
+        return {**self.environment, "PATH": path, "PYTHONPATH": os.pathsep.join(map(str, code))}
 
     def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the project's folder."""

@@ -57,8 +57,8 @@ def running(project: Project, **settings: str) -> Iterator[Server]:
     """Serve in the small environment of the group `serve`, until the block ends or the process is killed."""
     port = free_port()
     values = {f"SERVE_{name.upper()}": value for name, value in settings.items()}
-    environment = {**project.environment, **values, "SERVE_PORT": str(port), "PYTHONPATH": "src"}
-    command = [str(project.folder / ".venv-serve/bin/python"), "-m", "my_product.serving"]
+    environment = {**project.environment, **values, "SERVE_PORT": str(port), "PYTHONPATH": "engine/src:src"}
+    command = [str(project.folder / ".venv-serve/bin/python"), "-m", "fullstack_ml.serving"]
     process = subprocess.Popen(command, cwd=project.folder, env=environment, text=True, stderr=subprocess.PIPE)
     drain = threading.Thread(target=lambda: process.stderr and process.stderr.read(), daemon=True)
     drain.start()

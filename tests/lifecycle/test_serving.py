@@ -27,9 +27,9 @@ one = pytest.mark.parametrize("project", [IMAGE], indirect=True)
 # Run in the project's environment: the same graph under other bytes, accepted, as version 2.
 SECOND = """
 import hashlib, pathlib, onnx
-from my_product import tracking
+from fullstack_ml.registry import tracking
 mlflow = tracking.connect()
-client, name = mlflow.MlflowClient(), tracking.NAME
+client, name = mlflow.MlflowClient(), tracking.model_name()
 graph = onnx.load("models/model.onnx")
 graph.doc_string = "second"
 folder = pathlib.Path("second").resolve()
@@ -52,7 +52,7 @@ def project(request: pytest.FixtureRequest, finish: Callable[[str], Finished], t
     copy = whole.copy(tmp_path / "project")
     shutil.rmtree(copy.folder / ".venv-serve", ignore_errors=True)
     (copy.folder / ".venv-serve").symlink_to(whole.folder / ".venv-serve")
-    copy.ok("python", "-m", "my_product.serving.follow", "once")
+    copy.ok("python", "-m", "fullstack_ml.serving.follow", "once")
     return copy
 
 

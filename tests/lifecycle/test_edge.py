@@ -32,9 +32,11 @@ RECORDS = """
 import base64, io, json, sys
 import numpy as np, polars as pl
 from PIL import Image
-from my_product import contract, decision, task
-from my_product.modeling import artefact, examples
-product, model = contract.load(), artefact.Artefact("models/model.onnx")
+from fullstack_ml.answers import decision
+from fullstack_ml.artefact import session
+from fullstack_ml.pipeline import examples
+from fullstack_ml.product import contract
+product, model = contract.load(), session.Artefact("models/model.onnx")
 splits = [examples.read(name, product) for name in ("test", "validation", "calibration")]
 frame = pl.concat([split.frame for split in splits], how="diagonal")[:200]
 inputs = np.concatenate([split.inputs for split in splits])[:200]
@@ -80,7 +82,7 @@ PICTURES = """
 import base64, io, json
 import numpy as np
 from PIL import Image
-from my_product import payload
+from fullstack_ml.inputs import image
 random = np.random.default_rng(3)
 shapes = [(8, 8), (1, 1), (3, 200), (200, 3), (7, 9), (16, 16), (20, 20), (28, 28)]
 shapes += [(33, 17), (299, 301), (640, 480)]
@@ -97,7 +99,7 @@ cases = [(mode, kind, size, encoded(mode, *size, kind)) for mode, kind in kinds 
 print(json.dumps([{
     "name": f"{mode} {kind} {size}",
     "bytes": base64.b64encode(content).decode(),
-    "pixels": payload.decode(content, (8, 8)).ravel().tolist(),
+    "pixels": image.decode(content, (8, 8)).ravel().tolist(),
 } for mode, kind, size, content in cases]))
 """
 
@@ -198,7 +200,7 @@ def test_the_rule_is_the_same_on_its_thresholds(project: Project, page: Page) ->
     scores += [([0.1, 0.9], float("inf")), ([0.5, 0.5], 0.0), ([0.9000001, 0.0999999], 0.29999999)]
     cases = [(rule, score) for rule in rules for score in scores]
     script = (
-        "import json, sys; import numpy as np; from my_product.decision import Rule, decide\n"
+        "import json, sys; import numpy as np; from fullstack_ml.answers.decision import Rule, decide\n"
         "print(json.dumps([decide(np.array([p], np.float32), np.array([n], np.float32), Rule(*r))[0]"
         " for r, (p, n) in json.loads(sys.argv[1])]))"
     )

@@ -245,7 +245,7 @@ def inbox(project: Project, files: Mapping[str, bytes]) -> list[str]:
         path = project.folder / "data" / "inbox" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    return ["my_product.data.collect", "source=files", "source.options.path=data/inbox"]
+    return ["fullstack_ml.data.collect", "source=files", "source.options.path=data/inbox"]
 
 
 def picture(grey: int) -> bytes:
@@ -282,7 +282,7 @@ def test_an_unreadable_image_is_named_by_its_record(project: Project) -> None:
     project.ok("python", "-m", *collect)
     with unchanged(project, *VALIDATED):
         says = [hashlib.sha256(image).hexdigest()[:12], "payload", "1 violation(s)"]
-        refused(project, "my_product.data.validate", says=says)
+        refused(project, "fullstack_ml.data.validate", says=says)
     assert project.json("reports/validation.json")["valid"] is False
 
 
@@ -293,7 +293,7 @@ def test_a_record_without_an_allowed_licence_is_refused(project: Project) -> Non
     project.ok("python", "-m", *collect, "source.options.licence=unknown")
     with unchanged(project, *VALIDATED):
         says = ["2 violation(s)", "licence 'unknown' is not in", hashlib.sha256(image).hexdigest()[:12]]
-        refused(project, "my_product.data.validate", says=says)
+        refused(project, "fullstack_ml.data.validate", says=says)
 
 
 @table_only
@@ -316,14 +316,14 @@ def test_a_value_outside_its_range_is_refused(project: Project) -> None:
     with unchanged(project, *VALIDATED):
         wrong, high = rows[0][0], features[0]["high"]
         says = ["1 violation(s)", f"{features[0]['name']} is {wrong}", f"to {high}"]
-        refused(project, "my_product.data.validate", says=says)
+        refused(project, "fullstack_ml.data.validate", says=says)
 
 
 @image_only
 def test_a_misspelled_key_of_the_configuration_is_refused(project: Project) -> None:
     project.replace("conf/train.yaml", "parity:", "party:")
     with unchanged(project):
-        refused(project, "my_product.compose", says=["'train.party'", "conf/train.yaml", "'parity'"])
+        refused(project, "fullstack_ml.pipeline.compose", says=["'train.party'", "conf/train.yaml", "'parity'"])
 
 
 @image_only
@@ -332,7 +332,7 @@ def test_an_unknown_metric_is_refused(project: Project) -> None:
     lines = (project.folder / "product.yaml").read_text(encoding="utf-8").splitlines()
     number = next(i for i, line in enumerate(lines, start=1) if "acuracy" in line)
     with unchanged(project):
-        refused(project, "my_product.contract", says=["'acuracy'", f"product.yaml:{number},", "'accuracy'"])
+        refused(project, "fullstack_ml.product.contract", says=["'acuracy'", f"product.yaml:{number},", "'accuracy'"])
 
 
 @image_only
@@ -340,4 +340,4 @@ def test_a_tracking_server_that_does_not_answer_costs_one_stage(project: Project
     nobody = "http://127.0.0.1:9"
     with unchanged(project):
         says = [nobody, "MLFLOW_TRACKING_URI", "dvc repro"]
-        refused(project, "my_product.modeling.register", says=says, MLFLOW_TRACKING_URI=nobody)
+        refused(project, "fullstack_ml.modeling.register", says=says, MLFLOW_TRACKING_URI=nobody)
