@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 
 import generation
-import lifecycle
 import stages
 from measure import ROUNDS, machine_class
 
+import lifecycle
 from projects import machine
 
 HERE = Path(__file__).parent

@@ -8,9 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from lifecycle import commands, generate
 from measure import ROUNDS, table, verdict
 
+from lifecycle import commands, generate
 from projects import Project, machine
 
 TARGET = 600.0

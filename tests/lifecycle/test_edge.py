@@ -32,7 +32,7 @@ RECORDS = """
 import base64, io, json, sys
 import numpy as np, polars as pl
 from PIL import Image
-from fullstack_ml.answers import decision
+from fullstack_ml.answers.label import rule
 from fullstack_ml.artefact import session
 from fullstack_ml.pipeline import examples
 from fullstack_ml.product import contract
@@ -56,10 +56,10 @@ def stored(i):
 scored = model.score(inputs)
 print(json.dumps({
     "records": [stored(i) for i in range(len(inputs))],
-    "probabilities": scored.probabilities.tolist(),
+    "probabilities": scored.outputs.tolist(),
     "novelty": scored.novelty.tolist(),
-    "labels": [model.labels[i] for i in scored.probabilities.argmax(axis=1)],
-    "decisions": decision.decide(scored.probabilities, scored.novelty, model.rule).tolist(),
+    "labels": [model.labels[i] for i in scored.outputs.argmax(axis=1)],
+    "decisions": rule.decide(scored.outputs, scored.novelty, model.rule).tolist(),
 }))
 """
 # The page's own modules, from stored record to answer.
@@ -200,7 +200,7 @@ def test_the_rule_is_the_same_on_its_thresholds(project: Project, page: Page) ->
     scores += [([0.1, 0.9], float("inf")), ([0.5, 0.5], 0.0), ([0.9000001, 0.0999999], 0.29999999)]
     cases = [(rule, score) for rule in rules for score in scores]
     script = (
-        "import json, sys; import numpy as np; from fullstack_ml.answers.decision import Rule, decide\n"
+        "import json, sys; import numpy as np; from fullstack_ml.answers.label.rule import Rule, decide\n"
         "print(json.dumps([decide(np.array([p], np.float32), np.array([n], np.float32), Rule(*r))[0]"
         " for r, (p, n) in json.loads(sys.argv[1])]))"
     )

@@ -29,6 +29,8 @@ IMAGE, TABLE = (
     pytest.param(task, marks=pytest.mark.xdist_group(task))
     for task in ("image-classification", "tabular-classification")
 )
+image_only = pytest.mark.parametrize("finished", [IMAGE], indirect=True)
+table_only = pytest.mark.parametrize("finished", [TABLE], indirect=True)
 FROM_TRAIN = ["train", "export", "evaluate", "accept", "cards", "register"]
 STAGES = ["compose", "collect", "validate", "label", "split", *FROM_TRAIN]
 WRITTEN_BY_THE_PIPELINE = re.compile(r"dvc\.lock|params\.yaml|reports/.*|docs/.*/(requirements|(data|model)-card)\.md")
@@ -218,6 +220,21 @@ def test_pushed_data_comes_back_in_another_clone(project: Project) -> None:
     assert ran(clone.ok("dvc", "repro")) == []
 
 
+@image_only
+def test_a_copied_project_runs_its_own_engine_and_its_own_code(project: Project) -> None:
+    """An editable install names the place of the original; the copy must not fall back to it."""
+    stage = "engine/src/fullstack_ml/modeling/accept/__main__.py"
+    text = (project.folder / stage).read_text(encoding="utf-8")
+    mark = "import pathlib\npathlib.Path('marked').write_text(__file__)\n"
+    (project.folder / stage).write_text(text.replace('if __name__ == "__main__":', mark + 'if __name__ == "__main__":'))
+    moved = Project(project.folder.rename(project.folder.parent / "moved"), project.environment)
+    bare = {"PYTHONPATH": "", "PATH": moved.variables()["PATH"]}
+    done = moved.run(".venv/bin/dvc", "repro", "accept", **bare)
+    assert done.returncode == 0, done.stderr
+    assert "accept" in ran(done.stdout)
+    assert (moved.folder / "marked").read_text(encoding="utf-8") == str(moved.folder / stage)
+
+
 # --- mistakes -----------------------------------------------------------------------------------------------
 
 
@@ -251,10 +268,6 @@ def inbox(project: Project, files: Mapping[str, bytes]) -> list[str]:
 def picture(grey: int) -> bytes:
     """Return an image of one grey value as a portable grey map, which is read whatever the file's name."""
     return b"P5 8 8 255\n" + bytes([grey] * 64)
-
-
-image_only = pytest.mark.parametrize("finished", [IMAGE], indirect=True)
-table_only = pytest.mark.parametrize("finished", [TABLE], indirect=True)
 
 
 @image_only

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import yaml
 
-from fullstack_ml.answers import decision
+from fullstack_ml.answers.label import rule
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.pipeline import examples
 from fullstack_ml.product import contract
@@ -86,6 +86,6 @@ def decisions(model: Artefact) -> Decide:
 
     def decide(inputs: np.ndarray) -> np.ndarray:
         scored = model.score(inputs)
-        return np.asarray(decision.decide(scored.probabilities, scored.novelty, model.rule))
+        return np.asarray(rule.decide(scored.outputs, scored.novelty, model.rule))
 
     return decide

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fullstack_ml.inputs import input_of
+
 Decide = Callable[[np.ndarray], np.ndarray]
 
 
@@ -54,3 +56,19 @@ def test_familiar_records_are_not_called_unfamiliar_more_often_than_promised(
 ) -> None:
     familiar = (decisions(unseen.inputs) != "unfamiliar").mean()
     assert familiar >= least(1 - product.formulation.abstain.false_alarms, len(unseen.truth))
+
+
+def test_measuring_again_keeps_most_answers(model: Any, unseen: Any) -> None:
+    inputs = unseen.inputs.reshape(len(unseen.inputs), -1).astype(np.float64)
+    noise = np.random.default_rng(0).normal(0, 0.02, inputs.shape) * inputs.std(axis=0)
+    again = np.clip(inputs + noise, inputs.min(axis=0), inputs.max(axis=0)).astype(unseen.inputs.dtype)
+    answers = [model.score(each).outputs.argmax(axis=1) for each in (again.reshape(unseen.inputs.shape), unseen.inputs)]
+    assert (answers[0] == answers[1]).mean() >= 0.97
+
+
+def test_what_is_no_record_of_this_product_is_hardly_ever_answered(
+    unseen: Any, product: Any, decisions: Decide
+) -> None:
+    strangers = input_of(product).strangers(unseen.inputs, seed=0)
+    answered = {kind: (decisions(inputs) == "accept").mean() for kind, inputs in strangers.items()}
+    assert {kind: share for kind, share in answered.items() if share > 0.1} == {}

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.task("image-classification")
 Decide = Callable[[np.ndarray], np.ndarray]
 
 

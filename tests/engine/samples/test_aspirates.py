@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.task("tabular-classification")
 Decide = Callable[[np.ndarray], np.ndarray]
 # A larger nucleus is more often malignant; every pathologist knows it, and the model has to know it too.
 SIZES = ("mean_radius", "mean_perimeter", "mean_area", "worst_radius", "worst_perimeter", "worst_area")
