@@ -169,18 +169,18 @@ def test_settings_become_dotted_parameters() -> None:
 
 def test_the_aliases_of_the_products_own_model_are_read(mlflow: Any) -> None:
     client = mlflow.MlflowClient()
-    assert tracking.aliases(client) == {}
+    assert tracking.ClientRegistry(mlflow).aliases() == {}
     for name in (tracking.model_name(), f"{tracking.model_name()}_2"):
         client.create_registered_model(name)
         client.create_model_version(name, source="nowhere")
-    assert tracking.aliases(client) == {}
+    assert tracking.ClientRegistry(mlflow).aliases() == {}
     for name, alias in (
         (tracking.model_name(), "champion"),
         (tracking.model_name(), "old"),
         (f"{tracking.model_name()}_2", "challenger"),
     ):
         client.set_registered_model_alias(name, alias, "1")
-    assert tracking.aliases(client) == {"champion": "1", "old": "1"}
+    assert tracking.ClientRegistry(mlflow).aliases() == {"champion": "1", "old": "1"}
 
 
 def test_a_run_is_found_again_by_all_its_tags(mlflow: Any) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from fullstack_ml.registry.tracking import ClientRegistry
+from fullstack_ml.registry.versions import ROLLED_BACK
 from fullstack_ml.serving import fetch, follow, release
 
 NAME = "my_product"
@@ -37,40 +39,49 @@ def champion(client: Any) -> str:
 
 
 def test_the_challenger_is_promoted_and_rolled_back(client: Any) -> None:
-    assert release.promote(client, None) == ("1", "3")
+    assert release.promote(ClientRegistry(), None) == ("1", "3")
     assert champion(client) == "3"
     assert aliases(client) == {CHAMPION: "3"}
-    assert release.rollback(client) == ("3", "1")
+    assert release.rollback(ClientRegistry()) == ("3", "1")
     assert champion(client) == "1"
 
 
+def test_a_version_that_was_rolled_back_is_marked_until_it_is_promoted(client: Any) -> None:
+    registry = ClientRegistry()
+    release.promote(registry, "3")
+    release.rollback(registry)
+    assert ROLLED_BACK in registry.find("3").tags
+    release.promote(registry, "3")
+    assert ROLLED_BACK not in registry.find("3").tags
+
+
 def test_rollback_goes_to_the_replaced_version_and_not_to_the_number_before(client: Any) -> None:
-    release.promote(client, "3")
-    release.promote(client, "2")
-    assert release.rollback(client) == ("2", "3")
+    release.promote(ClientRegistry(), "3")
+    release.promote(ClientRegistry(), "2")
+    assert release.rollback(ClientRegistry()) == ("2", "3")
 
 
 def test_a_second_rollback_goes_one_more_step_back(client: Any) -> None:
-    release.promote(client, "2")
-    release.promote(client, "3")
-    assert release.rollback(client) == ("3", "2")
-    assert release.rollback(client) == ("2", "1")
+    release.promote(ClientRegistry(), "2")
+    release.promote(ClientRegistry(), "3")
+    assert release.rollback(ClientRegistry()) == ("3", "2")
+    assert release.rollback(ClientRegistry()) == ("2", "1")
 
 
 def test_rollback_never_goes_to_a_version_that_was_not_champion(client: Any, refused: Any) -> None:
     client.set_registered_model_alias(NAME, CHAMPION, "3")  # by hand, in MLflow's own pages
     with refused("version 3 replaced none", fix="make promote VERSION=2 (accepted: 1, 2)"):
-        release.rollback(client)
+        release.rollback(ClientRegistry())
     assert champion(client) == "3"
 
 
 def test_a_new_champion_has_no_challenger_that_was_measured_against_the_old_one(client: Any) -> None:
-    release.promote(client, "2")
+    release.promote(ClientRegistry(), "2")
     assert aliases(client) == {CHAMPION: "2"}
     client.set_registered_model_alias(NAME, CHALLENGER, "1")
-    release.promote(client, "2")
+    release.promote(ClientRegistry(), "2")
     assert aliases(client) == {CHAMPION: "2", CHALLENGER: "1"}
-    release.rollback(client)
+    release.rollback(ClientRegistry())
     assert aliases(client) == {CHAMPION: "1"}
 
 
@@ -87,32 +98,32 @@ def test_the_command_says_how_to_undo_it(
 def test_a_rejected_or_unknown_version_is_not_promoted(client: Any, refused: Any) -> None:
     for version in ("4", "9"):
         with refused("not accepted", fix="VERSION=3 (accepted: 1, 2, 3)"):
-            release.promote(client, version)
+            release.promote(ClientRegistry(), version)
     assert champion(client) == "1"
 
 
 def test_without_a_challenger_the_other_accepted_versions_are_named(client: Any, refused: Any) -> None:
     client.delete_registered_model_alias(NAME, CHALLENGER)
     with refused("no challenger", fix="make promote VERSION=3 (accepted: 2, 3)"):
-        release.promote(client, None)
+        release.promote(ClientRegistry(), None)
 
 
 def test_no_version_is_named_where_there_is_no_other(mlflow: Any, refused: Any) -> None:
     client = mlflow.MlflowClient()
     with refused("no challenger", fix="dvc repro registers"):
-        release.promote(client, None)
+        release.promote(ClientRegistry(), None)
     client.create_registered_model(NAME)
     client.create_model_version(NAME, source="models", tags={"verdict": "accepted"})
     client.set_registered_model_alias(NAME, CHAMPION, "1")
     with refused("no challenger", fix="dvc repro registers"):
-        release.promote(client, None)
+        release.promote(ClientRegistry(), None)
     with refused("version 1 replaced none", fix="dvc repro registers"):
-        release.rollback(client)
+        release.rollback(ClientRegistry())
 
 
 def test_the_first_version_cannot_be_rolled_back(client: Any, refused: Any) -> None:
     with refused("version 1 replaced none"):
-        release.rollback(client)
+        release.rollback(ClientRegistry())
 
 
 def test_a_version_is_fetched_from_the_store_with_the_bytes_of_its_tag(mlflow: Any) -> None:

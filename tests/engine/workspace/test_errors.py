@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import date
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fullstack_ml.workspace import errors
 
@@ -66,3 +68,38 @@ def test_a_mistake_ends_the_program_with_code_1_and_no_traceback() -> None:
 def test_a_programming_error_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         errors.guard(lambda: 1 / 0)
+
+
+class Inner(BaseModel):
+    """A part with a key that is not allowed to be forgotten."""
+
+    model_config = ConfigDict(extra="forbid")
+    share: float
+    day: str = ""
+
+
+class Outer(BaseModel):
+    """A list of parts."""
+
+    model_config = ConfigDict(extra="forbid")
+    parts: list[Inner]
+
+
+@pytest.mark.parametrize(
+    ("part", "what", "fix"),
+    [
+        ({"shares": 1}, "unknown key 'shares'", "did you mean 'share'?"),
+        ({}, "the key 'share' is missing", "add it; the keys here are share, day"),
+        ({"share": "0,5"}, "parts[0].share is '0,5': Input should be a valid number", "use a point: 0.5"),
+        ({"share": 1, "day": date(2026, 1, 1)}, "parts[0].day is datetime.date", "put it in quotes"),
+        ({"share": []}, "parts[0].share is []: Input should be a valid number", "mend the value"),
+    ],
+)
+def test_what_pydantic_refuses_is_told_in_three_lines(part: dict[str, Any], what: str, fix: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Outer.model_validate({"parts": [part]})
+    told = errors.explain(caught.value, Outer, lambda location: f"file.yaml, {errors.dotted(location)}")
+    assert told.what.startswith(what)
+    assert told.where.startswith("file.yaml, parts[0]")
+    assert told.fix.startswith(fix)
+    assert len(str(told).splitlines()) == 3

@@ -97,10 +97,9 @@ def other_labels(path: Path) -> Path:
 
 
 def test_a_champion_of_another_contract_makes_way(
-    finished: Path, product: Any, config: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    finished: Path, product: Any, config: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old = other_labels(Path("old.onnx"))
-    monkeypatch.setattr(champion, "download", lambda *_: old)
-    monkeypatch.setattr(f"{champion.__name__}.tracking.aliases", lambda _: {"champion": "1"})
-    assert champion.challenge(SimpleNamespace(MlflowClient=lambda: None), "2", product, config) == []
+    registry: Any = SimpleNamespace(aliases=lambda: {"champion": "1"}, file=lambda _: old)
+    assert champion.challenge(registry, "2", product, config) == []
     assert "version 1, the champion until now, has other labels" in capsys.readouterr().out

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from fullstack_ml.modeling.register import __main__ as register
-from fullstack_ml.modeling.register import versions
+from fullstack_ml.registry.tracking import ClientRegistry
 
 Refused = Callable[..., AbstractContextManager[None]]
 NAME = "my_product"
@@ -157,7 +157,7 @@ def test_a_rejected_experiment_succeeds_so_that_dvc_keeps_it(
 def test_a_version_that_loads_back_differently_gets_no_alias(
     store: Any, config: Any, monkeypatch: pytest.MonkeyPatch, refused: Refused
 ) -> None:
-    monkeypatch.setattr(versions, "download", lambda *_: Path("models/candidate.onnx"))
+    monkeypatch.setattr(ClientRegistry, "file", lambda *_: Path("models/candidate.onnx"))
     with refused("is not the artefact that was evaluated", f"models:/{NAME}/1"):
         register.run(config)
     assert holder(store, "champion") is None
@@ -195,6 +195,37 @@ def test_a_new_champion_remembers_the_one_before_and_not_the_challenger(
     assert store.get_model_version(NAME, "3").tags["champion.before"] == "1"
     register.run(config)
     assert store.get_model_version(NAME, "3").tags["champion.before"] == "1"
+
+
+def test_what_was_rolled_back_stays_back_until_a_person_promotes_it(
+    store: Any, config: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register.run(config)
+    changed(2)
+    monkeypatch.setattr(register, "challenge", lambda *_: [])
+    register.run(config)
+    registry = ClientRegistry()
+    registry.crown("1", back=True)
+    capsys.readouterr()
+    register.run(config)
+    assert (holder(store, "champion"), holder(store, "challenger")) == ("1", None)
+    assert "version 2 was rolled back" in capsys.readouterr().out
+    (reason,) = registered()["champion_stays"]
+    assert "make promote VERSION=2" in reason
+    assert registered()["alias"] is None
+    registry.crown("2")
+    register.run(config)
+    assert holder(store, "champion") == "2"
+    assert registered()["alias"] == "champion"
+
+
+def test_the_run_keeps_what_made_it(store: Any, config: Any, mlflow: Any) -> None:
+    register.run(config)
+    version = store.get_model_version_by_alias(NAME, "champion")
+    assert len(version.tags["formulation.sha256"]) == 64
+    for name in ("dvc.lock", "params.yaml", "product.yaml"):
+        kept = mlflow.artifacts.load_text(f"runs:/{version.run_id}/pipeline/{name}")
+        assert kept == Path(name).read_text(encoding="utf-8")
 
 
 def test_a_challenger_that_wins_later_is_no_challenger_any_more(

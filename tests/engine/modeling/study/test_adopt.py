@@ -90,7 +90,7 @@ def test_what_to_type_next_commits_new_and_deleted_files_too(
 def test_a_run_of_the_pipeline_can_be_adopted_too(mlflow: Any, finished: Path) -> None:
     Path("conf/model/net.yaml").write_text(BEFORE, encoding="utf-8")
     with mlflow.start_run(tags={"kind": "pipeline"}) as run:
-        mlflow.log_text(yaml.safe_dump({"seed": 1, "model": settings(alpha=0.7)}), "reports/params.yaml")
+        mlflow.log_text(yaml.safe_dump({"seed": 1, "model": settings(alpha=0.7)}), "pipeline/params.yaml")
     adopt.adopt(run.info.run_id)
     assert yaml.safe_load(Path("conf/model/net.yaml").read_text())["estimator"]["alpha"] == 0.7
 

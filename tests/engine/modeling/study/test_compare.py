@@ -11,6 +11,7 @@ import onnx
 import pytest
 
 from fullstack_ml.modeling.study import compare
+from fullstack_ml.registry.tracking import ClientRegistry
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -47,7 +48,7 @@ def test_a_registered_version_is_compared_by_its_alias(
     client.create_registered_model(name)
     version = client.create_model_version(name, source=str(Path("stored").resolve()))
     client.set_registered_model_alias(name, "champion", version.version)
-    monkeypatch.setattr(compare, "download", lambda _, number: Path("stored/int8.onnx"))
+    monkeypatch.setattr(ClientRegistry, "file", lambda _, number: Path("stored/int8.onnx"))
     found = compared(monkeypatch, "champion")
     assert list(found)[-1] == "version 1 (champion)"
     assert found["version 1 (champion)"]["accuracy"] == found["int8 (exported)"]["accuracy"]
@@ -59,8 +60,10 @@ def test_a_version_of_another_contract_is_refused(
     graph = onnx.load("models/model.onnx")
     next(prop for prop in graph.metadata_props if prop.key == "labels").value = '["other"]'
     onnx.save(graph, "other.onnx")
-    monkeypatch.setattr(compare, "number", lambda name: name)
-    monkeypatch.setattr(compare, "download", lambda *_: Path("other.onnx"))
+    client = mlflow.MlflowClient()
+    client.create_registered_model("my_product")
+    client.create_model_version("my_product", source="nowhere")
+    monkeypatch.setattr(ClientRegistry, "file", lambda *_: Path("other.onnx"))
     with refused("version 1 has other labels", "VERSIONS", "product.yaml"):
         compared(monkeypatch, "1")
     assert not compare.COMPARISON.exists()

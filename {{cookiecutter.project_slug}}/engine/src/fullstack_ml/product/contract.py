@@ -4,17 +4,14 @@ Reads ``product.yaml``; writes nothing. The classes are in ``product.py``, the c
 ``contradictions.py``; here stand the three-line errors.
 """
 
-import typing
-from datetime import date
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
-from fullstack_ml.product.contradictions import Location, contradictions
+from fullstack_ml.product.contradictions import contradictions
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.errors import UserError, guard, suggest
+from fullstack_ml.workspace.errors import Location, UserError, dotted, explain, guard
 from fullstack_ml.workspace.paths import PRODUCT
 
 
@@ -39,12 +36,16 @@ def load(path: Path = PRODUCT) -> Product:
     except (yaml.YAMLError, ValueError) as error:  # a character, such as NUL; a value, such as the 31st of February
         raise UserError(f"not YAML: {str(error).splitlines()[0]}", str(path), "mend the value") from error
     _refuse_twins(node, path)
+
+    def place(location: Location) -> str:
+        return f"{path}:{_line(node, location)}, {dotted(location)}"
+
     try:
         product = Product.model_validate(plain or {})
     except ValidationError as error:
-        raise _explain(error, node, path) from error
+        raise explain(error, Product, place) from error
     for location, what, fix in contradictions(product):
-        raise UserError(what, f"{path}:{_line(node, location)}, {_dotted(location)}", fix)
+        raise UserError(what, place(location), fix)
     return product
 
 
@@ -64,40 +65,6 @@ def _refuse_twins(node: yaml.Node | None, path: Path) -> None:
             _refuse_twins(item, path)
 
 
-def _explain(error: ValidationError, node: yaml.Node | None, path: Path) -> UserError:
-    """Turn pydantic's most telling complaint into three lines."""
-    # A misspelled key is unknown and missing at once; the unknown one is what the reader sees in the file.
-    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    location: Location = tuple(first["loc"])
-    where = f"{path}:{_line(node, location)}, {_dotted(location)}"
-    if first["type"] == "extra_forbidden":
-        return UserError(f"unknown key {location[-1]!r}", where, suggest(str(location[-1]), _keys(location[:-1])))
-    if first["type"] == "missing":
-        keys = ", ".join(_keys(location[:-1]))
-        return UserError(f"the key {location[-1]!r} is missing", where, f"add it; the keys here are {keys}")
-    return UserError(f"{_dotted(location)} is {first['input']!r}: {first['msg']}", where, _advice(first))
-
-
-def _advice(error: ErrorDetails) -> str:
-    """Say how to write the value, where YAML reads it in a way that surprises."""
-    given = error["input"]
-    if error["type"] == "string_type" and isinstance(given, int | float | date):
-        return "put it in quotes: YAML reads it as a number, a date or a truth value"
-    if error["type"] in ("float_parsing", "int_parsing") and "," in given:
-        return f"use a point: {given.replace(',', '.')}"
-    return "mend the value"
-
-
-def _keys(location: Location) -> list[str]:
-    """Name the keys that are allowed at ``location``."""
-    model: typing.Any = Product
-    for part in location:
-        if isinstance(part, str):
-            model = model.model_fields[part].annotation
-            model = next(iter(typing.get_args(model)), model)
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
-
-
 def _line(node: yaml.Node | None, location: Location) -> int:
     """Find the line (from 1) of the deepest key of ``location`` that is in the file."""
     line = 1
@@ -111,11 +78,6 @@ def _line(node: yaml.Node | None, location: Location) -> int:
             node = node.value[part]
             line = node.start_mark.line + 1
     return line
-
-
-def _dotted(location: Location) -> str:
-    """Write a location as a reader of YAML would: ``requirements[2].metric``."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".") or "(top)"
 
 
 def main() -> None:

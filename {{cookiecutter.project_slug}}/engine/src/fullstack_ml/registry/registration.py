@@ -3,11 +3,11 @@
 Reads ``reports/registration.json``, the artefact and the registry; writes nothing.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
 from fullstack_ml.registry import tracking
+from fullstack_ml.registry.versions import CHALLENGER, CHAMPION
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json, sha256
 from fullstack_ml.workspace.paths import MODEL, REGISTRATION
@@ -23,21 +23,22 @@ def registered(artefact_sha256: str) -> dict[str, Any]:
 
 def aliases() -> dict[str, str] | None:
     """Return the version that each alias names now; None where the registry does not answer or is not here."""
-    if "MLFLOW_TRACKING_URI" not in os.environ and not (tracking.project_root() / "mlflow.db").exists():
+    store = tracking.local_store()
+    if store and not store.exists():
         return None
     try:
-        return tracking.aliases(tracking.connect().MlflowClient())
+        return tracking.ClientRegistry().aliases()
     except UserError:
         return None
 
 
-def placed(version: str, at_registration: str) -> str:
+def placed(version: str, at_registration: str | None) -> str:
     """Say which alias a version has now; aliases are moved by hand too."""
     now = aliases()
     if now is None:
-        return f"alias {at_registration} at registration"
+        return f"{'alias ' + at_registration if at_registration else 'no alias'} at registration"
     mine = sorted(alias for alias, named in now.items() if named == version)
-    champion = now.get(tracking.CHAMPION)
+    champion = now.get(CHAMPION)
     other = f"; champion is version {champion}" if champion and champion != version else ""
     return (f"alias {', '.join(mine)}" if mine else "no alias") + other
 
@@ -51,8 +52,8 @@ def standing() -> tuple[list[str], dict[str, str]]:
         return [f"accepted, not registered: {said.get('reason', 'run dvc repro register')}"], {}
     place = placed(said["version"], said["alias"])
     lines = [f"registered: {said['model']} version {said['version']}, {place}"]
-    if not place.startswith(f"alias {tracking.CHALLENGER}"):
-        return lines, {}
-    lines += [f"  the champion stays: {reason}" for reason in said.get("champion_stays", [])]
+    if not place.startswith(f"alias {CHAMPION}"):
+        lines += [f"  the champion stays: {reason}" for reason in said.get("champion_stays", [])]
     # Serving is a part that can be deleted, and the command goes with it.
-    return lines, PROMOTE if Path("mk/serving.mk").exists() else {}
+    challenges = place.startswith(f"alias {CHALLENGER}") and Path("mk/serving.mk").exists()
+    return lines, PROMOTE if challenges else {}

@@ -1,7 +1,7 @@
-"""The MLflow store: where it is, and one run per pipeline run.
+"""The MLflow store: where it is, one run per pipeline run, and its registry.
 
-Reads ``MLFLOW_TRACKING_URI`` and ``dvc.lock``; writes runs. Without the variable the store is ``mlflow.db`` in the
-project's root, also from DVC's temporary copies of the project.
+Reads ``MLFLOW_TRACKING_URI``, ``MLFLOW_DEFAULT_ARTIFACT_ROOT`` and ``dvc.lock``; writes runs and versions. Without the
+variables the store is ``mlflow.db`` with ``mlartifacts/`` in the project's root, also from DVC's copies of the project.
 """
 
 import hashlib
@@ -15,11 +15,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import yaml
 
+from fullstack_ml.registry.versions import CHALLENGER, CHAMPION, Registry, Version, model_name
 from fullstack_ml.workspace.errors import UserError
-from fullstack_ml.workspace.seams import package_name
+from fullstack_ml.workspace.paths import LOCK
 
-# Aliases: the version that answers, and an accepted one that did not beat it.
-CHAMPION, CHALLENGER = "champion", "challenger"
+__all__ = ["CHALLENGER", "CHAMPION", "model_name"]
+
 DEFAULTS = {
     # A server that does not answer is a three-line error after seconds; MLflow's own default is minutes.
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
@@ -27,11 +28,6 @@ DEFAULTS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
-
-
-def model_name() -> str:
-    """Return the name of the experiment and of the registered model: that of the project's package."""
-    return package_name()
 
 
 def project_root() -> Path:
@@ -44,6 +40,30 @@ def project_root() -> Path:
 def tracking_uri() -> str:
     """Return ``MLFLOW_TRACKING_URI``, or the absolute URI of the local store."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project_root() / 'mlflow.db'}"
+
+
+def local_store() -> Path | None:
+    """Return the file of a store in SQLite, or None for a server or another database."""
+    prefix, _, path = tracking_uri().partition(":///")
+    return Path(path) if prefix == "sqlite" else None
+
+
+def artifact_root() -> str | None:
+    """Return where files of runs and versions go: beside a store in SQLite; None where a tracking server decides.
+
+    Raises:
+        UserError: if the store is a database that others reach and nothing says where its files go: in a folder of
+            this machine nobody else would find them.
+    """
+    root = os.environ.get("MLFLOW_DEFAULT_ARTIFACT_ROOT")
+    if root or tracking_uri().startswith("http"):
+        return root or None
+    store = local_store()
+    if store:
+        return (store.absolute().parent / "mlartifacts").as_uri()
+    what = f"nothing says where the files of {without_password(tracking_uri())} go"
+    fix = "set it to a place that all of the team reach, such as s3://bucket/path; a server (http) needs none"
+    raise UserError(what, "MLFLOW_DEFAULT_ARTIFACT_ROOT", fix)
 
 
 def connect() -> Any:
@@ -70,9 +90,10 @@ def connect() -> Any:
         mlflow.set_tracking_uri(uri)
         experiment = mlflow.get_experiment_by_name(model_name())
         if experiment is None:
-            folder = None if uri.startswith("http") else (project_root() / "mlartifacts").as_uri()
-            mlflow.create_experiment(model_name(), artifact_location=folder)
+            mlflow.create_experiment(model_name(), artifact_location=artifact_root())
         mlflow.set_experiment(model_name())
+    except UserError:
+        raise
     except Exception as error:
         raise UserError(
             f"the tracking store {shown} is not usable: {str(error).splitlines()[0]}", where, fix
@@ -93,10 +114,9 @@ def locked_stages(before: str) -> dict[str, Any]:
     Raises:
         UserError: if the pipeline has not run.
     """
-    path = Path("dvc.lock")
-    if not path.exists():
-        raise UserError("dvc.lock is not there", str(path.resolve().parent), "run dvc repro, which runs every stage")
-    stages: dict[str, Any] = yaml.safe_load(path.read_text())["stages"]
+    if not LOCK.exists():
+        raise UserError("dvc.lock is not there", str(LOCK.resolve().parent), "run dvc repro, which runs every stage")
+    stages: dict[str, Any] = yaml.safe_load(LOCK.read_text())["stages"]
     return {name: entry for name, entry in sorted(stages.items()) if name != before}
 
 
@@ -118,14 +138,61 @@ def flatten(value: Any, prefix: str = "") -> dict[str, str]:
     return {k: v for key, part in value.items() for k, v in flatten(part, f"{prefix}.{key}" if prefix else key).items()}
 
 
-def aliases(client: Any) -> dict[str, str]:
-    """Return the version that each alias of the registered model names; none where no version is registered."""
-    models = client.search_registered_models(f"name = '{model_name()}'")
-    return {alias: str(version) for model in models for alias, version in model.aliases.items()}
-
-
 def find_run(mlflow: Any, tags: dict[str, str]) -> str | None:
     """Return the id of the newest run that carries all ``tags``."""
     query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
     runs = mlflow.search_runs(filter_string=query, max_results=1, output_format="list")
     return str(runs[0].info.run_id) if runs else None
+
+
+class ClientRegistry(Registry):
+    """Versions by MLflow's client, in the store that ``connect()`` chose."""
+
+    def __init__(self, mlflow: Any = None) -> None:
+        """``mlflow``: the connected module; without it, connect."""
+        self._mlflow = mlflow or connect()
+        self._client = self._mlflow.MlflowClient()
+
+    def aliases(self) -> dict[str, str]:
+        """Return the number that each alias names."""
+        models = self._client.search_registered_models(f"name = '{self.name}'")
+        return {alias: str(number) for model in models for alias, number in model.aliases.items()}
+
+    def versions(self) -> list[Version]:
+        """Return every version, the oldest first."""
+        versions = map(_version, self._client.search_model_versions(f"name = '{self.name}'"))
+        return sorted(versions, key=lambda version: int(version.number))
+
+    def holder(self, alias: str) -> Version | None:
+        """Return the version that the alias names, or None."""
+        try:
+            return _version(self._client.get_model_version_by_alias(self.name, alias))
+        except self._mlflow.exceptions.MlflowException:
+            return None
+
+    def file(self, number: str) -> Path:
+        """Fetch a version and return the path of its ONNX file."""
+        folder = Path(self._mlflow.artifacts.download_artifacts(f"models:/{self.name}/{number}"))
+        return next(folder.rglob("*.onnx"))
+
+    def artefact(self, number: str) -> bytes:
+        """Return the ONNX file of a version."""
+        return self.file(number).read_bytes()
+
+    def set_alias(self, alias: str, number: str | None) -> None:
+        """Let ``alias`` name the version, or no version."""
+        if number is None:
+            self._client.delete_registered_model_alias(self.name, alias)
+        else:
+            self._client.set_registered_model_alias(self.name, alias, number)
+
+    def set_tag(self, number: str, tag: str, value: str | None) -> None:
+        """Give a version a tag, or take it away."""
+        if value is None:
+            self._client.delete_model_version_tag(self.name, number, tag)
+        else:
+            self._client.set_model_version_tag(self.name, number, tag, value)
+
+
+def _version(row: Any) -> Version:
+    return Version(str(row.version), dict(row.tags), str(row.run_id or ""))

@@ -6,20 +6,13 @@ replaced, by the gate or by hand. Only an accepted version is ever promoted. Run
 """
 
 import sys
-from typing import Any
 
-from fullstack_ml.modeling.register.versions import BEFORE, crown
 from fullstack_ml.registry import tracking
-from fullstack_ml.registry.tracking import CHALLENGER, CHAMPION
+from fullstack_ml.registry.tracking import ClientRegistry
+from fullstack_ml.registry.versions import BEFORE, CHALLENGER, CHAMPION, Registry
 from fullstack_ml.serving.follow import once
 from fullstack_ml.serving.settings import read
 from fullstack_ml.workspace.errors import UserError, guard
-
-
-def accepted(client: Any) -> list[str]:
-    """Return the versions that the gate accepted, the oldest first."""
-    found = client.search_model_versions(f"name = '{tracking.model_name()}'")
-    return sorted((str(v.version) for v in found if v.tags.get("verdict") == "accepted"), key=int)
 
 
 def by_number(versions: list[str]) -> str:
@@ -29,43 +22,45 @@ def by_number(versions: list[str]) -> str:
     return f"name an accepted version: make promote VERSION={versions[-1]} (accepted: {', '.join(versions)})"
 
 
-def promote(client: Any, wanted: str | None) -> tuple[str | None, str]:
+def promote(registry: Registry, wanted: str | None) -> tuple[str | None, str]:
     """Make ``wanted``, or else the challenger, the champion; return the versions before and after."""
-    named, allowed = tracking.aliases(client), accepted(client)
+    named, allowed = registry.aliases(), registry.accepted()
     after = wanted or named.get(CHALLENGER)
     if after is None:
         fix = by_number([version for version in allowed if version != named.get(CHAMPION)])
-        raise UserError("there is no challenger", f"the registry, model {tracking.model_name()}", fix)
+        raise UserError("there is no challenger", registry.place, fix)
     if after not in allowed:
-        what = f"version {after} was not accepted against the requirements"
-        raise UserError(what, f"the registry, model {tracking.model_name()}", by_number(allowed))
-    return crown(client, after), after
-
-
-def rollback(client: Any) -> tuple[str | None, str]:
-    """Make the version that the champion replaced the champion again; return the versions before and after."""
-    now = tracking.aliases(client).get(CHAMPION)
-    if now is None:
         raise UserError(
-            "there is no champion", f"the registry, model {tracking.model_name()}", by_number(accepted(client))
+            f"version {after} was not accepted against the requirements", registry.place, by_number(allowed)
         )
-    target = client.get_model_version(tracking.model_name(), now).tags.get(BEFORE)
+    return registry.crown(after), after
+
+
+def rollback(registry: Registry) -> tuple[str | None, str]:
+    """Make the version that the champion replaced the champion again; return the versions before and after.
+
+    The version that goes is marked: ``register`` does not crown it again, ``promote`` does.
+    """
+    now = registry.holder(CHAMPION)
+    if now is None:
+        raise UserError("there is no champion", registry.place, by_number(registry.accepted()))
+    target = now.tags.get(BEFORE)
     if target is None:
-        fix = by_number([version for version in accepted(client) if version != now])
-        raise UserError(f"version {now} replaced none", f"the registry, model {tracking.model_name()}", fix)
-    return crown(client, target, back=True), target
+        fix = by_number([number for number in registry.accepted() if number != now.number])
+        raise UserError(f"version {now.number} replaced none", registry.place, fix)
+    return registry.crown(target, back=True), target
 
 
 def main() -> None:
     """Promote or roll back, then let the local server have it."""
     action, *versions = sys.argv[1:]
     mlflow = tracking.connect()
-    client = mlflow.MlflowClient()
+    registry = ClientRegistry(mlflow)
     try:
-        before, after = promote(client, next(iter(versions), None)) if action == "promote" else rollback(client)
+        before, after = promote(registry, next(iter(versions), None)) if action == "promote" else rollback(registry)
     except mlflow.exceptions.MlflowException as error:
         fix = "dvc repro registers a first version"
-        raise UserError(str(error).splitlines()[0], f"the registry, model {tracking.model_name()}", fix) from error
+        raise UserError(str(error).splitlines()[0], registry.place, fix) from error
     settings = read()
     if settings.model == "registry" and not settings.remote:
         once(settings, mlflow)

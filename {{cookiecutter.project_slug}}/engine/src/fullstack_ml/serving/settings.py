@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import Location, explain
 
 
 class Settings(BaseSettings):
@@ -78,7 +78,10 @@ def read() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(["SERVE", *(str(part) for part in first["loc"])]).upper()
-        what = first["msg"] if not first["loc"] else f"{name}: {first['msg']}"
-        raise UserError(what, "the environment or .env", "see serving/settings.py for the settings") from error
+        raise explain(error, Settings, lambda _: "the environment or .env", _variable) from error
+
+
+def _variable(location: Location) -> str:
+    """Name the environment variable of a setting."""
+    name = str(location[0])
+    return name if name.startswith("MLFLOW") else f"SERVE_{name}".upper()

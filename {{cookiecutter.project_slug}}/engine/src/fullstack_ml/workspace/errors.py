@@ -8,9 +8,16 @@ import difflib
 import inspect
 import re
 import sys
+import typing
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from typing import Any
 
+if typing.TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+Location = tuple[str | int, ...]
 MADE = re.compile(r"\b(?:params\.yaml|(?:data|models|reports)/[\w./*-]+)")  # what stages write
 
 
@@ -50,6 +57,56 @@ def check_arguments(
     for word, p in options.items():
         if p.default is p.empty and p.kind is not p.VAR_POSITIONAL and word not in arguments:
             raise UserError(f"{name} needs the option {word!r}", where, f"add it; the options are {', '.join(options)}")
+
+
+def dotted(location: Location) -> str:
+    """Write a place in a file as a reader of YAML would: ``requirements[2].metric``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".") or "(top)"
+
+
+def explain(
+    error: "ValidationError", model: type, place: Callable[[Location], str], name: Callable[[Location], str] = dotted
+) -> UserError:
+    """Turn pydantic's most telling complaint into three lines.
+
+    Args:
+        error: what pydantic raised.
+        model: the class that was filled; it knows which keys are allowed.
+        place: says for a location where it is, such as file and line.
+        name: says for a location what its reader calls it.
+    """
+    # A misspelled key is unknown and missing at once; the unknown one is what the reader sees in the file.
+    first = min(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
+    location = tuple(first["loc"])
+    where, message = place(location), first["msg"].removeprefix("Value error, ")
+    if not location:
+        return UserError(message, where, "mend the value")
+    keys = _keys(model, location[:-1])
+    if first["type"] == "extra_forbidden":
+        return UserError(f"unknown key {location[-1]!r}", where, suggest(str(location[-1]), keys))
+    if first["type"] == "missing":
+        return UserError(f"the key {location[-1]!r} is missing", where, f"add it; the keys here are {', '.join(keys)}")
+    return UserError(f"{name(location)} is {first['input']!r}: {message}", where, _advice(first))
+
+
+def _advice(error: "ErrorDetails") -> str:
+    """Say how to write the value, where YAML reads it in a way that surprises."""
+    value = error["input"]
+    if error["type"] == "string_type" and isinstance(value, int | float | date):
+        return "put it in quotes: YAML reads it as a number, a date or a truth value"
+    if error["type"] in ("float_parsing", "int_parsing") and "," in value:
+        return f"use a point: {value.replace(',', '.')}"
+    return "mend the value"
+
+
+def _keys(model: Any, location: Location) -> list[str]:
+    """Name the keys that are allowed at ``location`` of a model."""
+    for part in location:
+        if isinstance(part, str):
+            field = getattr(model, "model_fields", {}).get(part)
+            model = field and field.annotation
+            model = next(iter(typing.get_args(model)), model)
+    return list(getattr(model, "model_fields", ()))
 
 
 def guard(function: Callable[[], Any]) -> Any:

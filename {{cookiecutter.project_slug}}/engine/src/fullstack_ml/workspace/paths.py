@@ -8,6 +8,7 @@ from pathlib import Path
 PRODUCT = Path("product.yaml")
 CONF = Path("conf")
 PARAMS = Path("params.yaml")
+LOCK = Path("dvc.lock")
 
 RAW = Path("data/raw")
 LABELS = Path("data/labels")

@@ -20,19 +20,19 @@ USED = ("train", "validation", "calibration", "test")
 
 def trained_on(ids: list[str], group: str | None) -> Iterator[str]:
     """Yield a sentence per registered version that used one of the records, or whose data is out of reach."""
-    if tracking.tracking_uri().startswith("sqlite:///") and not Path(tracking.tracking_uri()[10:]).exists():
+    store = tracking.local_store()
+    if store and not store.exists():
         yield "no model version is registered yet"
         return
-    client = tracking.connect().MlflowClient()
-    aliases = tracking.aliases(client)
-    versions = client.search_model_versions(f"name = '{tracking.model_name()}'")
+    registry = tracking.ClientRegistry()
+    aliases = registry.aliases()
     splits: dict[str, list[str] | None] = {}
-    for version in sorted(versions, key=lambda v: int(v.version)):
+    for version in registry.versions():
         data = version.tags.get("data.version", "unknown")
         if data not in splits:
             splits[data] = found_in(data, ids, group)
-        names = [alias for alias, number in aliases.items() if number == str(version.version)]
-        shown = " ".join([tracking.model_name(), "version", str(version.version), *(f"({name})" for name in names)])
+        names = [alias for alias, number in aliases.items() if number == version.number]
+        shown = " ".join([registry.name, "version", version.number, *(f"({name})" for name in names)])
         if splits[data] is None:
             yield f"{shown}: its data {data} is neither in the cache nor on the remote, so it may have used the record"
         elif splits[data]:

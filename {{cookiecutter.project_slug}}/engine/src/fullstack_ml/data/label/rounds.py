@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from fullstack_ml.product.formulation import Strict
-from fullstack_ml.workspace.errors import UserError, suggest
+from fullstack_ml.workspace.errors import UserError, explain, suggest
 from fullstack_ml.workspace.files import read_json, write_text
 from fullstack_ml.workspace.paths import ROUNDS
 
@@ -58,8 +58,8 @@ def read_all() -> dict[str, Round]:
     for path in sorted(ROUNDS.glob("*.json")):
         try:
             one = Round.model_validate(read_json(path))
-        except (ValidationError, ValueError) as error:
-            what = f"{path.name} is no round: {str(error).splitlines()[0]}"
+        except ValidationError as error:
+            what = f"{path.name} is no round: {explain(error, Round, lambda _: '').what}"
             raise UserError(what, str(path), "restore it from git, or make a new one with make round") from error
         if one.name != path.stem:
             raise UserError(f"{path.name} holds the round {one.name!r}", str(path), "give file and round one name")

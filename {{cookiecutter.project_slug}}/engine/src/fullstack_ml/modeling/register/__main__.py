@@ -5,17 +5,20 @@ run is logged too, then the stage fails with the ids. Nothing is registered from
 experiment of DVC, which is only logged. Run: ``dvc repro register``.
 """
 
+import hashlib
 import os
 from typing import Any
 
 from fullstack_ml.modeling.register.champion import challenge
-from fullstack_ml.modeling.register.runlog import log_run
-from fullstack_ml.modeling.register.versions import checked_version, crown
+from fullstack_ml.modeling.register.runlog import checked_version, log_run
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version
+from fullstack_ml.product.types import Product
 from fullstack_ml.registry import tracking
+from fullstack_ml.registry.tracking import ClientRegistry
+from fullstack_ml.registry.versions import CHALLENGER, CHAMPION, ROLLED_BACK, SHA256
 from fullstack_ml.workspace import git
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json, sha256, write_json
@@ -33,10 +36,15 @@ def tags(pipeline: str, stages: dict[str, Any], accepted: bool) -> dict[str, str
         "git.dirty": str(bool(changed)).lower(),
         "data.version": tracking.data_version(stages),
         "guide.version": guide_version(),
-        "product.sha256": sha256(PRODUCT),
-        "artefact.sha256": sha256(MODEL),
+        "formulation.sha256": formulation_sha256(load()),
+        SHA256: sha256(MODEL),
         "verdict": "accepted" if accepted else "rejected",
     }
+
+
+def formulation_sha256(product: Product) -> str:
+    """Return the hash of the problem: equal for versions that can take each other's place."""
+    return hashlib.sha256(product.formulation.model_dump_json().encode()).hexdigest()
 
 
 def refuse(acceptance: dict[str, Any]) -> None:
@@ -51,6 +59,22 @@ def refuse(acceptance: dict[str, Any]) -> None:
     raise UserError(f"rejected by {'; '.join(said)}", f"{ACCEPTANCE} against {PRODUCT}", fix)
 
 
+def place(registry: ClientRegistry, number: str, product: Product, config: Config) -> tuple[str | None, list[str]]:
+    """Move the alias that a version deserves; return it and why the champion stays, if it does.
+
+    A version that people rolled back gets no alias, until a person promotes it.
+    """
+    version = registry.find(number)
+    if (since := version.tags.get(ROLLED_BACK)) and registry.aliases().get(CHAMPION) != number:
+        return None, [f"version {number} was rolled back on {since}; make promote VERSION={number} takes it again"]
+    reasons = challenge(registry, number, product, config)
+    if not reasons:
+        registry.crown(number)
+        return CHAMPION, []
+    registry.set_alias(CHALLENGER, number)
+    return CHALLENGER, reasons
+
+
 def run(config: Config) -> None:
     """Log, then judge, then register."""
     acceptance = read_json(ACCEPTANCE)
@@ -61,7 +85,7 @@ def run(config: Config) -> None:
     experiment = os.environ.get("DVC_EXP_NAME")
     if experiment:  # a rejected experiment succeeds too: DVC forgets one that fails, and nothing is registered anyway
         said = {"registered": False, "reason": f"experiment {experiment}", "run_id": run_id}
-        write_json(REGISTRATION, said | {"artefact_sha256": described["artefact.sha256"]})
+        write_json(REGISTRATION, said | {"artefact_sha256": described[SHA256]})
         print(
             f"register: {described['verdict']} run {run_id} logged; make adopt RUN={run_id} takes the experiment over"
         )
@@ -73,23 +97,13 @@ def run(config: Config) -> None:
         what = f"{len(changed)} uncommitted file(s): {', '.join(changed[:5])}"
         raise UserError(what, "the git work tree", "git add and git commit them, then run dvc repro")
     product = load()
-    version = checked_version(mlflow, run_id, described, product)
-    reasons = challenge(mlflow, version, product, config)
-    alias = tracking.CHALLENGER if reasons else tracking.CHAMPION
-    if reasons:
-        mlflow.MlflowClient().set_registered_model_alias(tracking.model_name(), alias, version)
-    else:
-        crown(mlflow.MlflowClient(), version)
-    registration = {
-        "registered": True,
-        "model": tracking.model_name(),
-        "version": version,
-        "alias": alias,
-        "run_id": run_id,
-    }
-    registration |= {"artefact_sha256": described["artefact.sha256"], "champion_stays": reasons}
+    registry = ClientRegistry(mlflow)
+    version = checked_version(registry, mlflow, run_id, described, product)
+    alias, reasons = place(registry, version, product, config)
+    registration = {"registered": True, "model": registry.name, "version": version, "alias": alias, "run_id": run_id}
+    registration |= {"artefact_sha256": described[SHA256], "champion_stays": reasons}
     write_json(REGISTRATION, registration)
-    print(f"register: {tracking.model_name()} version {version} is {alias}; review it with {REVIEW}")
+    print(f"register: {registry.name} version {version} is {alias or 'registered'}; review it with {REVIEW}")
     for reason in reasons:
         print(f"register: the champion stays, since {reason}")
 

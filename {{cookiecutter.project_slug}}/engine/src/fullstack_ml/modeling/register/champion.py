@@ -5,18 +5,17 @@ today's test split, with the same resamples, so that their difference has an int
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.modeling.measuring.intervals import interval
 from fullstack_ml.modeling.measuring.measure import Tested, test
-from fullstack_ml.modeling.register.versions import download
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.product.metrics import METRICS
 from fullstack_ml.product.types import Product
-from fullstack_ml.registry import tracking
+from fullstack_ml.registry.tracking import ClientRegistry
+from fullstack_ml.registry.versions import CHAMPION
 from fullstack_ml.workspace.paths import MODEL
 
 
@@ -81,12 +80,12 @@ def other_contract(old: Artefact, new: Artefact) -> str | None:
     return None
 
 
-def challenge(mlflow: Any, version: str, product: Product, config: Config) -> list[str]:
+def challenge(registry: ClientRegistry, version: str, product: Product, config: Config) -> list[str]:
     """Compare ``models/model.onnx``, registered as ``version``, with the champion; list why the champion stays."""
-    current = tracking.aliases(mlflow.MlflowClient()).get(tracking.CHAMPION)
+    current = registry.aliases().get(CHAMPION)
     if current is None or current == version:
         return []
-    old, new = Artefact(download(mlflow, current)), Artefact(MODEL)
+    old, new = Artefact(registry.file(current)), Artefact(MODEL)
     if contract := other_contract(old, new):
         # It could not be served either: the server takes only versions of the contract that it reads.
         print(f"register: version {current}, the champion until now, {contract}; the two cannot be compared")

@@ -1,14 +1,24 @@
-"""Write a pipeline run into MLflow: parameters, history, metrics, datasets, reports and figures, in batches.
+"""What MLflow keeps of a pipeline run: the run with all that it measured, and the version of an accepted artefact.
 
-Reads ``params.yaml`` and the reports; writes one run, found again by its tag ``pipeline``.
+Reads ``dvc.lock``, ``params.yaml``, ``product.yaml``, the reports and ``models/model.onnx``; writes one run, which is
+found again by its tag ``pipeline``, and one version for the same bytes.
 """
 
+from importlib.metadata import version as installed
 from typing import Any
 
+import numpy as np
+import onnx
 import yaml
 
+from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.pipeline.examples import read
+from fullstack_ml.product.types import Product
 from fullstack_ml.registry import tracking
-from fullstack_ml.workspace.files import read_json
+from fullstack_ml.registry.tracking import ClientRegistry
+from fullstack_ml.registry.versions import SHA256
+from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.files import read_json, sha256
 from fullstack_ml.workspace.paths import (
     ACCEPTANCE,
     AGREEMENT,
@@ -16,9 +26,13 @@ from fullstack_ml.workspace.paths import (
     DATA_CARD,
     EVALUATION,
     FIGURES,
+    LOCK,
+    METRICS,
+    MODEL,
     MODEL_CARD,
     PARAMS,
     PERFORMANCE,
+    PRODUCT,
     REPORTS,
     REQUIREMENTS_PAGE,
     SPLITS,
@@ -41,8 +55,11 @@ def log_run(mlflow: Any, tags: dict[str, str], stages: dict[str, Any]) -> str:
         for report in [*sorted(REPORTS.glob("*.json")), ANALYSIS]:
             if report.stem != "registration":
                 mlflow.log_artifact(str(report), "reports")
-        for page in (REQUIREMENTS_PAGE, MODEL_CARD, DATA_CARD, PARAMS):
-            mlflow.log_artifact(str(page), "cards" if page.suffix == ".md" else "reports")
+        for page in (REQUIREMENTS_PAGE, MODEL_CARD, DATA_CARD):
+            mlflow.log_artifact(str(page), "cards")
+        # What made it: make checkout brings data and model back from the lock.
+        for path in (LOCK, PARAMS, PRODUCT):
+            mlflow.log_artifact(str(path), "pipeline")
         for figure in sorted(FIGURES.glob("*.png")):
             mlflow.log_artifact(str(figure), "figures")
         return str(active.info.run_id)
@@ -95,3 +112,57 @@ def log_datasets(mlflow: Any, tags: dict[str, str]) -> None:
         source = mlflow.data.sources.LocalArtifactDatasetSource(str(SPLITS / f"{name}.parquet"))
         dataset = MetaDataset(source, name=name, digest=split["sha256"][:32])
         mlflow.log_input(dataset, context=name, tags={"dvc.md5": tags["data.version"], "rows": str(split["rows"])})
+
+
+def checked_version(registry: ClientRegistry, mlflow: Any, run_id: str, tags: dict[str, str], product: Product) -> str:
+    """Register the artefact of ``run_id``, load it back and compare; return its version.
+
+    The same bytes are the same version, however often and from whichever run they are registered.
+    """
+    known = [version.number for version in registry.versions() if version.tags.get(SHA256) == tags[SHA256]]
+    number = known[0] if known else add_version(registry, mlflow, run_id, tags, product)
+    check_loaded(registry, number, product)
+    return number
+
+
+def add_version(registry: ClientRegistry, mlflow: Any, run_id: str, tags: dict[str, str], product: Product) -> str:
+    """Log the artefact to the run and make it a new version with the run's tags."""
+    example = read("validation", product).inputs[:2]
+    with mlflow.start_run(run_id=run_id):
+        logged = mlflow.onnx.log_model(
+            onnx.load(MODEL),
+            name="model",
+            signature=signature(product, example),
+            pip_requirements=[f"{name}=={installed(name)}" for name in ("onnx", "onnxruntime", "numpy")],
+            save_as_external_data=False,
+            registered_model_name=registry.name,
+        )
+    version = str(logged.registered_model_version)
+    scores = read_json(METRICS)
+    said = f"accuracy {scores['accuracy']:.3f}, answers {scores['answered_share']:.0%}"
+    mlflow.MlflowClient().update_model_version(registry.name, version, description=f"{said}\n\n{verdict_table()}")
+    for key, value in tags.items():
+        registry.set_tag(version, key, value)
+    return version
+
+
+def signature(product: Product, example: np.ndarray) -> Any:
+    """Describe the graph's input and output to MLflow; the first dimension is the records."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    given = TensorSpec(example.dtype, (-1, *example.shape[1:]), product.formulation.input.name)
+    answer = TensorSpec(np.dtype(np.float32), (-1, len(product.formulation.answer.labels)), "probabilities")
+    strange = TensorSpec(np.dtype(np.float32), (-1,), "novelty")
+    return ModelSignature(Schema([given]), Schema([answer, strange]))
+
+
+def check_loaded(registry: ClientRegistry, version: str, product: Product) -> None:
+    """Raise unless the registered file has the bytes that were evaluated and answers the same."""
+    loaded = registry.file(version)
+    inputs = read("validation", product).inputs[:100]
+    back, here = Artefact(loaded).score(inputs), Artefact(MODEL).score(inputs)
+    same = np.array_equal(back.outputs, here.outputs) and np.array_equal(back.novelty, here.novelty)
+    if sha256(loaded) != sha256(MODEL) or not same:
+        what = f"version {version} loaded back is not the artefact that was evaluated"
+        raise UserError(what, f"models:/{registry.name}/{version}", "delete the version and run dvc repro register")

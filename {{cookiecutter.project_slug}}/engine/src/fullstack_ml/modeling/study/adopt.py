@@ -1,6 +1,6 @@
 """Write the parameters of an MLflow run back into ``conf/``, so that ``dvc repro`` reproduces it.
 
-Reads the run's ``model.yaml`` (a sweep trial) or ``reports/params.yaml`` (a pipeline run); writes
+Reads the run's ``model.yaml`` (a sweep trial) or ``pipeline/params.yaml`` (a pipeline run); writes
 ``conf/model/<name>.yaml`` and the choice of the model in ``conf/config.yaml``. Run: ``make adopt RUN=<id>``.
 """
 
@@ -25,7 +25,7 @@ def model_of(mlflow: Any, run_id: str) -> dict[str, Any]:
     place = tracking.without_password(tracking.tracking_uri())
     try:
         kind = mlflow.get_run(run_id).data.tags.get("kind")
-        artifact = "model.yaml" if kind == "trial" else "reports/params.yaml"
+        artifact = "model.yaml" if kind == "trial" else "pipeline/params.yaml"
         settings: dict[str, Any] = yaml.safe_load(mlflow.artifacts.load_text(f"runs:/{run_id}/{artifact}"))["model"]
     except Exception as error:  # what a store raises for «not there» differs from store to store
         raise UserError(f"run {run_id!r} holds no model settings", place, FIX) from error

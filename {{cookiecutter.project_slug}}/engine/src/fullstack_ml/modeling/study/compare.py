@@ -16,13 +16,12 @@ from fullstack_ml.modeling.accept.__main__ import OPERATORS
 from fullstack_ml.modeling.evaluate.__main__ import performance
 from fullstack_ml.modeling.measuring.measure import test
 from fullstack_ml.modeling.register.champion import other_contract
-from fullstack_ml.modeling.register.versions import download
 from fullstack_ml.pipeline.compose import resolve
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import typed
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
-from fullstack_ml.registry import tracking
+from fullstack_ml.registry.tracking import ClientRegistry
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import write_json
 from fullstack_ml.workspace.paths import REPORTS, VARIANT_FILES
@@ -58,20 +57,12 @@ def artefacts(names: list[str]) -> dict[str, Path]:
     found = {f"{path.stem} (exported)": path for path in sorted(VARIANT_FILES.glob("*.onnx"))}
     if not found:
         raise UserError("there is no exported model", str(VARIANT_FILES), "dvc repro export")
+    registry = ClientRegistry() if names else None
     for name in names:
-        version = number(name)
-        found[f"version {version}" + ("" if name == version else f" ({name})")] = download(tracking.connect(), version)
+        assert registry
+        number = registry.find(name).number
+        found[f"version {number}" + ("" if name == number else f" ({name})")] = registry.file(number)
     return found
-
-
-def number(name: str) -> str:
-    """Return the number of a registered version that is named by number or alias."""
-    client = tracking.connect().MlflowClient()
-    try:
-        return str(client.get_model_version(tracking.model_name(), tracking.aliases(client).get(name, name)).version)
-    except Exception as error:  # what a store raises for «not there» differs from store to store
-        fix = "give numbers or aliases as make mlflow shows them"
-        raise UserError(f"there is no version {name!r} of {tracking.model_name()}", "VERSIONS", fix) from error
 
 
 def assess(path: Path, product: Product, config: Config) -> dict[str, float | None]:

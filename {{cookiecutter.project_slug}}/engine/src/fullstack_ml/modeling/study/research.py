@@ -8,6 +8,7 @@ from typing import Any
 
 from fullstack_ml.modeling.measuring.intervals import wilson
 from fullstack_ml.registry import tracking
+from fullstack_ml.registry.versions import Registry
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import write_text
 from fullstack_ml.workspace.paths import RESEARCH
@@ -88,12 +89,11 @@ def sweep_row(trials: list[Any]) -> str:
     return run_row(best, f"validation, {records}", measured(accuracy, bounds), margin, said)
 
 
-def aliases_of(client: Any) -> dict[str, list[str]]:
+def aliases_of(registry: Registry) -> dict[str, list[str]]:
     """Return the aliases of the registered versions by the run that each came from."""
     found: dict[str, list[str]] = {}
-    versions = client.search_model_versions(f"name = '{tracking.model_name()}'")
-    runs = {str(version.version): version.run_id for version in versions}
-    for alias, number in tracking.aliases(client).items():
+    runs = {version.number: version.run_id for version in registry.versions()}
+    for alias, number in registry.aliases().items():
         found.setdefault(runs[number], []).append(alias)
     return found
 
@@ -105,7 +105,7 @@ def table(mlflow: Any) -> list[str]:
         found: list[Any] = mlflow.search_runs(filter_string=query, max_results=MOST, output_format="list")
         return found
 
-    aliases = aliases_of(mlflow.MlflowClient())
+    aliases = aliases_of(tracking.ClientRegistry(mlflow))
     newest: dict[tuple[str, str | None], Any] = {}
     named: dict[tuple[str, str | None], list[str]] = {}
     for run in reversed(search("tags.kind = 'pipeline' and attributes.status = 'FINISHED'")):  # the newest last

@@ -1,0 +1,55 @@
+"""How numbers stand in pages, tables and printed lines: one way for all."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from fullstack_ml.pages.words import words
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Write a measured value with so many significant digits; what was not measured says so."""
+    return words("not measurable") if value is None else f"{value:.{digits}g}"
+
+
+def share(value: float | None, digits: int = 1) -> str:
+    """Write a share in percent."""
+    return words("not measurable") if value is None else f"{100 * value:.{digits}f} %"
+
+
+def decimal(value: float | None, digits: int = 3) -> str:
+    """Write a value with so many decimals, for columns of equal width; a dash where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def interval(bounds: Sequence[float] | None, digits: int = 4) -> str:
+    """Write an interval; nothing where there is none."""
+    return "" if bounds is None else _range(*(number(bound, digits) for bound in bounds))
+
+
+def between(bounds: Sequence[float] | None) -> str:
+    """Write an interval of shares in percent; nothing where there is none."""
+    return "" if bounds is None else _range(*(f"{100 * bound:.1f}" for bound in bounds))
+
+
+def measured(value: float | None, bounds: Sequence[float] | None, digits: int = 3) -> str:
+    """Write a value with its interval: ``0.912 (0.880 to 0.940)``."""
+    if value is None or bounds is None:
+        return words("not measurable") if value is None else decimal(value, digits)
+    return f"{decimal(value, digits)} ({_range(*(decimal(bound, digits) for bound in bounds))})"
+
+
+def _range(low: str, high: str) -> str:
+    return words("%(low)s to %(high)s", low=low, high=high)
+
+
+def cell(value: Any) -> str:
+    """Write a value so that it fits into one cell of a Markdown table."""
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def row(cells: Iterable[Any]) -> str:
+    """Write one line of a Markdown table."""
+    return f"| {' | '.join(map(cell, cells))} |"
+
+
+FILTERS = {function.__name__: function for function in (number, share, decimal, interval, between, measured, cell)}

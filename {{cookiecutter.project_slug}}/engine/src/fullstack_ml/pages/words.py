@@ -1,0 +1,63 @@
+"""The words of pages and printed lines, in the language of the project.
+
+Every text that people read goes through ``words()``, in templates ``{{ _("…") }}`` or ``{% trans %}…{% endtrans %}``. A
+text is written in English where it is used, with values as ``%(name)s`` and a percent sign as ``%%``. Another language
+is one file, ``catalogues/<language>.yaml``, which maps each English text to its translation; what it lacks stays
+English. Reads ``language`` of ``params.yaml``.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fullstack_ml.workspace.errors import UserError, suggest
+from fullstack_ml.workspace.paths import PARAMS
+
+CATALOGUES = Path(__file__).parent / "catalogues"
+ENGLISH = "en"
+
+
+def words(text: str, **values: Any) -> str:
+    """Return ``text`` in the project's language, with ``values`` in the places ``%(name)s``.
+
+    Raises:
+        UserError: if the project asks for a language that has no catalogue.
+    """
+    return translated(text) % values
+
+
+def translated(text: str) -> str:
+    """Return ``text`` in the project's language as it stands in the catalogue, without its values."""
+    return catalogue(language()).get(text, text)
+
+
+def language() -> str:
+    """Return the language of the project, English where none is chosen."""
+    try:
+        return _chosen(PARAMS.stat().st_mtime_ns, str(PARAMS.absolute()))
+    except FileNotFoundError:
+        return ENGLISH
+
+
+@cache
+def _chosen(changed: int, path: str) -> str:
+    composed = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    return str(composed.get("language", ENGLISH))
+
+
+@cache
+def catalogue(name: str) -> dict[str, str]:
+    """Return the translations of a language by English text.
+
+    Raises:
+        UserError: if there is no such language.
+    """
+    path = CATALOGUES / f"{name}.yaml"
+    if name == ENGLISH:
+        return {}
+    if not path.exists():
+        names = [ENGLISH, *(file.stem for file in CATALOGUES.glob("*.yaml"))]
+        raise UserError(f"there is no language {name!r}", "conf/config.yaml, language", suggest(name, names))
+    return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
