@@ -16,6 +16,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from fullstack_ml.answers import label
 from fullstack_ml.pipeline import stage
 from laid import TASKS, lay_template
 
@@ -80,7 +81,7 @@ def test_every_model_learns_and_leaves_as_onnx(name: str) -> None:
     assert right > 0.9 if name != "majority" else right == pytest.approx(1 / 3)
     session = onnxruntime.InferenceSession(graph.convert(pipeline, 4, 3).SerializeToString())
     (actual,) = session.run(["probabilities"], {"features": inputs})
-    train.check_parity(expected, actual, typed.train.parity)
+    train.check_parity(label, expected, actual, typed.train.parity)
 
 
 @pytest.mark.parametrize("name", SEARCHES)

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from fullstack_ml.product import metrics
+from measured import ROWS
 
 REPORTS = {"evaluate": ("evaluation", "performance"), "validate": ("validation",), "label": ("agreement",)}
 
 
-@pytest.mark.parametrize("name", metrics.METRICS)
+@pytest.mark.parametrize("name", ROWS)
 def test_a_metric_is_in_a_report_of_the_stage_that_measures_it(name: str, drawn: Path) -> None:
     found: set[str] = set()
-    for report in REPORTS[metrics.METRICS[name].report]:
+    for report in REPORTS[ROWS[name].report]:
         content = json.loads((drawn / f"reports/{report}.json").read_text(encoding="utf-8"))
         found |= set(content.get("metrics", content))
     assert name in found
@@ -21,5 +21,5 @@ def test_a_metric_is_in_a_report_of_the_stage_that_measures_it(name: str, drawn:
 
 @pytest.mark.parametrize(("better", "operator"), [("higher", ">="), ("lower", "<=")])
 def test_the_operator_follows_from_what_is_better(better: str, operator: str) -> None:
-    of_that_kind = [metric for metric in metrics.METRICS.values() if metric.better == better]
+    of_that_kind = [metric for metric in ROWS.values() if metric.better == better]
     assert {metric.operator for metric in of_that_kind} == {operator}

@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fullstack_ml.answers import label
 from fullstack_ml.artefact import session as artefact
-from fullstack_ml.modeling.evaluate import cases
+from fullstack_ml.modeling.evaluate import __main__ as evaluate
 from fullstack_ml.modeling.measuring import measure
 from fullstack_ml.pipeline import examples
 
@@ -33,7 +34,7 @@ def test_a_planted_label_error_is_found(records: pl.DataFrame, product: Any) -> 
     planted = 37
     truth = right.copy()
     truth[planted] = (right[planted] + 1) % labels
-    rows = cases.pick(seen(records, sure(right, labels), truth), product)
+    rows = evaluate.pick(label, seen(records, sure(right, labels), truth), product)
     suspects = rows.filter(pl.col("suspect").is_not_null())
     assert suspects["id"].to_list() == [records["id"][planted]]
     assert suspects["predicted"][0] == product.formulation.label_names[right[planted]]
@@ -44,13 +45,13 @@ def test_an_honest_doubt_is_no_label_error(records: pl.DataFrame, product: Any) 
     truth = np.arange(200) % labels
     doubted = sure(truth, labels)
     doubted[5] = 1 / labels
-    assert 5 not in cases.likely_label_errors(doubted, truth)
+    assert 5 not in label.suspects(doubted, truth)
 
 
 def test_a_split_of_one_label_has_no_label_errors(product: Any) -> None:
     labels = len(product.formulation.answer.labels)
     truth = np.zeros(20, dtype=np.int64)
-    assert len(cases.likely_label_errors(sure(truth, labels), truth)) == 0
+    assert len(label.suspects(sure(truth, labels), truth)) == 0
 
 
 def test_answered_errors_come_before_silent_ones_and_sure_ones_before_unsure(
@@ -61,8 +62,8 @@ def test_answered_errors_come_before_silent_ones_and_sure_ones_before_unsure(
     found = seen(records, sure(np.array([0, 1, 1, 1, 1, 0]), labels), truth)
     found.scored.outputs[[1, 2, 3, 4], 1] = [0.6, 0.99, 0.8, 0.7]
     found.decisions[2] = "unfamiliar"
-    assert cases.worst_errors(found).tolist() == [3, 4, 1, 2]
-    rows = cases.pick(found, product, shown=2)
+    assert label.worst(found.scored.outputs, found.examples.truth, found.decisions).tolist() == [3, 4, 1, 2]
+    rows = evaluate.pick(label, found, product, shown=2)
     assert rows.filter(pl.col("error").is_not_null())["id"].to_list() == [records["id"][3], records["id"][4]]
 
 
@@ -71,7 +72,7 @@ def test_the_rows_hold_what_a_person_needs_to_see(records: pl.DataFrame, product
     truth = np.arange(50) % labels
     predicted = truth.copy()
     predicted[7] = (truth[7] + 1) % labels
-    row = cases.pick(seen(records, sure(predicted, labels), truth), product).to_dicts()[0]
+    row = evaluate.pick(label, seen(records, sure(predicted, labels), truth), product).to_dicts()[0]
     names = product.formulation.label_names
     assert (row["id"], row["label"], row["predicted"]) == (records["id"][7], names[truth[7]], names[predicted[7]])
     assert (row["probability"], row["decision"]) == (pytest.approx(0.9), "accept")
@@ -82,4 +83,4 @@ def test_the_rows_hold_what_a_person_needs_to_see(records: pl.DataFrame, product
 def test_a_model_without_errors_leaves_an_empty_table(records: pl.DataFrame, product: Any) -> None:
     labels = len(product.formulation.answer.labels)
     truth = np.arange(50) % labels
-    assert len(cases.pick(seen(records, sure(truth, labels), truth), product)) == 0
+    assert len(evaluate.pick(label, seen(records, sure(truth, labels), truth), product)) == 0

@@ -2,15 +2,16 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from fullstack_ml.answers.label import report
 from fullstack_ml.modeling.accept import __main__ as accept
 from fullstack_ml.modeling.evaluate import __main__ as evaluate
 from fullstack_ml.modeling.export import __main__ as export
-from fullstack_ml.modeling.measuring import baseline
 from fullstack_ml.modeling.train import __main__ as train
 
 
@@ -32,7 +33,7 @@ def test_always_the_most_frequent_label_is_refused_by_id_and_called_collapsed(
     assert guards
     assert set(guards) <= set(decided["failed"])
     note = next(row["note"] for row in decided["verdicts"] if row["metric"] == "collapse")
-    counts = json.loads(Path("reports/training.json").read_text(encoding="utf-8"))["label_counts"]
+    counts = json.loads(Path("reports/training.json").read_text(encoding="utf-8"))["answers"]
     never = [name for name in product.formulation.label_names if name != max(counts, key=counts.__getitem__)]
     assert note == f"collapsed: the model never predicts {', '.join(never)}"
     assert note in capsys.readouterr().out
@@ -47,7 +48,8 @@ def test_an_accepted_collapse_has_no_note(finished: Path) -> None:
 
 def test_the_baselines_are_those_of_the_train_split_on_the_test_split() -> None:
     truth = np.array([0] * 6 + [1] * 4)
-    found = baseline.baselines({"a": 30, "b": 70}, ["a", "b"], truth, bins=10)
+    product: Any = SimpleNamespace(formulation=SimpleNamespace(label_names=["a", "b"]))
+    found = report.baselines({"a": 30, "b": 70}, truth, product, bins=10)
     assert (found["majority"]["label"], found["majority"]["accuracy"]) == ("b", pytest.approx(0.4))
     assert found["majority"]["macro_f1"] == pytest.approx((0 + 2 * 4 / 14) / 2)
     assert found["prior"]["log_loss"] == pytest.approx(-(0.6 * np.log(0.3) + 0.4 * np.log(0.7)))
@@ -56,6 +58,6 @@ def test_the_baselines_are_those_of_the_train_split_on_the_test_split() -> None:
 
 def test_the_evaluation_holds_both_baselines(finished: Path) -> None:
     known = json.loads(Path("reports/evaluation.json").read_text(encoding="utf-8"))["baseline"]
-    counts = json.loads(Path("reports/training.json").read_text(encoding="utf-8"))["label_counts"]
+    counts = json.loads(Path("reports/training.json").read_text(encoding="utf-8"))["answers"]
     assert known["majority"]["label"] == max(counts, key=counts.__getitem__)
     assert set(known["prior"]) == {"accuracy", "macro_f1", "log_loss", "brier", "ece"}

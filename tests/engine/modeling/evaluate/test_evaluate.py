@@ -37,7 +37,7 @@ def test_the_reported_metrics_are_those_that_scikit_learn_finds(finished: Path, 
 
 
 def test_the_baseline_is_the_most_frequent_label_of_the_training_data(finished: Path, product: Any) -> None:
-    counts = report("training")["label_counts"]
+    counts = report("training")["answers"]
     often = report()["baseline"]["majority"]["label"]
     assert counts[often] == max(counts.values())
     share = (pl.read_parquet("data/splits/test.parquet")["label"] == often).mean()

@@ -11,9 +11,9 @@ import numpy as np
 import onnx
 import pytest
 
+from fullstack_ml.answers.label import report
 from fullstack_ml.artefact import session as artefact
 from fullstack_ml.modeling.export import __main__ as export
-from fullstack_ml.modeling.measuring import scores
 from fullstack_ml.pipeline import examples
 
 Refused = Callable[..., AbstractContextManager[None]]
@@ -49,7 +49,7 @@ def test_calibration_lowers_the_loss_on_the_records_it_saw(finished: Path, produ
     held_out = examples.read("calibration", product)
     before, after = (artefact.Artefact(path).score(held_out.inputs).outputs for path in (CANDIDATE, MODEL))
     # Equal, when the candidate was honest already.
-    losses = [scores.headline(found, held_out.truth)["log_loss"] for found in (after, before)]
+    losses = [report.headline(found, held_out.truth)["log_loss"] for found in (after, before)]
     assert losses[0] <= losses[1] + 1e-4
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fullstack_ml.answers import label
 from fullstack_ml.modeling.measuring import gaps
 
 RIGHT = {"a": 0.9, "b": 0.6}
@@ -18,7 +19,9 @@ def found(product: Any, sizes: dict[str, int], resamples: int = 50) -> tuple[dic
     hit = np.concatenate([np.arange(size) < RIGHT.get(name, 1.0) * size for name, size in sizes.items()])
     frame = pl.DataFrame({"source": sources, "kind": ["one"] * len(sources)})
     settings: Any = SimpleNamespace(min_slice=20, resamples=resamples)
-    return gaps.gaps(product, frame, hit.astype(np.float32), (sources != "b").astype(np.float32), settings, seed=0)
+    table = {"score": hit.astype(np.float32), "answered": (sources != "b").astype(np.float32)}
+    answer: Any = label
+    return gaps.gaps(answer, product, frame, table, settings, seed=0)
 
 
 def without_slices(product: Any, *slices: Any) -> Any:

@@ -9,12 +9,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fullstack_ml.answers import label
+from fullstack_ml.answers.label import calibration, report
 from fullstack_ml.artefact import session as artefact
 from fullstack_ml.modeling.accept import __main__ as accept
 from fullstack_ml.modeling.export import __main__ as export
-from fullstack_ml.modeling.export import calibration
 from fullstack_ml.modeling.measuring import intervals, measure
 from fullstack_ml.modeling.train import novelty
+from measured import ROWS, as_sums, label_metrics, label_table
 
 TEST, CALIBRATION = Path("data/splits/test.parquet"), Path("data/splits/calibration.parquet")
 Refused = Callable[..., Any]
@@ -27,7 +29,12 @@ class Stub:
         """Give every record the same honest doubt, then let ``change`` spoil it."""
         kind = type(artefact.Artefact(Path("models/model.onnx")).rule)
         self.labels, self.change = labels, change
+        self.answer = label
         self.rule = kind(floor=0.1, confidence=0.5, novelty=2.0, coverage=0.9)
+
+    def decide(self, scored: artefact.Scored) -> np.ndarray:
+        """Judge by the rule of the file."""
+        return label.decide(scored.outputs, scored.novelty, self.rule)
 
     def score(self, inputs: np.ndarray, batch: int = 8192) -> artefact.Scored:
         """Return the spoiled scores."""
@@ -98,13 +105,13 @@ def test_a_label_that_is_never_predicted_is_named(finished: Path, product: Any, 
     found = measured(product, config, always_first).report
     names = product.formulation.label_names
     assert found["metrics"]["collapse"] == 1.0
-    assert accept.collapsed(found["labels"], 0.5) == f"collapsed: the model never predicts {', '.join(names[1:])}"
+    assert report.collapsed(found["labels"], 0.5) == f"collapsed: the model never predicts {', '.join(names[1:])}"
 
 
 def test_a_label_that_is_predicted_too_rarely_is_named() -> None:
     labels = {"often": {"records": 50, "predicted": 71}, "seldom": {"records": 50, "predicted": 19}}
-    assert accept.collapsed(labels, 0.6) == "collapsed: the model too rarely predicts seldom"
-    assert "seldom" not in accept.collapsed(labels, 0.7)
+    assert report.collapsed(labels, 0.6) == "collapsed: the model too rarely predicts seldom"
+    assert "seldom" not in report.collapsed(labels, 0.7)
 
 
 @pytest.mark.parametrize("records", [10, 40])
@@ -164,8 +171,8 @@ def test_no_error_among_few_answers_is_no_certainty() -> None:
     scores = np.tile(np.array([[0.9, 0.1], [0.1, 0.9]]), (25, 1))
     truth = np.arange(50) % 2
     accepted = np.ones(50, bool)
-    sums = intervals.totals(intervals.columns(scores, truth, accepted, truth >= 0, 10), 200, seed=0)
-    found = intervals.bounds(intervals.metrics(sums, 0, (1.0, 1.0)), sums)
+    sums = intervals.totals(label_table(scores, truth, accepted, 0.0), 200, seed=0)
+    found = intervals.bounds(label_metrics(sums, 0, (1.0, 1.0)), as_sums(sums, 0, (1.0, 1.0)), ROWS)
     # The rule of three: no error in n trials leaves about 3 / n; Wilson's bound is 3.84 / (n + 3.84).
     assert found["answered_error"] == pytest.approx([0.0, 3.84 / 53.84], abs=1e-3)
     assert found["accuracy"] == pytest.approx([50 / 53.84, 1.0], abs=1e-3)

@@ -5,7 +5,9 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
-from fullstack_ml.modeling.measuring import intervals, scores
+from fullstack_ml.answers.label import report
+from fullstack_ml.modeling.measuring import intervals
+from measured import label_metrics, label_table
 
 LABELS = 3
 
@@ -16,13 +18,12 @@ def table(count: int = 500, seed: int = 0) -> tuple[dict[str, np.ndarray], np.nd
     truth = random.integers(0, LABELS, count)
     logits = random.normal(size=(count, LABELS)) + 2 * np.eye(LABELS)[truth]
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    held = probabilities[np.arange(count), truth] >= 0.2
-    return intervals.columns(probabilities, truth, probabilities.max(axis=1) > 0.6, held, 10), probabilities, truth
+    return label_table(probabilities, truth, probabilities.max(axis=1) > 0.6, 0.2), probabilities, truth
 
 
 def test_metrics_of_sums_are_those_of_records() -> None:
     columns, probabilities, truth = table()
-    found = intervals.metrics(intervals.totals(columns, 0, seed=0), majority=1, costs=(10.0, 1.0))
+    found = label_metrics(intervals.totals(columns, 0, seed=0), majority=1, costs=(10.0, 1.0))
     predicted = probabilities.argmax(axis=1)
     expected = {
         "accuracy": metrics.accuracy_score(truth, predicted),
@@ -31,8 +32,8 @@ def test_metrics_of_sums_are_those_of_records() -> None:
         "brier": metrics.brier_score_loss(truth, probabilities, labels=list(range(LABELS)), scale_by_half=False),
     }
     assert {name: found[name][0] for name in expected} == pytest.approx(expected, rel=1e-5, abs=1e-6)
-    matrix = scores.confusion(probabilities.argmax(axis=1), truth, LABELS)
-    assert found["worst_label_recall"][0] == pytest.approx(scores.recalls(matrix).min())
+    matrix = report.confusion(probabilities.argmax(axis=1), truth, LABELS)
+    assert found["worst_label_recall"][0] == pytest.approx(report.recalls(matrix).min())
     assert found["margin_over_baseline"][0] == pytest.approx(expected["accuracy"] - (truth == 1).mean())
 
 
@@ -40,9 +41,8 @@ def test_answers_errors_and_costs_are_counted_by_hand() -> None:
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.6, 0.4]])
     truth = np.array([0, 0, 1, 0])
     answers = np.array([True, True, True, False])
-    held = np.array([True, True, False, True])
-    sums = intervals.totals(intervals.columns(probabilities, truth, answers, held, 10), 0, seed=0)
-    found = {name: values[0] for name, values in intervals.metrics(sums, 0, (30.0, 2.0)).items()}
+    sums = intervals.totals(label_table(probabilities, truth, answers, 0.5), 0, seed=0)
+    found = {name: values[0] for name, values in label_metrics(sums, 0, (30.0, 2.0)).items()}
     assert found["answered_share"] == pytest.approx(3 / 4)
     assert found["answered_error"] == pytest.approx(1 / 3)
     assert found["set_coverage"] == pytest.approx(3 / 4)
@@ -63,7 +63,7 @@ def test_the_sums_do_not_depend_on_how_many_records_are_taken_at_once(monkeypatc
 def test_the_interval_of_the_accuracy_has_the_width_that_theory_gives() -> None:
     columns, probabilities, truth = table(2000)
     sums = intervals.totals(columns, 2000, seed=0)
-    found = intervals.interval(intervals.metrics(sums, 0, (1.0, 1.0))["accuracy"][1:])
+    found = intervals.interval(label_metrics(sums, 0, (1.0, 1.0))["accuracy"][1:])
     assert found is not None
     share = (probabilities.argmax(axis=1) == truth).mean()
     half = 1.96 * np.sqrt(share * (1 - share) / 2000)
@@ -72,7 +72,7 @@ def test_the_interval_of_the_accuracy_has_the_width_that_theory_gives() -> None:
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
     columns, _, _ = table()
-    runs = [intervals.totals(columns, 50, seed=seed)["hit"].tolist() for seed in (1, 1, 2)]
+    runs = [intervals.totals(columns, 50, seed=seed)["score"].tolist() for seed in (1, 1, 2)]
     assert runs[0] == runs[1] != runs[2]
 
 

@@ -22,7 +22,7 @@ def frame(**columns: Any) -> pl.DataFrame:
 
 
 def test_a_source_that_gives_the_label_away_is_reported() -> None:
-    found = shortcuts.check(frame(source=[f"camera {label}" for label in TRUTH]), TRUTH, 2)
+    found = shortcuts.check(frame(source=[f"camera {label}" for label in TRUTH]), TRUTH)
     assert found["source"]["accuracy"] == 1.0
     for part in ("source", "100%", "50%", "collect every label with every source"):
         assert part in found["source"]["warning"]
@@ -32,14 +32,14 @@ def test_a_source_that_gives_the_label_away_is_reported() -> None:
 def test_a_source_that_helps_in_three_of_four_is_measured_as_that() -> None:
     # Camera 0 took 150 records of label 0 and 50 of label 1, camera 1 the other way round.
     sources = [f"camera {label ^ (i % 8 in (6, 7))}" for i, label in enumerate(TRUTH)]
-    found = shortcuts.check(frame(source=sources), TRUTH, 2)["source"]
+    found = shortcuts.check(frame(source=sources), TRUTH)["source"]
     assert found["accuracy"] == pytest.approx(0.75)
     assert found["warning"] is not None
 
 
 @pytest.mark.parametrize("group", [[f"{i}" for i in range(COUNT)], [None] * COUNT], ids=["unique", "unknown"])
 def test_a_group_of_one_record_is_no_knowledge(group: list[str | None]) -> None:
-    found = shortcuts.check(frame(group=group), TRUTH, 2)["group"]
+    found = shortcuts.check(frame(group=group), TRUTH)["group"]
     assert found["accuracy"] <= found["baseline"]
     assert found["warning"] is None
 
@@ -47,7 +47,7 @@ def test_a_group_of_one_record_is_no_knowledge(group: list[str | None]) -> None:
 def test_chance_is_no_shortcut() -> None:
     random = np.random.default_rng(0)
     sources = [f"{value}" for value in random.integers(0, 5, COUNT)]
-    assert shortcuts.check(frame(source=sources), TRUTH, 2)["source"]["warning"] is None
+    assert shortcuts.check(frame(source=sources), TRUTH)["source"]["warning"] is None
 
 
 def test_the_count_is_that_of_leaving_each_record_out_by_hand() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fullstack_ml.modeling.measuring import scores
+from fullstack_ml.answers import label
 from fullstack_ml.modeling.train import __main__ as train
 from fullstack_ml.pipeline import examples
 
@@ -51,7 +51,7 @@ def test_every_iteration_lowers_the_loss(finished: Path, config: Any, product: A
     step = {"batch_size": len(known.truth), "learning_rate_init": 0.001}
     for iterations in (1, 2, 3, 20):
         pipeline = train.fit(network(config, max_iter=iterations, **step), 7, known.inputs, known.truth)
-        losses.append(scores.headline(pipeline.predict_proba(train.flat(known.inputs)), known.truth)["log_loss"])
+        losses.append(label.headline(pipeline.predict_proba(train.flat(known.inputs)), known.truth)["log_loss"])
     assert losses == sorted(losses, reverse=True)
     assert len(set(losses)) == 4
 
@@ -71,10 +71,10 @@ def test_the_report_counts_the_records_and_scores_the_validation_split(
 ) -> None:
     found = report()
     known, held_out = examples.read("train", product), examples.read("validation", product)
-    assert found["records"] == len(known.truth) == sum(found["label_counts"].values())
-    assert list(found["label_counts"]) == product.formulation.label_names
+    assert found["records"] == len(known.truth) == sum(found["answers"].values())
+    assert list(found["answers"]) == product.formulation.label_names
     pipeline = train.fit(config.model, config.seed, known.inputs, known.truth)
-    expected = scores.headline(pipeline.predict_proba(train.flat(held_out.inputs)), held_out.truth)
+    expected = label.headline(pipeline.predict_proba(train.flat(held_out.inputs)), held_out.truth)
     assert found["validation"] == pytest.approx(expected)
     assert found["parity"] <= config.train.parity
 
@@ -94,13 +94,13 @@ def test_examples_are_in_the_order_of_the_labels(finished: Path, product: Any) -
 
 def test_a_graph_that_differs_is_refused(refused: Refused) -> None:
     right = np.array([[0.7, 0.3], [0.2, 0.8]])
-    assert train.check_parity(right, right + 1e-6, 1e-4) == pytest.approx(1e-6)
-    with refused("differs from scikit-learn by 0.001 (allowed 0.0001); 0 labels change", str(CANDIDATE)):
-        train.check_parity(right, right + 1e-3, 1e-4)
-    with refused("1 labels change"):
-        train.check_parity(right, np.array([[0.7, 0.3], [0.8, 0.2]]), 1.0)
-    with refused("differs from scikit-learn by nan (allowed 0.0001); 0 labels change"):
-        train.check_parity(right[:1], right[:1] * np.nan, 1e-4)
+    assert train.check_parity(label, right, right + 1e-6, 1e-4) == pytest.approx(1e-6)
+    with refused("differs from scikit-learn by 0.001 (allowed 0.0001); 0 answers change", str(CANDIDATE)):
+        train.check_parity(label, right, right + 1e-3, 1e-4)
+    with refused("1 answers change"):
+        train.check_parity(label, right, np.array([[0.7, 0.3], [0.8, 0.2]]), 1.0)
+    with refused("differs from scikit-learn by nan (allowed 0.0001); 0 answers change"):
+        train.check_parity(label, right[:1], right[:1] * np.nan, 1e-4)
 
 
 def test_a_wrong_graph_is_not_left_behind_as_a_report(

@@ -9,19 +9,122 @@ Every answer is kept as text in the tables of the pipeline: a label as it is, a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
-from fullstack_ml.inputs import Finding
-from fullstack_ml.product.types import Product
+import numpy as np
+
+from fullstack_ml.answers.words import Scored
+from fullstack_ml.product.metrics import Metric
+from fullstack_ml.product.types import Finding, Product
 from fullstack_ml.workspace.seams import find_choice
+
+if TYPE_CHECKING:
+    import onnx
 
 
 class Answer(Protocol):
-    """What a module of this seam defines."""
+    """What a module of this seam defines.
+
+    ``outputs`` are the artefact's, float32 (records, ``width``); ``truth`` is (records,), as ``truth()`` gives it;
+    ``words`` is ``accept``, ``uncertain`` or ``unfamiliar`` per record.
+    """
+
+    #: Name of the graph's output; the other output is ``novelty``.
+    OUTPUT: str
+    #: The metric on which slices and groups are compared: the mean of the column ``score``.
+    MAIN: str
+    #: The metrics that need nothing but outputs and truth, and are shown first.
+    HEADLINE: tuple[str, ...]
+    #: The metrics of this answer by name, each with its function; those of any answer stand in product/metrics.py.
+    METRICS: dict[str, Metric]
+    #: What ``export.calibration`` may be.
+    CALIBRATIONS: tuple[str, ...]
 
     def check(self, product: Product) -> Iterator[Finding]:
         """Yield what is wrong with ``formulation.answer``: place in the file, what, fix."""
+
+    def width(self, product: Product) -> int:
+        """Return how many values the graph gives per record."""
+
+    def illegal(self, answers: Sequence[str], product: Product) -> list[str]:
+        """Return the answers, as text, that the contract does not allow."""
+
+    def truth(self, answers: Sequence[str], product: Product) -> np.ndarray:
+        """Turn answers as text into what a model is fitted to and measured against, (records,)."""
+
+    def text(self, outputs: np.ndarray, product: Product) -> list[str]:
+        """Turn outputs into answers as text."""
+
+    def strata(self, truth: np.ndarray) -> np.ndarray:
+        """Return a whole number per record: records of one number have one mean in novelty and golden samples."""
+
+    def summary(self, truth: np.ndarray, product: Product) -> dict[str, Any]:
+        """Describe the train split for ``reports/training.json``; baselines and metrics get it back."""
+
+    def missing(self, summary: dict[str, Any], product: Product) -> list[str]:
+        """Return the answers that no training record has, so that the model could never give them."""
+
+    def training_facts(self, summary: dict[str, Any], product: Product) -> dict[str, Any]:
+        """Return the facts that the functions of ``METRICS`` ask for."""
+
+    def record_columns(
+        self, outputs: np.ndarray, truth: np.ndarray, answered: np.ndarray, rule: Any, bins: int
+    ) -> dict[str, np.ndarray]:
+        """Return the columns that metrics are sums of, (records,) or (records, parts); ``score`` and
+        ``answered_wrong`` (0 or 1) among them."""
+
+    def losses(self, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """Return the loss of every record that a search makes small."""
+
+    def headline(self, outputs: np.ndarray, truth: np.ndarray, bins: int = 10) -> dict[str, float]:
+        """Return the metrics of ``HEADLINE``."""
+
+    def same(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Return per record whether two outputs say the same."""
+
+    def calibrate(self, method: str, model: onnx.ModelProto, outputs: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
+        """Put the calibration ``method`` into the graph, fitted on the calibration split."""
+
+    def fit_rule(self, scored: Scored, truth: np.ndarray, product: Product) -> Any:
+        """Fit the rule to answer or abstain on the calibration split; it has ``to_json``."""
+
+    def read_rule(self, text: str) -> Any:
+        """Read the rule from the artefact's metadata."""
+
+    def decide(self, outputs: np.ndarray, novelty: np.ndarray, rule: Any) -> np.ndarray:
+        """Return the word of every record."""
+
+    def metadata(self, product: Product) -> dict[str, str]:
+        """Return what the artefact says of its answer."""
+
+    def sections(
+        self, outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Any, product: Product, bins: int
+    ) -> dict[str, Any]:
+        """Return what ``reports/evaluation.json`` holds beside the metrics of any answer."""
+
+    def baselines(self, summary: dict[str, Any], truth: np.ndarray, product: Product, bins: int) -> dict[str, Any]:
+        """Measure what needs no model, by name."""
+
+    def worst(self, outputs: np.ndarray, truth: np.ndarray, words: np.ndarray) -> np.ndarray:
+        """Return the indices of the errors to look at, the worst first."""
+
+    def suspects(self, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """Return the indices of records whose label is likely wrong, the most suspicious first."""
+
+    def case_columns(self, outputs: np.ndarray, truth: np.ndarray, product: Product) -> dict[str, list[Any]]:
+        """Return what is shown of a case: ``label`` and ``predicted`` as text, and what else explains it."""
+
+    def explain(self, before: np.ndarray, final: Scored, rule: Any, product: Product) -> list[str]:
+        """Tell in lines what the model says of one record, ``before`` calibration (values,) and finally, and why it
+        answers or abstains."""
+
+    def note(self, verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
+        """Return what a reader has to know of a failed verdict beside the numbers, or None."""
+
+    def draw(self, report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path) -> None:
+        """Write tables for ``dvc plots`` and pictures; ``pairs`` are the right and the given answers as text."""
 
 
 # What a module has to define; find_choice() and make check name what is missing.

@@ -1,21 +1,24 @@
-"""The ONNX file as the rest of the lifecycle sees it: labels, input, probabilities, versions.
+"""The ONNX file as the rest of the lifecycle sees it: its answer, input, outputs, versions.
 
-Reads ``models/*.onnx``; writes nothing. Needs only numpy and onnxruntime.
+Reads ``models/*.onnx``. Needs only numpy and onnxruntime.
 """
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 
-from fullstack_ml.answers.label.rule import ALWAYS, Rule
+from fullstack_ml.answers import Answer, answer_named
 from fullstack_ml.answers.words import Scored
 from fullstack_ml.workspace.errors import UserError
 
+NOVELTY = "novelty"
+
 
 class Artefact:
-    """A loaded model: ``labels`` in the order of the probabilities, ``metadata`` as stored in the file."""
+    """A loaded model; ``metadata`` as stored in the file."""
 
     def __init__(self, source: Path | bytes) -> None:
         """Load a file or its bytes; raise a ``UserError`` when onnxruntime cannot."""
@@ -31,13 +34,13 @@ class Artefact:
             name = "the graph" if isinstance(source, bytes) else str(source)
             raise UserError(f"{name} is no ONNX model: {error}", name, "run dvc repro export") from error
         self.metadata: dict[str, str] = dict(self.session.get_modelmeta().custom_metadata_map)
-        self.labels: list[str] = json.loads(self.metadata.get("labels", "[]"))
         self.input_name: str = self.session.get_inputs()[0].name
+        self._outputs = [self.output_name, NOVELTY]
 
     def score(self, inputs: np.ndarray, batch: int = 8192) -> Scored:
         """Score the model's input (records first), ``batch`` records at a time, so that memory stays bounded."""
         parts = [
-            self.session.run(["probabilities", "novelty"], {self.input_name: inputs[start : start + batch]})
+            self.session.run(self._outputs, {self.input_name: inputs[start : start + batch]})
             for start in range(0, len(inputs), batch)
         ]
         if len(parts) == 1:
@@ -45,6 +48,25 @@ class Artefact:
         return Scored(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]))
 
     @property
-    def rule(self) -> Rule:
+    def output_name(self) -> str:
+        """The graph's output that holds the answer; the other one is ``novelty``."""
+        return next(output.name for output in self.session.get_outputs() if output.name != NOVELTY)
+
+    @property
+    def answer(self) -> Answer:
+        """The module of seam ``answers`` that the file names."""
+        return answer_named(json.loads(self.metadata["answer"])["type"], "the artefact's metadata, answer.type")
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels in the order of the outputs; none where the answer is no label."""
+        return list(json.loads(self.metadata.get("labels", "[]")))
+
+    @property
+    def rule(self) -> Any:
         """The rule to answer or abstain that the file carries."""
-        return Rule.from_json(self.metadata["decision"]) if "decision" in self.metadata else ALWAYS
+        return self.answer.read_rule(self.metadata["decision"])
+
+    def decide(self, scored: Scored) -> np.ndarray:
+        """Return ``accept``, ``uncertain`` or ``unfamiliar`` per record."""
+        return self.answer.decide(scored.outputs, scored.novelty, self.rule)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from pydantic import BaseModel
 
-from fullstack_ml.product.types import Product
+from fullstack_ml.product.types import Finding, Product
 from fullstack_ml.workspace.seams import find_choice
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 FEATURES = "features"  # the input of the graph that a backend makes: float32 (records, values)
-Location = tuple[str | int, ...]
-Finding = tuple[Location, str, str]
 # The model's input, the ids of the records, and what the prediction log keeps of each.
 Decoded = tuple[np.ndarray, list[str], list[bytes]]
 

@@ -17,9 +17,9 @@ import numpy as np
 from PIL import Image, ImageDraw, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field
 
-from fullstack_ml.inputs import FEATURES, Decoded, Finding, UnreadableError
+from fullstack_ml.inputs import FEATURES, Decoded, UnreadableError
 from fullstack_ml.inputs.pictures import THUMBNAIL, photographs, picture, upright
-from fullstack_ml.product.types import Product
+from fullstack_ml.product.types import Finding, Product
 
 if TYPE_CHECKING:
     import onnx

@@ -15,9 +15,9 @@ import numpy as np
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from fullstack_ml.inputs import Decoded, Finding
+from fullstack_ml.inputs import Decoded
 from fullstack_ml.product.formulation import Feature
-from fullstack_ml.product.types import Product
+from fullstack_ml.product.types import Finding, Product
 
 if TYPE_CHECKING:
     import onnx

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
@@ -16,7 +17,7 @@ from fullstack_ml.workspace.paths import SPLITS
 
 @dataclass(frozen=True)
 class Examples:
-    """``frame`` as stored; ``inputs`` for the graph; ``truth`` as indices in the order of product.yaml's labels."""
+    """``frame`` as stored; ``inputs`` for the graph; ``truth`` as the answer defines it."""
 
     frame: pl.DataFrame
     inputs: np.ndarray
@@ -35,6 +36,5 @@ def read(split: str, product: Product) -> Examples:
         raise UserError(
             f"the split {split} holds no record", str(path), "collect more, or raise its share in conf/split.yaml"
         )
-    position = {label: i for i, label in enumerate(product.formulation.label_names)}
-    truth = frame["label"].replace_strict(position, return_dtype=pl.Int64).to_numpy()
+    truth = answer_of(product).truth(frame["label"].to_list(), product)
     return Examples(frame, input_of(product).matrix(frame, product), truth)

@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from fullstack_ml.product.metrics import METRICS
-from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.errors import UserError, suggest
+from fullstack_ml.product.metrics import metrics_of
+from fullstack_ml.product.types import Finding, Product
+from fullstack_ml.workspace.errors import Location, UserError, suggest
 from fullstack_ml.workspace.paths import PRODUCT
 from fullstack_ml.workspace.seams import find_choice
 
@@ -25,8 +25,6 @@ LABEL = ("label", "annotator", "round", "guide_version", "annotated_at", "second
 ARRIVAL = ("rejected", "record", "cursor", "reason", "rejected_at")
 VERDICT = ("predicted", "probability", "right_probability", "novelty", "decision", "error", "suspect")
 TAKEN = frozenset((*RECORD, *LABEL, *ARRIVAL, *VERDICT))
-Location = tuple[str | int, ...]
-Finding = tuple[Location, str, str]
 
 
 def chosen_input(product: Product) -> Any:
@@ -114,11 +112,12 @@ def strange_slices(product: Product) -> Iterator[Finding]:
 def strange_requirements(product: Product) -> Iterator[Finding]:
     """Find requirements on an unknown metric or slice, or with an operator, unit or threshold that makes no sense."""
     slices = ["all", *(part.id for part in product.data.slices)]
+    metrics = metrics_of(product)
     for i, r in enumerate(product.requirements):
         at = ("requirements", i)
-        metric = METRICS.get(r.metric)
+        metric = metrics.get(r.metric)
         if metric is None:
-            yield (*at, "metric"), f"{r.id} names the unknown metric {r.metric!r}", suggest(r.metric, METRICS)
+            yield (*at, "metric"), f"{r.id} names the unknown metric {r.metric!r}", suggest(r.metric, metrics)
         elif r.operator != metric.operator:
             fix = f"{r.metric} is better when {metric.better}: use {metric.operator}"
             yield (*at, "operator"), f"{r.id} has the operator {r.operator!r} for {r.metric}", fix
@@ -135,7 +134,7 @@ def strange_requirements(product: Product) -> Iterator[Finding]:
 def strange_references(product: Product) -> Iterator[Finding]:
     """Find a release by an unknown metric, and evaluation cells that decide an unknown requirement."""
     metric, ids = product.release.better_on, [requirement.id for requirement in product.requirements]
-    known = [name for name, row in METRICS.items() if row.compared]
+    known = [name for name, row in metrics_of(product).items() if row.compared]
     if metric not in known:
         yield ("release", "better_on"), f"release cannot be decided by {metric!r}", suggest(metric, known)
     for i, cell in enumerate(product.evaluation):

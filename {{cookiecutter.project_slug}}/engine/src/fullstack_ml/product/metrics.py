@@ -1,23 +1,74 @@
-"""The metrics that a requirement may name: unit, better direction, and the report that measures it.
+"""The metrics that a requirement may name: a row holds unit, direction, meaning and the function that measures it.
 
-Reads and writes nothing. To add a metric, add a row here and the value to its report.
+The rows of an answer stand in its module of seam ``answers``; those that any answer has stand here. A function of
+``src/<package>/metrics.py`` with the decorator ``metric`` is a metric of the product's own.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.seams import find_choice, find_own
+
+Values = np.ndarray  # one per resample; the first is that of all records
+BETTER = ("higher", "lower")
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Per-record columns, summed over all records (row 0) and over every resample (the other rows).
+
+    ``facts``: what the training split and the contract say, such as the cost of a wrong answer.
+    """
+
+    columns: Mapping[str, np.ndarray]
+    facts: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, columns: Mapping[str, np.ndarray], facts: Mapping[str, Any] | None = None) -> "Sums":
+        """Sum per-record columns, each (records,) or (records, parts), over all records."""
+        one = {"one": np.ones(len(next(iter(columns.values()))))}
+        wide = {name: column.reshape(len(column), -1) for name, column in {**one, **columns}.items()}
+        return cls({n: column.sum(axis=0, dtype=np.float64)[np.newaxis] for n, column in wide.items()}, facts or {})
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Return the sums of a column, (resamples + 1, parts)."""
+        return self.columns[name]
+
+    def mean(self, name: str) -> Values:
+        """Return the mean of a column of one part over the records."""
+        mean: Values = self.columns[name][:, 0] / self.columns["one"][:, 0]
+        return mean
+
+    def ratio(self, name: str, other: str) -> Values:
+        """Return one column's sum by another's."""
+        ratio: Values = self.columns[name][:, 0] / self.columns[other][:, 0]
+        return ratio
 
 
 @dataclass(frozen=True)
 class Metric:
-    """``unit`` as written in product.yaml; ``better`` is ``higher`` or ``lower``; ``report`` is the measuring stage.
+    """``unit`` as in product.yaml; ``better`` is ``higher`` or ``lower``; ``report`` is the stage that measures it.
 
-    ``compared`` is false for what does not follow from the model alone, so that no release may be decided by it.
+    ``value`` measures it from sums; None where it does not follow from sums over records. ``counts`` names the columns
+    of which a share is the ratio: where all resamples agree on it, Wilson's interval takes their place. ``compared`` is
+    false for what does not follow from the model alone, so that no release may be decided by it. ``fewest`` names the
+    column of which the part with the fewest records bounds a metric that no resample brings below 1.
     """
 
     unit: str
     better: str
-    report: str
     meaning: str
+    value: Callable[[Sums], Values] | None = None
+    counts: tuple[str, str] | None = None
+    report: str = "evaluate"
     compared: bool = True
+    fewest: str = ""
+    own: Callable[[np.ndarray, np.ndarray], float] | None = None
 
     @property
     def operator(self) -> str:
@@ -25,32 +76,84 @@ class Metric:
         return ">=" if self.better == "higher" else "<="
 
 
-METRICS: dict[str, Metric] = {
-    "accuracy": Metric("share", "higher", "evaluate", "share of records with the right label"),
-    "macro_f1": Metric("share", "higher", "evaluate", "mean over labels of the F1 score"),
-    "log_loss": Metric("nats", "lower", "evaluate", "mean negative log probability of the right label"),
-    "brier": Metric("share", "lower", "evaluate", "mean squared error of the probabilities, summed over labels"),
-    "ece": Metric("share", "lower", "evaluate", "expected calibration error of the top label"),
-    "margin_over_baseline": Metric("share", "higher", "evaluate", "accuracy above always answering the majority"),
-    "worst_slice_accuracy": Metric("share", "higher", "evaluate", "lowest accuracy of a measurable slice"),
-    "group_gap": Metric("share", "lower", "evaluate", "largest difference of accuracy between groups"),
-    "worst_label_recall": Metric("share", "higher", "evaluate", "lowest recall of a label"),
-    "collapse": Metric("share", "lower", "evaluate", "how far the rarest prediction falls short of its label's share"),
-    "set_coverage": Metric("share", "higher", "evaluate", "share of prediction sets that hold the right label"),
-    "answered_share": Metric("share", "higher", "evaluate", "share of records that the model answers"),
-    "answered_error": Metric("share", "lower", "evaluate", "share of the answers that are wrong"),
-    "cost_per_record": Metric("cost", "lower", "evaluate", "mean cost of wrong answers and of abstaining"),
-    "novelty_auroc": Metric(
-        "share", "higher", "evaluate", "chance that an unfamiliar input scores above a familiar one"
+def cost_per_record(sums: Sums) -> Values:
+    """Return the mean cost: of a wrong answer, and of none."""
+    wrong, silent = sums.facts["costs"]
+    cost: Values = wrong * sums.mean("answered_wrong") + silent * (1 - sums.mean("answered"))
+    return cost
+
+
+def _share(better: str, meaning: str, part: str, whole: str = "one") -> Metric:
+    return Metric("share", better, meaning, lambda sums: sums.ratio(part, whole), (part, whole))
+
+
+def _measured(unit: str, better: str, meaning: str, report: str = "evaluate") -> Metric:
+    return Metric(unit, better, meaning, report=report, compared=False)
+
+
+COMMON: dict[str, Metric] = {
+    "answered_share": _share("higher", "share of records that the model answers", "answered"),
+    "answered_error": _share("lower", "share of the answers that are wrong", "answered_wrong", "answered"),
+    "cost_per_record": Metric("cost", "lower", "mean cost of wrong answers and of abstaining", cost_per_record),
+    "group_gap": Metric("share", "lower", "largest difference of the main score between groups"),
+    "novelty_auroc": _share("higher", "chance that an unfamiliar input scores above a familiar one", "novelty_auroc"),
+    "novelty_false_alarms": _share(
+        "lower",
+        "normal inputs wrongly flagged, at the threshold that catches 95 % of unfamiliar ones",
+        "novelty_false_alarms",
     ),
-    "novelty_false_alarms": Metric(
-        "share", "lower", "evaluate", "familiar records flagged when 95 % of strange ones are"
-    ),
-    "artefact_kib": Metric("KiB", "lower", "evaluate", "size of the ONNX file", False),
-    "latency_p50_ms": Metric("ms", "lower", "evaluate", "median time of one record, decoding included", False),
-    "latency_p99_ms": Metric("ms", "lower", "evaluate", "99th percentile of the time of one record", False),
-    "records": Metric("records", "higher", "validate", "valid raw records", False),
-    "agreement_alpha": Metric("alpha", "higher", "label", "Krippendorff's alpha of the annotators", False),
-    "worst_label_alpha": Metric("alpha", "higher", "label", "lowest alpha of a label against the rest", False),
-    "worst_gold_accuracy": Metric("share", "higher", "label", "lowest accuracy of an annotator on gold items", False),
+    "artefact_kib": _measured("KiB", "lower", "size of the ONNX file"),
+    "latency_p50_ms": _measured("ms", "lower", "median time of one record, decoding included"),
+    "latency_p99_ms": _measured("ms", "lower", "99th percentile of the time of one record"),
+    "records": _measured("records", "higher", "valid raw records", "validate"),
+    "agreement_alpha": _measured("alpha", "higher", "Krippendorff's alpha of the annotators", "label"),
+    "worst_label_alpha": _measured("alpha", "higher", "lowest alpha of a label against the rest", "label"),
+    "worst_gold_accuracy": _measured("share", "higher", "lowest accuracy of an annotator on gold items", "label"),
 }
+
+
+def metric(unit: str, better: str) -> Callable[[Callable[..., float]], Callable[..., float]]:
+    """Make a function of ``src/<package>/metrics.py`` a metric; its docstring's first line is the meaning.
+
+    The function takes ``outputs`` (records, values) and ``truth`` (records,), as the product's answer defines them, and
+    returns a number. ``unit`` is as in product.yaml, ``better`` is ``higher`` or ``lower``.
+    """
+
+    def mark(function: Callable[..., float]) -> Callable[..., float]:
+        function.metric = (unit, better)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def own_metrics() -> dict[str, Metric]:
+    """Return the metrics of ``src/<package>/metrics.py`` by name.
+
+    Raises:
+        UserError: if the module cannot be imported, or a metric of it says no direction or nothing of what it means.
+    """
+    module, rows = find_own("metrics"), {}
+    for name, function in vars(module).items() if module else ():
+        if not hasattr(function, "metric"):
+            continue
+        unit, better = function.metric
+        meaning = (function.__doc__ or "").strip().splitlines()
+        if better not in BETTER or not meaning:
+            fix = "give better='higher' or better='lower', and a docstring that says what it means"
+            raise UserError(f"metric {name!r} is not described", str(module.__file__), fix)
+        rows[name] = Metric(unit, better, meaning[0], own=function)
+    return rows
+
+
+def metrics_of(product: Product) -> dict[str, Metric]:
+    """Return every metric that a requirement of this product may name.
+
+    Raises:
+        UserError: if a metric of the product's own has the name of another.
+    """
+    answer = product.formulation.answer.type
+    rows = {**COMMON, **find_choice("answers", answer, "product.yaml, formulation.answer.type").METRICS}
+    own = own_metrics()
+    for name in sorted(own.keys() & rows.keys()):
+        raise UserError(f"there is a metric {name!r} already", "src/*/metrics.py", "give it another name")
+    return {**rows, **own}

@@ -9,6 +9,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from fullstack_ml.product.formulation import Formulation, Strict
+from fullstack_ml.workspace.errors import Location
+
+# A mistake that no single key shows: its place in the file, what is wrong, what to do.
+Finding = tuple[Location, str, str]
 
 
 class ErrorCost(Strict):

@@ -57,6 +57,16 @@ def find_choice(seam: str, name: str, where: str) -> Any:
     return module
 
 
+def find_own(name: str) -> Any:
+    """Import ``src/<package>/<name>.py``; None where the product has no such module.
+
+    Raises:
+        UserError: if it cannot be imported.
+    """
+    path = SOURCE / package_name() / f"{name}.py"
+    return _own_module(path) if path.exists() else None
+
+
 def _engine_module(seam: str, name: str, where: str) -> Any:
     path = f"{ENGINE}.{seam}.{name}"
     if not name.isidentifier() or importlib.util.find_spec(path) is None:

@@ -1,15 +1,74 @@
 """Answer ``label``: one label of several, with calibrated probabilities.
 
 Outputs are probabilities (records, labels) in the order of ``formulation.answer.labels``; the truth of a record is the
-index of its label.
+index of its label. What only the pipeline needs is imported where it is used, since the server has no library for it.
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-from fullstack_ml.inputs import Finding
-from fullstack_ml.product.types import Product
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-OUTPUT = "probabilities"
+import numpy as np
+
+from fullstack_ml.answers.label.metrics import METRICS, TINY, columns, right_probability
+from fullstack_ml.answers.label.report import (
+    HEADLINE,
+    baselines,
+    collapsed,
+    confusion,
+    headline,
+    per_label,
+    reliability,
+    risk_curve,
+    worst_errors,
+)
+from fullstack_ml.answers.label.rule import Rule, decide, fit_rule
+from fullstack_ml.answers.words import Scored
+from fullstack_ml.product.types import Finding, Product
+
+if TYPE_CHECKING:
+    import onnx
+
+OUTPUT, MAIN = "probabilities", "accuracy"
+CALIBRATIONS = ("temperature", "isotonic", "none")
+read_rule = Rule.from_json
+
+__all__ = [
+    "CALIBRATIONS",
+    "HEADLINE",
+    "MAIN",
+    "METRICS",
+    "OUTPUT",
+    "baselines",
+    "calibrate",
+    "case_columns",
+    "check",
+    "decide",
+    "draw",
+    "explain",
+    "fit_rule",
+    "headline",
+    "illegal",
+    "losses",
+    "metadata",
+    "missing",
+    "note",
+    "read_rule",
+    "record_columns",
+    "same",
+    "sections",
+    "strata",
+    "summary",
+    "suspects",
+    "text",
+    "training_facts",
+    "truth",
+    "width",
+    "worst",
+]  # fmt: skip
 
 
 def check(product: Product) -> Iterator[Finding]:
@@ -18,3 +77,145 @@ def check(product: Product) -> Iterator[Finding]:
     if len(labels) < 2:
         fix = "list at least two: {name: ..., definition: ...}"
         yield ("formulation", "answer", "labels"), f"an answer of type label has {len(labels)} label(s)", fix
+
+
+def width(product: Product) -> int:
+    """Return the number of labels."""
+    return len(product.formulation.answer.labels)
+
+
+def illegal(answers: Sequence[str], product: Product) -> list[str]:
+    """Return the names that are no label of the contract."""
+    return sorted(set(answers) - set(product.formulation.label_names))
+
+
+def truth(answers: Sequence[str], product: Product) -> np.ndarray:
+    """Return the index of every label, int64 (records,)."""
+    place = {name: i for i, name in enumerate(product.formulation.label_names)}
+    return np.array([place[name] for name in answers], dtype=np.int64)
+
+
+def text(outputs: np.ndarray, product: Product) -> list[str]:
+    """Return the most probable label of every record."""
+    names = product.formulation.label_names
+    return [names[i] for i in outputs.argmax(axis=1)]
+
+
+def strata(truth: np.ndarray) -> np.ndarray:
+    """Records of one label belong together."""
+    return truth
+
+
+def summary(truth: np.ndarray, product: Product) -> dict[str, Any]:
+    """Count the records of every label."""
+    counts = np.bincount(truth, minlength=width(product))
+    return dict(zip(product.formulation.label_names, counts.tolist(), strict=True))
+
+
+def missing(summary: dict[str, Any], product: Product) -> list[str]:
+    """Return the labels without a training record: the model could never answer them."""
+    return [name for name in product.formulation.label_names if not summary[name]]
+
+
+def training_facts(summary: dict[str, Any], product: Product) -> dict[str, Any]:
+    """Return what metrics ask beside the records: the label that the baseline answers, and the costs."""
+    cost = product.service.error_cost
+    counts = [summary[name] for name in product.formulation.label_names]
+    return {"majority": int(np.argmax(counts)), "costs": (cost.wrong, cost.abstain)}
+
+
+def record_columns(
+    outputs: np.ndarray, truth: np.ndarray, answered: np.ndarray, rule: Rule, bins: int
+) -> dict[str, np.ndarray]:
+    """Return the per-record columns that the metrics are sums of."""
+    return columns(outputs, truth, answered, rule.floor, bins)
+
+
+def losses(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the negative log probability of every record's label."""
+    return np.asarray(-np.log(np.maximum(right_probability(outputs, truth).astype(np.float64), TINY)))
+
+
+def same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return per record whether two outputs give the same label."""
+    return np.asarray(one.argmax(axis=1) == other.argmax(axis=1))
+
+
+def calibrate(method: str, model: onnx.ModelProto, outputs: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
+    """Put the calibration ``method`` into the graph, fitted on held-out records."""
+    from fullstack_ml.answers.label.calibration import METHODS
+
+    return METHODS[method](model, outputs, truth)
+
+
+def metadata(product: Product) -> dict[str, str]:
+    """Return what the artefact says of its answer."""
+    return {
+        "labels": json.dumps(product.formulation.label_names, ensure_ascii=False),
+        "output": "probabilities: float32 (records, labels), calibrated; novelty: float32 (records,)",
+    }
+
+
+def sections(
+    outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Rule, product: Product, bins: int
+) -> dict[str, Any]:
+    """Return what the evaluation report holds beside the metrics of any answer."""
+    names = product.formulation.label_names
+    return {
+        "labels": per_label(names, outputs, truth, words, rule.floor),
+        "reliability": reliability(outputs, truth, bins),
+        "confusion": confusion(outputs.argmax(axis=1), truth, len(names)).tolist(),
+        "risk_curve": risk_curve(outputs, truth),
+    }
+
+
+def worst(outputs: np.ndarray, truth: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Return the indices of the records to look at, the worst first."""
+    return worst_errors(outputs, truth, words)
+
+
+def suspects(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the indices of records whose label is likely wrong, the most suspicious first."""
+    from fullstack_ml.answers.label.confident import likely_label_errors
+
+    return likely_label_errors(outputs, truth)
+
+
+def case_columns(outputs: np.ndarray, truth: np.ndarray, product: Product) -> dict[str, list[Any]]:
+    """Return what is shown of a case: both labels with their probabilities."""
+    names = product.formulation.label_names
+    return {
+        "label": [names[i] for i in truth],
+        "predicted": text(outputs, product),
+        "probability": outputs.max(axis=1).astype(np.float64).tolist(),
+        "right_probability": right_probability(outputs, truth).astype(np.float64).tolist(),
+    }
+
+
+def explain(before: np.ndarray, final: Scored, rule: Rule, product: Product) -> list[str]:
+    """Tell the three most probable labels of one record before and after calibration, and why it is answered or not."""
+    names, after = product.formulation.label_names, final.outputs[0]
+    rows = [
+        f"  {names[i]:<16} {before[i]:.4f} -> {after[i]:.4f}"
+        + ("   in the prediction set" if after[i] >= rule.floor else "")
+        for i in np.argsort(-after)[:3]
+    ]
+    limit = "no limit" if rule.novelty is None else f"limit {rule.novelty:.3f}"
+    word = decide(final.outputs, final.novelty, rule)[0]
+    decision = f"  {word}: answers from probability {rule.confidence:.3f}, with one label from {rule.floor:.3f}"
+    head = "probabilities, before and after calibration"
+    return [head, *rows, "novelty", f"  {final.novelty[0]:.3f}, {limit}", "decision", decision]
+
+
+def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
+    """Return what a reader has to know of a failed verdict beside the numbers, or None."""
+    if verdict["metric"] == "collapse" and verdict["verdict"] == "fail":
+        return collapsed(evaluation["labels"], verdict["threshold"])
+    return None
+
+
+def draw(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path) -> None:
+    """Write the tables of ``dvc plots`` and the pictures; ``pairs`` are the right and the predicted labels."""
+    from fullstack_ml.answers.label.figures import draw_all
+
+    draw_all(report, pairs, plots, figures)

@@ -8,6 +8,7 @@ can be reviewed too; ``register`` is the gate that closes. Run: ``python -m full
 import operator
 from typing import Any
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
@@ -54,25 +55,6 @@ def judge(requirement: Requirement, value: float | None, interval: list[float] |
     }
 
 
-def collapsed(labels: dict[str, Any], threshold: float) -> str:
-    """Say in words which labels the model never predicts, or too rarely for the threshold."""
-    short = {
-        "never predicts": [name for name, row in labels.items() if row["records"] and not row["predicted"]],
-        "too rarely predicts": [
-            n for n, row in labels.items() if 0 < row["predicted"] < (1 - threshold) * row["records"]
-        ],
-    }
-    said = [f"{words} {', '.join(names)}" for words, names in short.items() if names]
-    return f"collapsed: the model {' and '.join(said) or 'may predict a label too rarely'}"
-
-
-def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
-    """Return what a reader has to know of a failed verdict beside the numbers, or None."""
-    if verdict["metric"] == "collapse" and verdict["verdict"] == "fail":
-        return collapsed(evaluation["labels"], verdict["threshold"])
-    return None
-
-
 def verdicts(product: Product, reports: dict[str, Any]) -> list[dict[str, Any]]:
     """Judge every requirement on the reports by name."""
     overall = dict(reports["performance"])
@@ -81,7 +63,7 @@ def verdicts(product: Product, reports: dict[str, Any]) -> list[dict[str, Any]]:
     evaluation = dict(reports["evaluation"])
     evaluation["intervals"] = reports["agreement"].get("intervals", {}) | evaluation["intervals"]
     rows = [judge(r, measured(r, evaluation, overall), interval_of(r, evaluation)) for r in product.requirements]
-    return [{**row, "note": note(row, evaluation)} for row in rows]
+    return [{**row, "note": answer_of(product).note(row, evaluation)} for row in rows]
 
 
 def as_line(verdict: dict[str, Any]) -> str:

@@ -12,12 +12,14 @@ import polars as pl
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from fullstack_ml.answers import answer_of
+from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.modeling.cards.report import write_analysis
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version
-from fullstack_ml.product.metrics import METRICS
+from fullstack_ml.product.metrics import metrics_of
 from fullstack_ml.workspace.files import read_json, write_text
 from fullstack_ml.workspace.paths import (
     ACCEPTANCE,
@@ -26,6 +28,7 @@ from fullstack_ml.workspace.paths import (
     DATA_CARD,
     ERRORS,
     EVALUATION,
+    MODEL,
     MODEL_CARD,
     PARAMS,
     PERFORMANCE,
@@ -55,6 +58,13 @@ def interval(bounds: list[float] | None) -> str:
     return "" if bounds is None else f"{bounds[0]:.4g} to {bounds[1]:.4g}"
 
 
+def taken(artefact: Artefact) -> str:
+    """Say what the graph takes: its type, and its shape after the records."""
+    graph_input = artefact.session.get_inputs()[0]
+    kind = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}.get(graph_input.type, graph_input.type)
+    return f"{kind} of shape ({', '.join(['records', *map(str, graph_input.shape[1:])])})"
+
+
 def facts() -> dict[str, Any]:
     """Collect everything that the pages name."""
     reports = {
@@ -67,10 +77,14 @@ def facts() -> dict[str, Any]:
         "splits": SPLITS / "manifest.json",
         "manifest": RAW / "manifest.json",
     }
+    product = load()
     return {
-        "product": load(),
-        "metrics": METRICS,
+        "product": product,
+        "metrics": metrics_of(product),
+        "main": answer_of(product).MAIN,
+        "output": answer_of(product).OUTPUT,
         "params": yaml.safe_load(PARAMS.read_text(encoding="utf-8")),
+        "given": taken(Artefact(MODEL)),
         "guide_version": guide_version(),
         "label_errors": int(pl.read_parquet(ERRORS)["suspect"].is_not_null().sum()),
         **{name: read_json(path) for name, path in reports.items()},

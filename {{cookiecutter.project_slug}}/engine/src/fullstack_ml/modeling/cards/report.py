@@ -6,6 +6,7 @@ opens without a network. Stage ``cards`` calls it, after ``accept``.
 
 import base64
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,13 @@ def confused(matrix: list[list[int]], names: list[str]) -> list[dict[str, Any]]:
     return sorted(pairs, key=lambda pair: (pair["records"], pair["share"]), reverse=True)[:PAIRS]
 
 
-def floor_of(evaluation: dict[str, Any]) -> float:
+def floor_of(evaluation: dict[str, Any], main: str) -> float:
     """Return where the bars of the slices and groups begin: the tenth below their lowest bound."""
     rows = [
         *evaluation["slices"].values(),
         *(row for part in evaluation["gaps"].values() for row in part["groups"].values()),
     ]
-    return math.floor(10 * min((row["accuracy_interval"][0] for row in rows if "accuracy" in row), default=0.0)) / 10
+    return math.floor(10 * min((row[f"{main}_interval"][0] for row in rows if main in row), default=0.0)) / 10
 
 
 def cases(errors: pl.DataFrame, rank: str, product: Product) -> list[dict[str, Any]]:
@@ -76,16 +77,18 @@ def analysis(known: dict[str, Any]) -> str:
     """Return the page; ``known`` holds the product and the reports by name."""
     loader = FileSystemLoader(TEMPLATES)
     environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=True, trim_blocks=True)
-    environment.filters |= {"number": number, "share": share, "between": between}
+    shares = known["metrics"][known["main"]].unit == "share"
+    environment.filters |= {"number": number, "share": share, "between": between, "score": share if shares else number}
+    environment.filters["score_between"] = partial(between, percent=shares)
     product, evaluation = known["product"], known["evaluation"]
     errors = pl.read_parquet(ERRORS)
-    wrong = evaluation["records"] - sum(row[i] for i, row in enumerate(evaluation["confusion"]))
     return environment.get_template("analysis.html.j2").render(
         **known,
         figure=figure,
-        wrong=wrong,
-        low=floor_of(evaluation),
-        pairs=confused(evaluation["confusion"], product.formulation.label_names),
+        shares=shares,
+        wrong=evaluation["errors"],
+        low=floor_of(evaluation, known["main"]),
+        pairs=confused(evaluation.get("confusion", []), product.formulation.label_names),
         errors=cases(errors, "error", product),
         suspects=cases(errors, "suspect", product),
     )

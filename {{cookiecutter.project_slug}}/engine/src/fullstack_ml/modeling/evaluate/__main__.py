@@ -13,19 +13,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from fullstack_ml.answers import Answer
 from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
-from fullstack_ml.modeling.evaluate.cases import pick
-from fullstack_ml.modeling.evaluate.figures import draw_confusion, draw_reliability, draw_risk
-from fullstack_ml.modeling.measuring.measure import Tested, risk_curve, test
-from fullstack_ml.modeling.measuring.scores import headline, reliability
+from fullstack_ml.modeling.measuring.measure import Tested, test
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import write_parquet
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.files import read_json, write_json, write_text
+from fullstack_ml.workspace.files import read_json, write_json
 from fullstack_ml.workspace.paths import (
     CANDIDATE,
     ERRORS,
@@ -38,58 +36,76 @@ from fullstack_ml.workspace.paths import (
     TRAINING,
 )
 
-# Rows of reports/plots/confusion.csv: enough for the picture, small for any test split.
-PLOTTED = 10_000
+SHOWN = 60
 
 
-def uncalibrated(tested: Tested, config: Config) -> dict[str, Any]:
+def uncalibrated(answer: Answer, tested: Tested, product: Product, config: Config) -> dict[str, Any]:
     """Measure the candidate before calibration on the same records."""
-    scored = Artefact(CANDIDATE).score(tested.examples.inputs, config.evaluate.batch).outputs
+    outputs = Artefact(CANDIDATE).score(tested.examples.inputs, config.evaluate.batch).outputs
     truth, bins = tested.examples.truth, config.evaluate.bins
-    return {**headline(scored, truth, bins), "reliability": reliability(scored, truth, bins)}
+    rule = Artefact(MODEL).rule
+    sections = answer.sections(outputs, truth, tested.decisions, rule, product, bins)
+    return {**answer.headline(outputs, truth, bins), **sections}
 
 
 def performance(path: Path, frame: pl.DataFrame, product: Product, calls: int) -> dict[str, float]:
-    """Return the size of an artefact, and the time of single records here, from stored payload to probabilities."""
-    artefact = Artefact(path)
+    """Return the size of an artefact, and the time of single records here, from stored payload to outputs."""
+    artefact, decoder = Artefact(path), input_of(product)
     rows = [frame[i : i + 1] for i in range(min(len(frame), 100))]
     seconds = []
     for call in range(calls + len(rows)):
         start = time.perf_counter()
-        artefact.score(input_of(product).matrix(rows[call % len(rows)], product))
+        artefact.score(decoder.matrix(rows[call % len(rows)], product))
         seconds.append(time.perf_counter() - start)
     p50, p99 = (float(np.percentile(seconds[len(rows) :], q) * 1000) for q in (50, 99))
     return {"artefact_kib": path.stat().st_size / 1024, "latency_p50_ms": p50, "latency_p99_ms": p99}
 
 
-def write_plots(product: Product, tested: Tested, report: dict[str, Any]) -> None:
-    """Write what ``dvc plots show`` and the MLflow run display."""
-    names = np.array(product.formulation.label_names)
-    predicted = names[tested.scored.outputs.argmax(axis=1)]
-    pairs = pl.DataFrame({"actual": names[tested.examples.truth], "predicted": predicted})
-    write_text(PLOTS / "confusion.csv", pairs[:PLOTTED].write_csv())
-    write_text(PLOTS / "reliability.csv", pl.DataFrame(report["reliability"]).write_csv())
-    write_text(PLOTS / "risk.csv", pl.DataFrame(report["risk_curve"]).write_csv())
-    draw_confusion(FIGURES / "confusion.png", report["confusion"], names.tolist())
-    before = report["uncalibrated"]["reliability"]
-    draw_reliability(FIGURES / "reliability.png", report["reliability"], before, report["metrics"]["ece"])
-    draw_risk(FIGURES / "risk.png", report["risk_curve"], report["metrics"])
+def ranks(chosen: np.ndarray, records: int) -> pl.Series:
+    """Return the place from 1 of every chosen record, null for the others."""
+    places = np.zeros(records, dtype=np.int64)
+    places[chosen] = np.arange(1, len(chosen) + 1)
+    return pl.Series(places).replace(0, None)
+
+
+def pick(answer: Answer, tested: Tested, product: Product, shown: int = SHOWN) -> pl.DataFrame:
+    """Return at most ``shown`` worst errors and as many likely label errors, payload included.
+
+    ``error`` and ``suspect`` are the places in the two lists, null where a record is not in one.
+    """
+    outputs, truth, rows = tested.scored.outputs, tested.examples.truth, tested.examples.frame
+    errors, suspects = answer.worst(outputs, truth, tested.decisions), answer.suspects(outputs, truth)
+    return (
+        rows.select("id", *input_of(product).columns(product))
+        .with_columns(
+            **{name: pl.Series(values) for name, values in answer.case_columns(outputs, truth, product).items()},
+            novelty=pl.Series(tested.scored.novelty.astype(np.float64)),
+            decision=pl.Series(tested.decisions.tolist(), dtype=pl.String),
+            error=ranks(errors[:shown], len(rows)),
+            suspect=ranks(suspects[:shown], len(rows)),
+        )
+        .filter(pl.col("error").is_not_null() | pl.col("suspect").is_not_null())
+        .sort("error", "suspect", nulls_last=True)
+    )
 
 
 def run(config: Config) -> None:
     """Score the test split once, then measure and draw."""
-    product = load()
-    tested = test(Artefact(MODEL), product, config)
-    report = {"model": read_json(TRAINING)["model"], **tested.report, "uncalibrated": uncalibrated(tested, config)}
+    product, artefact = load(), Artefact(MODEL)
+    answer, tested = artefact.answer, test(artefact, product, config)
+    report = {"model": read_json(TRAINING)["model"], **tested.report}
+    report["uncalibrated"] = uncalibrated(answer, tested, product, config)
     report["decisions"] = {name: int((tested.decisions == name).sum()) for name in (ACCEPT, UNCERTAIN, UNFAMILIAR)}
-    report["risk_curve"] = risk_curve(tested.scored, tested.examples.truth)
-    write_parquet(ERRORS, [pick(tested, product)])
+    report["errors"] = len(answer.worst(tested.scored.outputs, tested.examples.truth, tested.decisions))
+    write_parquet(ERRORS, [pick(answer, tested, product)])
     write_json(EVALUATION, report)
     write_json(METRICS, report["metrics"])
     write_json(PERFORMANCE, performance(MODEL, tested.examples.frame, product, config.evaluate.timed_calls))
-    write_plots(product, tested, report)
-    shown = ", ".join(f"{k} {report['metrics'][k]:.3f}" for k in ("accuracy", "ece", "answered_share"))
-    print(f"evaluate: {shown} on {report['records']} test records")
+    pairs = (tested.examples.frame["label"].to_list(), answer.text(tested.scored.outputs, product))
+    answer.draw(report, pairs, PLOTS, FIGURES)
+    headline = (*answer.HEADLINE[:1], *answer.HEADLINE[-1:], "answered_share")
+    values = ", ".join(f"{name} {report['metrics'][name]:.3f}" for name in dict.fromkeys(headline))
+    print(f"evaluate: {values} on {report['records']} test records")
 
 
 if __name__ == "__main__":

@@ -5,16 +5,15 @@ one of them, ``models/model.onnx``.
 Run: ``python -m fullstack_ml.modeling.export export.calibration=none``.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import onnx
 
-from fullstack_ml.answers.label.rule import Rule, fit_rule
+from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.graph import save, with_metadata
 from fullstack_ml.artefact.session import Artefact
-from fullstack_ml.modeling.export.calibration import isotonic, temperature, unchanged
 from fullstack_ml.modeling.export.golden import golden
 from fullstack_ml.modeling.export.lightening import VARIANTS
 from fullstack_ml.pipeline.config import Config
@@ -27,18 +26,15 @@ from fullstack_ml.workspace.errors import UserError, suggest
 from fullstack_ml.workspace.files import read_json, sha256
 from fullstack_ml.workspace.paths import CANDIDATE, MODEL, PRODUCT, SPLITS, VARIANT_FILES
 
-CALIBRATIONS = {"temperature": temperature, "isotonic": isotonic, "none": unchanged}
 
-
-def metadata(config: Config, product: Product, rule: Rule) -> dict[str, str]:
+def metadata(config: Config, product: Product, rule: Any) -> dict[str, str]:
     """Say in the file what it takes, what it gives, and from which versions it was made."""
     formulation = product.formulation
     splits = read_json(SPLITS / "manifest.json")
     return {
         "answer": formulation.answer.model_dump_json(exclude_defaults=True),
-        "labels": json.dumps(formulation.label_names, ensure_ascii=False),
+        **answer_of(product).metadata(product),
         "input": formulation.input.model_dump_json(exclude_none=True, exclude_defaults=True),
-        "output": "probabilities: float32 (records, labels), calibrated; novelty: float32 (records,)",
         "decision": rule.to_json(),
         "model": config.model.name,
         "seed": str(config.seed),
@@ -49,26 +45,27 @@ def metadata(config: Config, product: Product, rule: Rule) -> dict[str, str]:
     }
 
 
-def calibrated(model: onnx.ModelProto, config: Config, held_out: Examples) -> onnx.ModelProto:
+def calibrated(model: onnx.ModelProto, config: Config, product: Product, held_out: Examples) -> onnx.ModelProto:
     """Return ``model`` with the calibration of ``conf/export.yaml`` in its graph."""
-    scored = Artefact(model.SerializeToString()).score(held_out.inputs).outputs
-    if not np.isfinite(scored).all():
-        raise UserError("the candidate gives probabilities that are not finite", str(CANDIDATE), "look at stage train")
-    return CALIBRATIONS[config.export.calibration](model, scored, held_out.truth)
+    answer = answer_of(product)
+    outputs = Artefact(model.SerializeToString()).score(held_out.inputs).outputs
+    if not np.isfinite(outputs).all():
+        what = f"the candidate gives {answer.OUTPUT} that are not finite"
+        raise UserError(what, str(CANDIDATE), "look at stage train")
+    return answer.calibrate(config.export.calibration, model, outputs, held_out.truth)
 
 
-def artefact(
-    model: onnx.ModelProto, config: Config, product: Product, held_out: Examples
-) -> tuple[onnx.ModelProto, Rule]:
+def artefact(model: onnx.ModelProto, config: Config, product: Product, held_out: Examples) -> onnx.ModelProto:
     """Calibrate ``model``, find its rule to answer or abstain, and describe both in the file."""
-    model = calibrated(model, config, held_out)
+    answer, model = answer_of(product), calibrated(model, config, product, held_out)
     loaded = Artefact(model.SerializeToString())
-    rule = fit_rule(loaded.score(held_out.inputs), held_out.truth, product)
-    described = metadata(config, product, rule) | {"golden": golden(loaded, held_out.inputs, held_out.truth)}
-    return with_metadata(model, described), rule
+    rule = answer.fit_rule(loaded.score(held_out.inputs), held_out.truth, product)
+    described = metadata(config, product, rule)
+    described["golden"] = golden(loaded, held_out.inputs, answer.strata(held_out.truth))
+    return with_metadata(model, described)
 
 
-def check(key: str, name: str, known: Mapping[str, object]) -> None:
+def check(key: str, name: str, known: Collection[str]) -> None:
     """Raise a ``UserError`` when ``conf/export.yaml`` names something that does not exist."""
     if name not in known:
         raise UserError(f"there is no {key} {name!r}", "conf/export.yaml", suggest(name, known))
@@ -76,19 +73,18 @@ def check(key: str, name: str, known: Mapping[str, object]) -> None:
 
 def run(config: Config) -> None:
     """Make every variant; the one that ``conf/export.yaml`` ships is ``models/model.onnx``."""
-    check("calibration", config.export.calibration, CALIBRATIONS)
-    check("variant", config.export.variant, VARIANTS)
     product = load()
+    check("calibration", config.export.calibration, answer_of(product).CALIBRATIONS)
+    check("variant", config.export.variant, VARIANTS)
     held_out = read("calibration", product)
     made = {
         name: artefact(lighten(onnx.load(CANDIDATE)), config, product, held_out) for name, lighten in VARIANTS.items()
     }
-    for name, (model, _) in made.items():
+    for name, model in made.items():
         save(model, VARIANT_FILES / f"{name}.onnx")
-    model, rule = made[config.export.variant]
-    save(model, MODEL)
+    save(made[config.export.variant], MODEL)
     sizes = ", ".join(f"{name} {(VARIANT_FILES / f'{name}.onnx').stat().st_size / 1024:.0f} KiB" for name in VARIANTS)
-    print(f"export: {sizes}; ships {config.export.variant}, which answers from probability {rule.confidence:.3f}")
+    print(f"export: {sizes}; ships {config.export.variant}")
 
 
 if __name__ == "__main__":

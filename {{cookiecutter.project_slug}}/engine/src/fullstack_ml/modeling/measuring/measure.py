@@ -1,6 +1,6 @@
 """Everything that is measured of an artefact on the test split; no other module opens that split.
 
-Reads ``data/splits/test.parquet`` and ``reports/training.json`` (for the majority baseline); writes nothing.
+Reads ``data/splits/test.parquet`` and ``reports/training.json`` (for the baselines).
 """
 
 from dataclasses import dataclass
@@ -8,21 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from fullstack_ml.answers.label.rule import decide
+from fullstack_ml.answers import Answer
 from fullstack_ml.answers.words import ACCEPT, Scored
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
-from fullstack_ml.modeling.measuring.baseline import baselines
-from fullstack_ml.modeling.measuring.gaps import gaps
-from fullstack_ml.modeling.measuring.intervals import bounds, columns, metrics, totals, wilson
-from fullstack_ml.modeling.measuring.scores import apart, confusion, headline, recalls, reliability, separation
-from fullstack_ml.pipeline.config import Config, Evaluate
+from fullstack_ml.modeling.measuring.gaps import gaps, score_interval
+from fullstack_ml.modeling.measuring.intervals import bounds, totals
+from fullstack_ml.modeling.measuring.novelty import apart, separation
+from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, read
 from fullstack_ml.pipeline.tables import slice_mask
+from fullstack_ml.product.metrics import Metric, Sums, metrics_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json
 from fullstack_ml.workspace.paths import TRAINING
+
+OWN_RESAMPLES = 200  # of a metric of the product's own, which is no sum over records
 
 
 @dataclass(frozen=True)
@@ -44,42 +46,64 @@ def test(artefact: Artefact, product: Product, config: Config) -> Tested:
     """Score the test split and return the scores with everything that a requirement may ask of them.
 
     Raises:
-        UserError: if a probability is not finite.
+        UserError: if an output is not finite.
     """
-    examples = read("test", product)
-    scored = artefact.score(examples.inputs, config.evaluate.batch)
+    examples, answer, settings = read("test", product), artefact.answer, config.evaluate
+    scored = artefact.score(examples.inputs, settings.batch)
     if not np.isfinite(scored.outputs).all():
-        raise UserError("the artefact gives probabilities that are not finite", "models/", "look at stage train")
-    decisions = decide(scored.outputs, scored.novelty, artefact.rule)
-    answered = decisions == ACCEPT
-    held = scored.outputs[np.arange(len(examples.truth)), examples.truth] >= artefact.rule.floor
-    table = columns(scored.outputs, examples.truth, answered, held, config.evaluate.bins)
-    strange = {
-        name: artefact.score(made).novelty
-        for name, made in input_of(product).strangers(examples.inputs, config.seed).items()
-    }
-    table |= apart(scored.novelty, np.concatenate(list(strange.values())))
-    cost, names = product.service.error_cost, product.formulation.label_names
-    counts = read_json(TRAINING)["label_counts"]
-    sums = totals(table, config.evaluate.resamples, config.seed)
-    found = metrics(sums, int(np.argmax([counts[name] for name in names])), (cost.wrong, cost.abstain))
-    groups, gap = gaps(product, examples.frame, table["hit"], table["answered"], config.evaluate, config.seed)
-    found |= {} if gap is None else {"group_gap": gap}
-    slices = per_slice(product, examples, scored, decisions, config.evaluate)
-    worst_slice = {"worst_slice_accuracy": worst([part.get("accuracy") for part in slices.values()])}
+        raise UserError(f"the artefact gives {answer.OUTPUT} that are not finite", "models/", "look at stage train")
+    words, truth, rule = artefact.decide(scored), examples.truth, artefact.rule
+    table = records_table(answer, scored.outputs, truth, words, rule, settings.bins)
+    strange = input_of(product).strangers(examples.inputs, config.seed)
+    novelties = {name: artefact.score(made).novelty for name, made in strange.items()}
+    table |= apart(scored.novelty, np.concatenate(list(novelties.values())))
+    summary, metrics = read_json(TRAINING)["answers"], metrics_of(product)
+    sums = Sums(totals(table, settings.resamples, config.seed), answer.training_facts(summary, product))
+    values = measured(metrics, sums) | measured_own(metrics, scored.outputs, truth, config.seed)
+    groups, gap = gaps(answer, product, examples.frame, table, settings, config.seed)
+    values |= {} if gap is None else {"group_gap": gap}
+    slices = per_slice(answer, product, examples, table, sums.facts, settings.min_slice)
+    worst_name, worst = worst_slice(answer, metrics[answer.MAIN], slices)
     report = {
-        "records": len(examples.truth),
-        "metrics": {"group_gap": None} | {name: finite(values[0]) for name, values in found.items()} | worst_slice,
-        "intervals": {"group_gap": None} | bounds(found, sums) | {"worst_slice_accuracy": worst_interval(slices)},
-        "baseline": baselines(counts, names, examples.truth, config.evaluate.bins),
-        "novelty": {name: {"records": len(made), **separation(scored.novelty, made)} for name, made in strange.items()},
+        "records": len(truth),
+        "metrics": {"group_gap": None} | {n: finite(v[0]) for n, v in values.items()} | {worst_name: worst[0]},
+        "intervals": {"group_gap": None} | bounds(values, sums, metrics) | {worst_name: worst[1]},
+        "baseline": answer.baselines(summary, truth, product, settings.bins),
+        "novelty": {name: {"records": len(m), **separation(scored.novelty, m)} for name, m in novelties.items()},
         "gaps": groups,
         "slices": slices,
-        "labels": per_label(product, examples, scored, decisions, held),
-        "reliability": reliability(scored.outputs, examples.truth, config.evaluate.bins),
-        "confusion": confusion(scored.outputs.argmax(axis=1), examples.truth, len(names)).tolist(),
+        **answer.sections(scored.outputs, truth, words, rule, product, settings.bins),
     }
-    return Tested(examples, scored, decisions, found, report)
+    return Tested(examples, scored, words, values, report)
+
+
+def records_table(
+    answer: Answer, outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Any, bins: int
+) -> dict[str, np.ndarray]:
+    """Return what every record adds to the metrics."""
+    answered = words == ACCEPT
+    common = {"one": np.ones(len(truth), np.float32), "answered": answered.astype(np.float32)}
+    return common | answer.record_columns(outputs, truth, answered, rule, bins)
+
+
+def measured(metrics: dict[str, Metric], sums: Sums) -> dict[str, np.ndarray]:
+    """Return every metric that follows from ``sums``, on all records and on every resample; NaN where undefined."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {name: row.value(sums) for name, row in metrics.items() if row.value}
+
+
+def measured_own(
+    metrics: dict[str, Metric], outputs: np.ndarray, truth: np.ndarray, seed: int
+) -> dict[str, np.ndarray]:
+    """Return the product's own metrics, on all records and on resamples with replacement."""
+    own = {name: row.own for name, row in metrics.items() if row.own}
+    random = np.random.default_rng(seed)
+    drawn = [random.integers(0, len(truth), len(truth)) for _ in range(OWN_RESAMPLES if own else 0)]
+    everything = np.arange(len(truth))
+    return {
+        name: np.array([function(outputs[rows], truth[rows]) for rows in (everything, *drawn)], dtype=np.float64)
+        for name, function in own.items()
+    }
 
 
 def finite(value: float) -> float | None:
@@ -87,61 +111,42 @@ def finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def worst(values: list[float | None]) -> float | None:
-    """Return the lowest value, or None when one is missing: what was not measured cannot pass."""
-    return None if not values or None in values else min(v for v in values if v is not None)
-
-
-def worst_interval(slices: dict[str, Any]) -> list[float] | None:
-    """Return the interval of the slice with the lowest accuracy."""
-    known = [part for part in slices.values() if "accuracy" in part]
-    return min(known, key=lambda part: part["accuracy"])["accuracy_interval"] if known else None
-
-
 def per_slice(
-    product: Product, examples: Examples, scored: Scored, decisions: np.ndarray, settings: Evaluate
+    answer: Answer,
+    product: Product,
+    examples: Examples,
+    table: dict[str, np.ndarray],
+    facts: Any,
+    smallest: int,
 ) -> dict[str, Any]:
-    """Measure every slice of product.yaml; one with fewer than ``min_slice`` records is ``not measurable``."""
-    found: dict[str, Any] = {}
+    """Measure every slice of product.yaml; one with fewer than ``smallest`` records is ``not measurable``."""
+    slices: dict[str, Any] = {}
     for part in product.data.slices:
         mine = examples.frame.select(mask=slice_mask(part))["mask"].to_numpy()
         records = int(mine.sum())
-        if records < settings.min_slice:
-            found[part.id] = {"records": records, "not_measurable": f"fewer than {settings.min_slice} records"}
+        if records < smallest:
+            slices[part.id] = {"records": records, "not_measurable": f"fewer than {smallest} records"}
             continue
-        scores = headline(scored.outputs[mine], examples.truth[mine], settings.bins)
-        found[part.id] = {
+        kept = {name: column[mine] for name, column in table.items()}
+        values = measured(answer.METRICS, Sums.of(kept, facts))
+        slices[part.id] = {
             "records": records,
-            **scores,
-            "accuracy_interval": wilson(round(scores["accuracy"] * records), records),
-            "answered_share": float((decisions[mine] == ACCEPT).mean()),
+            **{name: finite(value[0]) for name, value in values.items()},
+            f"{answer.MAIN}_interval": score_interval(kept["score"], answer.METRICS[answer.MAIN]),
+            "answered_share": float(kept["answered"].mean()),
         }
-    return found
+    return slices
 
 
-def per_label(
-    product: Product, examples: Examples, scored: Scored, decisions: np.ndarray, held: np.ndarray
-) -> dict[str, Any]:
-    """Give recall, precision, coverage of the prediction sets and share of answers per label; null without records."""
-    names = product.formulation.label_names
-    matrix = confusion(scored.outputs.argmax(axis=1), examples.truth, len(names))
-    predicted, recall, found = matrix.sum(axis=0), recalls(matrix), {}
-    for i, name in enumerate(names):
-        mine = examples.truth == i
-        found[name] = {
-            "records": int(mine.sum()),
-            "predicted": int(predicted[i]),
-            "recall": finite(recall[i]),
-            "precision": float(matrix[i, i] / predicted[i]) if predicted[i] else None,
-            "set_coverage": float(held[mine].mean()) if mine.any() else None,
-            "answered_share": float((decisions[mine] == ACCEPT).mean()) if mine.any() else None,
-        }
-    return found
+def worst_slice(
+    answer: Answer, main: Metric, slices: dict[str, Any]
+) -> tuple[str, tuple[float | None, list[float] | None]]:
+    """Return the metric of the worst slice: its name, its value and its interval.
 
-
-def risk_curve(scored: Scored, truth: np.ndarray, points: int = 50) -> list[dict[str, float]]:
-    """Return error against share of answers, when the most confident records are answered first."""
-    order = np.argsort(-scored.outputs.max(axis=1), kind="stable")
-    wrong = np.cumsum(scored.outputs.argmax(axis=1)[order] != truth[order])
-    steps = np.unique(np.linspace(1, len(truth), min(points, len(truth))).astype(int))
-    return [{"answered_share": n / len(truth), "answered_error": float(wrong[n - 1] / n)} for n in steps.tolist()]
+    The value is None when a slice is not measurable: what was not measured cannot pass.
+    """
+    choose = min if main.better == "higher" else max
+    known = [part for part in slices.values() if part.get(answer.MAIN) is not None]
+    worst = choose(known, key=lambda part: part[answer.MAIN]) if known else None
+    value = worst[answer.MAIN] if worst and len(known) == len(slices) else None
+    return f"worst_slice_{answer.MAIN}", (value, worst[f"{answer.MAIN}_interval"] if worst else None)

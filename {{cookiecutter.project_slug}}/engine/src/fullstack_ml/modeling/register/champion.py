@@ -12,7 +12,7 @@ from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.modeling.measuring.intervals import interval
 from fullstack_ml.modeling.measuring.measure import Tested, test
 from fullstack_ml.pipeline.config import Config
-from fullstack_ml.product.metrics import METRICS
+from fullstack_ml.product.metrics import Metric, metrics_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.registry.tracking import ClientRegistry
 from fullstack_ml.registry.versions import CHAMPION
@@ -33,9 +33,9 @@ class Difference:
         return self.bounds is not None and self.bounds[1] < 0
 
 
-def difference(metric: str, new: Tested, old: Tested) -> Difference | None:
+def difference(metric: str, new: Tested, old: Tested, metrics: dict[str, Metric]) -> Difference | None:
     """Compare two models on a metric; None when one of them does not have it."""
-    sign = 1.0 if METRICS[metric].better == "higher" else -1.0
+    sign = 1.0 if metrics[metric].better == "higher" else -1.0
     values = [tested.report["metrics"].get(metric) for tested in (new, old)]
     if values[0] is None or values[1] is None:
         return None
@@ -52,15 +52,15 @@ def reasons_to_stay(product: Product, new: Tested, old: Tested, tolerance: float
     Size, times, what is measured of the data, and requirements on one slice are held against their thresholds by
     ``accept`` and are not compared: a machine's noise or a handful of records must not decide a release.
     """
-    found = []
+    found, metrics = [], metrics_of(product)
     for requirement in product.requirements:
-        gap = difference(requirement.metric, new, old)
+        gap = difference(requirement.metric, new, old, metrics)
         if gap is None or requirement.slice != "all":
             continue
         if gap.worse or (gap.bounds is None and gap.relative < -tolerance):
             found.append(f"{requirement.id} {requirement.metric} is worse by {-gap.value:.4g}")
     metric, decide = product.release.better_on, product.release.decide
-    gap = difference(metric, new, old)
+    gap = difference(metric, new, old, metrics)
     if gap is None:
         return [*found, f"{metric} is not measurable"]
     better = gap.value > 0 if decide == "point" else gap.bounds is not None and gap.bounds[0] > 0

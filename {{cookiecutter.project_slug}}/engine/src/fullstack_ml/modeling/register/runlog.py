@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import yaml
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.pipeline.examples import read
 from fullstack_ml.product.types import Product
@@ -83,7 +84,7 @@ def numbers() -> dict[str, float]:
     found |= {**read_json(VALIDATION)["metrics"], **read_json(AGREEMENT)["metrics"]}
     for name, part in evaluation["slices"].items():
         found |= {f"slice.{name}.{metric}": part[metric] for metric in ("accuracy", "macro_f1") if metric in part}
-    for name, part in evaluation["labels"].items():
+    for name, part in evaluation.get("labels", {}).items():
         found |= {f"label.{name}.recall": part["recall"]}
     return {name: float(value) for name, value in found.items() if value is not None}
 
@@ -139,7 +140,8 @@ def add_version(registry: ClientRegistry, mlflow: Any, run_id: str, tags: dict[s
         )
     version = str(logged.registered_model_version)
     scores = read_json(METRICS)
-    said = f"accuracy {scores['accuracy']:.3f}, answers {scores['answered_share']:.0%}"
+    main = answer_of(product).MAIN
+    said = f"{main} {scores[main]:.3f}, answers {scores['answered_share']:.0%}"
     mlflow.MlflowClient().update_model_version(registry.name, version, description=f"{said}\n\n{verdict_table()}")
     for key, value in tags.items():
         registry.set_tag(version, key, value)
@@ -152,7 +154,7 @@ def signature(product: Product, example: np.ndarray) -> Any:
     from mlflow.types import Schema, TensorSpec
 
     given = TensorSpec(example.dtype, (-1, *example.shape[1:]), product.formulation.input.name)
-    answer = TensorSpec(np.dtype(np.float32), (-1, len(product.formulation.answer.labels)), "probabilities")
+    answer = TensorSpec(np.dtype(np.float32), (-1, answer_of(product).width(product)), answer_of(product).OUTPUT)
     strange = TensorSpec(np.dtype(np.float32), (-1,), "novelty")
     return ModelSignature(Schema([given]), Schema([answer, strange]))
 

@@ -7,6 +7,7 @@ Run: ``make ablate MODEL=logistic``.
 
 import numpy as np
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.train.__main__ import fit, flat
 from fullstack_ml.pipeline.config import Config
@@ -30,9 +31,8 @@ def losses(config: Config, known: Examples, held_out: Examples, places: np.ndarr
     """Fit without ``places`` and return the log loss of every validation record."""
     rows, unseen = (examples.inputs.reshape(len(examples.inputs), -1) for examples in (known, held_out))
     pipeline = fit(config.model, config.seed, without(rows, places, rows.mean(axis=0)), known.truth)
-    scored = pipeline.predict_proba(flat(without(unseen, places, rows.mean(axis=0))))
-    right = scored[np.arange(len(scored)), held_out.truth].astype(np.float64)
-    return np.asarray(-np.log(np.maximum(right, np.finfo(np.float32).tiny)))
+    outputs = pipeline.predict_proba(flat(without(unseen, places, rows.mean(axis=0))))
+    return answer_of(load()).losses(outputs, held_out.truth)
 
 
 def worth(rise: np.ndarray) -> dict[str, float]:

@@ -5,10 +5,8 @@ Reads ``data/raw``, ``data/labelled.parquet`` and the models; writes nothing. Ru
 
 import sys
 
-import numpy as np
 import polars as pl
 
-from fullstack_ml.answers.label.rule import decide
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.data.split.place import bounds, masks, position
 from fullstack_ml.inputs import input_of
@@ -61,18 +59,8 @@ def labelled(record: pl.DataFrame) -> list[str]:
 def scored(record: pl.DataFrame, product: Product) -> list[str]:
     """Tell what the model says of it, before and after calibration, and why it answers or abstains."""
     inputs, artefact = input_of(product).matrix(record, product), Artefact(MODEL)
-    first, final, rule = Artefact(CANDIDATE).score(inputs), artefact.score(inputs), artefact.rule
-    order = np.argsort(-final.outputs[0])[:3]
-    rows = [
-        f"  {artefact.labels[i]:<16} {first.outputs[0, i]:.4f} -> {final.outputs[0, i]:.4f}"
-        + ("   in the prediction set" if final.outputs[0, i] >= rule.floor else "")
-        for i in order
-    ]
-    limit = "no limit" if rule.novelty is None else f"limit {rule.novelty:.3f}"
-    decision = decide(final.outputs, final.novelty, rule)[0]
-    novelty = f"  {final.novelty[0]:.3f}, {limit}"
-    answer = f"  {decision}: answers from probability {rule.confidence:.3f}, with one label from {rule.floor:.3f}"
-    return ["probabilities, before and after calibration", *rows, "novelty", novelty, "decision", answer]
+    first, final = Artefact(CANDIDATE).score(inputs), artefact.score(inputs)
+    return artefact.answer.explain(first.outputs[0], final, artefact.rule, product)
 
 
 def main() -> None:

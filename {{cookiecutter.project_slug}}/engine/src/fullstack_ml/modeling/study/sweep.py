@@ -12,7 +12,7 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from fullstack_ml.modeling.measuring.scores import headline
+from fullstack_ml.answers import answer_of
 from fullstack_ml.modeling.train.__main__ import fit, flat
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import read
@@ -46,7 +46,7 @@ def run(config: Config) -> float:
     product = load()
     known, held_out = read("train", product), read("validation", product)
     pipeline = fit(config.model, config.seed, known.inputs, known.truth)
-    metrics = headline(pipeline.predict_proba(flat(held_out.inputs)), held_out.truth)
+    metrics = answer_of(product).headline(pipeline.predict_proba(flat(held_out.inputs)), held_out.truth)
     often = np.bincount(known.truth).argmax()
     metrics["margin_over_baseline"] = metrics["accuracy"] - float((held_out.truth == often).mean())
     metrics["records"] = len(held_out.truth)

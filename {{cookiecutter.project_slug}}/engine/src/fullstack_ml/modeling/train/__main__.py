@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from fullstack_ml.answers import Answer, answer_of
 from fullstack_ml.artefact.graph import convert, save
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
-from fullstack_ml.modeling.measuring.scores import headline
 from fullstack_ml.modeling.train.novelty import distance, mahalanobis, with_novelty
 from fullstack_ml.modeling.train.shortcuts import check
 from fullstack_ml.pipeline.config import Config, Model
@@ -65,23 +65,23 @@ def history(pipeline: Any) -> dict[str, list[float]]:
     return {name: [float(v) for v in values] for name, values in found.items() if values is not None and len(values)}
 
 
-def check_parity(expected: np.ndarray, actual: np.ndarray, tolerance: float) -> float:
-    """Return the largest difference of a probability; raise when it is over ``tolerance`` or a label differs."""
+def check_parity(answer: Answer, expected: np.ndarray, actual: np.ndarray, tolerance: float) -> float:
+    """Return the largest difference of an output; raise when it is over ``tolerance`` or an answer differs."""
     difference = float(np.abs(expected - actual).max())
-    changed = int((expected.argmax(axis=1) != actual.argmax(axis=1)).sum())
+    changed = int((~answer.same(expected, actual)).sum())
     if not difference <= tolerance or changed:
-        what = f"ONNX differs from scikit-learn by {difference:.2g} (allowed {tolerance:g}); {changed} labels change"
+        what = f"ONNX differs from scikit-learn by {difference:.2g} (allowed {tolerance:g}); {changed} answers change"
         raise UserError(what, str(CANDIDATE), "choose an estimator that skl2onnx converts exactly, see docs/3-model")
     return difference
 
 
-def novelty_constants(name: str, known: Examples) -> dict[str, np.ndarray] | None:
+def novelty_constants(name: str, known: Examples, strata: np.ndarray) -> dict[str, np.ndarray] | None:
     """Fit the novelty score that ``conf/train.yaml`` names; ``confidence`` has nothing to fit."""
     if name not in NOVELTIES:
         raise UserError(f"there is no novelty score {name!r}", "conf/train.yaml", suggest(name, NOVELTIES))
     if name == "confidence":
         return None
-    return mahalanobis(flat(known.inputs).astype(np.float64), known.truth, alike(known.inputs))
+    return mahalanobis(flat(known.inputs).astype(np.float64), strata, alike(known.inputs))
 
 
 def check_novelty(expected: np.ndarray, actual: np.ndarray) -> None:
@@ -99,10 +99,9 @@ def as_csv(curves: dict[str, list[float]]) -> str:
     return "\n".join([",".join(["step", *curves]), *rows]) + "\n"
 
 
-def check_labels(known: Examples, product: Product) -> None:
-    """Raise when a label of product.yaml has no training record: the model could never answer it."""
-    counts = np.bincount(known.truth, minlength=len(product.formulation.answer.labels))
-    missing = [name for name, count in zip(product.formulation.label_names, counts, strict=True) if not count]
+def check_answers(summary: dict[str, Any], product: Product) -> None:
+    """Raise when an answer of product.yaml has no training record: the model could never give it."""
+    missing = answer_of(product).missing(summary, product)
     if missing:
         fix = "collect or label some, or take the label out of product.yaml"
         raise UserError(f"no training record has the label(s) {', '.join(missing)}", "data/splits/train.parquet", fix)
@@ -111,33 +110,33 @@ def check_labels(known: Examples, product: Product) -> None:
 def run(config: Config) -> None:
     """Fit, convert, check the parity on every validation record, report."""
     product = load()
-    known, held_out = read("train", product), read("validation", product)
-    check_labels(known, product)
+    answer, known, held_out = answer_of(product), read("train", product), read("validation", product)
+    summary = answer.summary(known.truth, product)
+    check_answers(summary, product)
     pipeline = fit(config.model, config.seed, known.inputs, known.truth)
-    constants = novelty_constants(config.train.novelty, known)
-    model = convert(pipeline, flat(known.inputs[:1]).shape[1], len(product.formulation.answer.labels))
+    constants = novelty_constants(config.train.novelty, known, answer.strata(known.truth))
+    model = convert(pipeline, flat(known.inputs[:1]).shape[1], answer.width(product))
     save(input_of(product).front(with_novelty(model, constants), product), CANDIDATE)
     expected = pipeline.predict_proba(flat(held_out.inputs))
     scored = Artefact(CANDIDATE).score(held_out.inputs)
-    difference = check_parity(expected, scored.outputs, config.train.parity)
+    difference = check_parity(answer, expected, scored.outputs, config.train.parity)
     if constants is not None:
         check_novelty(distance(constants, flat(held_out.inputs)), scored.novelty)
     curves = history(pipeline)
-    counts = np.bincount(known.truth, minlength=len(product.formulation.answer.labels))
-    scores = headline(expected, held_out.truth)
+    scores = answer.headline(expected, held_out.truth)
     report: dict[str, Any] = {
         "model": config.model.name,
         "seed": config.seed,
         "records": len(known.truth),
-        "label_counts": dict(zip(product.formulation.label_names, counts.tolist(), strict=True)),
+        "answers": summary,
         "parity": difference,
         "validation": scores,
-        "shortcuts": check(known.frame, known.truth, len(counts)),
+        "shortcuts": check(known.frame, answer.strata(known.truth)),
         "history": curves,
     }
     write_json(TRAINING, report)
     write_text(PLOTS / "history.csv", as_csv(curves))
-    reached = f"validation accuracy {scores['accuracy']:.3f}, parity {difference:.1g}"
+    reached = f"validation {answer.HEADLINE[0]} {scores[answer.HEADLINE[0]]:.3f}, parity {difference:.1g}"
     print(f"train: {config.model.name} on {len(known.truth)} records, {reached}")
     for found in report["shortcuts"].values():
         if found["warning"]:

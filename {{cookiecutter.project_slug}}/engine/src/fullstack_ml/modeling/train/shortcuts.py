@@ -36,11 +36,12 @@ def predictable(values: np.ndarray, truth: np.ndarray, labels: int) -> int:
     return right
 
 
-def check(frame: pl.DataFrame, truth: np.ndarray, labels: int) -> dict[str, Any]:
+def check(frame: pl.DataFrame, truth: np.ndarray) -> dict[str, Any]:
     """Say per column how well it predicts the label, against always answering the most frequent one.
 
     ``warning`` is a sentence when the lower end of the 95 % interval is more than ``MARGIN`` above that, else null.
     """
+    labels = int(truth.max()) + 1
     baseline = float(np.bincount(truth).max() / len(truth))
     found: dict[str, Any] = {}
     for column in COLUMNS:

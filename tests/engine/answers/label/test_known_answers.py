@@ -10,12 +10,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
-from fullstack_ml.answers.label import rule
+from fullstack_ml.answers.label import calibration, report, rule
 from fullstack_ml.artefact import graph
 from fullstack_ml.artefact import session as artefact
-from fullstack_ml.modeling.export import calibration
-from fullstack_ml.modeling.measuring import intervals, measure
+from fullstack_ml.modeling.measuring import intervals
 from fullstack_ml.modeling.train import novelty
+from measured import label_metrics, label_table
 
 REPETITIONS, KNOWN, NEW = 200, 100, 100
 
@@ -87,8 +87,8 @@ def test_the_bootstrap_of_the_accuracy_agrees_with_wilson(share: float) -> None:
     truth = np.zeros(records, np.int64)
     scores = np.where((np.arange(records) < hits)[:, None], [0.9, 0.1], [0.1, 0.9])
     answered = np.ones(records, bool)
-    sums = intervals.totals(intervals.columns(scores, truth, answered, truth == 0, 10), 1000, seed=0)
-    found = intervals.interval(intervals.metrics(sums, 0, (1.0, 1.0))["accuracy"][1:])
+    sums = intervals.totals(label_table(scores, truth, answered, 0.0), 1000, seed=0)
+    found = intervals.interval(label_metrics(sums, 0, (1.0, 1.0))["accuracy"][1:])
     # The ends of 1,000 resamples have a standard error of about a twelfth of the interval's width.
     assert found == pytest.approx(intervals.wilson(hits, records), abs=0.004)
 
@@ -98,7 +98,7 @@ def test_the_risk_curve_answers_the_surest_first() -> None:
     top = np.linspace(0.99, 0.6, 100)
     scores = np.column_stack([top, 1 - top]).astype(np.float32)
     truth = np.where(np.arange(100) < 90, 0, 1)
-    curve = measure.risk_curve(artefact.Scored(scores, np.zeros(100)), truth)
+    curve = report.risk_curve(scores, truth)
     errors = {round(100 * point["answered_share"]): point["answered_error"] for point in curve}
     assert max(error for answered, error in errors.items() if answered <= 90) == 0
     assert errors[100] == pytest.approx(0.1)

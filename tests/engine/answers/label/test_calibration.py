@@ -4,10 +4,9 @@ import numpy as np
 import onnx
 import pytest
 
+from fullstack_ml.answers.label import calibration, report
 from fullstack_ml.artefact import graph
 from fullstack_ml.artefact import session as artefact
-from fullstack_ml.modeling.export import calibration
-from fullstack_ml.modeling.measuring import scores
 from fullstack_ml.modeling.train import novelty
 
 
@@ -57,7 +56,7 @@ def test_no_other_temperature_has_a_lower_loss() -> None:
     probabilities, truth = drawn(3.0, 500)
     beta = calibration.fit_beta(probabilities, truth)
     around = (softmax(b * np.log(probabilities)) for b in (beta * 0.9, beta, beta * 1.1))
-    losses = [scores.headline(found, truth)["log_loss"] for found in around]
+    losses = [report.headline(found, truth)["log_loss"] for found in around]
     assert min(losses) == losses[1]
 
 
@@ -86,8 +85,8 @@ def test_temperature_makes_an_overconfident_model_honest() -> None:
     probabilities, truth = drawn(4.0)
     model = calibration.temperature(passing(4), probabilities[::2], truth[::2])
     found = calibrated(model, probabilities[1::2]).outputs
-    assert scores.headline(probabilities[1::2], truth[1::2])["ece"] > 0.1
-    assert scores.headline(found, truth[1::2])["ece"] < 0.02
+    assert report.headline(probabilities[1::2], truth[1::2])["ece"] > 0.1
+    assert report.headline(found, truth[1::2])["ece"] < 0.02
 
 
 def test_isotonic_regression_makes_a_crooked_model_honest() -> None:
@@ -97,8 +96,8 @@ def test_isotonic_regression_makes_a_crooked_model_honest() -> None:
     crooked /= crooked.sum(axis=1, keepdims=True)
     model = calibration.isotonic(passing(4), crooked[::2], truth[::2])
     found = calibrated(model, crooked[1::2]).outputs
-    assert scores.headline(crooked[1::2], truth[1::2])["ece"] > 0.04
-    assert scores.headline(found, truth[1::2])["ece"] < 0.02
+    assert report.headline(crooked[1::2], truth[1::2])["ece"] > 0.04
+    assert report.headline(found, truth[1::2])["ece"] < 0.02
     assert found.sum(axis=1) == pytest.approx(np.ones(len(found)), abs=1e-5)
 
 

@@ -9,10 +9,9 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from fullstack_ml.artefact.graph import OUTPUT
 from fullstack_ml.workspace.errors import UserError
 
-RAW = "uncalibrated"
+OUTPUT, RAW = "probabilities", "uncalibrated"
 
 
 def fit_beta(probabilities: np.ndarray, truth: np.ndarray) -> float:
@@ -142,3 +141,6 @@ def isotonic(model: onnx.ModelProto, probabilities: np.ndarray, truth: np.ndarra
 def unchanged(model: onnx.ModelProto, probabilities: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
     """Leave the probabilities as the model gives them."""
     return model
+
+
+METHODS = {"temperature": temperature, "isotonic": isotonic, "none": unchanged}

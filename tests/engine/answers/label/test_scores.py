@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from fullstack_ml.modeling.measuring import scores
+from fullstack_ml.answers.label import report
+from fullstack_ml.modeling.measuring import novelty
 
 LABELS = 4
 
@@ -21,7 +22,7 @@ def scored(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray]:
 def test_the_headline_is_that_of_scikit_learn(scored: tuple[np.ndarray, np.ndarray]) -> None:
     probabilities, truth = scored
     predicted = probabilities.argmax(axis=1)
-    found = scores.headline(probabilities, truth)
+    found = report.headline(probabilities, truth)
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(truth, predicted))
     assert found["macro_f1"] == pytest.approx(metrics.f1_score(truth, predicted, average="macro"))
     assert found["log_loss"] == pytest.approx(metrics.log_loss(truth, probabilities))
@@ -34,19 +35,19 @@ def test_the_confusion_matrix_and_the_recalls_are_those_of_scikit_learn(
 ) -> None:
     probabilities, truth = scored
     predicted = probabilities.argmax(axis=1)
-    matrix = scores.confusion(predicted, truth, LABELS)
+    matrix = report.confusion(predicted, truth, LABELS)
     assert matrix.tolist() == metrics.confusion_matrix(truth, predicted).tolist()
-    assert scores.recalls(matrix) == pytest.approx(metrics.recall_score(truth, predicted, average=None))
+    assert report.recalls(matrix) == pytest.approx(metrics.recall_score(truth, predicted, average=None))
 
 
 def test_a_label_without_records_has_no_recall_and_no_f1() -> None:
     truth = np.array([0, 0, 1])
-    assert np.isnan(scores.recalls(scores.confusion(truth, truth, 3))).tolist() == [False, False, True]
-    assert scores.headline(np.eye(3)[truth], truth)["macro_f1"] == pytest.approx(2 / 3)
+    assert np.isnan(report.recalls(report.confusion(truth, truth, 3))).tolist() == [False, False, True]
+    assert report.headline(np.eye(3)[truth], truth)["macro_f1"] == pytest.approx(2 / 3)
 
 
 def test_a_probability_of_zero_for_the_right_label_costs_much_and_not_infinity() -> None:
-    loss = scores.headline(np.array([[1.0, 0.0]]), np.array([1]))["log_loss"]
+    loss = report.headline(np.array([[1.0, 0.0]]), np.array([1]))["log_loss"]
     assert 80 < loss < 100
 
 
@@ -54,26 +55,26 @@ def test_a_calibrated_model_has_no_calibration_error() -> None:
     # Of ten records at 0.7, seven are right; of ten at 0.9, nine.
     probabilities = np.array([[0.7, 0.3]] * 10 + [[0.9, 0.1]] * 10)
     truth = np.array([0] * 7 + [1] * 3 + [0] * 9 + [1])
-    assert scores.headline(probabilities, truth)["ece"] == pytest.approx(0, abs=1e-6)
+    assert report.headline(probabilities, truth)["ece"] == pytest.approx(0, abs=1e-6)
 
 
 def test_an_overconfident_model_is_off_by_its_overconfidence() -> None:
     # Certain of everything, right in six of ten: off by 0.4.
     probabilities = np.array([[1.0, 0.0]] * 10)
-    assert scores.headline(probabilities, np.array([0] * 6 + [1] * 4))["ece"] == pytest.approx(0.4)
+    assert report.headline(probabilities, np.array([0] * 6 + [1] * 4))["ece"] == pytest.approx(0.4)
 
 
 def test_the_calibration_error_weighs_bins_by_their_records() -> None:
     # Thirty records at 0.95 are all right (off by 0.05), ten at 0.55 are all wrong (off by 0.55).
     probabilities = np.array([[0.95, 0.05]] * 30 + [[0.55, 0.45]] * 10)
     truth = np.array([0] * 30 + [1] * 10)
-    assert scores.headline(probabilities, truth)["ece"] == pytest.approx(0.75 * 0.05 + 0.25 * 0.55)
+    assert report.headline(probabilities, truth)["ece"] == pytest.approx(0.75 * 0.05 + 0.25 * 0.55)
 
 
 def test_the_reliability_diagram_holds_every_record_once() -> None:
     random = np.random.default_rng(0)
     probabilities = random.dirichlet([1, 1, 1], 500)
-    rows = scores.reliability(probabilities, random.integers(0, 3, 500), bins=10)
+    rows = report.reliability(probabilities, random.integers(0, 3, 500), bins=10)
     assert sum(row["records"] for row in rows) == 500
     # The highest of three probabilities is at least a third, so the lowest bins are empty and left out.
     assert [round(row["confidence"] * 10 - 0.5) for row in rows] == [3, 4, 5, 6, 7, 8, 9]
@@ -83,7 +84,7 @@ def test_separation_is_the_area_under_the_curve_of_scikit_learn() -> None:
     random = np.random.default_rng(0)
     familiar, strange = random.normal(0, 1, 400).round(1), random.normal(1, 1, 300).round(1)
     expected = metrics.roc_auc_score([0] * 400 + [1] * 300, np.concatenate([familiar, strange]))
-    assert scores.separation(familiar, strange)["auroc"] == pytest.approx(expected)
+    assert novelty.separation(familiar, strange)["auroc"] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_separation_is_the_area_under_the_curve_of_scikit_learn() -> None:
 def test_separation_of_cases_that_are_known(
     familiar: list[float], strange: list[float], auroc: float, false_alarms: float
 ) -> None:
-    found = scores.separation(np.array(familiar), np.array(strange))
+    found = novelty.separation(np.array(familiar), np.array(strange))
     assert found == {"auroc": auroc, "false_alarms": false_alarms}
 
 
@@ -107,4 +108,4 @@ def test_false_alarms_are_counted_at_the_limit_that_catches_95_of_100_strange_re
     strange = np.arange(100.0) + 1000
     familiar = np.array([1004.0, 1005.0, 1006.0, 0.0])
     # The five lowest strange records are missed, so the limit is 1005, and two of four familiar ones reach it.
-    assert scores.separation(familiar, strange)["false_alarms"] == 0.5
+    assert novelty.separation(familiar, strange)["false_alarms"] == 0.5

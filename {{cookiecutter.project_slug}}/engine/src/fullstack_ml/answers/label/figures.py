@@ -1,16 +1,24 @@
-"""Draw the pictures of an evaluation.
+"""Draw the pictures of an evaluation, as PNG files that are written in one step."""
 
-Writes PNG files in one step; reads nothing.
-"""
+from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
+from fullstack_ml.workspace.files import replacing, write_text
 
-from fullstack_ml.workspace.files import replacing
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
+# Rows of the confusion table: enough for the picture, small for any test split.
+PLOTTED = 10_000
 INK, ACCENT, FAINT = "#1f2937", "#2563eb", "#9ca3af"
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure  # slow to import
+
+    return Figure(figsize=(width, height))
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -22,7 +30,7 @@ def save(figure: Figure, path: Path) -> None:
 def draw_confusion(path: Path, counts: list[list[int]], labels: list[str]) -> None:
     """Draw the confusion matrix: right labels down, predicted labels across, counts in the cells."""
     side = max(4.0, 0.55 * len(labels))
-    figure = Figure(figsize=(side, side))
+    figure = _figure(side, side)
     axes = figure.add_subplot()
     rows = [[cell / (sum(row) or 1) for cell in row] for row in counts]
     axes.imshow(rows, cmap="Blues", vmin=0, vmax=1)
@@ -40,7 +48,7 @@ def draw_confusion(path: Path, counts: list[list[int]], labels: list[str]) -> No
 
 def draw_reliability(path: Path, rows: list[dict[str, Any]], before: list[dict[str, Any]], ece: float) -> None:
     """Draw accuracy against confidence per bin, before and after calibration; the diagonal is perfect."""
-    figure = Figure(figsize=(4.6, 4.2))
+    figure = _figure(4.6, 4.2)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], linestyle="--", color=FAINT)
     for name, points, colour in (("before calibration", before, FAINT), ("calibrated", rows, ACCENT)):
@@ -58,7 +66,7 @@ def draw_reliability(path: Path, rows: list[dict[str, Any]], before: list[dict[s
 
 def draw_risk(path: Path, curve: list[dict[str, float]], measured: dict[str, Any]) -> None:
     """Draw the error of the answers against the share of records answered; the dot is the operating point."""
-    figure = Figure(figsize=(4.6, 4.2))
+    figure = _figure(4.6, 4.2)
     axes = figure.add_subplot()
     shares, errors = [point["answered_share"] for point in curve], [point["answered_error"] for point in curve]
     axes.plot(shares, errors, color=ACCENT)
@@ -70,3 +78,17 @@ def draw_risk(path: Path, curve: list[dict[str, float]], measured: dict[str, Any
     axes.set_ylabel("error of the answers")
     axes.set_title("Coverage and risk, test split")
     save(figure, path)
+
+
+def draw_all(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path) -> None:
+    """Write the tables of ``dvc plots`` and the pictures; ``pairs`` are the right and the predicted labels."""
+    import polars as pl
+
+    table = pl.DataFrame({"actual": pairs[0][:PLOTTED], "predicted": pairs[1][:PLOTTED]})
+    write_text(plots / "confusion.csv", table.write_csv())
+    write_text(plots / "reliability.csv", pl.DataFrame(report["reliability"]).write_csv())
+    write_text(plots / "risk.csv", pl.DataFrame(report["risk_curve"]).write_csv())
+    draw_confusion(figures / "confusion.png", report["confusion"], list(report["labels"]))
+    before = report["uncalibrated"]["reliability"]
+    draw_reliability(figures / "reliability.png", report["reliability"], before, report["metrics"]["ece"])
+    draw_risk(figures / "risk.png", report["risk_curve"], report["metrics"])

@@ -1,0 +1,87 @@
+"""The metrics of one label: what each record adds, and the row of every metric with its function."""
+
+import numpy as np
+
+from fullstack_ml.product.metrics import Metric, Sums, Values
+
+BINS = 10
+TINY = np.finfo(np.float32).tiny
+
+
+def right_probability(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the probability of every record's own label, (records,)."""
+    return np.asarray(probabilities[np.arange(len(truth)), truth])
+
+
+def columns(
+    probabilities: np.ndarray, truth: np.ndarray, answered: np.ndarray, floor: float, bins: int = BINS
+) -> dict[str, np.ndarray]:
+    """Return the per-record columns, each (records,) or (records, parts), that all metrics are sums of.
+
+    ``answered`` says per record whether it is answered; a label of a probability of at least ``floor`` is in the
+    prediction set. ``score`` is what groups and slices are compared on: 1 for a right label.
+    """
+    predicted, top = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    hit = (predicted == truth).astype(np.float32)
+    one_hot = np.eye(probabilities.shape[1], dtype=np.float32)
+    in_bin = np.eye(bins, dtype=np.float32)[np.minimum((top * bins).astype(int), bins - 1)]
+    right = right_probability(probabilities, truth)
+    return {
+        "score": hit,
+        "truth": one_hot[truth],
+        "predicted": one_hot[predicted],
+        "label_hit": one_hot[truth] * hit[:, None],
+        "bin_gap": in_bin * (hit - top)[:, None],
+        "log_loss": -np.log(np.maximum(right, TINY)),
+        "brier": ((probabilities - one_hot[truth]) ** 2).sum(axis=1),
+        "answered_wrong": answered.astype(np.float32) * (1 - hit),
+        "covered": (right >= floor).astype(np.float32),
+    }
+
+
+def _macro_f1(sums: Sums) -> Values:
+    f1 = np.nan_to_num(2 * sums["label_hit"] / (sums["truth"] + sums["predicted"]))
+    return np.asarray(f1.mean(axis=1))
+
+
+def _ece(sums: Sums) -> Values:
+    """Weigh |accuracy - confidence| per bin by the records (Naeini et al. 2015)."""
+    return np.asarray(np.abs(sums["bin_gap"]).sum(axis=1) / sums["one"][:, 0])
+
+
+def _margin(sums: Sums) -> Values:
+    return np.asarray(sums.mean("score") - sums["truth"][:, sums.facts["majority"]] / sums["one"][:, 0])
+
+
+def _worst_recall(sums: Sums) -> Values:
+    return np.asarray((sums["label_hit"] / sums["truth"]).min(axis=1))
+
+
+def _collapse(sums: Sums) -> Values:
+    return np.asarray(1 - np.minimum(1, (sums["predicted"] / sums["truth"]).min(axis=1)))
+
+
+def _mean(name: str, unit: str, meaning: str) -> Metric:
+    return Metric(unit, "lower", meaning, lambda sums: sums.mean(name))
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": Metric(
+        "share", "higher", "share of records with the right label", lambda sums: sums.mean("score"), ("score", "one")
+    ),
+    "macro_f1": Metric("share", "higher", "mean over labels of the F1 score", _macro_f1),
+    "log_loss": _mean("log_loss", "nats", "mean negative log probability of the right label"),
+    "brier": _mean("brier", "share", "mean squared error of the probabilities, summed over labels"),
+    "ece": Metric("share", "lower", "expected calibration error of the top label", _ece),
+    "margin_over_baseline": Metric("share", "higher", "accuracy above always answering the majority", _margin),
+    "worst_slice_accuracy": Metric("share", "higher", "lowest accuracy of a measurable slice"),
+    "worst_label_recall": Metric("share", "higher", "lowest recall of a label", _worst_recall, fewest="truth"),
+    "collapse": Metric("share", "lower", "how strongly the most neglected label is under-predicted", _collapse),
+    "set_coverage": Metric(
+        "share",
+        "higher",
+        "share of prediction sets that hold the right label",
+        lambda sums: sums.mean("covered"),
+        ("covered", "one"),
+    ),
+}

@@ -1,0 +1,108 @@
+"""What an evaluation says of one label beside its metrics: confusion, reliability, recall, risk, baselines, cases."""
+
+from typing import Any
+
+import numpy as np
+
+from fullstack_ml.answers.label.metrics import BINS, METRICS, columns, right_probability
+from fullstack_ml.answers.words import ACCEPT
+from fullstack_ml.product.metrics import Sums
+from fullstack_ml.product.types import Product
+
+HEADLINE = ("accuracy", "macro_f1", "log_loss", "brier", "ece")
+
+
+def confusion(predicted: np.ndarray, truth: np.ndarray, labels: int) -> np.ndarray:
+    """Count records by right label (rows) and predicted label (columns)."""
+    return np.bincount(truth * labels + predicted, minlength=labels * labels).reshape(labels, labels)
+
+
+def recalls(matrix: np.ndarray) -> np.ndarray:
+    """Recall per label from a confusion matrix; NaN for a label without records."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        result: np.ndarray = matrix.diagonal() / matrix.sum(axis=1)
+    return result
+
+
+def reliability(probabilities: np.ndarray, truth: np.ndarray, bins: int) -> list[dict[str, float]]:
+    """Per bin of the top probability: records, mean probability, accuracy; empty bins are left out."""
+    top = probabilities.max(axis=1)
+    hit = probabilities.argmax(axis=1) == truth
+    which = np.minimum((top * bins).astype(int), bins - 1)
+    return [
+        {"records": int(mine.sum()), "confidence": float(top[mine].mean()), "accuracy": float(hit[mine].mean())}
+        for mine in (which == b for b in range(bins))
+        if mine.any()
+    ]
+
+
+def risk_curve(probabilities: np.ndarray, truth: np.ndarray, points: int = 50) -> list[dict[str, float]]:
+    """Return error against share of answers, when the most confident records are answered first."""
+    order = np.argsort(-probabilities.max(axis=1), kind="stable")
+    wrong = np.cumsum(probabilities.argmax(axis=1)[order] != truth[order])
+    steps = np.unique(np.linspace(1, len(truth), min(points, len(truth))).astype(int))
+    return [{"answered_share": n / len(truth), "answered_error": float(wrong[n - 1] / n)} for n in steps.tolist()]
+
+
+def per_label(
+    names: list[str], probabilities: np.ndarray, truth: np.ndarray, words: np.ndarray, floor: float
+) -> dict[str, Any]:
+    """Give recall, precision, coverage of the prediction sets and share of answers per label; null without records."""
+    matrix = confusion(probabilities.argmax(axis=1), truth, len(names))
+    predicted, recall, rows = matrix.sum(axis=0), recalls(matrix), {}
+    held = right_probability(probabilities, truth) >= floor
+    for i, name in enumerate(names):
+        mine = truth == i
+        rows[name] = {
+            "records": int(mine.sum()),
+            "predicted": int(predicted[i]),
+            "recall": float(recall[i]) if np.isfinite(recall[i]) else None,
+            "precision": float(matrix[i, i] / predicted[i]) if predicted[i] else None,
+            "set_coverage": float(held[mine].mean()) if mine.any() else None,
+            "answered_share": float((words[mine] == ACCEPT).mean()) if mine.any() else None,
+        }
+    return rows
+
+
+def headline(probabilities: np.ndarray, truth: np.ndarray, bins: int = BINS) -> dict[str, float]:
+    """Return the metrics of ``HEADLINE``, which need nothing but probabilities and truth."""
+    sums = Sums.of(columns(probabilities, truth, np.zeros(len(truth), bool), 0.0, bins))
+    values = {name: METRICS[name].value for name in HEADLINE}
+    return {name: float(value(sums)[0]) for name, value in values.items() if value is not None}
+
+
+def baselines(summary: dict[str, Any], truth: np.ndarray, product: Product, bins: int) -> dict[str, Any]:
+    """Measure what needs no model: always the most frequent label, and the labels' shares as probabilities.
+
+    ``summary`` counts the records per label of the train split. ``majority`` answers with certainty, so that its log
+    loss is infinite wherever it is wrong: it is left out.
+    """
+    names = product.formulation.label_names
+    shares = np.array([summary[name] for name in names], dtype=np.float64)
+    shares /= shares.sum()
+    often = int(shares.argmax())
+    always = headline(np.broadcast_to(np.eye(len(names))[often], (len(truth), len(names))), truth, bins)
+    return {
+        "majority": {"label": names[often], "accuracy": always["accuracy"], "macro_f1": always["macro_f1"]},
+        "prior": headline(np.broadcast_to(shares, (len(truth), len(names))), truth, bins),
+    }
+
+
+def worst_errors(probabilities: np.ndarray, truth: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Return the indices of wrong predictions: those that were answered first, then by falling probability."""
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != truth)
+    silent = words[wrong] != ACCEPT
+    order: np.ndarray = wrong[np.lexsort((-probabilities[wrong].max(axis=1), silent))]
+    return order
+
+
+def collapsed(labels: dict[str, Any], threshold: float) -> str:
+    """Say in words which labels the model never predicts, or too rarely for the threshold."""
+    short = {
+        "never predicts": [name for name, row in labels.items() if row["records"] and not row["predicted"]],
+        "too rarely predicts": [
+            n for n, row in labels.items() if 0 < row["predicted"] < (1 - threshold) * row["records"]
+        ],
+    }
+    phrases = [f"{words} {', '.join(names)}" for words, names in short.items() if names]
+    return f"collapsed: the model {' and '.join(phrases) or 'may predict a label too rarely'}"
