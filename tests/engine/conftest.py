@@ -11,6 +11,7 @@ import importlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,8 @@ from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline import compose, config, stage
 from fullstack_ml.product import contract
 from fullstack_ml.product import types as product
-from fullstack_ml.workspace import errors
-from laid import TASKS, lay_template
+from fullstack_ml.workspace import errors, seams
+from laid import PACKAGE, TASKS, lay_template
 
 # Enough that every label reaches every split, few enough that the stages take seconds.
 RECORDS = 1500
@@ -102,6 +103,17 @@ def clean_environment() -> Iterator[None]:
             del os.environ[name]
         os.environ.update({**author, **committer, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"})
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_modules_are_forgotten() -> Iterator[None]:
+    """Forget what a test wrote into ``src/``: Python and the engine keep a module once it is imported."""
+    path = list(sys.path)
+    yield
+    sys.path[:] = path
+    seams._imported.cache_clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+        del sys.modules[name]
 
 
 @pytest.fixture(scope="session")
