@@ -52,7 +52,9 @@ def test_the_page_shows_every_disagreement_as_a_person_sees_it(annotated: Any, s
 def test_the_page_needs_nothing_from_elsewhere(annotated: Any) -> None:
     report.run(annotated)
     page = Path("reports/agreement.html").read_text(encoding="utf-8")
-    assert "http" not in page
+    assert "http://" not in page
+    assert "https://" not in page
+    assert "default-src 'none'" in page
     assert "<script" not in page
 
 

@@ -1,5 +1,6 @@
 """One way to write a number, one look, and every text in the language of the project."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,21 @@ def test_numbers_shares_and_intervals_have_one_form(folder: Path) -> None:
 def test_a_bar_in_a_text_stays_in_its_cell() -> None:
     assert formats.cell("one | two\nthree") == "one \\| two three"
     assert formats.row(["a|b", 1]) == "| a\\|b | 1 |"
+
+
+ENGINE = Path(words.__file__).parents[1]
+TEMPLATES = sorted(ENGINE.rglob("*.j2"))
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=[path.name for path in TEMPLATES])
+def test_every_text_of_a_template_goes_through_the_words(template: Path) -> None:
+    text = re.sub(r"<style>.*?</style>|^```.*?^```", "", template.read_text(encoding="utf-8"), flags=re.S | re.M)
+    text = re.sub(r"\{% trans.*?endtrans %\}|\{\{.*?\}\}|\{%.*?%\}", "", text, flags=re.S)
+    text = re.sub(r"<[^<>]*>|`[^`]*`|&\w+;", "", text)
+    assert re.findall(r"[A-Za-z]{2,}.*", text) == []
+
+
+def test_every_page_has_the_one_look() -> None:
+    pages = [path for path in TEMPLATES if path.read_text(encoding="utf-8").startswith('{% extends "base.html.j2" %}')]
+    assert {path.name for path in pages} >= {"validation.html.j2", "agreement.html.j2", "analysis.html.j2"}
+    assert [path.name for path in TEMPLATES if "<style>" in path.read_text(encoding="utf-8")] == ["base.html.j2"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fullstack_ml.modeling.cards import __main__ as cards
+from fullstack_ml.pages import formats
 
 MODEL_CARD, DATA_CARD = Path("docs/3-model/model-card.md"), Path("docs/2-data/data-card.md")
 REQUIREMENTS = Path("docs/1-requirements/requirements.md")
@@ -27,7 +27,7 @@ def test_the_model_card_holds_what_was_measured(finished: Path, product: Any) ->
     text = MODEL_CARD.read_text(encoding="utf-8")
     evaluation = json.loads(Path("reports/evaluation.json").read_text(encoding="utf-8"))
     for name, value in evaluation["metrics"].items():
-        assert re.search(rf"(?m)^\| {name} \| {re.escape(cards.number(value))} \|", text)
+        assert re.search(rf"(?m)^\| {name} \| {re.escape(formats.number(value))} \|", text)
     for part in (*evaluation["novelty"], *evaluation["decisions"], *evaluation["gaps"]):
         assert f"| {part} |" in text
     for part in product.data.slices:
@@ -48,8 +48,4 @@ def test_the_requirements_show_the_interval_and_what_decides(finished: Path, pro
     for requirement, row in zip(product.requirements, rows, strict=True):
         line = next(line for line in text.splitlines() if line.startswith(f"| {requirement.id} |"))
         assert ("bound of the interval" in line) == (requirement.decide == "bound")
-        assert cards.interval(row["interval"]) in line
-
-
-def test_a_bar_in_a_text_stays_in_its_cell() -> None:
-    assert cards.cell("one | two\nthree") == "one \\| two three"
+        assert formats.interval(row["interval"]) in line

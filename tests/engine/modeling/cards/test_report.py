@@ -85,8 +85,3 @@ def test_the_most_confused_pair_comes_first() -> None:
         ("c", "a", 2),
         ("a", "b", 2),
     ]
-
-
-def test_what_was_not_measured_is_not_zero() -> None:
-    assert (report.number(None), report.share(None), report.between(None)) == ("not measurable", "not measurable", "")
-    assert (report.share(0.12345), report.between([0.1, 0.2])) == ("12.3 %", "10.0 to 20.0")

@@ -6,20 +6,15 @@ Reads nothing but ``product.yaml``'s contract and the templates of this folder; 
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from fullstack_ml.data.label.agreement import CANNOT
 from fullstack_ml.inputs import input_of
 from fullstack_ml.inputs.pictures import LARGE, SMALL
+from fullstack_ml.pages.render import html
 from fullstack_ml.product.types import Product
 
 TEMPLATES = Path(__file__).parent / "templates"
 KEYS = "1234567890qwertyuiopasdfghjklzcvbnm"
 CANNOT_KEY = "x"
-
-environment = Environment(
-    loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True
-)
 
 
 def hotkeys(names: list[str]) -> list[str]:
@@ -39,15 +34,15 @@ def labels(product: Product) -> list[dict[str, str]]:
 
 def interface(product: Product, adjudication: bool = False) -> str:
     """Return the labelling interface as Label Studio's XML."""
-    page = environment.get_template("interface.xml.j2")
     width = SMALL if max(product.formulation.input.shape or (1,)) < SMALL else LARGE
-    return page.render(product=product, labels=labels(product), adjudication=adjudication, width=width).strip()
+    facts = {"product": product, "labels": labels(product), "adjudication": adjudication, "width": width}
+    return html(TEMPLATES, "interface.xml.j2", **facts).strip()
 
 
 def instruction(product: Product, guide_version: str) -> str:
     """Return what an annotator reads before the first item, as HTML."""
-    page = environment.get_template("instruction.html.j2")
-    return page.render(product=product, labels=labels(product), guide_version=guide_version).strip()
+    facts = {"product": product, "labels": labels(product), "guide_version": guide_version}
+    return html(TEMPLATES, "instruction.html.j2", **facts).strip()
 
 
 def shown(record: dict[str, Any], product: Product) -> dict[str, str]:

@@ -8,11 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from fullstack_ml.annotation.interface import environment, shown
+from fullstack_ml.annotation.interface import TEMPLATES, shown
 from fullstack_ml.data.label.__main__ import annotations
 from fullstack_ml.data.label.aggregate import votes
 from fullstack_ml.data.label.agreement import CANNOT
 from fullstack_ml.data.label.rounds import Round, adjudications, read_all
+from fullstack_ml.pages.formats import measured
+from fullstack_ml.pages.render import html
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import raw
@@ -36,8 +38,8 @@ def verdict(alpha: float | None) -> str:
 
 def headline(alpha: float | None, low: float | None, high: float | None) -> str:
     """Write alpha, its interval where it has one, and what the value allows."""
-    interval = "" if low is None else f" ({low:.3f} to {high:.3f})"
-    return verdict(alpha) if alpha is None else f"{alpha:.3f}{interval}, {verdict(alpha)}"
+    bounds = None if low is None or high is None else (low, high)
+    return verdict(alpha) if alpha is None else f"{measured(alpha, bounds)}, {verdict(alpha)}"
 
 
 def contested(said: pl.DataFrame) -> pl.DataFrame:
@@ -99,7 +101,7 @@ def facts(product: Product) -> dict[str, Any]:
 def run(config: Config) -> None:
     """Write the page and say the headline."""
     known = facts(load())
-    write_text(AGREEMENT_PAGE, environment.get_template("agreement.html.j2").render(known))
+    write_text(AGREEMENT_PAGE, html(TEMPLATES, "agreement.html.j2", **known))
     value = known["report"]["alpha"]
     print(f"agreement: alpha {headline(**value)}; {known['contested_total']} disagreements")
     print(f"  {AGREEMENT_PAGE}")

@@ -125,6 +125,7 @@ class Config:
     """The whole of ``params.yaml``."""
 
     seed: int
+    language: str
     source: Source
     model: Model
     collect: Collect

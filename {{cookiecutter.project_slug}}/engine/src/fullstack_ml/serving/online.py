@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from fullstack_ml.pages.formats import number as shown
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Plan, Product
 from fullstack_ml.registry.tracking import CHALLENGER, CHAMPION
@@ -114,7 +115,7 @@ def show(report: dict[str, Any], alpha: float) -> None:
     print(f"  {'':<14}{left:>12}{right:>12}{'difference':>12}   {1 - alpha:.0%} interval")
     for name, row in report["measures"].items():
         numbers = [row[left], row[right], row["difference"], row["low"], row["high"]]
-        text = ["-" if value is None else f"{value:.4g}" for value in numbers]
+        text = ["-" if value is None else shown(value) for value in numbers]
         print(f"  {name:<14}{text[0]:>12}{text[1]:>12}{text[2]:>12}   {text[3]} to {text[4]}  {row['verdict']}")
     if "planned" in report:
         print(f"labels: {report['labelled']} of {report['planned']} planned, test: {report['test']}")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fullstack_ml.inputs import input_of
+from fullstack_ml.pages.render import html
 from fullstack_ml.pipeline.tables import raw
 from fullstack_ml.product.types import Product
 
@@ -33,9 +33,6 @@ def shown(ids: set[str], product: Product) -> dict[str, str]:
 
 def page(report: dict[str, Any], product: Product) -> str:
     """Render the report."""
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True)
-    environment.trim_blocks = environment.lstrip_blocks = True
     pairs = report["near_duplicates"]["examples"]
     pictures = shown({record for pair in pairs for record in pair[:2]}, product)
-    template = environment.get_template("validation.html.j2")
-    return template.render(report=report, product=product, pictures=pictures)
+    return html(TEMPLATES, "validation.html.j2", report=report, product=product, pictures=pictures)

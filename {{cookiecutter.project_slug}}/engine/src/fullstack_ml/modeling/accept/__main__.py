@@ -9,6 +9,8 @@ import operator
 from typing import Any
 
 from fullstack_ml.answers import answer_of
+from fullstack_ml.pages.formats import interval, number
+from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
@@ -68,14 +70,14 @@ def verdicts(product: Product, reports: dict[str, Any]) -> list[dict[str, Any]]:
 
 def as_line(verdict: dict[str, Any]) -> str:
     """Write a verdict as one line of a table."""
-    value = "not measurable" if verdict["value"] is None else f"{verdict['value']:.4g}"
     limit = f"{verdict['operator']} {verdict['threshold']:g} {verdict['unit']}"
-    place = "" if verdict["slice"] == "all" else f" on {verdict['slice']}"
+    place = "" if verdict["slice"] == "all" else words(" on %(slice)s", slice=verdict["slice"])
     if verdict["interval"] is not None:
-        limit = f"{limit:<16}   95 %: {verdict['interval'][0]:.4g} to {verdict['interval'][1]:.4g}"
-        limit += ", decides" if verdict["decide"] == "bound" else ""
+        limit = f"{limit:<16}   95 %: {interval(verdict['interval'])}"
+        limit += words(", decides") if verdict["decide"] == "bound" else ""
     said = f"\n      {verdict['note']}" if verdict.get("note") else ""
-    return f"  {verdict['id']:<4}{verdict['verdict']:<15}{verdict['metric'] + place:<24}{value:>10}  {limit}{said}"
+    name, value = verdict["metric"] + place, number(verdict["value"])
+    return f"  {verdict['id']:<4}{words(verdict['verdict']):<15}{name:<24}{value:>10}  {limit}{said}"
 
 
 def run(config: Config) -> None:
@@ -85,7 +87,8 @@ def run(config: Config) -> None:
     failed = [row["id"] for row in table if row["verdict"] != "pass"]
     write_json(ACCEPTANCE, {"accepted": not failed, "failed": failed, "verdicts": table})
     print("\n".join(map(as_line, table)))
-    print("accept: every requirement holds" if not failed else f"accept: REJECTED by {', '.join(failed)}")
+    rejected = words("REJECTED by %(ids)s", ids=", ".join(failed))
+    print(f"accept: {rejected if failed else words('every requirement holds')}")
 
 
 if __name__ == "__main__":

@@ -11,34 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from fullstack_ml.inputs import input_of
+from fullstack_ml.pages.formats import between, interval, number, share
+from fullstack_ml.pages.render import html
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.files import write_text
 from fullstack_ml.workspace.paths import ANALYSIS, ERRORS, FIGURES
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAIRS = 12
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """Write a measured value; what was not measured says so."""
-    return "not measurable" if value is None else f"{value:.{digits}g}"
-
-
-def share(value: float | None) -> str:
-    """Write a share in percent."""
-    return "not measurable" if value is None else f"{100 * value:.1f} %"
-
-
-def between(bounds: list[float] | None, percent: bool = True) -> str:
-    """Write an interval."""
-    if bounds is None:
-        return ""
-    low, high = (100 * bound if percent else bound for bound in bounds)
-    return f"{low:.1f} to {high:.1f}" if percent else f"{low:.3g} to {high:.3g}"
 
 
 def figure(name: str) -> str:
@@ -75,14 +58,14 @@ def cases(errors: pl.DataFrame, rank: str, product: Product) -> list[dict[str, A
 
 def analysis(known: dict[str, Any]) -> str:
     """Return the page; ``known`` holds the product and the reports by name."""
-    loader = FileSystemLoader(TEMPLATES)
-    environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=True, trim_blocks=True)
-    shares = known["metrics"][known["main"]].unit == "share"
-    environment.filters |= {"number": number, "share": share, "between": between, "score": share if shares else number}
-    environment.filters["score_between"] = partial(between, percent=shares)
     product, evaluation = known["product"], known["evaluation"]
+    shares = known["metrics"][known["main"]].unit == "share"
     errors = pl.read_parquet(ERRORS)
-    return environment.get_template("analysis.html.j2").render(
+    return html(
+        TEMPLATES,
+        "analysis.html.j2",
+        score=share if shares else partial(number, digits=3),
+        score_between=between if shares else partial(interval, digits=3),
         **known,
         figure=figure,
         shares=shares,

@@ -11,6 +11,7 @@ from typing import Any
 
 from fullstack_ml.modeling.register.champion import challenge
 from fullstack_ml.modeling.register.runlog import checked_version, log_run
+from fullstack_ml.pages.formats import number
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
@@ -51,8 +52,8 @@ def refuse(acceptance: dict[str, Any]) -> None:
     """Stop with the failed requirements: id, value and threshold of each."""
     rows = [row for row in acceptance["verdicts"] if row["verdict"] != "pass"]
     said = [
-        f"{row['id']} {row['metric']} = {'not measurable' if row['value'] is None else format(row['value'], '.4g')}"
-        f" (wanted {row['operator']} {row['threshold']:g}){', ' + row['note'] if row.get('note') else ''}"
+        f"{row['id']} {row['metric']} = {number(row['value'])} (wanted {row['operator']} {row['threshold']:g})"
+        f"{', ' + row['note'] if row.get('note') else ''}"
         for row in rows
     ]
     fix = f"review the logged run with {REVIEW}, then improve data or model, or change product.yaml with its owner"

@@ -13,6 +13,8 @@ import yaml
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.pages.formats import number, row, share
+from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.examples import read
 from fullstack_ml.product.types import Product
 from fullstack_ml.registry import tracking
@@ -69,12 +71,18 @@ def log_run(mlflow: Any, tags: dict[str, str], stages: dict[str, Any]) -> str:
 def verdict_table() -> str:
     """Write the verdicts as a Markdown table."""
     rows = read_json(ACCEPTANCE)["verdicts"]
-    lines = []
-    for row in rows:
-        value = "" if row["value"] is None else f"{row['value']:.4g}"
-        required = f"{row['operator']} {row['threshold']:g} {row['unit']}"
-        lines.append(f"| {row['id']} | {row['verdict']} | {row['metric']} | {value} | {required} |")
-    return "\n".join(["| id | verdict | metric | measured | required |", "|---|---|---|---|---|", *lines])
+    head = map(words, ("id", "verdict", "metric", "measured", "required"))
+    lines = [
+        (
+            r["id"],
+            words(r["verdict"]),
+            r["metric"],
+            number(r["value"]),
+            f"{r['operator']} {r['threshold']:g} {r['unit']}",
+        )
+        for r in rows
+    ]
+    return "\n".join([row(head), "|---|---|---|---|---|", *map(row, lines)])
 
 
 def numbers() -> dict[str, float]:
@@ -141,7 +149,8 @@ def add_version(registry: ClientRegistry, mlflow: Any, run_id: str, tags: dict[s
     version = str(logged.registered_model_version)
     scores = read_json(METRICS)
     main = answer_of(product).MAIN
-    said = f"{main} {scores[main]:.3f}, answers {scores['answered_share']:.0%}"
+    values = {"value": number(scores[main]), "share": share(scores["answered_share"])}
+    said = words("%(metric)s %(value)s, answers %(share)s", metric=main, **values)
     mlflow.MlflowClient().update_model_version(registry.name, version, description=f"{said}\n\n{verdict_table()}")
     for key, value in tags.items():
         registry.set_tag(version, key, value)

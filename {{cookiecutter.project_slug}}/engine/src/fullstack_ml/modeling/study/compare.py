@@ -16,6 +16,7 @@ from fullstack_ml.modeling.accept.__main__ import OPERATORS
 from fullstack_ml.modeling.evaluate.__main__ import performance
 from fullstack_ml.modeling.measuring.measure import test
 from fullstack_ml.modeling.register.champion import other_contract
+from fullstack_ml.pages.formats import number
 from fullstack_ml.pipeline.compose import resolve
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import typed
@@ -79,14 +80,14 @@ def as_table(results: dict[str, dict[str, float | None]], product: Product) -> s
     """Write the results as a table: a row per metric, a mark where a requirement fails."""
     limits = {r.metric: r for r in product.requirements if r.slice == "all"}
     names = list(next(iter(results.values())))
-    wide = max(12, *map(len, results)) + 2
+    wide = max(19, *map(len, results)) + 2
     lines = [f"{'':<24}" + "".join(f"{name:>{wide}}" for name in results) + "   required"]
     for metric in [*[n for n in names if n in limits], *[n for n in names if n not in limits]]:
         limit, cells = limits.get(metric), ""
         for measured in results.values():
             value = measured.get(metric)
             fails = limit is not None and not (value is not None and OPERATORS[limit.operator](value, limit.threshold))
-            cells += f"{('-' if value is None else format(value, '.4g')) + (' FAIL' if fails else ''):>{wide}}"
+            cells += f"{number(value) + (' FAIL' if fails else ''):>{wide}}"
         lines.append(
             f"{metric:<24}{cells}   " + ("" if limit is None else f"{limit.id} {limit.operator} {limit.threshold:g}")
         )

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from fullstack_ml.modeling.measuring.intervals import wilson
+from fullstack_ml.pages.formats import measured, row
 from fullstack_ml.registry import tracking
 from fullstack_ml.registry.versions import Registry
 from fullstack_ml.workspace.errors import UserError, guard
@@ -21,18 +22,6 @@ HEAD = (
 MOST = 1000
 
 
-def measured(value: float | None, bounds: list[float] | None) -> str:
-    """Write a value with its interval in one cell."""
-    if value is None:
-        return "not measurable"
-    return f"{value:.3f}" + ("" if bounds is None else f" ({bounds[0]:.3f} to {bounds[1]:.3f})")
-
-
-def row(*cells: str) -> str:
-    """Write the cells of one line of the table."""
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
-
-
 def approach(parameters: dict[str, str]) -> str:
     """Name a model with its parameters."""
     prefix = "model.estimator."
@@ -45,7 +34,7 @@ def run_row(run: Any, place: str, accuracy: str, margin: str, said: str) -> str:
     """Return a run as a line of the table."""
     day = time.strftime("%Y-%m-%d", time.gmtime(run.info.start_time / 1000))
     reference = run.data.params.get("model.reference") or "not stated"
-    return row(day, approach(run.data.params), reference, place, accuracy, margin, said, run.info.run_id[:8])
+    return row([day, approach(run.data.params), reference, place, accuracy, margin, said, run.info.run_id[:8]])
 
 
 def baseline_row(evaluation: dict[str, Any]) -> str:
@@ -55,7 +44,7 @@ def baseline_row(evaluation: dict[str, Any]) -> str:
     accuracy = measured(right, wilson(round(right * records), records))
     said = f"the floor; the labels' shares as probabilities have log loss {known['prior']['log_loss']:.3f}"
     often = f"always {known['majority']['label']}"
-    return row("every evaluation", often, "baseline", f"test, {records}", accuracy, "0", said, "")
+    return row(["every evaluation", often, "baseline", f"test, {records}", accuracy, "0", said, ""])
 
 
 def verdict(acceptance: dict[str, Any], margin: list[float] | None, aliases: list[str]) -> str:
