@@ -90,8 +90,18 @@ class Input(Protocol):
     def example(self, product: Product) -> dict[str, Any]:
         """Make a valid record of a JSON request, for the API's description and the server's warm-up."""
 
-    def decoder(self, product: Product) -> Callable[[list[Any]], Decoded]:
-        """Return the function that decodes the records of a request; it raises ``UnreadableError``."""
+    def request_cost(self, records: list[Any]) -> int:
+        """Return how many values decoding the records of a request would make, from their headers alone.
+
+        The server refuses what is over its budget, and decodes what is not small in a thread. 0 where nothing is
+        decoded.
+        """
+
+    def decoder(self, product: Product) -> Callable[[list[Any], float], Decoded]:
+        """Return the function that decodes the records of a request until a moment of ``time.monotonic``.
+
+        It raises ``UnreadableError`` for a record, and ``TimeoutError`` when the moment is over.
+        """
 
     def fields(self, record: dict[str, Any], product: Product) -> dict[str, str]:
         """Return what the labelling screen shows of a record, by the name that it has there."""

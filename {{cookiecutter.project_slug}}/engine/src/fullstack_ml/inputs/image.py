@@ -9,7 +9,10 @@ import base64
 import binascii
 import hashlib
 import io
+import math
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from html import escape
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -241,15 +244,32 @@ def example(product: Product) -> dict[str, Any]:
     return {"image": base64.b64encode(file.getvalue()).decode()}
 
 
-def decoder(product: Product) -> Callable[[list[Any]], Decoded]:
+def request_cost(records: list[Any]) -> int:
+    """Add up the pixels that the pictures' headers state; what has no header is refused when it is decoded."""
+    pixels = 0
+    for record in records:
+        unreadable = suppress(ValueError, OSError, SyntaxError, Image.DecompressionBombError)
+        with unreadable, Image.open(io.BytesIO(payload_of(record)), formats=FORMATS) as image:
+            pixels += image.width * image.height
+    return pixels
+
+
+def payload_of(record: Any) -> bytes:
+    """Return the bytes of a file of a form, or of the base64 of JSON."""
+    return record if isinstance(record, bytes) else base64.b64decode(record.image, validate=True)
+
+
+def decoder(product: Product) -> Callable[[list[Any], float], Decoded]:
     """Decode base64 of JSON, or the files of a form."""
     shape = shape_of(product)
 
-    def decode_all(records: list[Any]) -> Decoded:
+    def decode_all(records: list[Any], until: float = math.inf) -> Decoded:
         stored, arrays = [], []
         for i, record in enumerate(records):
+            if time.monotonic() > until:
+                raise TimeoutError
             try:
-                data = record if isinstance(record, bytes) else base64.b64decode(record.image, validate=True)
+                data = payload_of(record)
                 arrays.append(decode(data, shape))
             except (ValueError, binascii.Error) as error:
                 what = "not base64" if isinstance(error, binascii.Error) else str(error)

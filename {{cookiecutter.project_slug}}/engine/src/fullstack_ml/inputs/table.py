@@ -6,6 +6,7 @@ Reads and writes nothing.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator
 from html import escape
 from operator import attrgetter
@@ -173,13 +174,18 @@ def example(product: Product) -> dict[str, Any]:
     return {feature.name: round(feature.low + (feature.high - feature.low) / 3, 4) for feature in features}
 
 
-def decoder(product: Product) -> Callable[[list[Any]], Decoded]:
+def request_cost(records: list[Any]) -> int:
+    """Numbers come decoded."""
+    return 0
+
+
+def decoder(product: Product) -> Callable[[list[Any], float], Decoded]:
     """Return the function that turns records into the model's input, their ids, and what the log keeps."""
     names = [feature.name for feature in product.formulation.input.features]
     # attrgetter of one name returns the value itself, of several a tuple.
     values_of = attrgetter(*names) if len(names) > 1 else lambda record: (getattr(record, names[0]),)
 
-    def decode_all(records: list[Any]) -> Decoded:
+    def decode_all(records: list[Any], until: float = math.inf) -> Decoded:
         rows = [values_of(record) for record in records]
         values = np.array(rows, dtype=np.float64)
         stored = [orjson.dumps(dict(zip(names, row, strict=True))) for row in rows]

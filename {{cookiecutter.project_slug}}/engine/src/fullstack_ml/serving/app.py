@@ -61,10 +61,10 @@ def create_app(settings: Settings | None = None) -> Limits:
 
 
 async def every(seconds: float, work: Any) -> None:
-    """Do ``work`` in a thread again and again; a failure is logged and does not end it."""
+    """Do ``work`` in a thread at once and then again and again; a failure is logged and does not end it."""
     while True:
-        await asyncio.sleep(seconds)
         try:
             await asyncio.to_thread(work)
         except Exception:
             LOG.exception("a background task failed")
+        await asyncio.sleep(seconds)

@@ -16,6 +16,7 @@ from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import replacing, write_text
 
 TAG = "artefact.sha256"
+KEPT = 3  # versions that stay beside those that are served
 
 
 class Registry(Protocol):
@@ -53,7 +54,15 @@ def bring(registry: Registry, folder: Path) -> str | None:
     path = folder / "arms.json"
     if arms and not (path.exists() and path.read_text(encoding="utf-8") == text):
         write_text(path, text)
+        clear(folder, {version.file for version in arms.values()})
     return "; ".join(faults) or None
+
+
+def clear(folder: Path, named: set[str]) -> None:
+    """Delete the versions that no arm names but the ``KEPT`` newest: a rollback finds those without the registry."""
+    others = [path for path in folder.glob("*.onnx") if path.name not in named and not path.name.startswith(".")]
+    for path in sorted(others, key=lambda file: file.stat().st_mtime, reverse=True)[KEPT:]:
+        path.unlink(missing_ok=True)
 
 
 def keep(registry: Registry, folder: Path, version: str, tags: dict[str, str]) -> Version:

@@ -16,8 +16,8 @@ from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Plan, Product
 from fullstack_ml.registry.tracking import CHALLENGER, CHAMPION
 from fullstack_ml.serving.comparison import between, difference_in_differences, mean, paired, sample_size
-from fullstack_ml.serving.outcomes import MEASURES, measured, number, rows, spelled
-from fullstack_ml.serving.settings import read
+from fullstack_ml.serving.outcomes import MEASURES, measured, number, rows, spelled, window_of
+from fullstack_ml.serving.settings import Settings, read
 from fullstack_ml.serving.writer import said
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import write_json
@@ -39,16 +39,9 @@ def plan_of(product: Product) -> Plan:
     return plans[0]
 
 
-def compare(found: list[dict[str, Any]], plan: Plan) -> dict[str, Any]:
+def compare(found: list[dict[str, Any]], newest: str, start: datetime, plan: Plan) -> dict[str, Any]:
     """Compare the challenger's newest version with the champion over the same time, by every measure."""
-    new = [row for row in found if row["arm"] == CHALLENGER]
-    if not new:
-        raise UserError(
-            "no challenger has scored a record", "the prediction log", "register one, then wait for traffic"
-        )
-    newest = max(new, key=lambda row: row["requested_at"])["model_version"]
-    new = [row for row in new if row["model_version"] == newest]
-    start = min(row["requested_at"] for row in new)
+    new = [row for row in found if row["arm"] == CHALLENGER and row["model_version"] == newest]
     old = [row for row in found if row["arm"] == CHAMPION and row["requested_at"] >= start]
     shadow = not any(row["served"] for row in new)
     truth = measured(old, "accuracy").value
@@ -122,6 +115,22 @@ def show(report: dict[str, Any], alpha: float) -> None:
     print(f"verdict on accuracy: {report['verdict']}; all of it in {REPORT}")
 
 
+def comparison(settings: Settings, plan: Plan) -> dict[str, Any]:
+    """Read the log since the challenger's newest version began, and compare."""
+    window = window_of(settings, CHALLENGER)
+    if window is None:
+        fix = "register one, then wait for traffic"
+        raise UserError("no challenger has scored a record", "the prediction log", fix)
+    newest, start = window
+    return compare(rows(settings, start), newest, start, plan)
+
+
+def roll_out_report(settings: Settings, since: datetime, plan: Plan) -> dict[str, Any]:
+    """Read the log from as long before ``since`` as has passed after it, and compare the two times."""
+    begun = since if since.tzinfo else since.replace(tzinfo=UTC)
+    return roll_out(rows(settings, begun - (datetime.now(UTC) - begun)), begun, plan)
+
+
 def main() -> None:
     """Compare, or explain why that is not possible yet."""
     settings, plan = read(), plan_of(load())
@@ -130,15 +139,11 @@ def main() -> None:
     except ValueError as error:
         raise UserError(f"SINCE={sys.argv[1]} is no date", "the command line", "write it as 2026-05-01") from error
     try:
-        found = rows(settings)
+        report = roll_out_report(settings, since, plan) if since else comparison(settings, plan)
     except SQLAlchemyError as error:
         raise UserError(
             f"the log cannot be read: {said(error)}", "SERVE_DATABASE_URL", "make serve makes it"
         ) from error
-    if since:
-        report = roll_out(found, since if since.tzinfo else since.replace(tzinfo=UTC), plan)
-    else:
-        report = compare(found, plan)
     write_json(REPORT, report)
     show(report, plan.alpha)
 

@@ -3,29 +3,44 @@
 Reads the prediction log; writes nothing.
 """
 
+from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from fullstack_ml.serving.comparison import Difference, Outcome
 from fullstack_ml.serving.schema import ABSTAIN
 from fullstack_ml.serving.settings import Settings
+from fullstack_ml.serving.store import time_prefix
 from fullstack_ml.serving.tables import FEEDBACK, PREDICTIONS, make_engine
 
 # Each measure, and whether more of it is better.
 MEASURES = {"accuracy": 1, "abstain_rate": -1, "latency_ms": -1}
 
 
-def rows(settings: Settings) -> list[dict[str, Any]]:
-    """Return every row of the log, with the latest word of people on it, or None."""
+def window_of(settings: Settings, arm: str) -> tuple[str, datetime] | None:
+    """Return the newest version that ``arm`` served and the moment of its first answer; None where it gave none."""
+    log = PREDICTIONS.c
+    newest = select(log.model_version).where(log.arm == arm).order_by(log.prediction_id.desc()).limit(1)
+    with make_engine(settings).connect() as connection:
+        version = connection.execute(newest).scalar()
+        mine = (log.arm == arm) & (log.model_version == version)
+        start = connection.execute(select(func.min(log.requested_at)).where(mine)).scalar() if version else None
+    return (version, start) if version and start else None
+
+
+def rows(settings: Settings, since: datetime) -> list[dict[str, Any]]:
+    """Return the rows of the log from ``since`` on, with the latest word of people on each, or None."""
     log, word = PREDICTIONS.c, FEEDBACK.c
     wanted: list[Any] = [log.prediction_id, log.arm, log.model_version, log.served, log.caller, log.requested_at]
     wanted += [log.label, log.decision, log.latency_ms, word.label.label("truth")]
     joined = PREDICTIONS.outerjoin(FEEDBACK, word.prediction_id == log.prediction_id)
+    # Ids begin with the time, so that the primary key finds the window.
+    recent = select(*wanted).select_from(joined).where(log.prediction_id >= time_prefix(since))
     with make_engine(settings).connect() as connection:
-        found = connection.execute(select(*wanted).select_from(joined).order_by(word.received_at)).mappings()
-        return list({(row["prediction_id"], row["arm"]): dict(row) for row in found}.values())
+        records = connection.execution_options(yield_per=10_000).execute(recent.order_by(word.received_at)).mappings()
+        return list({(row["prediction_id"], row["arm"]): dict(row) for row in records}.values())
 
 
 def measured(found: list[dict[str, Any]], measure: str) -> Outcome:

@@ -3,13 +3,14 @@
 Reads records from the API's event loop; writes to the store. Requests that arrive together share a commit (group
 commit: Gawlick and Kinkade 1985, Varieties of Concurrency Control in IMS/VS Fast Path), so that the log costs one per
 batch and not one per request. A small batch for a local database is done on the event loop itself, since handing it to
-a thread costs more; a large batch, a database server, or a database that is locked goes to the thread, so that the
-server goes on to answer its probes.
+a thread costs more; a large batch, or one for a database server, goes to the thread, so that the server goes on to
+answer its probes. A small batch that finds the database locked goes there with its scores, and only waits.
 """
 
 import asyncio
 import logging
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import SimpleQueue
 
@@ -30,6 +31,28 @@ BATCH_ROWS = 512
 Decoded = tuple[np.ndarray, list[str], list[bytes]]
 
 
+FAILED = Problem(500, "the model failed on this request; the log has the traceback")
+
+
+@dataclass
+class Work:
+    """Requests that are answered together: ``open`` until they are scored, which happens once."""
+
+    jobs: list[Job]
+    batch: Batch | None = None
+    outcome: list[bytes | Problem] | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing was scored yet."""
+        return self.batch is None and self.outcome is None
+
+    @property
+    def rows(self) -> int:
+        """Return the number of records."""
+        return sum(len(job.sha256) for job in self.jobs)
+
+
 class Scorer:
     """Scores and logs what is submitted, and then answers."""
 
@@ -38,7 +61,7 @@ class Scorer:
         self._deployment, self._writer, self._settings, self._keep = deployment, writer, settings, keep_input
         self._waiting: list[Job] = []
         self._rows = 0
-        self._queue: SimpleQueue[list[Job]] = SimpleQueue()
+        self._queue: SimpleQueue[Work | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="scorer", daemon=True)
         self._queued = 0
 
@@ -49,7 +72,7 @@ class Scorer:
 
     def stop(self) -> None:
         """Answer what waits, then end."""
-        self._queue.put([])
+        self._queue.put(None)
         self._thread.join()
 
     async def submit(self, decoded: Decoded, caller: str, started: float) -> bytes:
@@ -75,53 +98,67 @@ class Scorer:
 
     def _flush(self) -> None:
         """Answer what came in during this turn of the event loop."""
-        jobs, self._waiting = self._waiting, []
+        work = Work(self._waiting)
+        self._waiting = []
         # While the thread is busy, its next batch grows instead of competing with it.
-        if self._queued == 0 and sum(len(job.sha256) for job in jobs) <= QUICK_ROWS:
+        if self._writer.quick and self._queued == 0 and work.rows <= QUICK_ROWS:
+            self._score(work)
             try:
-                _resolve(jobs, self._answer(jobs, wait=False))
+                _resolve(work.jobs, self._log(work, wait=False))
                 return
             except LogBusy:
-                pass
+                pass  # the thread waits for the lock, with the scores that are there
         self._queued += 1
-        self._queue.put(jobs)
+        self._queue.put(work)
 
     def _work(self) -> None:
-        while jobs := self._queue.get():
+        held: list[Work] = []
+        while work := held.pop() if held else self._queue.get():
             taken = 1
-            while not self._queue.empty() and sum(len(job.sha256) for job in jobs) < BATCH_ROWS:
+            while work.open and work.rows < BATCH_ROWS and not self._queue.empty():
                 more = self._queue.get()
-                if not more:
-                    self._queue.put(more)
+                if more is None or not more.open:
+                    if more is None:
+                        self._queue.put(None)
+                    else:
+                        held.append(more)
                     break
-                jobs, taken = jobs + more, taken + 1
-            jobs = [job for job in jobs if not job.answer.done()]
-            outcome = self._answer(jobs, wait=True) if jobs else []
-            self._loop.call_soon_threadsafe(self._done, jobs, outcome, taken)
+                work, taken = Work(work.jobs + more.jobs), taken + 1
+            if work.open:
+                work.jobs = [job for job in work.jobs if not job.answer.done()]
+                self._score(work)
+            self._loop.call_soon_threadsafe(self._done, work.jobs, self._log(work, wait=True), taken)
 
     def _done(self, jobs: list[Job], outcome: list[bytes | Problem], taken: int) -> None:
         self._queued -= taken
         _resolve(jobs, outcome)
 
-    def _answer(self, jobs: list[Job], wait: bool) -> list[bytes | Problem]:
-        """Score and log; ``wait`` for a locked database, or raise ``LogBusy``."""
+    def _score(self, work: Work) -> None:
+        """Score once; a failure is the answer of every request of the batch."""
+        if not work.jobs:
+            work.outcome = []
+            return
         try:
             now = datetime.now(UTC)
             empty = Batch(self._keep, self._writer.moment(now))
-            batch = score(jobs, self._deployment.arms, self._settings, now, empty)
-            if len(batch.answers) != len(jobs):  # before the log, and here, since a caller without an answer waits on
-                raise RuntimeError(f"{len(batch.answers)} answers for {len(jobs)} requests")
-            self._writer.append(batch.rows, wait)
-            batch.count()
-            return list(batch.answers)
-        except LogBusy:
-            raise
+            work.batch = score(work.jobs, self._deployment.arms, self._settings, now, empty)
+            if len(work.batch.answers) != len(work.jobs):  # before the log: a caller without an answer waits on
+                raise RuntimeError(f"{len(work.batch.answers)} answers for {len(work.jobs)} requests")
+        except Exception:
+            LOG.exception("a batch of %d requests failed", len(work.jobs))
+            work.outcome = [FAILED] * len(work.jobs)
+
+    def _log(self, work: Work, wait: bool) -> list[bytes | Problem]:
+        """Log what was scored, and return the answers; ``wait`` for a locked database, or raise ``LogBusy``."""
+        if work.outcome is not None or work.batch is None:
+            return work.outcome or []
+        try:
+            self._writer.append(work.batch.rows, wait)
         except LogUnavailable as error:
             telemetry.UNLOGGED.inc()
-            return [unavailable(f"the prediction log does not take the answer: {error}")] * len(jobs)
-        except Exception:
-            LOG.exception("a batch of %d requests failed", len(jobs))
-            return [Problem(500, "the model failed on this request; the log has the traceback")] * len(jobs)
+            return [unavailable(f"the prediction log does not take the answer: {error}")] * len(work.jobs)
+        work.batch.count()
+        return list(work.batch.answers)
 
 
 def _resolve(jobs: list[Job], outcome: list[bytes | Problem]) -> None:

@@ -4,6 +4,7 @@ Reads ``product.yaml``; writes nothing itself.
 """
 
 import logging
+import math
 
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.contract import load
@@ -27,10 +28,10 @@ class Service:
         """Read the contract and make the parts; ``open`` connects them."""
         self.settings, self.product = settings, load()
         self.types = schema.build(self.product, settings)
-        wanted = input_of(self.product)
-        self.decode, self.form_field = wanted.decoder(self.product), wanted.FORM_FIELD
-        example = self.types.request.model_validate({"records": [wanted.example(self.product)]})
-        self.deployment = Deployment(settings, self.product, self.decode(example.records)[0])
+        self.input = input_of(self.product)
+        self.decode, self.form_field = self.input.decoder(self.product), self.input.FORM_FIELD
+        example = self.types.request.model_validate({"records": [self.input.example(self.product)]})
+        self.deployment = Deployment(settings, self.product, self.decode(example.records, math.inf)[0])
         self.store = Store(settings)
         self._log_fault: str | None = "the prediction log is not open"
         # What is personal is not kept: its hash still tells whether the same record came twice.

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
 
     max_body_bytes: int = Field(default=4 * 2**20, gt=0)
     max_rows: int = Field(default=256, gt=0, description="records per request")
+    max_pixels: int = Field(
+        default=50_000_000, gt=0, description="pixels of all pictures of a request, by their headers"
+    )
     max_queued: int = Field(default=4096, gt=0, description="records that wait; beyond it the server answers 503")
     request_seconds: float = Field(
         default=10, gt=0, description="time in which a request's headers, and then its answer, have to be there"

@@ -58,6 +58,11 @@ class Writer:
         assert engine.dialect.dbapi is not None
         self._errors = (SQLAlchemyError, OSError, engine.dialect.dbapi.Error)
 
+    @property
+    def quick(self) -> bool:
+        """Whether a write is worth trying without waiting: a file is, a server across a network is not."""
+        return self._file.path is not None
+
     def moment(self, now: datetime) -> Any:
         """Return ``now`` (UTC) as the driver takes it in a row."""
         return now.replace(tzinfo=None).isoformat(" ", "microseconds") if self._file.path else now
@@ -66,11 +71,9 @@ class Writer:
         """Write rows in the order of ``COLUMNS`` and return when they are committed.
 
         Raises:
-            LogBusy: without ``wait``, if it would have to: for a lock, or for a database server.
+            LogBusy: without ``wait``, if it would have to wait for a lock.
             LogUnavailable: if it cannot. In both cases no row is written.
         """
-        if not wait and self._file.path is None:
-            raise LogBusy
         try:
             self._file.check()
             connection = self._connections.get(wait) or self._connect(wait)
