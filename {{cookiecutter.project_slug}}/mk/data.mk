@@ -8,7 +8,12 @@ split: ## Cut train, validation, calibration, test by hash
 compose collect validate label split: .venv/.done
 	@dvc repro $@
 
-.PHONY: forget
+# A remote in a folder that is not there, as on a machine of CI, is as good as none.
+pull: .venv/.done ## Fetch data and models from the DVC remote, if any
+	@place=$$(COLUMNS=999 dvc remote list | awk '/\(default\)/ {print $$2}'); \
+		case "$$place" in "") ;; /*) [ ! -d "$$place" ] || dvc pull ;; *) dvc pull ;; esac
+
+.PHONY: forget pull
 forget: .venv/.done ## Remove a record for good: ID=... or GROUP=...
 	@python -m fullstack_ml.data.forget $(if $(filter command,$(firstword $(origin ID))),--id "$$ID") \
 		$(if $(filter command,$(firstword $(origin GROUP))),--group "$$GROUP")

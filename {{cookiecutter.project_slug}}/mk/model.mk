@@ -9,7 +9,7 @@ register: ## Log to MLflow; move the alias if accepted
 train export evaluate accept cards register: .venv/.done
 	@dvc repro $@
 
-.PHONY: repro status mlflow sweep adopt research compare ablate explain
+.PHONY: repro status checkout mlflow sweep adopt research compare ablate explain
 MODEL ?= $(shell sed -n 's/^  - model: *\([a-z0-9_-]*\).*/\1/p' conf/config.yaml)
 
 repro: .venv/.done ## Run every stage that a change concerns
@@ -17,6 +17,9 @@ repro: .venv/.done ## Run every stage that a change concerns
 
 status: .venv/.done ## Say what came out and what to type next
 	@python -m fullstack_ml.modeling.study.status
+
+checkout: .venv/.done ## Bring back data and model of a version: VERSION=3
+	@python -m fullstack_ml.project.checkout $(VERSION)
 
 mlflow: .venv/.done ## Open the MLflow UI on 127.0.0.1:5000 (PORT=...)
 	@python -m fullstack_ml.modeling.study.review $(or $(PORT),5000)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fullstack_ml.pages import formats, render, words
+from fullstack_ml.workspace.errors import UserError
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_one_file_brings_another_language(folder: Path) -> None:
 
 def test_a_language_without_a_catalogue_is_refused(folder: Path) -> None:
     Path("params.yaml").write_text("language: yy\n")
-    with pytest.raises(words.UserError, match="no language 'yy'") as caught:
+    with pytest.raises(UserError, match="no language 'yy'") as caught:
         page(folder)
     assert caught.value.fix == "allowed: en, xx"
 

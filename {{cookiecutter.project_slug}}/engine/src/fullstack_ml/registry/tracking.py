@@ -179,6 +179,19 @@ class ClientRegistry(Registry):
         """Return the ONNX file of a version."""
         return self.file(number).read_bytes()
 
+    def text(self, version: Version, path: str) -> str:
+        """Return a text that the run of a version keeps.
+
+        Raises:
+            UserError: if the run does not keep it.
+        """
+        try:
+            return str(self._mlflow.artifacts.load_text(f"runs:/{version.run_id}/{path}"))
+        except Exception as error:  # what a store raises for «not there» differs from store to store
+            commit = version.tags.get("git.commit", "unknown")
+            fix = f"git checkout {commit}, the commit that made it, then dvc repro"
+            raise UserError(f"the run of version {version.number} keeps no {path}", self.place, fix) from error
+
     def set_alias(self, alias: str, number: str | None) -> None:
         """Let ``alias`` name the version, or no version."""
         if number is None:

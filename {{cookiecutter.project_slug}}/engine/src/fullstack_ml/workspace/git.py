@@ -4,11 +4,12 @@ Reads the repository by calling git; writes nothing.
 """
 
 import subprocess
+from pathlib import Path
 
-from fullstack_ml.workspace.paths import DATA_CARD, MODEL_CARD, PARAMS, REPORTS, REQUIREMENTS_PAGE
+from fullstack_ml.workspace.paths import DATA_CARD, LOCK, MODEL_CARD, PARAMS, REPORTS, REQUIREMENTS_PAGE
 
-# What the pipeline itself writes does not make the code uncommitted.
-WRITTEN = ("dvc.lock", *(path.as_posix() for path in (PARAMS, REPORTS, REQUIREMENTS_PAGE, DATA_CARD, MODEL_CARD)))
+# What the pipeline itself writes does not make the code uncommitted: these files, and whatever lies in such a folder.
+WRITTEN = {LOCK, PARAMS, REPORTS, REQUIREMENTS_PAGE, DATA_CARD, MODEL_CARD}
 
 
 def git(*arguments: str) -> str | None:
@@ -32,4 +33,4 @@ def uncommitted() -> list[str]:
         return ["no commit"]
     prefix = (git("rev-parse", "--show-prefix") or "").strip()
     files = [line[3:].split(" -> ")[-1].strip('"').removeprefix(prefix) for line in listed.splitlines()]
-    return [file for file in files if not file.startswith(WRITTEN)]
+    return [file for file in files if WRITTEN.isdisjoint([Path(file), *Path(file).parents])]

@@ -20,10 +20,11 @@ def main() -> None:
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise UserError(f"PORT is {port!r}", "make mlflow PORT=5000", "give a number from 1 to 65535")
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # halves start and memory
-    artifacts = tracking.project_root() / "mlartifacts"
+    artifacts = tracking.artifact_root()
+    assert artifacts, "only a server decides itself"
     print(f"starting MLflow on http://127.0.0.1:{port}, stop it with Ctrl-C; look at {tracking.model_name()}")
     server = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port]
-    stores = ["--backend-store-uri", uri, "--artifacts-destination", artifacts.as_uri()]
+    stores = ["--backend-store-uri", uri, "--artifacts-destination", artifacts]
     os.execv(sys.executable, [*server, *stores, "--workers", "1"])  # noqa: S606 - no shell is wanted
 
 
