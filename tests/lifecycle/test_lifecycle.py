@@ -33,7 +33,8 @@ image_only = pytest.mark.parametrize("finished", [IMAGE], indirect=True)
 table_only = pytest.mark.parametrize("finished", [TABLE], indirect=True)
 FROM_TRAIN = ["train", "export", "evaluate", "accept", "cards", "register"]
 STAGES = ["compose", "collect", "validate", "label", "split", *FROM_TRAIN]
-WRITTEN_BY_THE_PIPELINE = re.compile(r"dvc\.lock|params\.yaml|reports/.*|docs/.*/(requirements|(data|model)-card)\.md")
+PAGES = r"docs/.*/(requirements|(data|model)-card)\.md"
+WRITTEN_BY_THE_PIPELINE = re.compile(rf"dvc\.lock|params\.yaml|contract\.json|reports/.*|{PAGES}")
 
 # Run in the project's own environment, on the store's own interface.
 STORE = """
@@ -336,7 +337,7 @@ def test_a_value_outside_its_range_is_refused(project: Project) -> None:
 def test_a_misspelled_key_of_the_configuration_is_refused(project: Project) -> None:
     project.replace("conf/train.yaml", "parity:", "party:")
     with unchanged(project):
-        refused(project, "fullstack_ml.pipeline.compose", says=["'train.party'", "conf/train.yaml", "'parity'"])
+        refused(project, "fullstack_ml.pipeline.compose", says=["'party'", "conf/train.yaml, train.party", "'parity'"])
 
 
 @image_only

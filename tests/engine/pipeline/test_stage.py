@@ -39,7 +39,7 @@ def test_the_composed_file_counts_under_dvc(finished: Path) -> None:
     ("arguments", "what", "fix"),
     [
         (("train.partiy=1",), "partiy", ""),
-        (("+train.partiy=1",), "'train.partiy'", "'parity'"),
+        (("+train.partiy=1",), "'partiy'", "'parity'"),
         (("split.shares.test=none",), "split.shares", ""),
         (("model=mpl",), "mpl", ""),
     ],

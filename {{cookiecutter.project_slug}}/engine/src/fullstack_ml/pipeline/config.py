@@ -1,22 +1,29 @@
-"""The typed configuration: what may stand in ``conf/``, with its types.
+"""What may stand in ``conf/``: the keys with their types, bounds and choices, one class per stage in their order.
 
-Reads and writes nothing. A misspelled key or a wrong type in ``conf/`` or on the command line is an error before any
-work starts. One class per stage, in the order of the pipeline.
+``stage.typed()`` fills these classes, so that a misspelled key, a wrong type or a number out of bounds ends a command
+before any work starts, in three lines.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+STRICT = ConfigDict(extra="forbid")
+Count = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
-@dataclass
+@dataclass(config=STRICT)
 class Source:
-    """``conf/source/*.yaml``: a module of ``data/sources/`` and the options of its ``read`` function."""
+    """``conf/source/*.yaml``: a module of seam ``sources`` and the options of its ``read`` function."""
 
     name: str
     options: dict[str, Any]
 
 
-@dataclass
+@dataclass(config=STRICT)
 class Model:
     """``conf/model/*.yaml``: an estimator (``_target_`` and arguments), on standardised features or not.
 
@@ -29,102 +36,102 @@ class Model:
     reference: str = ""
 
 
-@dataclass
+@dataclass(config=STRICT)
 class Collect:
     """Size of a Parquet shard, which bounds memory, in records and MiB; rejected records that stop the stage."""
 
-    shard_rows: int
-    shard_mib: int
-    max_rejected: int
+    shard_rows: Count
+    shard_mib: Count
+    max_rejected: Whole
 
 
-@dataclass
+@dataclass(config=STRICT)
 class Validate:
     """Ids that a report names per rule; what stops beside the rules of product.yaml; how alike near-duplicates are."""
 
-    max_reported: int
+    max_reported: Count
     stop_below_wanted: bool
-    min_label_share: float
-    near_duplicate_bits: int
+    min_label_share: Share
+    near_duplicate_bits: Whole
 
 
-@dataclass
+@dataclass(config=STRICT)
 class Label:
     """``aggregation``: how several labels of one record become one; ``sure``: a lower share asks for adjudication."""
 
     aggregation: str
-    sure: float
+    sure: Share
 
 
-@dataclass
+@dataclass(config=STRICT)
 class Split:
     """Shares of ``train``, ``validation``, ``calibration`` and ``test``; whether images that look alike stop it."""
 
-    shares: dict[str, float]
+    shares: dict[str, Share]
     stop_at_near_duplicates: bool
 
 
-@dataclass
+@dataclass(config=STRICT)
 class Train:
     """``parity``: largest difference of the ONNX form from the fitted model; ``novelty``: the score of strangeness."""
 
-    parity: float
-    novelty: str
+    parity: Annotated[float, Field(gt=0)]
+    novelty: Literal["mahalanobis", "confidence"]
 
 
-@dataclass
+@dataclass(config=STRICT)
 class Export:
-    """``calibration``: temperature, isotonic or none; ``variant``: what is shipped, full or int8."""
+    """``calibration``: a method of the product's answer; ``variant``: what is shipped, full or int8."""
 
     calibration: str
-    variant: str
+    variant: Literal["full", "int8"]
 
 
-@dataclass
+@dataclass(config=STRICT)
 class Evaluate:
     """Resamples behind the intervals, bins of the reliability diagram, smallest slice, timed calls, rows per batch."""
 
-    resamples: int
-    bins: int
-    min_slice: int
-    timed_calls: int
-    batch: int
+    resamples: Count
+    bins: Count
+    min_slice: Count
+    timed_calls: Count
+    batch: Count
 
 
-@dataclass
+@dataclass(config=STRICT)
 class Register:
     """The worst relative step back; ``allow_dirty`` registers uncommitted code, and tags it so."""
 
-    tolerance: float
+    tolerance: Annotated[float, Field(ge=0)]
     allow_dirty: bool
 
 
-@dataclass
+@dataclass(config=STRICT)
 class Annotation:
     """``conf/annotation.yaml``: Label Studio on this machine, who labels, and how ``make round`` fills a round."""
 
     version: str
-    port: int
-    patience: int
-    annotators: list[str]
+    port: Annotated[int, Field(ge=1, le=65535)]
+    patience: Count
+    annotators: Annotated[list[str], Field(min_length=1)]
     round: str | None
     kind: str
-    items: int
-    shares: dict[str, float]
-    quota: int
-    pool: int
-    overlap: float
-    gold: float
+    items: Count
+    shares: dict[str, Share]
+    quota: Whole
+    pool: Count
+    overlap: Share
+    gold: Share
     gold_from: str
     prelabel: bool
-    blind: float
+    blind: Share
 
 
-@dataclass
+@dataclass(config=STRICT)
 class Config:
     """The whole of ``params.yaml``."""
 
-    seed: int
+    seed: Whole
     language: str
     source: Source
     model: Model
@@ -137,9 +144,3 @@ class Config:
     evaluate: Evaluate
     register: Register
     annotation: Annotation | None = None
-
-
-# The least that a number may be: with less, a stage would divide by nothing or loop over nothing.
-LEAST = {"seed": 0, "validate.near_duplicate_bits": 0, "validate.max_reported": 1}
-LEAST |= {f"collect.{name}": 1 for name in ("shard_rows", "shard_mib")}
-LEAST |= {f"evaluate.{name}": 1 for name in ("resamples", "bins", "min_slice", "timed_calls", "batch")}

@@ -7,7 +7,6 @@ Reads ``conf/`` (or, under DVC, the composed ``params.yaml``); writes nothing it
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,14 @@ from hydra.conf import HydraConf
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import TypeAdapter, ValidationError
 
-from fullstack_ml.pipeline.config import LEAST, Config
-from fullstack_ml.workspace.errors import UserError, guard, suggest
+from fullstack_ml.pipeline.config import Config
+from fullstack_ml.workspace.errors import UserError, dotted, explain, guard
 from fullstack_ml.workspace.paths import CONF
+
+CONFIG = TypeAdapter(Config)
 
 
 def file_of(key: str) -> str:
@@ -36,26 +38,17 @@ def typed(composed: DictConfig) -> Config:
     """Check a composed configuration against the classes of ``config.py``.
 
     Raises:
-        UserError: for an unknown key, a wrong type, a missing key, or too low a number, with the file and what is
+        UserError: for an unknown or a missing key, a wrong type, or a value out of bounds, with the file and what is
             allowed.
     """
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(Config), composed)
-        config = OmegaConf.to_object(merged)
+        return CONFIG.validate_python(OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
     except OmegaConfBaseException as error:
         key = str(error.full_key or error.key)
-        fix = "give a value of the type that src/**/config.py states"
-        if isinstance(error, ConfigKeyError):
-            owner = error.object_type if isinstance(error.object_type, type) else Config
-            fix = suggest(str(error.key), [f.name for f in fields(owner)])
         what = str(error.msg or error).strip().splitlines()[0]
-        raise UserError(f"configuration key {key!r}: {what}", file_of(key), fix) from error
-    assert isinstance(config, Config)
-    for key, least in LEAST.items():
-        value = OmegaConf.select(merged, key)
-        if value < least:
-            raise UserError(f"configuration key {key!r} is {value}", file_of(key), f"give at least {least}")
-    return config
+        raise UserError(f"configuration key {key!r}: {what}", file_of(key), "give it a value") from error
+    except ValidationError as error:
+        raise explain(error, Config, lambda location: f"{file_of(dotted(location))}, {dotted(location)}") from error
 
 
 @contextmanager

@@ -19,6 +19,7 @@ if typing.TYPE_CHECKING:
 
 Location = tuple[str | int, ...]
 MADE = re.compile(r"\b(?:params\.yaml|(?:data|models|reports)/[\w./*-]+)")  # what stages write
+UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # pydantic's words, of a model and of a dataclass
 
 
 class UserError(Exception):
@@ -76,13 +77,13 @@ def explain(
         name: says for a location what its reader calls it.
     """
     # A misspelled key is unknown and missing at once; the unknown one is what the reader sees in the file.
-    first = min(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
+    first = min(error.errors(), key=lambda detail: detail["type"] not in UNKNOWN)
     location = tuple(first["loc"])
     where, message = place(location), first["msg"].removeprefix("Value error, ")
     if not location:
         return UserError(message, where, "mend the value")
     keys = _keys(model, location[:-1])
-    if first["type"] == "extra_forbidden":
+    if first["type"] in UNKNOWN:
         return UserError(f"unknown key {location[-1]!r}", where, suggest(str(location[-1]), keys))
     if first["type"] == "missing":
         return UserError(f"the key {location[-1]!r} is missing", where, f"add it; the keys here are {', '.join(keys)}")
@@ -103,10 +104,10 @@ def _keys(model: Any, location: Location) -> list[str]:
     """Name the keys that are allowed at ``location`` of a model."""
     for part in location:
         if isinstance(part, str):
-            field = getattr(model, "model_fields", {}).get(part)
+            field = getattr(model, "__pydantic_fields__", {}).get(part)
             model = field and field.annotation
             model = next(iter(typing.get_args(model)), model)
-    return list(getattr(model, "model_fields", ()))
+    return list(getattr(model, "__pydantic_fields__", ()))
 
 
 def guard(function: Callable[[], Any]) -> Any:

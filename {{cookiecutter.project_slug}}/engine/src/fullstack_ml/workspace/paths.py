@@ -1,6 +1,6 @@
 """Where every file of the lifecycle lies, relative to the project's root, from which all stages run.
 
-Reads and writes nothing. ``dvc.yaml`` names the same paths; ``tests/test_pipeline.py`` holds the two together.
+``dvc.yaml`` names the same paths.
 """
 
 from pathlib import Path
@@ -9,6 +9,7 @@ PRODUCT = Path("product.yaml")
 CONF = Path("conf")
 PARAMS = Path("params.yaml")
 LOCK = Path("dvc.lock")
+CONTRACT = Path("contract.json")
 
 RAW = Path("data/raw")
 LABELS = Path("data/labels")

@@ -1,0 +1,1 @@
+"""Own metrics: a function here is a metric of its name, which ``requirements`` in ``product.yaml`` may ask for."""
