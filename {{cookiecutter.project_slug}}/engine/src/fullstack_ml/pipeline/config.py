@@ -116,7 +116,7 @@ class Annotation:
     annotators: Annotated[list[str], Field(min_length=1)]
     round: str | None
     kind: str
-    items: Count
+    items: int
     shares: dict[str, Share]
     quota: Whole
     pool: Count
