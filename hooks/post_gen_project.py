@@ -12,6 +12,7 @@ from pathlib import Path
 OPTIONS = ("task", "license")
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 OVERLAYS = Path("_overlays")
+CACHES = ("__pycache__", ".*_cache", "*.egg-info", ".venv")
 
 
 def chosen_files() -> dict[Path, Path]:
@@ -36,3 +37,7 @@ if OVERLAYS.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
     shutil.rmtree(OVERLAYS)
+
+# What tools left in a working copy of the template; the engine is copied as it lies there.
+for cache in [path for name in CACHES for path in Path("engine").rglob(name)]:
+    shutil.rmtree(cache, ignore_errors=True)

@@ -1,11 +1,18 @@
+import atexit
 import re
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from laid import TASKS, lay_template
+
+ROOT = Path(tempfile.mkdtemp(prefix="project-"))
+atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
+lay_template(TASKS[0], ROOT)
 TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")
 STACK: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]

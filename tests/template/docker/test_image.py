@@ -1,15 +1,20 @@
+import atexit
 import fnmatch
 import json
 import re
+import shutil
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fullstack_ml.workspace import paths
+from laid import TASKS, TEMPLATE, lay_template
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(tempfile.mkdtemp(prefix="project-"))
+atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
+lay_template(TASKS[0], ROOT)
 DOCKERFILES = sorted((ROOT / "docker").glob("*Dockerfile"))
 API = ROOT / "docker" / "Dockerfile"
 each = pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
@@ -77,7 +82,11 @@ def test_what_is_copied_is_sent_to_the_builder_and_nothing_else(file: Path) -> N
     copied = [given for stage in stages(file) for name, given in stage if name == "COPY" and "--from" not in given]
     sources = [source for given in copied for source in given.split()[:-1]]
     assert [source for source in sources if f"!{source}" not in allowed] == []
-    assert [source for source in sources if source != "uv.lock" and not (ROOT / source).exists()] == []
+    assert [
+        source
+        for source in sources
+        if source != "uv.lock" and not ((ROOT / source).exists() or (TEMPLATE / source).exists())
+    ] == []
 
 
 def test_neither_data_nor_secrets_nor_models_are_sent_to_the_builder() -> None:
@@ -110,7 +119,7 @@ def test_the_server_gets_its_signals_itself(file: Path) -> None:
 
 def test_the_api_runs_the_server_of_this_package() -> None:
     (command,) = arguments(API, "CMD")
-    assert json.loads(command) == ["python", "-m", f"{paths.__package__}.serving"]
+    assert json.loads(command) == ["python", "-m", "fullstack_ml.serving"]
 
 
 def test_only_the_volume_is_written() -> None:

@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field
 
 from fullstack_ml.inputs import FEATURES, Decoded, UnreadableError
-from fullstack_ml.inputs.pictures import THUMBNAIL, photographs, picture, upright
+from fullstack_ml.inputs.pictures import THUMBNAIL, picture, upright
 from fullstack_ml.product.types import Finding, Product
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ MAX_PIXELS = 4_000_000
 # Formats of pictures alone: others of Pillow's decoders start programs or read other files.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 GRID = 4  # an image is cut into GRID x GRID regions
-INK = 0.25  # a pixel belongs to a drawing when it is at least this dark, from 0 (white) to 1 (black)
 
 
 def shape_of(product: Product) -> tuple[int, int]:
@@ -63,10 +62,7 @@ def identity(payload: bytes) -> str:
 
 
 def decode(payload: bytes, shape: tuple[int, int]) -> np.ndarray:
-    """Decode image bytes to grey values, uint8 of ``shape`` (height, width).
-
-    A photograph (JPEG) is turned as its camera says. An image of another size is averaged or repeated to ``shape`` (box
-    filter).
+    """Decode image bytes to grey values, uint8 of ``shape`` (height, width), by a box filter; photographs upright.
 
     Raises:
         ValueError: if the bytes are no image, are cut off, or hold more than ``MAX_PIXELS``.
@@ -134,35 +130,14 @@ def fingerprints(frame: pl.DataFrame) -> pl.Series | None:
     import imagehash  # slow to import, and only stage validate needs it
     import polars as pl
 
-    hashes: list[int | None] = []
-    for payload in frame["payload"]:
+    def hashed(payload: bytes) -> int | None:
         try:
             grey = decode(payload, (32, 32))  # the size from which the hash is taken
         except ValueError:
-            hashes.append(None)
-        else:
-            hashes.append(int(str(imagehash.phash(Image.fromarray(grey))), 16))
-    return pl.Series("fingerprint", hashes, dtype=pl.UInt64)
+            return None
+        return int(str(imagehash.phash(Image.fromarray(grey))), 16)
 
-
-def strangers(inputs: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """Return unfamiliar pictures by kind, each uint8 (records, height, width) like ``inputs``."""
-    from PIL import ImageFilter
-
-    random = np.random.default_rng(seed)
-    flat = inputs.reshape(len(inputs), -1)
-    quarters = 1 if inputs.shape[1] == inputs.shape[2] else 2  # a quarter turn would give another shape
-    blank = np.full((20, *inputs.shape[1:]), 255, np.uint8)
-    blur = ImageFilter.GaussianBlur(inputs.shape[1] / 6)
-    return {
-        f"turned by {90 * quarters} degrees": np.ascontiguousarray(np.rot90(inputs, quarters, axes=(1, 2))),
-        "inverted": 255 - inputs,
-        "blurred": np.stack([np.asarray(Image.fromarray(image).filter(blur)) for image in inputs]),
-        "noise": random.integers(0, 256, inputs.shape, np.uint8),
-        "shuffled pixels": random.permuted(flat, axis=1).reshape(inputs.shape),
-        "blank with dust": blank - random.integers(0, 8, blank.shape, np.uint8),
-        "photographs": photographs(inputs.shape[1:], random),
-    }
+    return pl.Series("fingerprint", [hashed(payload) for payload in frame["payload"]], dtype=pl.UInt64)
 
 
 def regions(product: Product) -> Iterator[tuple[str, np.ndarray]]:
@@ -195,23 +170,6 @@ def front(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
 def random_inputs(product: Product, count: int, seed: int) -> np.ndarray:
     """Draw pictures of noise."""
     return np.random.default_rng(seed).integers(0, 256, (count, *shape_of(product))).astype(np.uint8)
-
-
-def typical(inputs: np.ndarray, product: Product) -> dict[str, Any]:
-    """Measure what a drawing has to look like: the shares of the image that its box and its ink take up.
-
-    ``inputs`` is uint8 (records, height, width), dark ink on white. ``height`` and ``width`` hold nine of ten
-    drawings; ``ink`` is the usual mean darkness.
-    """
-    ink = 1.0 - inputs / 255.0
-    spans = []
-    for axis in (2, 1):
-        marked = ink.max(axis=axis) >= INK
-        marked = marked[marked.any(axis=1)]
-        last = marked.shape[1] - marked[:, ::-1].argmax(axis=1)
-        spans.append((last - marked.argmax(axis=1)) / marked.shape[1])
-    height, width = (float(np.quantile(span, 0.9)) if len(span) else 1.0 for span in spans)
-    return {"height": height, "width": width, "ink": float(np.median(ink.mean(axis=(1, 2))))}
 
 
 def limits() -> dict[str, Any]:
@@ -290,9 +248,3 @@ def html(record: dict[str, Any], product: Product) -> str:
     """Return the picture as a thumbnail."""
     meaning = escape(product.formulation.input.meaning)
     return f'<img src="{picture(record["payload"], 128, THUMBNAIL)}" alt="{meaning}">'
-
-
-def draw(values: np.ndarray) -> str:
-    """Draw dark pixels as dense characters."""
-    inks = " .:-=+*#%@"
-    return "\n".join("  " + "".join(2 * inks[(255 - int(value)) * 9 // 255] for value in row) for row in values)

@@ -5,11 +5,13 @@ Reads two photographs that are bundled with scikit-learn; writes nothing.
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFilter
 
 PHOTOGRAPHS = 100
+INK = 0.25  # a pixel belongs to a drawing when it is at least this dark, from 0 (white) to 1 (black)
 # A picture is enlarged to about SMALL pixels, smoothly, since people read shapes and not pixels, or reduced to LARGE.
 SMALL, LARGE = 240, 1024
 # On a page with many records it is no larger than this.
@@ -55,3 +57,44 @@ def photographs(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarr
             cut = Image.fromarray(grey[top : top + side, left : left + side])
             cuts.append(np.asarray(cut.resize((shape[1], shape[0]), Image.Resampling.BOX)))
     return np.stack(cuts)
+
+
+def strangers(inputs: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Return unfamiliar pictures by kind, each uint8 (records, height, width) like ``inputs``."""
+    random = np.random.default_rng(seed)
+    flat = inputs.reshape(len(inputs), -1)
+    quarters = 1 if inputs.shape[1] == inputs.shape[2] else 2  # a quarter turn would give another shape
+    blank = np.full((20, *inputs.shape[1:]), 255, np.uint8)
+    blur = ImageFilter.GaussianBlur(inputs.shape[1] / 6)
+    return {
+        f"turned by {90 * quarters} degrees": np.ascontiguousarray(np.rot90(inputs, quarters, axes=(1, 2))),
+        "inverted": 255 - inputs,
+        "blurred": np.stack([np.asarray(Image.fromarray(image).filter(blur)) for image in inputs]),
+        "noise": random.integers(0, 256, inputs.shape, np.uint8),
+        "shuffled pixels": random.permuted(flat, axis=1).reshape(inputs.shape),
+        "blank with dust": blank - random.integers(0, 8, blank.shape, np.uint8),
+        "photographs": photographs(inputs.shape[1:], random),
+    }
+
+
+def typical(inputs: np.ndarray, product: Product) -> dict[str, Any]:
+    """Measure what a drawing has to look like: the shares of the image that its box and its ink take up.
+
+    ``inputs`` is uint8 (records, height, width), dark ink on white. ``height`` and ``width`` hold nine of ten
+    drawings; ``ink`` is the usual mean darkness.
+    """
+    ink = 1.0 - inputs / 255.0
+    spans = []
+    for axis in (2, 1):
+        marked = ink.max(axis=axis) >= INK
+        marked = marked[marked.any(axis=1)]
+        last = marked.shape[1] - marked[:, ::-1].argmax(axis=1)
+        spans.append((last - marked.argmax(axis=1)) / marked.shape[1])
+    height, width = (float(np.quantile(span, 0.9)) if len(span) else 1.0 for span in spans)
+    return {"height": height, "width": width, "ink": float(np.median(ink.mean(axis=(1, 2))))}
+
+
+def draw(values: np.ndarray) -> str:
+    """Draw dark pixels as dense characters."""
+    inks = " .:-=+*#%@"
+    return "\n".join("  " + "".join(2 * inks[(255 - int(value)) * 9 // 255] for value in row) for row in values)

@@ -84,7 +84,7 @@ def ignored(project: Path) -> set[str]:
 
 def sources(project: Path) -> str:
     """Join what may write a file: the package, the make files and the settings of tools."""
-    files = [*project.glob("src/**/*.py"), *project.glob("mk/*.mk"), project / "Makefile"]
+    files = [*project.glob("engine/src/**/*.py"), *project.glob("mk/*.mk"), project / "Makefile"]
     return "\n".join(map(read, files))
 
 

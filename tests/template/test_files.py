@@ -29,7 +29,7 @@ CHOICES = [
     for answers in itertools.product(SETTINGS["task"], SETTINGS["license"], SETTINGS["python_version"][:1])
 ] + [{"task": SETTINGS["task"][0], "license": "MIT", "python_version": v} for v in SETTINGS["python_version"][1:]]
 CACHES = {"__pycache__", ".ruff_cache", ".mypy_cache", ".pytest_cache"}
-MEANT_TO_BE_EMPTY = {"py.typed"}
+MEANT_TO_BE_EMPTY = {"py.typed", "__init__.py"}
 
 
 def named(choice: dict[str, str]) -> str:
@@ -46,13 +46,26 @@ def files(project: Path) -> set[str]:
 def expected(answers: dict[str, str]) -> set[str]:
     """Read files.txt: a line `[option choice]` opens the files of that choice only."""
     chosen, found = True, set()
-    for line in (ROOT / "tests" / "files.txt").read_text(encoding="utf-8").splitlines():
+    for line in (ROOT / "tests" / "template" / "files.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("["):
             option, _, choice = line.strip("[]").partition(" ")
             chosen = answers[option] == choice
         elif chosen and line and not line.startswith("#"):
             found.add(line)
-    return found
+    return found | {name for name in engine() if not name.startswith(".")}
+
+
+def engine() -> set[str]:
+    """List the files of the engine, which is copied as it stands; git knows what is no cache."""
+    folder = ROOT / "{{cookiecutter.project_slug}}"
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "engine"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return {name for name in listed.splitlines() if (folder / name).is_file()}
 
 
 @pytest.fixture(scope="module", params=SETTINGS["task"])
@@ -65,7 +78,7 @@ def project(request: pytest.FixtureRequest, bake: Bake) -> Path:
 def test_a_choice_has_exactly_its_files(choice: dict[str, str], bake: Bake) -> None:
     there, wanted = files(bake(**choice)), expected(choice)
     wrong = [f"+ {name}" for name in sorted(there - wanted)] + [f"- {name}" for name in sorted(wanted - there)]
-    assert not wrong, "made (+) or missing (-), against tests/files.txt:\n" + "\n".join(wrong)
+    assert not wrong, "made (+) or missing (-), against tests/template/files.txt:\n" + "\n".join(wrong)
 
 
 def test_nothing_of_the_template_is_left(project: Path) -> None:
@@ -108,7 +121,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     ".toml": tomllib.loads,
     ".yaml": lambda text: yaml.load(text, Strict),
     ".yml": lambda text: yaml.load(text, Strict),
-    ".j2": jinja2.Environment(autoescape=True).parse,
+    ".j2": jinja2.Environment(autoescape=True, extensions=["jinja2.ext.i18n"]).parse,
 }
 
 
