@@ -47,7 +47,7 @@ def texts(root: Path) -> Iterator[tuple[str, str]]:
                 text = Path(folder, name).read_text(encoding="utf-8")
             except UnicodeDecodeError:
                 continue  # a picture
-            if name != "uv.lock":
+            if name not in ("uv.lock", ".git"):  # a work tree of git has a file of this name
                 yield (place / name).as_posix(), text
 
 
@@ -148,7 +148,7 @@ def test_every_function_fits_on_a_screen(project: Path) -> None:
 @pytest.mark.parametrize(
     ("limit", "patterns"),
     [
-        (40, ["Makefile", "mk/*.mk"]),
+        (50, ["Makefile", "mk/*.mk"]),
         (40, ["conf/**/*.yaml"]),
         (120, ["dvc.yaml"]),
         (120, ["product.yaml"]),
