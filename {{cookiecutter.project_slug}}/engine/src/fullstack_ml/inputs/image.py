@@ -1,7 +1,4 @@
-"""Input ``image``: grey pictures in any common format, scaled to the contract's shape (height, width).
-
-Reads two photographs that are bundled with scikit-learn, as strangers; writes nothing.
-"""
+"""Input ``image``: grey pictures in any common format, scaled to the contract's shape (height, width)."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field
 
-from fullstack_ml.inputs import FEATURES, Decoded, UnreadableError
+from fullstack_ml.inputs import FEATURES, Decoded, UnreadableError, pictures
 from fullstack_ml.inputs.pictures import THUMBNAIL, picture, upright
 from fullstack_ml.product.types import Finding, Product
 
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
 
 FORM_FIELD: str | None = "image"
 ALIKE = True
+strangers, typical, draw = pictures.strangers, pictures.typical, pictures.draw
 # A larger image is refused before it is decoded: a small file can unpack to gigabytes.
 MAX_PIXELS = 4_000_000
 # Formats of pictures alone: others of Pillow's decoders start programs or read other files.
