@@ -171,6 +171,13 @@ def project(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return folder
 
 
+@pytest.fixture
+def stages(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[DictConfig], None]:
+    """Return a run of the stages from collect to cards with another configuration, in a working folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda composed: run_stages(root, tmp_path, composed)
+
+
 @pytest.fixture(scope="session")
 def drawn(root: Path, composed: DictConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The one project on which the stages from collect to cards run with the drawn records; only read it."""

@@ -70,16 +70,17 @@ def test_a_file_is_short_enough_to_be_read(path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:Field onnx:DeprecationWarning")
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_learns_and_leaves_as_onnx(name: str) -> None:
-    train, graph = module("modeling.train.__main__"), module("artefact.graph")
+    train, backends = module("modeling.train.__main__"), module("modeling.train.backends")
     random = np.random.default_rng(0)
     truth = np.arange(60) % 3
     inputs = (truth[:, None] + random.normal(0, 0.3, (60, 4))).astype(np.float32)
     typed = stage.typed(composed("config", f"model={name}"))
-    pipeline = train.fit(typed.model, typed.seed, inputs, truth)
-    expected = pipeline.predict_proba(inputs)
+    backend = backends.backend_of(typed.model)
+    fitted = backend.fit(typed.model, typed.seed, inputs, truth, label, False)
+    expected = backend.outputs(fitted, inputs)
     right = (expected.argmax(axis=1) == truth).mean()
     assert right > 0.9 if name != "majority" else right == pytest.approx(1 / 3)
-    session = onnxruntime.InferenceSession(graph.convert(pipeline, 4, 3).SerializeToString())
+    session = onnxruntime.InferenceSession(backend.to_onnx(fitted, 4, 3, "probabilities").SerializeToString())
     (actual,) = session.run(["probabilities"], {"features": inputs})
     train.check_parity(label, expected, actual, typed.train.parity)
 

@@ -10,11 +10,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
-from fullstack_ml.artefact import graph
 from fullstack_ml.artefact import session as artefact
 from fullstack_ml.modeling.export import __main__ as export
 from fullstack_ml.modeling.export import lightening
 from fullstack_ml.modeling.train import novelty
+from fullstack_ml.modeling.train.backends import sklearn as backend
 
 LABELS, VALUES = 4, 30
 
@@ -30,8 +30,9 @@ def known() -> tuple[np.ndarray, np.ndarray]:
 
 def converted(estimator: Any, known: tuple[np.ndarray, np.ndarray]) -> onnx.ModelProto:
     """Fit an estimator and convert it, with a novelty score."""
-    pipeline = make_pipeline(estimator).fit(*known)
-    return novelty.with_novelty(graph.convert(pipeline, VALUES, LABELS), novelty.mahalanobis(*known))
+    fitted = backend.Fitted(make_pipeline(estimator).fit(*known), "predict_proba")
+    graph = backend.to_onnx(fitted, VALUES, LABELS, "probabilities")
+    return novelty.with_novelty(graph, novelty.mahalanobis(*known))
 
 
 def scored(model: onnx.ModelProto, inputs: np.ndarray) -> artefact.Scored:

@@ -5,9 +5,9 @@ import onnx
 import pytest
 from sklearn.covariance import LedoitWolf
 
-from fullstack_ml.artefact import graph
 from fullstack_ml.artefact import session as artefact
 from fullstack_ml.modeling.train import novelty
+from fullstack_ml.modeling.train.backends.sklearn import constant
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def known() -> tuple[np.ndarray, np.ndarray]:
 
 def in_graph(constants: dict[str, np.ndarray] | None, features: np.ndarray, prior: np.ndarray) -> np.ndarray:
     """Compute the novelty in a graph whose probabilities are ``prior``."""
-    model = novelty.with_novelty(graph.constant(prior, features.shape[1]), constants)
+    model = novelty.with_novelty(constant(prior, features.shape[1], "probabilities"), constants)
     onnx.checker.check_model(model, full_check=True)
     return artefact.Artefact(model.SerializeToString()).score(features.astype(np.float32)).novelty
 

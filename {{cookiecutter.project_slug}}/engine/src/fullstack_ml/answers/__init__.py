@@ -33,6 +33,8 @@ class Answer(Protocol):
 
     #: Name of the graph's output; the other output is ``novelty``.
     OUTPUT: str
+    #: What a backend has to fit: ``classifier`` or ``regressor``.
+    ESTIMATOR: str
     #: The metric on which slices and groups are compared: the mean of the column ``score``.
     MAIN: str
     #: The metrics that need nothing but outputs and truth, and are shown first.

@@ -1,17 +1,17 @@
-"""Build the ONNX graph: a fitted pipeline, the contract's input in front of it, the calibration behind it.
+"""What every ONNX graph of the project shares: its opsets, the contract's input, its metadata, its file.
 
 Takes and returns ``onnx.ModelProto``; ``save`` writes it.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+import onnxruntime as ort
+from onnx import TensorProto, helper
 
-from fullstack_ml.inputs import FEATURES
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.inputs import FEATURES, input_of
+from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.files import replacing
 
 # onnxruntime 1.31 and onnxruntime-web run these opsets; a fixed number keeps the file the same when skl2onnx moves on.
@@ -19,42 +19,18 @@ OPSET = {"": 21, "ai.onnx.ml": 3}
 INNER, OUTPUT = FEATURES, "probabilities"
 
 
-def convert(pipeline: Any, width: int, labels: int) -> onnx.ModelProto:
-    """Convert a fitted pipeline to a graph from ``features`` (float32, records x width) to ``probabilities``."""
-    from skl2onnx import to_onnx  # slow to import, like scikit-learn, and export needs neither
-    from skl2onnx.common.data_types import FloatTensorType
-    from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
-    from sklearn.dummy import DummyClassifier
+def features_of(inputs: np.ndarray, product: Product) -> np.ndarray:
+    """Return what the contract's input gives a model of ``inputs`` (records first): float32 (records, values).
 
-    if isinstance(pipeline[-1], DummyClassifier):  # skl2onnx has no converter for it
-        return constant(pipeline[-1].class_prior_, width)
-    inputs = [(INNER, FloatTensorType([None, width]))]
-    try:
-        model = to_onnx(pipeline, initial_types=inputs, options={"zipmap": False}, target_opset=OPSET)
-    except (MissingConverter, MissingShapeCalculator) as error:
-        what = f"{type(pipeline[-1]).__name__} cannot be converted to ONNX"
-        fix = "choose an estimator that skl2onnx supports"
-        raise UserError(what, "model.estimator in conf/model/", fix) from error
-    del model.graph.output[:]
-    model.graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", labels]))
-    domains = {opset.domain: opset.version for opset in model.opset_import} | {"": OPSET[""]}
-    del model.opset_import[:]  # skl2onnx names a domain twice for tree models, which onnxruntime's tools refuse
-    model.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in sorted(domains.items()))
-    return drop_unused(model)
-
-
-def constant(prior: np.ndarray, width: int) -> onnx.ModelProto:
-    """Build a graph that gives every record the same probabilities ``prior``."""
-    weights = numpy_helper.from_array(np.zeros((width, len(prior)), np.float32), "weights")
-    bias = numpy_helper.from_array(prior.astype(np.float32), "prior")
-    nodes = [
-        helper.make_node("MatMul", [INNER, "weights"], ["zero"]),
-        helper.make_node("Add", ["zero", "prior"], [OUTPUT]),
-    ]
-    inputs = [helper.make_tensor_value_info(INNER, TensorProto.FLOAT, ["batch", width])]
-    outputs = [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", len(prior)])]
-    graph = helper.make_graph(nodes, "majority", inputs, outputs, [weights, bias])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET[""])], ir_version=10)
+    It is computed by the same nodes that stand in front of the artefact, so a backend fits what it will be asked.
+    """
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", None]) for name in (INNER, OUTPUT)]
+    graph = helper.make_graph([helper.make_node("Identity", [INNER], [OUTPUT])], "features", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET[""])], ir_version=10)
+    whole = input_of(product).front(model, product).SerializeToString()
+    session = ort.InferenceSession(whole, providers=["CPUExecutionProvider"])
+    rows: np.ndarray = session.run(None, {session.get_inputs()[0].name: inputs})[0]
+    return rows
 
 
 def drop_unused(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -25,15 +25,17 @@ class Source:
 
 @dataclass(config=STRICT)
 class Model:
-    """``conf/model/*.yaml``: an estimator (``_target_`` and arguments), on standardised features or not.
+    """``conf/model/*.yaml``: what is fitted, on standardised features or not, and the ``backend`` that fits it.
 
-    ``reference`` names the paper or page that the method comes from; the research log and the model card show it.
+    ``estimator`` is the backend's own: for ``sklearn`` a class (``_target_``) and its arguments. ``reference`` names
+    the paper or page that the method comes from; the research log and the model card show it.
     """
 
     name: str
     scale: bool
     estimator: dict[str, Any]
     reference: str = ""
+    backend: str = "sklearn"
 
 
 @dataclass(config=STRICT)

@@ -32,12 +32,13 @@ from fullstack_ml.product.types import Finding, Product
 if TYPE_CHECKING:
     import onnx
 
-OUTPUT, MAIN = "probabilities", "accuracy"
+OUTPUT, MAIN, ESTIMATOR = "probabilities", "accuracy", "classifier"
 CALIBRATIONS = ("temperature", "isotonic", "none")
 read_rule = Rule.from_json
 
 __all__ = [
     "CALIBRATIONS",
+    "ESTIMATOR",
     "HEADLINE",
     "MAIN",
     "METRICS",

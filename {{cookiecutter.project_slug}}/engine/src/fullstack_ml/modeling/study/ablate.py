@@ -8,8 +8,9 @@ Run: ``make ablate MODEL=logistic``.
 import numpy as np
 
 from fullstack_ml.answers import answer_of
+from fullstack_ml.artefact.graph import features_of
 from fullstack_ml.inputs import input_of
-from fullstack_ml.modeling.train.__main__ import fit, flat
+from fullstack_ml.modeling.train.backends import backend_of
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, read
 from fullstack_ml.pipeline.stage import stage
@@ -29,10 +30,12 @@ def without(values: np.ndarray, places: np.ndarray, filling: np.ndarray) -> np.n
 
 def losses(config: Config, known: Examples, held_out: Examples, places: np.ndarray) -> np.ndarray:
     """Fit without ``places`` and return the log loss of every validation record."""
-    rows, unseen = (examples.inputs.reshape(len(examples.inputs), -1) for examples in (known, held_out))
-    pipeline = fit(config.model, config.seed, without(rows, places, rows.mean(axis=0)), known.truth)
-    outputs = pipeline.predict_proba(flat(without(unseen, places, rows.mean(axis=0))))
-    return answer_of(load()).losses(outputs, held_out.truth)
+    product, backend = load(), backend_of(config.model)
+    answer, alike = answer_of(product), input_of(product).ALIKE
+    rows, unseen = features_of(known.inputs, product), features_of(held_out.inputs, product)
+    filling = rows.mean(axis=0)
+    fitted = backend.fit(config.model, config.seed, without(rows, places, filling), known.truth, answer, alike)
+    return answer.losses(backend.outputs(fitted, without(unseen, places, filling)), held_out.truth)
 
 
 def worth(rise: np.ndarray) -> dict[str, float]:

@@ -40,6 +40,8 @@ def update(text: str, settings: dict[str, Any]) -> str:
     for key in [key for key in document["estimator"] if key not in settings["estimator"]]:
         del document["estimator"][key]
     document["scale"] = settings["scale"]
+    if "backend" in settings and settings["backend"] != document.get("backend", "sklearn"):
+        document["backend"] = settings["backend"]
     for key, value in settings["estimator"].items():
         if document["estimator"].get(key) != value:
             document["estimator"][key] = value

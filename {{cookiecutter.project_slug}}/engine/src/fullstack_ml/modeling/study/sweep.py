@@ -13,7 +13,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from fullstack_ml.answers import answer_of
-from fullstack_ml.modeling.train.__main__ import fit, flat
+from fullstack_ml.artefact.graph import features_of
+from fullstack_ml.inputs import input_of
+from fullstack_ml.modeling.train.backends import backend_of
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import read
 from fullstack_ml.pipeline.stage import stage
@@ -45,8 +47,9 @@ def run(config: Config) -> float:
     """Fit one trial and return its validation log loss, which the sweeper makes as small as it can."""
     product = load()
     known, held_out = read("train", product), read("validation", product)
-    pipeline = fit(config.model, config.seed, known.inputs, known.truth)
-    metrics = answer_of(product).headline(pipeline.predict_proba(flat(held_out.inputs)), held_out.truth)
+    answer, backend, alike = answer_of(product), backend_of(config.model), input_of(product).ALIKE
+    fitted = backend.fit(config.model, config.seed, features_of(known.inputs, product), known.truth, answer, alike)
+    metrics = answer.headline(backend.outputs(fitted, features_of(held_out.inputs, product)), held_out.truth)
     often = np.bincount(known.truth).argmax()
     metrics["margin_over_baseline"] = metrics["accuracy"] - float((held_out.truth == often).mean())
     metrics["records"] = len(held_out.truth)

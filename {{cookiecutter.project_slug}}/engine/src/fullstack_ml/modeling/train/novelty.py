@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fullstack_ml.artefact.graph import INNER, OUTPUT
+from fullstack_ml.artefact.graph import INNER
 
 NOVELTY = "novelty"
 
@@ -56,7 +56,7 @@ def with_novelty(model: onnx.ModelProto, constants: dict[str, np.ndarray] | None
     if constants is None:
         stored = [numpy_helper.from_array(np.array(1.0, np.float32), "one")]
         nodes = [
-            helper.make_node("ReduceMax", [OUTPUT, "novelty_axis"], ["highest"], keepdims=0),
+            helper.make_node("ReduceMax", [model.graph.output[0].name, "novelty_axis"], ["highest"], keepdims=0),
             helper.make_node("Sub", ["one", "highest"], [NOVELTY]),
         ]
     else:

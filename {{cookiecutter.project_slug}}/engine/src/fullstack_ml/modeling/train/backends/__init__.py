@@ -1,0 +1,81 @@
+"""Seam *backend*: the library that fits the model, from rows of numbers to an ONNX graph.
+
+``backend`` of ``conf/model/<name>.yaml`` chooses the module: one of this folder, or
+``src/<package>/backends/<backend>.py``. A module fills the protocol ``Backend`` with functions of these names. What
+stands under ``estimator`` in that file is the backend's own: each reads the keys that it needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from fullstack_ml.answers import Answer
+from fullstack_ml.pipeline.config import Model
+from fullstack_ml.workspace.seams import find_choice
+
+if TYPE_CHECKING:
+    import onnx
+
+
+class Backend(Protocol):
+    """What a module of this seam defines.
+
+    ``rows`` are float32 (records, values), the same numbers that the graph gets under the name ``features``.
+    ``fitted`` is whatever ``fit`` returns; nobody but the backend looks into it.
+    """
+
+    def fit(self, model: Model, seed: int, rows: np.ndarray, truth: np.ndarray, answer: Answer, alike: bool) -> Any:
+        """Fit what ``model`` describes and return it.
+
+        The same arguments give the same model: ``seed`` is the only source of chance.
+
+        Args:
+            model: the file of ``conf/model/``; ``model.estimator`` holds the backend's own keys.
+            seed: of ``conf/config.yaml``.
+            rows: float32 (records, values).
+            truth: (records,), as ``answer.truth`` gives it: for a label the index of the label.
+            answer: ``answer.ESTIMATOR`` says what is wanted: ``classifier`` or ``regressor``.
+            alike: whether all values are of one kind, as pixels are; then none should get a spread of its own.
+
+        Raises:
+            UserError: for a key or a value that the library does not take.
+        """
+
+    def outputs(self, fitted: Any, rows: np.ndarray) -> np.ndarray:
+        """Return what the fitted model says of ``rows``: float32 (records, ``answer.width``).
+
+        For a label these are probabilities in the order of its labels. ``train`` compares them with the graph's.
+        """
+
+    def to_onnx(self, fitted: Any, width: int, answer_width: int, output: str) -> onnx.ModelProto:
+        """Return the model as a graph.
+
+        Args:
+            fitted: what ``fit`` returned.
+            width: values per row. The graph's input is ``features``, float32 (batch, width).
+            answer_width: values per answer. The graph's only output is float32 (batch, answer_width).
+            output: the name of that output. Names that begin with ``novelty`` are taken.
+
+        Raises:
+            UserError: if the model has no ONNX form.
+        """
+
+    def history(self, fitted: Any) -> dict[str, list[float]]:
+        """Return what was measured while fitting, a list per curve such as ``loss``; empty where nothing was."""
+
+
+# What a module has to define; find_choice() names what is missing.
+NEEDED = tuple(name for name in vars(Backend) if not name.startswith("_"))
+
+
+def backend_of(model: Model) -> Backend:
+    """Return the module that fits ``model``.
+
+    Raises:
+        UserError: if there is none, it cannot be imported, or it does not fill the seam.
+    """
+    where = f"backend in conf/model/{model.name}.yaml"
+    chosen: Backend = find_choice("modeling.train.backends", model.backend, where)
+    return chosen

@@ -1,0 +1,149 @@
+"""Backend ``sklearn``: an estimator of scikit-learn, or one of the product's own with the same methods.
+
+``estimator._target_`` of ``conf/model/*.yaml`` names the class, the other keys are its arguments. Only classes of
+scikit-learn and of the product are taken, since a ``_target_`` could otherwise name any function on the machine.
+"""
+
+import inspect
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from hydra.utils import get_class, instantiate
+from onnx import TensorProto, helper, numpy_helper
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
+
+from fullstack_ml.answers import Answer
+from fullstack_ml.artefact.graph import OPSET, drop_unused
+from fullstack_ml.inputs import FEATURES
+from fullstack_ml.pipeline.config import Model
+from fullstack_ml.workspace.errors import UserError, check_arguments
+from fullstack_ml.workspace.seams import package_name
+
+# What an estimator of each kind has to be, and the method that gives its outputs.
+KINDS = {"classifier": (ClassifierMixin, "predict_proba"), "regressor": (RegressorMixin, "predict")}
+CURVES = {"loss": "loss_curve_", "train_score": "train_score_", "validation_score": "validation_score_"}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted pipeline, and the method that gives its outputs."""
+
+    pipeline: Pipeline
+    method: str
+
+
+def build(model: Model, seed: int, kind: str, alike: bool = False) -> Pipeline:
+    """Return the unfitted pipeline: an optional scaler, then the estimator with ``seed`` as its random state.
+
+    Where all values are ``alike``, as pixels are, the scaler only centres them: a pixel that is nearly always white
+    would otherwise weigh most, and paper of another shade would change every answer.
+
+    Raises:
+        UserError: for a target outside the allow-list or of another ``kind`` (``classifier`` or ``regressor``), or an
+            argument that the estimator does not take.
+    """
+    arguments = dict(model.estimator)
+    target = str(arguments.pop("_target_", ""))
+    where, fix = place(model), f"name a scikit-learn {kind}"
+    allowed = ("sklearn.", f"{package_name()}.")
+    if not target.startswith(allowed):
+        raise UserError(f"_target_ {target!r} is not allowed", where, f"name a class of {' or '.join(allowed)}")
+    try:
+        wanted = get_class(target)
+    except Exception as error:
+        raise UserError(f"there is no estimator {target!r}", where, fix) from error
+    check_arguments(wanted, arguments, where)
+    if not (isinstance(wanted, type) and issubclass(wanted, KINDS[kind][0])):
+        raise UserError(f"{target!r} is no {kind}", where, fix)
+    if "random_state" in inspect.signature(wanted).parameters:
+        arguments.setdefault("random_state", seed)
+    # Not recursive: a ``_target_`` among the arguments would be called without a look at the allow-list.
+    estimator: Any = instantiate({"_target_": target, **arguments}, _convert_="all", _recursive_=False)
+    return make_pipeline(StandardScaler(with_std=not alike), estimator) if model.scale else make_pipeline(estimator)
+
+
+def fit(model: Model, seed: int, rows: np.ndarray, truth: np.ndarray, answer: Answer, alike: bool) -> Fitted:
+    """Fit the pipeline of ``model``; a value that scikit-learn refuses is the user's mistake."""
+    pipeline, method = build(model, seed, answer.ESTIMATOR, alike), KINDS[answer.ESTIMATOR][1]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is a choice of conf/model
+            pipeline.fit(rows, truth)
+    except InvalidParameterError as error:
+        raise UserError(str(error), place(model), "give a value that scikit-learn allows") from error
+    if not hasattr(pipeline, method):
+        what = f"{type(pipeline[-1]).__name__} gives no probabilities"
+        raise UserError(what, place(model), "choose an estimator that does")
+    return Fitted(pipeline, method)
+
+
+def place(model: Model) -> str:
+    """Name where the estimator is chosen."""
+    return f"model.estimator in conf/model/{model.name}.yaml"
+
+
+def outputs(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
+    """Return probabilities, or the predicted number as (records, 1)."""
+    given = np.asarray(getattr(fitted.pipeline, fitted.method)(rows), np.float32)
+    return given.reshape(len(rows), -1)
+
+
+def history(fitted: Fitted) -> dict[str, list[float]]:
+    """Return what the estimator measured per iteration."""
+    measured = {name: getattr(fitted.pipeline[-1], attribute, None) for name, attribute in CURVES.items()}
+    return {name: [float(v) for v in values] for name, values in measured.items() if values is not None and len(values)}
+
+
+def to_onnx(fitted: Fitted, width: int, answer_width: int, output: str) -> onnx.ModelProto:
+    """Convert by skl2onnx, and keep the one output that ``outputs`` gives."""
+    import skl2onnx  # as slow as scikit-learn; a sweep converts nothing
+    from skl2onnx.common.data_types import FloatTensorType
+    from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
+
+    last = fitted.pipeline[-1]
+    if isinstance(last, DummyClassifier | DummyRegressor):  # skl2onnx has no converter for them
+        return constant(outputs(fitted, np.zeros((1, width), np.float32))[0], width, output)
+    options = {id(last): {"zipmap": False}} if isinstance(last, ClassifierMixin) else None
+    inputs = [(FEATURES, FloatTensorType([None, width]))]
+    try:
+        graph = skl2onnx.to_onnx(fitted.pipeline, initial_types=inputs, options=options, target_opset=OPSET)
+    except (MissingConverter, MissingShapeCalculator) as error:
+        fix = "choose an estimator that skl2onnx supports"
+        what = f"{type(last).__name__} cannot be converted to ONNX"
+        raise UserError(what, "model.estimator in conf/model/", fix) from error
+    rename(graph, graph.graph.output[-1].name, output)  # a classifier's first output is the label
+    del graph.graph.output[:]
+    graph.graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", answer_width]))
+    domains = {opset.domain: opset.version for opset in graph.opset_import} | {"": OPSET[""]}
+    del graph.opset_import[:]  # skl2onnx names a domain twice for tree models, which onnxruntime's tools refuse
+    graph.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in sorted(domains.items()))
+    return drop_unused(graph)
+
+
+def rename(graph: onnx.ModelProto, old: str, new: str) -> None:
+    """Give a value of the graph another name."""
+    for node in graph.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [new if name == old else name for name in names]
+
+
+def constant(answer: np.ndarray, width: int, output: str) -> onnx.ModelProto:
+    """Build a graph that gives every record the same ``answer``, (values,)."""
+    weights = numpy_helper.from_array(np.zeros((width, len(answer)), np.float32), "weights")
+    bias = numpy_helper.from_array(answer.astype(np.float32), "prior")
+    nodes = [
+        helper.make_node("MatMul", [FEATURES, "weights"], ["zero"]),
+        helper.make_node("Add", ["zero", "prior"], [output]),
+    ]
+    inputs = [helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["batch", width])]
+    given = [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", len(answer)])]
+    graph = helper.make_graph(nodes, "majority", inputs, given, [weights, bias])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET[""])], ir_version=10)
