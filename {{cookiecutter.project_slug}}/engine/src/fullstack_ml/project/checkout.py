@@ -103,7 +103,7 @@ def check_out(name: str) -> list[str]:
             what = f"{MODEL} is not the file of version {version.number}"
             raise UserError(what, f"tag {SHA256} of the version", "its lock was changed by hand; make mlflow shows it")
     shown = f"version {version.number}" + ("" if name == version.number else f" ({name})")
-    back = "git checkout dvc.lock && dvc checkout" if git.git("ls-files", str(LOCK)) else "dvc repro"
+    back = f"git checkout {LOCK} {PARAMS} && dvc checkout" if git.git("ls-files", str(LOCK)) else "dvc repro"
     return [f"checkout: {shown} is back in {', '.join(paths)}", *describe(version, product), f"to go back: {back}"]
 
 
