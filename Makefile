@@ -23,10 +23,12 @@ demo: .venv/.done ## Generate the default project into demo/ and run its whole l
 bake: .venv/.done ## Generate with answers: ANSWERS="task=tabular-classification" OUT=bake
 	@$(PYTHON) -m cookiecutter . --no-input --output-dir $(or $(OUT),bake) $(ANSWERS)
 
-check: .venv/.done ## Lint, format and types of hooks and tests
-	@for tool in 'ruff format --check' 'ruff check'; do $(PYTHON) -m $$tool hooks tests $(ENGINE); done; $(PYTHON) -m mypy
+check: .venv/.done ## Lint, format, types and layers of hooks, tests and engine
+	@for tool in 'ruff format --check' 'ruff check'; do $(PYTHON) -m $$tool hooks tests '$(ENGINE)'; done; $(PYTHON) -m mypy
+	@cd '$(ENGINE)' && $(CURDIR)/.venv/bin/lint-imports --no-cache --config pyproject.toml
 
-test test-fast: .venv/.done ## All tests; test-fast: without those that run a baked project
+# One project per task is baked and set up, and all of its tests run in one process, so that nothing is made twice.
+test test-fast: .venv/.done ## All tests; test-fast: engine in place and template, without those that set up a project
 	@$(PYTHON) -m pytest -n auto --dist loadgroup $(if $(filter test-fast,$@),-m "not slow")
 
 bench: .venv/.done ## Measure: Markdown tables of medians and ratios

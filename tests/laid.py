@@ -7,7 +7,18 @@ TEMPLATE = Path(__file__).parents[1] / "{{cookiecutter.project_slug}}"
 TASKS = sorted(path.name for path in (TEMPLATE / "_overlays/task").iterdir())
 PACKAGE = "my_product"
 # What stages and commands read beside data.
-LAID = ("product.yaml", "conf", "docs", "dvc.yaml", "mk", "Makefile", "src", ".dvcignore", ".gitignore", ".env.example")
+LAID: tuple[str, ...] = (
+    "product.yaml",
+    "conf",
+    "docs",
+    "dvc.yaml",
+    "mk",
+    "Makefile",
+    "src",
+    ".dvcignore",
+    ".gitignore",
+    ".env.example",
+)
 LAID += ("docker", "compose.yaml", "pyproject.toml", ".dockerignore", "engine/pyproject.toml", "tests")
 TAG = re.compile(r"\{\{ ?cookiecutter\.(\w+).*?\}\}")
 ANSWERS = {"__package": PACKAGE, "project_name": "My Product", "project_slug": "my-product"}

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from fullstack_ml.answers import label
+from fullstack_ml.answers.label.rule import Rule
 from fullstack_ml.modeling.measuring import measure
 from fullstack_ml.product.metrics import COMMON, Metric, Sums
 
@@ -16,7 +17,7 @@ def label_table(
 ) -> dict[str, np.ndarray]:
     """Return what every record adds to the metrics."""
     words = np.where(answered, "accept", "uncertain")
-    rule = label.Rule(floor=floor, confidence=0.0, novelty=None, coverage=0.95)
+    rule = Rule(floor=floor, confidence=0.0, novelty=None, coverage=0.95)
     answer: Any = label
     return measure.records_table(answer, probabilities, truth, words, rule, 10)
 

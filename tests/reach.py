@@ -12,6 +12,8 @@ PACKAGE = ENGINE.name
 PHASES = ("data", "modeling")
 # The functions that import a module of the product's own, or one of the engine, by name.
 FINDERS = ("find_choice", "find_own")
+# Those that lead there by another way: a metric by its name, a class by its ``_target_``.
+INDIRECT = {"metrics_of": ["answers", "metrics"], "instantiate": ["models"]}
 
 
 def file_of(module: str) -> Path | None:
@@ -54,8 +56,9 @@ def seams(file: Path) -> tuple[str, ...]:
     calls = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     names = [call.args[0] for call in calls if ast.unparse(call.func).endswith(FINDERS) and call.args]
     found = [str(name.value) for name in names if isinstance(name, ast.Constant)]
-    named = any(ast.unparse(call.func).endswith("metrics_of") for call in calls)
-    return (*found, "answers", "metrics") if named else tuple(found)
+    for function, places in INDIRECT.items():
+        found += places if any(ast.unparse(call.func).endswith(function) for call in calls) else []
+    return tuple(found)
 
 
 def closure(module: str) -> set[Path]:

@@ -10,7 +10,7 @@ import fullstack_ml as package
 
 # Each takes seconds to import. These stages need no model, or only the finished graph.
 HEAVY = ("mlflow", "sklearn", "skl2onnx", "matplotlib", "scipy", "optuna")
-LIGHT = ("workspace", "product", "inputs", "answers", "pipeline", "artefact", "registry", "data")
+LIGHT: tuple[str, ...] = ("workspace", "product", "inputs", "answers", "pipeline", "artefact", "registry", "data")
 LIGHT += ("modeling.export", "modeling.accept", "modeling.cards", "modeling.study.status")
 
 

@@ -16,7 +16,7 @@ import yaml
 
 from fullstack_ml.pipeline import compose, stage
 from fullstack_ml.pipeline.config import Config
-from fullstack_ml.product import contract
+from fullstack_ml.product.contradictions import contradictions
 from fullstack_ml.product.formulation import Strict
 from laid import TEMPLATE
 
@@ -78,7 +78,7 @@ class Watch:
 
 @pytest.fixture
 def watch() -> Iterator[Watch]:
-    watch, check = Watch(), contract.contradictions
+    watch, check = Watch(), contradictions
 
     def checked(product: Any) -> Iterator[Any]:
         yield from check(product)
@@ -98,7 +98,7 @@ def watch() -> Iterator[Watch]:
         return dump
 
     with (
-        mock.patch.object(contract, "contradictions", checked),
+        mock.patch("fullstack_ml.product.contract.contradictions", checked),
         mock.patch.object(Strict, "__getattribute__", read, create=True),
         mock.patch.object(Strict, "model_dump", written(Strict.model_dump)),
         mock.patch.object(Strict, "model_dump_json", written(Strict.model_dump_json)),

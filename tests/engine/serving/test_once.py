@@ -1,5 +1,6 @@
 """Every request is scored once, whatever the log does; and nothing is kept for ever."""
 
+import hashlib
 import sqlite3
 import time
 from collections.abc import Callable
@@ -77,7 +78,7 @@ class Shelf:
 
     def version(self, alias: str) -> tuple[str, dict[str, str]] | None:
         """Return the newest version as champion."""
-        digest = fetch.hashlib.sha256(self.artefact("")).hexdigest()
+        digest = hashlib.sha256(self.artefact("")).hexdigest()
         return (str(self.number), {fetch.TAG: digest}) if alias == "champion" else None
 
     def artefact(self, version: str) -> bytes:

@@ -5,6 +5,7 @@ import onnx
 import pytest
 
 from fullstack_ml.answers.label import calibration, report
+from fullstack_ml.answers.words import Scored
 from fullstack_ml.artefact import graph
 from fullstack_ml.artefact import session as artefact
 from fullstack_ml.modeling.train import novelty
@@ -41,7 +42,7 @@ def passing(labels: int, softmax: bool = False) -> onnx.ModelProto:
     return novelty.with_novelty(model, None)
 
 
-def calibrated(model: onnx.ModelProto, probabilities: np.ndarray) -> artefact.Scored:
+def calibrated(model: onnx.ModelProto, probabilities: np.ndarray) -> Scored:
     """Run a graph on ``probabilities``."""
     onnx.checker.check_model(model, full_check=True)
     return artefact.Artefact(model.SerializeToString()).score(probabilities.astype(np.float32))

@@ -75,4 +75,4 @@ def test_an_answer_is_given_when_it_costs_less_than_silence(scored: tuple[Any, n
 
 def test_a_product_that_never_abstains_always_answers(scored: tuple[Any, np.ndarray], product: Any) -> None:
     silent = product.model_copy(update={"formulation": product.formulation.model_copy(update={"abstain": None})})
-    assert rule.fit_rule(*scored, silent) == rule.ALWAYS  # type: ignore[attr-defined]
+    assert rule.fit_rule(*scored, silent) == rule.ALWAYS

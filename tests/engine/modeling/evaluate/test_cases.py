@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from fullstack_ml.answers import label
-from fullstack_ml.artefact import session as artefact
+from fullstack_ml.answers.words import Scored
 from fullstack_ml.modeling.evaluate import __main__ as evaluate
 from fullstack_ml.modeling.measuring import measure
 from fullstack_ml.pipeline import examples
@@ -16,7 +16,7 @@ from fullstack_ml.pipeline import examples
 def seen(records: pl.DataFrame, probabilities: np.ndarray, truth: np.ndarray, decision: str = "accept") -> Any:
     """Return records as an artefact saw them that gave ``probabilities``."""
     known = examples.Examples(records[: len(truth)], np.zeros((len(truth), 1)), truth)
-    scored = artefact.Scored(probabilities.astype(np.float32), np.ones(len(truth), np.float32))
+    scored = Scored(probabilities.astype(np.float32), np.ones(len(truth), np.float32))
     return measure.Tested(known, scored, np.full(len(truth), decision, dtype=object), {}, {})
 
 

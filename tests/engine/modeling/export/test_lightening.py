@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
+from fullstack_ml.answers.words import Scored
 from fullstack_ml.artefact import session as artefact
 from fullstack_ml.modeling.export import __main__ as export
 from fullstack_ml.modeling.export import lightening
@@ -35,7 +36,7 @@ def converted(estimator: Any, known: tuple[np.ndarray, np.ndarray]) -> onnx.Mode
     return novelty.with_novelty(graph, novelty.mahalanobis(*known))
 
 
-def scored(model: onnx.ModelProto, inputs: np.ndarray) -> artefact.Scored:
+def scored(model: onnx.ModelProto, inputs: np.ndarray) -> Scored:
     """Run a graph."""
     return artefact.Artefact(model.SerializeToString()).score(inputs)
 

@@ -11,6 +11,7 @@ import pytest
 
 from fullstack_ml.answers import label
 from fullstack_ml.answers.label import calibration, report
+from fullstack_ml.answers.words import Scored
 from fullstack_ml.artefact import session as artefact
 from fullstack_ml.modeling.accept import __main__ as accept
 from fullstack_ml.modeling.export import __main__ as export
@@ -32,15 +33,15 @@ class Stub:
         self.answer = label
         self.rule = kind(floor=0.1, confidence=0.5, novelty=2.0, coverage=0.9)
 
-    def decide(self, scored: artefact.Scored) -> np.ndarray:
+    def decide(self, scored: Scored) -> np.ndarray:
         """Judge by the rule of the file."""
         return label.decide(scored.outputs, scored.novelty, self.rule)
 
-    def score(self, inputs: np.ndarray, batch: int = 8192) -> artefact.Scored:
+    def score(self, inputs: np.ndarray, batch: int = 8192) -> Scored:
         """Return the spoiled scores."""
         scores = np.full((len(inputs), self.labels), 1 / self.labels, np.float32)
         self.change(scores)
-        return artefact.Scored(scores, np.full(len(inputs), np.nan, np.float32))
+        return Scored(scores, np.full(len(inputs), np.nan, np.float32))
 
 
 def measured(product: Any, config: Any, change: Callable[[np.ndarray], None]) -> Any:

@@ -81,7 +81,7 @@ def test_a_backend_of_the_products_own_goes_through_every_stage_and_is_rejected_
 
 
 def test_without_a_choice_scikit_learn_fits() -> None:
-    assert backend_of(Model("m", False, {})).__name__ == "fullstack_ml.modeling.train.backends.sklearn"
+    assert vars(backend_of(Model("m", False, {})))["__name__"] == "fullstack_ml.modeling.train.backends.sklearn"
 
 
 def test_a_backend_that_is_not_there_is_named_with_the_nearest(project: Path, refused: Refused) -> None:

@@ -300,6 +300,12 @@ def test_a_column_that_nothing_has_is_a_mistake(
     (tmp_path / "urls.csv").write_text(f"url,labels,groups\nhttp://{server}/good/0,some,one\n")
     (tmp_path / "urls.txt").write_text(f"http://{server}/good/0\n")
     place = {"sitemap": f"http://{server}/sitemap.xml"} if listed == "sitemap" else {"urls": str(tmp_path / listed)}
-    options = {"fetch": {"private_hosts": [server]}, "label": None, "group": None, option: "patient", **place}
+    options: dict[str, Any] = {
+        "fetch": {"private_hosts": [server]},
+        "label": None,
+        "group": None,
+        option: "patient",
+        **place,
+    }
     with refused("'patient'" if Handler.kind == "image/png" else "patient", "conf/source/http.yaml"):
         list(http.read(product, "internal", "scan", **options))

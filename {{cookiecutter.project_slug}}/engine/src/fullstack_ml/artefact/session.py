@@ -50,7 +50,7 @@ class Artefact:
     @property
     def output_name(self) -> str:
         """The graph's output that holds the answer; the other one is ``novelty``."""
-        return next(output.name for output in self.session.get_outputs() if output.name != NOVELTY)
+        return str(next(output.name for output in self.session.get_outputs() if output.name != NOVELTY))
 
     @property
     def answer(self) -> Answer:

@@ -22,7 +22,9 @@ KEPT = 3  # versions that stay beside those that are served
 class Registry(Protocol):
     """Where versions come from: MLflow's client in the project, its REST API in the server."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Return the name of the registered model."""
 
     def version(self, alias: str) -> tuple[str, dict[str, str]] | None:
         """Return the version that the alias names and its tags, or None where nothing has the alias."""

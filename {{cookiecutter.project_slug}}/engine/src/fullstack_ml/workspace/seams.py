@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import traceback
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -87,9 +88,8 @@ def _imported(name: str, path: Path, source: str) -> Any:
     try:
         return importlib.import_module(name)
     except Exception as error:
-        lines = [
-            frame.lineno for frame in inspect.getinnerframes(error.__traceback__) if frame.filename.endswith(path.name)
-        ]
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename.endswith(path.name)]
         where = f"{path}:{lines[-1]}" if lines else str(path)
         what = f"{path} cannot be imported: {type(error).__name__}: {error}"
         raise UserError(what, where, "mend the module; python -c 'import ...' shows the whole traceback") from error

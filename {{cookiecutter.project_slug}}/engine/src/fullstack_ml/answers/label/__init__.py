@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import onnx
 
 OUTPUT, MAIN, ESTIMATOR = "probabilities", "accuracy", "classifier"
-CALIBRATIONS = ("temperature", "isotonic", "none")
+CALIBRATIONS: tuple[str, ...] = ("temperature", "isotonic", "none")
 read_rule = Rule.from_json
 
 __all__ = [

@@ -9,7 +9,7 @@ from fullstack_ml.answers.words import ACCEPT
 from fullstack_ml.product.metrics import Sums
 from fullstack_ml.product.types import Product
 
-HEADLINE = ("accuracy", "macro_f1", "log_loss", "brier", "ece")
+HEADLINE: tuple[str, ...] = ("accuracy", "macro_f1", "log_loss", "brier", "ece")
 
 
 def confusion(predicted: np.ndarray, truth: np.ndarray, labels: int) -> np.ndarray:
