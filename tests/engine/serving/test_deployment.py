@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 from starlette.testclient import TestClient
 
+from fullstack_ml.registry.versions import Version
 from fullstack_ml.serving import fetch, model, scorer
 
 Asked = Callable[[int], list[dict[str, Any]]]
@@ -51,24 +52,24 @@ class Shelf:
         if alias:
             self.aliases[alias] = version
 
-    def version(self, alias: str) -> tuple[str, dict[str, str]] | None:
-        version = self.aliases.get(alias)
-        return (version, self.tags[version]) if version else None
+    def holder(self, alias: str) -> Version | None:
+        number = self.aliases.get(alias)
+        return Version(number, self.tags[number]) if number else None
 
     def artefact(self, version: str) -> bytes:
         return self.files[version]
 
 
 @pytest.fixture
-def shelf(finished: Path) -> Shelf:
+def shelf(finished: Path) -> Any:
     """A registry with one version, the champion, which is fetched."""
-    shelf = Shelf()
+    shelf: Any = Shelf()
     shelf.add("1", made(), "champion")
     fetch.bring(shelf, FOLDER)
     return shelf
 
 
-def follow(client: TestClient, shelf: Shelf) -> dict[str, Any]:
+def follow(client: TestClient, shelf: Any) -> dict[str, Any]:
     """Let the server look at the registry now, and return what it then says of itself."""
     fetch.bring(shelf, FOLDER)
     client.app.service.refresh()  # type: ignore[attr-defined]
@@ -82,7 +83,7 @@ def versions(client: TestClient, records: list[dict[str, Any]]) -> set[str]:
     return {f"{answer['arm']} {answer['model_version']}" for answer in answers}
 
 
-def test_a_new_champion_answers_without_a_restart(shelf: Shelf, serve: Any, asked: Asked) -> None:
+def test_a_new_champion_answers_without_a_restart(shelf: Any, serve: Any, asked: Asked) -> None:
     with serve(model="registry") as client:
         assert versions(client, asked(2)) == {"champion 1"}
         shelf.add("2", made(described("seed", "other")), "champion")
@@ -118,7 +119,7 @@ def other_golden(graph: onnx.ModelProto) -> None:
     ids=["external data", "golden samples", "labels", "graph"],
 )
 def test_a_version_that_fails_its_checks_is_not_swapped_in(
-    shelf: Shelf, serve: Any, asked: Asked, change: Any, why: str
+    shelf: Any, serve: Any, asked: Asked, change: Any, why: str
 ) -> None:
     with serve(model="registry") as client:
         shelf.add("2", made(change), "champion")
@@ -128,7 +129,7 @@ def test_a_version_that_fails_its_checks_is_not_swapped_in(
         assert follow(client, shelf)["refused"] is None
 
 
-def test_a_file_that_is_not_the_registered_one_is_refused(shelf: Shelf, serve: Any, asked: Asked) -> None:
+def test_a_file_that_is_not_the_registered_one_is_refused(shelf: Any, serve: Any, asked: Asked) -> None:
     with serve(model="registry") as client:
         shelf.add("2", made(described("seed", "other")), "champion")
         shelf.files["2"] += b"more"
@@ -151,7 +152,7 @@ def test_a_server_without_a_version_says_so(finished: Path, serve: Any, asked: A
 
 @pytest.mark.parametrize("rollout", ["off", "shadow", "canary"])
 def test_a_challenger_is_not_served_where_the_champion_is_refused(
-    shelf: Shelf, serve: Any, asked: Asked, rollout: str
+    shelf: Any, serve: Any, asked: Asked, rollout: str
 ) -> None:
     shelf.add("1", made(described("labels", '["x", "y"]')), "champion")
     shelf.add("2", made(described("seed", "other")), "challenger")
@@ -166,7 +167,7 @@ def test_a_challenger_is_not_served_where_the_champion_is_refused(
         assert versions(client, asked(1)) == {"champion 2"}
 
 
-def test_a_challenger_goes_on_beside_the_champion_that_lost_its_alias(shelf: Shelf, serve: Any) -> None:
+def test_a_challenger_goes_on_beside_the_champion_that_lost_its_alias(shelf: Any, serve: Any) -> None:
     shelf.add("2", made(described("seed", "other")), "challenger")
     with serve(model="registry", rollout="shadow") as client:
         follow(client, shelf)
@@ -184,7 +185,7 @@ def test_a_batch_that_comes_back_short_is_an_error_at_once_and_leaves_no_row(
     assert logged() == []
 
 
-def test_a_shadow_scores_everything_and_answers_nothing(shelf: Shelf, serve: Any, asked: Asked, logged: Any) -> None:
+def test_a_shadow_scores_everything_and_answers_nothing(shelf: Any, serve: Any, asked: Asked, logged: Any) -> None:
     shelf.add("2", made(described("seed", "other")), "challenger")
     fetch.bring(shelf, FOLDER)
     with serve(model="registry", rollout="shadow") as client:
@@ -194,7 +195,7 @@ def test_a_shadow_scores_everything_and_answers_nothing(shelf: Shelf, serve: Any
 
 
 def test_a_shadow_that_fails_takes_no_answer_away(
-    shelf: Shelf, serve: Any, asked: Asked, logged: Any, monkeypatch: pytest.MonkeyPatch
+    shelf: Any, serve: Any, asked: Asked, logged: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf.add("2", made(described("seed", "other")), "challenger")
     fetch.bring(shelf, FOLDER)
@@ -211,7 +212,7 @@ def test_a_shadow_that_fails_takes_no_answer_away(
     assert {row["arm"] for row in logged()} == {"champion"}
 
 
-def test_a_canary_answers_its_share_of_the_callers_and_always_the_same(shelf: Shelf, serve: Any, asked: Asked) -> None:
+def test_a_canary_answers_its_share_of_the_callers_and_always_the_same(shelf: Any, serve: Any, asked: Asked) -> None:
     shelf.add("2", made(described("seed", "other")), "challenger")
     fetch.bring(shelf, FOLDER)
     with serve(model="registry", rollout="canary", canary_share=0.3) as client:

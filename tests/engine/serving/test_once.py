@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from fullstack_ml.registry.versions import SHA256, Version
 from fullstack_ml.serving import app, fetch, model, service, writer
 
 Asked = Callable[[int], list[dict[str, Any]]]
@@ -76,10 +77,10 @@ class Shelf:
         """Start without a version."""
         self.number = 0
 
-    def version(self, alias: str) -> tuple[str, dict[str, str]] | None:
+    def holder(self, alias: str) -> Version | None:
         """Return the newest version as champion."""
         digest = hashlib.sha256(self.artefact("")).hexdigest()
-        return (str(self.number), {fetch.TAG: digest}) if alias == "champion" else None
+        return Version(str(self.number), {SHA256: digest}) if alias == "champion" else None
 
     def artefact(self, version: str) -> bytes:
         """Return the file of the newest version."""
@@ -87,7 +88,7 @@ class Shelf:
 
 
 def test_the_served_folder_keeps_what_is_served_and_a_few_before(tmp_path: Path) -> None:
-    shelf = Shelf()
+    shelf: Any = Shelf()
     for number in range(10):
         shelf.number = number
         fetch.bring(shelf, tmp_path)

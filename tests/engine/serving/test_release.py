@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fullstack_ml.registry.tracking import ClientRegistry
-from fullstack_ml.registry.versions import ROLLED_BACK
+from fullstack_ml.registry.versions import ROLLED_BACK, SHA256
 from fullstack_ml.serving import fetch, follow, release
 
 NAME = "my_product"
@@ -130,13 +130,13 @@ def test_a_version_is_fetched_from_the_store_with_the_bytes_of_its_tag(mlflow: A
     client = mlflow.MlflowClient()
     client.create_registered_model(NAME)
     data = Path("models/model.onnx").read_bytes()
-    tags = {fetch.TAG: hashlib.sha256(data).hexdigest()}
+    tags = {SHA256: hashlib.sha256(data).hexdigest()}
     client.create_model_version(NAME, source=str(Path("models").resolve()), tags=tags)
     client.set_registered_model_alias(NAME, CHAMPION, "1")
     for name in Path("models").glob("*.onnx"):
         if name.name != "model.onnx":
             name.unlink()
-    assert fetch.bring(follow.LocalRegistry(mlflow), Path("served")) is None
+    assert fetch.bring(ClientRegistry(mlflow), Path("served")) is None
     (arm, version), *others = fetch.read(Path("served")).items()
     assert (arm, version.version, others) == (CHAMPION, "1", [])
     assert (Path("served") / version.file).read_bytes() == data

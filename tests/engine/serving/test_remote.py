@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from fullstack_ml.serving import fetch, remote, settings
+from fullstack_ml.registry.versions import SHA256, Registry
+from fullstack_ml.serving import fetch, settings
 
 DATA = b"an artefact"
 
@@ -29,7 +30,7 @@ class Answers(BaseHTTPRequestHandler):
         asked = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(asked.query).items()}
         if asked.path.endswith("registered-models/alias") and query["alias"] == "champion":
-            tags = [{"key": fetch.TAG, "value": hashlib.sha256(DATA).hexdigest()}]
+            tags = [{"key": SHA256, "value": hashlib.sha256(DATA).hexdigest()}]
             self.answer(200, json.dumps({"model_version": {"version": "7", "tags": tags}}).encode())
         elif asked.path.endswith("get-download-uri"):
             self.answer(200, json.dumps({"artifact_uri": self.place}).encode())
@@ -67,9 +68,9 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-def registry(uri: str, **variables: Any) -> remote.RestRegistry:
+def registry(uri: str, **variables: Any) -> Registry:
     """Return the registry that the settings name."""
-    return remote.RestRegistry(settings.Settings(**{"MLFLOW_TRACKING_URI": uri, **variables}))
+    return fetch.remote_registry(settings.Settings(**{"MLFLOW_TRACKING_URI": uri, **variables}))
 
 
 def test_the_champion_is_fetched_and_the_missing_challenger_is_not(uri: str, tmp_path: Path) -> None:
@@ -114,7 +115,7 @@ def test_a_user_or_a_token_is_sent(
         for name, value in given.items():
             monkeypatch.setenv(name, value)
     read = settings.read()
-    assert fetch.bring(remote.RestRegistry(read), tmp_path) is None
+    assert fetch.bring(fetch.remote_registry(read), tmp_path) is None
     assert list(fetch.read(tmp_path)) == ["champion"]
     assert not any(secret in repr(read) for secret in ("sesame", "secret"))
 

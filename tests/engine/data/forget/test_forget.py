@@ -16,7 +16,7 @@ from fullstack_ml.data.collect import __main__ as collect
 from fullstack_ml.data.forget import __main__ as forget
 from fullstack_ml.data.forget import trained
 from fullstack_ml.data.store import manifest
-from fullstack_ml.registry import tracking
+from fullstack_ml.registry.versions import model_name
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -137,7 +137,7 @@ def test_the_models_that_learned_from_it_are_named(
     subprocess.run([sys.executable, "-m", "dvc", "add", "--quiet", "data/splits"], check=True)
     version = next(line.split()[-1] for line in Path("data/splits.dvc").read_text().splitlines() if "md5: " in line)
     client = mlflow.MlflowClient()
-    name = tracking.model_name()
+    name = model_name()
     client.create_registered_model(name)
     for data in (version, "0" * 32 + ".dir"):
         client.create_model_version(name, "nowhere", tags={"data.version": data})

@@ -15,11 +15,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import yaml
 
-from fullstack_ml.registry.versions import CHALLENGER, CHAMPION, Registry, Version, model_name
+from fullstack_ml.registry.versions import Registry, Version, model_name
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.paths import LOCK
-
-__all__ = ["CHALLENGER", "CHAMPION", "model_name"]
 
 DEFAULTS = {
     # A server that does not answer is a three-line error after seconds; MLflow's own default is minutes.

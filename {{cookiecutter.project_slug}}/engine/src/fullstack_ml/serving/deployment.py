@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fullstack_ml.product.types import Product
-from fullstack_ml.registry.tracking import CHALLENGER, CHAMPION, model_name
+from fullstack_ml.registry.versions import CHALLENGER, CHAMPION, model_name
 from fullstack_ml.serving import fetch
 from fullstack_ml.serving.model import Served, Version
 from fullstack_ml.serving.settings import Settings

@@ -6,31 +6,25 @@ version that cannot be had, changes nothing: what was fetched before is served o
 
 import hashlib
 from pathlib import Path
-from typing import Protocol
 
 import orjson
 
-from fullstack_ml.registry.tracking import CHALLENGER, CHAMPION
+from fullstack_ml.registry.rest import RestRegistry, authorization
+from fullstack_ml.registry.versions import CHALLENGER, CHAMPION, SHA256, Registry
+from fullstack_ml.registry.versions import Version as Registered
 from fullstack_ml.serving.model import Version
+from fullstack_ml.serving.settings import Settings
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import replacing, write_text
 
-TAG = "artefact.sha256"
 KEPT = 3  # versions that stay beside those that are served
 
 
-class Registry(Protocol):
-    """Where versions come from: MLflow's client in the project, its REST API in the server."""
-
-    @property
-    def name(self) -> str:
-        """Return the name of the registered model."""
-
-    def version(self, alias: str) -> tuple[str, dict[str, str]] | None:
-        """Return the version that the alias names and its tags, or None where nothing has the alias."""
-
-    def artefact(self, version: str) -> bytes:
-        """Return the ONNX file of a version."""
+def remote_registry(settings: Settings) -> Registry:
+    """Return the registry of the tracking server that the settings name, and say who asks."""
+    secrets = settings.tracking_password, settings.tracking_token
+    password, token = (secret.get_secret_value() if secret else None for secret in secrets)
+    return RestRegistry(settings.tracking_uri or "", authorization(settings.tracking_username, password, token))
 
 
 def bring(registry: Registry, folder: Path) -> str | None:
@@ -43,11 +37,11 @@ def bring(registry: Registry, folder: Path) -> str | None:
     arms: dict[str, Version] = {}
     faults: list[str] = []
     for alias in (CHAMPION, CHALLENGER):
-        found = registry.version(alias)
+        found = registry.holder(alias)
         if found is None:
             continue
         try:
-            arms[alias] = keep(registry, folder, *found)
+            arms[alias] = keep(registry, folder, found)
         except UserError as error:
             faults.append(error.what)
             if alias in known:
@@ -67,21 +61,21 @@ def clear(folder: Path, named: set[str]) -> None:
         path.unlink(missing_ok=True)
 
 
-def keep(registry: Registry, folder: Path, version: str, tags: dict[str, str]) -> Version:
+def keep(registry: Registry, folder: Path, version: Registered) -> Version:
     """Have the file of a version in ``folder``, with the bytes that the registry names."""
-    where = f"{registry.name} version {version}"
-    digest = tags.get(TAG, "")
+    where = f"{registry.name} version {version.number}"
+    digest = version.tags.get(SHA256, "")
     if not digest:
         fix = "versions are registered by dvc repro; move the alias to one of them"
-        raise UserError(f"{where} has no tag {TAG}", where, fix)
+        raise UserError(f"{where} has no tag {SHA256}", where, fix)
     path = folder / f"{digest}.onnx"
     if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-        data = registry.artefact(version)
+        data = registry.artefact(version.number)
         if hashlib.sha256(data).hexdigest() != digest:
-            raise UserError(f"the file of {where} is not the one of its tag {TAG}", where, "move the alias back")
+            raise UserError(f"the file of {where} is not the one of its tag {SHA256}", where, "move the alias back")
         with replacing(path) as temporary:
             temporary.write_bytes(data)
-    return Version(registry.name, version, digest, path.name, tags)
+    return Version(registry.name, version.number, digest, path.name, version.tags)
 
 
 def read(folder: Path) -> dict[str, Version]:

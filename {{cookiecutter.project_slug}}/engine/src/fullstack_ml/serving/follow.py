@@ -19,35 +19,9 @@ from fullstack_ml.serving.settings import Settings, read
 from fullstack_ml.workspace.errors import guard
 
 
-class LocalRegistry:
-    """Versions of the model that is named after the package, by MLflow's client."""
-
-    @property
-    def name(self) -> str:
-        """Return the name of the registered model."""
-        return tracking.model_name()
-
-    def __init__(self, mlflow: Any) -> None:
-        """``mlflow``: the connected module."""
-        self._mlflow, self._client = mlflow, mlflow.MlflowClient()
-
-    def version(self, alias: str) -> tuple[str, dict[str, str]] | None:
-        """Return the version that the alias names and its tags, or None where nothing has the alias."""
-        try:
-            found = self._client.get_model_version_by_alias(self.name, alias)
-        except self._mlflow.exceptions.MlflowException:
-            return None
-        return str(found.version), dict(found.tags)
-
-    def artefact(self, version: str) -> bytes:
-        """Return the ONNX file of a version."""
-        folder = Path(self._mlflow.artifacts.download_artifacts(f"models:/{self.name}/{version}"))
-        return next(folder.rglob("*.onnx")).read_bytes()
-
-
 def once(settings: Settings, mlflow: Any = None) -> None:
     """Fetch what the aliases name now."""
-    fault = bring(LocalRegistry(mlflow or tracking.connect()), settings.folder)
+    fault = bring(tracking.ClientRegistry(mlflow), settings.folder)
     if fault:
         logging.getLogger(__name__).error("%s", fault)
 

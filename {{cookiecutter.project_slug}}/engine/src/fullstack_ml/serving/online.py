@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from fullstack_ml.pages.formats import number as shown
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Plan, Product
-from fullstack_ml.registry.tracking import CHALLENGER, CHAMPION
+from fullstack_ml.registry.versions import CHALLENGER, CHAMPION
 from fullstack_ml.serving.comparison import between, difference_in_differences, mean, paired, sample_size
 from fullstack_ml.serving.outcomes import MEASURES, measured, number, rows, spelled, window_of
 from fullstack_ml.serving.settings import Settings, read

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from fullstack_ml.registry.tracking import CHALLENGER, CHAMPION
+from fullstack_ml.registry.versions import CHALLENGER, CHAMPION
 from fullstack_ml.serving import telemetry
 from fullstack_ml.serving.model import Served
 from fullstack_ml.serving.openapi import problems

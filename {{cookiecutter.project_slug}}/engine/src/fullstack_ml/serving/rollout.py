@@ -8,7 +8,7 @@ Experiments, chapter 4).
 import hashlib
 from functools import lru_cache
 
-from fullstack_ml.registry.tracking import CHALLENGER, CHAMPION
+from fullstack_ml.registry.versions import CHALLENGER, CHAMPION
 from fullstack_ml.serving.deployment import Arms
 from fullstack_ml.serving.settings import Settings
 

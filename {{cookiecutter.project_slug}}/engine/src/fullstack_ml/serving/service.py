@@ -10,8 +10,7 @@ from fullstack_ml.inputs import input_of
 from fullstack_ml.product.contract import load
 from fullstack_ml.serving import schema, telemetry
 from fullstack_ml.serving.deployment import Deployment
-from fullstack_ml.serving.fetch import bring
-from fullstack_ml.serving.remote import RestRegistry
+from fullstack_ml.serving.fetch import bring, remote_registry
 from fullstack_ml.serving.scorer import Scorer
 from fullstack_ml.serving.settings import Settings
 from fullstack_ml.serving.store import Store
@@ -60,7 +59,7 @@ class Service:
         if not self.settings.remote:
             return None
         try:
-            return bring(RestRegistry(self.settings), self.settings.folder)
+            return bring(remote_registry(self.settings), self.settings.folder)
         except UserError as error:
             return error.what
 

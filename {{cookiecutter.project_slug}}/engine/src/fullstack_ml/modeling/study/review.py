@@ -7,6 +7,7 @@ import os
 import sys
 
 from fullstack_ml.registry import tracking
+from fullstack_ml.registry.versions import model_name
 from fullstack_ml.workspace.errors import UserError, guard
 
 
@@ -22,7 +23,7 @@ def main() -> None:
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # halves start and memory
     artifacts = tracking.artifact_root()
     assert artifacts, "only a server decides itself"
-    print(f"starting MLflow on http://127.0.0.1:{port}, stop it with Ctrl-C; look at {tracking.model_name()}")
+    print(f"starting MLflow on http://127.0.0.1:{port}, stop it with Ctrl-C; look at {model_name()}")
     server = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port]
     stores = ["--backend-store-uri", uri, "--artifacts-destination", artifacts]
     os.execv(sys.executable, [*server, *stores, "--workers", "1"])  # noqa: S606 - no shell is wanted
