@@ -30,7 +30,7 @@ EXAMPLES = {
     "conf/model/forest.yaml",
     "conf/search/forest.yaml",
     "conf/profile.yaml",
-    "data/profile.py",
+    "my_product/sources/erp.py",
     "bake/my-product",
 }
 LONGEST_PAGE = 110
@@ -160,8 +160,8 @@ def test_links_of_the_template_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", OWN, ids=lambda page: page.name)
 def test_paths_and_targets_of_the_template_are_there(page: Path, project: Path) -> None:
-    package = next((project / "src").iterdir())
-    assert missing(read(page), [ROOT, project, package], project) == []
+    engine = project / "engine" / "src" / "fullstack_ml"
+    assert missing(read(page), [ROOT, project, engine, next((project / "src").iterdir())], project) == []
     assert commanded("\n".join(code(read(page)))) - targets(ROOT) - targets(project) == set()
 
 
@@ -224,8 +224,20 @@ def test_the_guide_has_a_version_every_section_and_every_label(project: Path) ->
     assert [row for row in rows if len(row) != 4 or not all(row)] == [], "what it is, what it is not, an edge case"
 
 
+def test_what_a_reader_wants_to_change_is_where_the_readme_says(project: Path) -> None:
+    table = read(project / "README.md").partition("## To change X, edit Y")[2].partition("\n## ")[0]
+    rows = [row.split("|")[1:3] for row in table.splitlines() if row.startswith("| ")][1:]
+    assert len(rows) == 20
+    for _, places in rows:
+        named = [span for span in INLINE.findall(places) if PATH.fullmatch(span) and ("/" in span or "." in span)]
+        commands = commanded(" ".join(INLINE.findall(places)))
+        assert named or commands, places
+        assert [name for name in named if not any(project.glob(name.strip("/")))] == []
+        assert commands <= targets(project)
+
+
 def test_settings_of_the_server_exist(project: Path) -> None:
-    fields = re.findall(r"^    (\w+): ", read(next(project.glob("src/*/serving/settings.py"))), re.MULTILINE)
+    fields = re.findall(r"^    (\w+): ", read(project / "engine/src/fullstack_ml/serving/settings.py"), re.MULTILINE)
     named = re.findall(r"SERVE_([A-Z_]+)", "\n".join(map(read, [project / ".env.example", *pages(project)])))
     assert named
     assert {name.lower() for name in named} - set(fields) == set()
