@@ -1,11 +1,13 @@
-"""Lay the files of the chosen options over the project, then drop those that were not chosen.
+"""Lay the files of the chosen options over the project, drop the parts that were not chosen, note the template.
 
 An option is a name in OPTIONS and a folder `_overlays/<option>/<choice>/` of files at their final paths.
 """
 
 import json
 import os
+import runpy
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -41,3 +43,28 @@ if OVERLAYS.is_dir():
 # What tools left in a working copy of the template; the engine is copied as it lies there.
 for cache in [path for name in CACHES for path in Path("engine").rglob(name)]:
     shutil.rmtree(cache, ignore_errors=True)
+
+PARTS = ANSWERS.get("parts", "everything")
+if PARTS != "everything":
+    removal = runpy.run_path("engine/src/fullstack_ml/project/remove.py")
+    for part in removal["ANSWERS"][PARTS]:
+        removal["remove"](part, Path())
+
+
+def commit_of(folder: str) -> str | None:
+    """Return the commit of a clean checkout; None for another folder, or without git."""
+    git = ["git", "-C", folder]
+    try:
+        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, check=True).stdout
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return None if changed else head.decode().strip()
+
+
+# What cruft notes itself, for those who use cookiecutter alone: `make upgrade` needs it. cruft names no folder here.
+if (source := ANSWERS.get("_repo_dir")) and (commit := commit_of(source)):
+    answers = {name: value for name, value in ANSWERS.items() if name not in ("_output_dir", "_repo_dir", "_checkout")}
+    state = {"template": ANSWERS["_template"], "commit": commit, "checkout": None, "context": {"cookiecutter": answers}}
+    text = json.dumps({**state, "directory": None}, indent=2, ensure_ascii=False)
+    Path(".cruft.json").write_text(text + "\n", encoding="utf-8")

@@ -147,14 +147,14 @@ def test_a_refused_overlay_leaves_no_project(generate: Generate, tmp_path: Path)
 
 
 def test_the_hook_only_moves_files() -> None:
-    """Generation works without git and without a network, so nothing in it may start either."""
+    """Generation works without git and without a network: only git is started, and nothing depends on it."""
     source = HOOK.read_text(encoding="utf-8")
     nodes = list(ast.walk(ast.parse(source)))
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     imported |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
-    assert imported == {"json", "os", "shutil", "sys", "pathlib"}
+    assert imported == {"json", "os", "runpy", "shutil", "subprocess", "sys", "pathlib"}
     assert not {"system", "popen", "spawn"} & {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    assert len(source.splitlines()) <= 60
+    assert len(source.splitlines()) <= 80
 
 
 @pytest.mark.parametrize("option", ["task", "license"])

@@ -11,3 +11,10 @@ setup: .venv/.done ## Install the environment; make a git repository where there
 .uv/bin/uv:
 	@echo "uv is missing: installing it into .uv/"
 	@python3 -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+.PHONY: remove upgrade
+remove: .venv/.done ## Take a part out: PART=annotation, serving, edge or monitoring
+	@python -m fullstack_ml.project.remove "$(PART)"
+
+upgrade: .venv/.done ## Bring the template's later changes in
+	@UV="$(UV)" python -m fullstack_ml.project.upgrade

@@ -1,0 +1,195 @@
+"""Take a part out of the project that the product does not need; everything else goes on.
+
+Reads and writes the project's files. Asks for a clean work tree, so that ``git restore`` brings all of it back.
+Only Python's own library is used: generation runs this very file for the answer ``parts``.
+Run: ``make remove PART=edge``.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ENGINE = "engine/src/fullstack_ml"
+WIDTH = 120
+
+
+@dataclass(frozen=True)
+class Part:
+    """What belongs to a part: files and folders, sections of TOML, a job of the workflow, settings of the environment.
+
+    ``takes`` names the part that cannot be without this one.
+    """
+
+    paths: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    job: str = ""
+    settings: str = ""
+    takes: str = ""
+
+
+PARTS = {
+    "annotation": Part(
+        ("conf/annotation.yaml", "docs/2-data/annotation-tool.md", "docs/2-data/annotation-operation.md"),
+        settings="LABEL_STUDIO",
+    ),
+    "serving": Part(
+        ("docker", "compose.yaml", ".dockerignore", "mk/image.mk", "docs/4-deployment/serving.md"),
+        groups=("serve", "tracking"),
+        job="image",
+        settings="SERVE",
+        takes="monitoring",
+    ),
+    "edge": Part(("docs/4-deployment/edge.md",)),
+    "monitoring": Part(("conf/monitoring.yaml",)),
+}
+ANSWERS = {
+    "everything": (),
+    "service": ("edge",),
+    "edge": ("serving",),
+    "pipeline": ("serving", "edge"),
+}
+
+
+class Refused(Exception):  # noqa: N818 - a user's mistake, told in three lines
+    """What is wrong, where, and what to do."""
+
+
+def places(part: str, root: Path) -> list[Path]:
+    """List what is there of a part: its room of the engine, its commands, and what else belongs to it."""
+    named = (f"{ENGINE}/{part}", f"mk/{part}.mk", *PARTS[part].paths)
+    return [root / name for name in named if (root / name).exists()]
+
+
+def remove(part: str, root: Path) -> list[str]:
+    """Remove ``part`` and what cannot be without it; return what was removed. Nothing is written before all is known.
+
+    Raises:
+        Refused: if there is no such part, or it is gone already.
+    """
+    if part not in PARTS:
+        raise Refused(f"there is no part {part!r}", "PART", f"choose one of {', '.join(PARTS)}")
+    names = [part, *([PARTS[part].takes] if PARTS[part].takes else [])]
+    gone = [path for name in names for path in places(name, root)]
+    if not gone:
+        raise Refused(f"the part {part!r} is not here", f"{ENGINE}/{part}", "nothing is left to remove")
+    targets = _targets(gone) - _targets([path for path in root.glob("mk/*.mk") if path not in gone])
+    dead = [path.relative_to(root).as_posix() for path in gone]
+    edits = {page: _without(page.read_text(encoding="utf-8"), page, root, dead, targets) for page in _pages(root, gone)}
+    for name in names:
+        edits |= _settings(PARTS[name], root, gone)
+    for path in gone:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path, text in edits.items():
+        path.write_text(text, encoding="utf-8")
+    for folder in {path.parent for path in gone}:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    return dead
+
+
+def _targets(paths: list[Path]) -> set[str]:
+    rules = [
+        re.findall(r"^([a-z][a-z -]*):(?!=)", path.read_text(encoding="utf-8"), re.M)
+        for path in paths
+        if path.suffix == ".mk"
+    ]
+    return {target for found in rules for rule in found for target in rule.split()}
+
+
+def _pages(root: Path, gone: list[Path]) -> list[Path]:
+    pages = [*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("data/*/*.md"), root / "engine/README.md"]
+    return [page for page in pages if page.exists() and page not in gone]
+
+
+def _without(text: str, page: Path, root: Path, dead: list[str], targets: set[str]) -> str:
+    """Drop the rows, list items and sentences that speak of what is gone."""
+    commands = re.compile(rf"\bmake ({'|'.join(sorted(targets) or ['$.'])})(?![\w-])")
+    rooms = {name.rsplit("/", 1)[-1] for name in dead if name.startswith(ENGINE)}
+
+    def speaks(line: str) -> bool:
+        links = re.findall(r"\]\(([^)#\s]+)", line)
+        linked = {(page.parent / link).resolve() for link in links if "://" not in link}
+        named = any(f"`{name}" in line for name in dead)
+        in_tree = any(re.match(rf"[├└]── {room}/", line) for room in rooms)
+        return (
+            bool(linked & {(root / name).resolve() for name in dead}) or named or in_tree or bool(commands.search(line))
+        )
+
+    blocks, fenced = [], False
+    for block in re.split(r"(\n{2,})", text):
+        fenced ^= block.count("```") % 2 == 1
+        if fenced or "```" in block or not speaks(block):
+            lines = block.split("\n") if "```" in block or fenced else None
+            blocks.append("\n".join(line for line in lines if not speaks(line)) if lines else block)
+        elif re.match(r"\s*(\||[-*] |\d+\. )", block):
+            items = re.split(r"\n(?=\||[-*] |\d+\. )", block)
+            blocks.append("\n".join(item for item in items if not speaks(item)))
+        else:
+            blocks.append(_sentences(block, speaks))
+    return re.sub(r"\n{3,}", "\n\n", "".join(blocks)).rstrip("\n") + "\n"
+
+
+def _sentences(block: str, speaks: Callable[[str], bool]) -> str:
+    kept = [part for part in re.split(r"(?<=[.!?]) (?=[A-Z`\[«])", " ".join(block.split())) if not speaks(part)]
+    lines = [""]
+    for word in " ".join(kept).split(" "):
+        if len(lines[-1]) + len(word) + 1 > WIDTH:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "\n".join(lines)
+
+
+def _settings(part: Part, root: Path, gone: list[Path]) -> dict[Path, str]:
+    """Return the other files that name the part, without it: dependency groups, the workflow's job, the environment."""
+    edits = {}
+    project, workflow, example = root / "pyproject.toml", root / ".github/workflows/main.yml", root / ".env.example"
+    if part.groups:
+        text = project.read_text(encoding="utf-8")
+        for group in part.groups:
+            text = re.sub(rf"(?m)^#[^\n]*\n{group} = \[(.|\n)*?\]\n", "", text)
+            text = re.sub(rf'(default-groups = \[[^\]]*?)(, )?"{group}"', r"\1", text)
+        edits[project] = text
+    if part.job and workflow.exists():
+        text = workflow.read_text(encoding="utf-8")
+        edits[workflow] = re.sub(rf"(?m)^  {part.job}:(.*\n)((?:    .*\n|\n)*)", "", text)
+    if part.settings and example.exists():
+        paragraphs = example.read_text(encoding="utf-8").rstrip("\n").split("\n\n")
+        names = [path.name for path in gone if path.suffix == ".yaml"]
+        kept = [p for p in paragraphs if f"#{part.settings}_" not in p and not any(name in p for name in names)]
+        edits[example] = "\n\n".join(kept) + "\n"
+    return edits
+
+
+def check_clean(root: Path) -> None:
+    """Raise unless git has everything, so that what is removed can be brought back."""
+    status = ["git", "-C", str(root), "status", "--porcelain"]
+    try:
+        changed = subprocess.run(status, capture_output=True, text=True, check=True).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Refused("there is no git repository here", str(root.resolve()), "make setup, which makes one") from error
+    if changed:
+        what = f"{len(changed)} uncommitted file(s): {', '.join(line[3:] for line in changed[:3])}"
+        raise Refused(what, "the git work tree", "commit them first: git add -A && git commit")
+
+
+def main() -> None:
+    """Remove the part that the command line names."""
+    part, root = (sys.argv[1:] or [""])[0], Path()
+    try:
+        if part in PARTS:
+            check_clean(root)
+        removed = remove(part, root)
+    except Refused as refusal:
+        sys.exit("error: {}\nwhere: {}\nfix:   {}".format(*refusal.args))
+    if PARTS[part].takes:
+        print(f"remove: {part}, and {PARTS[part].takes}, which watches it")
+    print("\n".join(f"removed: {name}" for name in removed))
+    print("next: make check && make test, then git add -A && git commit")
+
+
+if __name__ == "__main__":
+    main()
