@@ -128,7 +128,7 @@ def stated(project: Path) -> dict[str, str]:
 
 
 def test_questions_are_few_and_in_order() -> None:
-    names = "project_name project_slug description author_name author_email task license python_version"
+    names = "project_name project_slug description author_name author_email task parts license python_version"
     assert names.split() == QUESTIONS
 
 
@@ -235,7 +235,7 @@ def test_enter_on_every_question_gives_the_defaults(bake: Bake, generate: Genera
 
 def test_a_typed_answer_is_never_rendered(generate: Generate) -> None:
     typed = "{{ 7 * 7 }} [bold]x[/] ''' \\"
-    run = generate(typed=f"{typed}\nleaf-doctor\n" + "\n" * 6)
+    run = generate(typed=f"{typed}\nleaf-doctor\n" + "\n" * 7)
     assert run.code == 0, run.stderr
     assert stated(run.folder / "leaf-doctor")["project_name"] == typed
 
