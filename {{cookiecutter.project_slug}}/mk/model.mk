@@ -25,7 +25,7 @@ mlflow: .venv/.done ## Open the MLflow UI on 127.0.0.1:5000 (PORT=...)
 	@python -m fullstack_ml.modeling.study.review $(or $(PORT),5000)
 
 sweep: split ## Search parameters: MODEL=mlp TRIALS=20
-	@python -W ignore::FutureWarning -m fullstack_ml.modeling.study.sweep --multirun model=$(MODEL) hydra.sweeper.n_trials=$(or $(TRIALS),20)
+	@python -m fullstack_ml.modeling.study.sweep $(MODEL) $(TRIALS)
 
 adopt: .venv/.done ## Write a run's parameters into conf/: RUN=<id>
 	@python -m fullstack_ml.modeling.study.adopt $(RUN)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+import optuna
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from fullstack_ml.answers import label
@@ -86,17 +86,19 @@ def test_every_model_learns_and_leaves_as_onnx(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SEARCHES)
-def test_a_search_names_parameters_of_its_model(name: str) -> None:
-    assert name in MODELS
-    sweep = composed("sweep", f"model={name}")
-    assert sweep.model.name == name
-    space = yaml.safe_load((CONF / "search" / f"{name}.yaml").read_text(encoding="utf-8"))["hydra"]["sweeper"]["params"]
-    library, _, kind = sweep.model.estimator._target_.rpartition(".")
+def test_a_search_names_parameters_of_its_model(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    sweep = module("modeling.study.sweep")
+    space = sweep.read_conf(f"search/{name}.yaml", sweep.Space)
+    assert space
+    model = stage.typed(composed("config", f"model={name}")).model
+    library, _, kind = model.estimator["_target_"].rpartition(".")
     known = inspect.signature(getattr(importlib.import_module(library), kind)).parameters
-    for key, values in space.items():
-        assert key.startswith("model.estimator.")
-        assert key.removeprefix("model.estimator.") in known
-        assert OverridesParser.create().parse_override(f"{key}={values}").is_sweep_override()
+    study = optuna.create_study()
+    for _ in range(5):
+        tried = sweep.draw(study.ask(), space, model)
+        assert set(tried.estimator) - {"_target_"} <= set(known)
+        assert tried != model
 
 
 @pytest.mark.parametrize("name", SOURCES)

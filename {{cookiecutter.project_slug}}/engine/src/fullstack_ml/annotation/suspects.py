@@ -1,7 +1,7 @@
 """List likely label errors, for a review round.
 
 Reads ``data/labelled.parquet``; writes ``reports/suspects.json``. Confident learning (C. G. Northcutt, L. Jiang and
-I. L. Chuang 2021, Journal of Artificial Intelligence Research 70) by cleanlab, on the probabilities that a logistic
+I. L. Chuang 2021, Journal of Artificial Intelligence Research 70), on the probabilities that a logistic
 regression gives to records it was not fitted on. The test split is left out: to clean it by what a model doubts would
 make the test easier for models. Run: ``make suspects``, then ``make round NAME=check KIND=review``.
 """
@@ -9,6 +9,7 @@ make the test easier for models. Run: ``make suspects``, then ``make round NAME=
 import numpy as np
 import polars as pl
 
+from fullstack_ml.answers.label.confident import likely_label_errors
 from fullstack_ml.data.split.place import bounds, masks
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.config import Config
@@ -42,8 +43,6 @@ def suspects(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
     Raises:
         UserError: if a label has too few records to fit and to predict.
     """
-    from cleanlab.filter import find_label_issues  # three seconds to import
-
     names = frame["label"].unique().sort().to_list()
     counts = frame["label"].value_counts().sort("count")
     if len(names) < 2 or counts["count"][0] < FOLDS:
@@ -51,7 +50,7 @@ def suspects(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
         raise UserError(what, str(LABELLED), f"collect or label at least {FOLDS} of each of two labels")
     truth = frame["label"].replace_strict({name: i for i, name in enumerate(names)}, return_dtype=pl.Int64).to_numpy()
     scored = out_of_sample(input_of(product).matrix(frame, product), truth)
-    ranked = find_label_issues(truth, scored, return_indices_ranked_by="self_confidence", n_jobs=1)
+    ranked = likely_label_errors(scored, truth, by="confidence")
     return [
         {"id": frame["id"][i], "label": names[truth[i]], "model_says": names[scored[i].argmax()]}
         | {"confidence": round(float(scored[i, truth[i]]), 4), "labelled_by": frame["labelled_by"][i]}

@@ -39,6 +39,24 @@ class Model:
 
 
 @dataclass(config=STRICT)
+class Sweep:
+    """``conf/sweep.yaml``: how many trials a sweep has in all, and the seed of its sampler."""
+
+    trials: Count
+    seed: Whole
+
+
+@dataclass(config=STRICT)
+class Interval:
+    """A number of ``conf/search/*.yaml``: whole where both ends are; ``log``: drawn by its logarithm."""
+
+    low: int | float
+    high: int | float
+    step: int | float | None = None
+    log: bool = False
+
+
+@dataclass(config=STRICT)
 class Collect:
     """Size of a Parquet shard, which bounds memory, in records and MiB; rejected records that stop the stage."""
 

@@ -20,6 +20,7 @@ NEAR_DUPLICATES = Path("data/near_duplicates.parquet")
 REVIEW = Path("data/review.parquet")
 LABELLED = Path("data/labelled.parquet")
 SPLITS = Path("data/splits")
+SWEEPS = Path("sweeps")
 
 CANDIDATE = Path("models/candidate.onnx")
 MODEL = Path("models/model.onnx")
