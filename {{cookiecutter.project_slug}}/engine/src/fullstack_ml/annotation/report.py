@@ -15,6 +15,7 @@ from fullstack_ml.data.label.agreement import CANNOT
 from fullstack_ml.data.label.rounds import Round, adjudications, read_all
 from fullstack_ml.pages.formats import measured
 from fullstack_ml.pages.render import html
+from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import raw
@@ -32,8 +33,8 @@ SHOWN = 60
 def verdict(alpha: float | None) -> str:
     """Say what a value of alpha allows (Krippendorff 2004: 0.8 is firm, 0.667 the least for tentative conclusions)."""
     if alpha is None:
-        return "not measured"
-    return "firm" if alpha >= 0.8 else "tentative" if alpha >= 0.667 else "too low to rely on"
+        return words("not measured")
+    return words("firm" if alpha >= 0.8 else "tentative" if alpha >= 0.667 else "too low to rely on")
 
 
 def headline(alpha: float | None, low: float | None, high: float | None) -> str:
@@ -103,7 +104,8 @@ def run(config: Config) -> None:
     known = facts(load())
     write_text(AGREEMENT_PAGE, html(TEMPLATES, "agreement.html.j2", **known))
     value = known["report"]["alpha"]
-    print(f"agreement: alpha {headline(**value)}; {known['contested_total']} disagreements")
+    text = "agreement: alpha %(value)s; %(count)s disagreements"
+    print(words(text, value=headline(**value), count=known["contested_total"]))
     print(f"  {AGREEMENT_PAGE}")
 
 

@@ -9,6 +9,7 @@ from fullstack_ml.data.validate.checks import failures, record_schema, schema_fa
 from fullstack_ml.data.validate.duplicates import near_duplicates
 from fullstack_ml.data.validate.findings import Findings
 from fullstack_ml.data.validate.page import page
+from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config, Validate
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import read_batches, shards, write_parquet
@@ -64,7 +65,8 @@ def run(config: Config) -> None:
     write_text(VALIDATION_PAGE, page(report, product))
     if findings.broken:
         stop(findings)
-    print(f"validate: {findings.total} records keep product.yaml; look at {VALIDATION_PAGE}")
+    text = "validate: %(records)s records keep product.yaml; look at %(page)s"
+    print(words(text, records=findings.total, page=VALIDATION_PAGE))
 
 
 if __name__ == "__main__":

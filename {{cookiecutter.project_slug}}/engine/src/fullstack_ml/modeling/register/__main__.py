@@ -11,7 +11,8 @@ from typing import Any
 
 from fullstack_ml.modeling.register.champion import challenge
 from fullstack_ml.modeling.register.runlog import checked_version, log_run
-from fullstack_ml.pages.formats import number
+from fullstack_ml.pages.formats import number as shown_number
+from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
@@ -52,7 +53,7 @@ def refuse(acceptance: dict[str, Any]) -> None:
     """Stop with the failed requirements: id, value and threshold of each."""
     rows = [row for row in acceptance["verdicts"] if row["verdict"] != "pass"]
     said = [
-        f"{row['id']} {row['metric']} = {number(row['value'])} (wanted {row['operator']} {row['threshold']:g})"
+        f"{row['id']} {row['metric']} = {shown_number(row['value'])} (wanted {row['operator']} {row['threshold']:g})"
         f"{', ' + row['note'] if row.get('note') else ''}"
         for row in rows
     ]
@@ -67,7 +68,8 @@ def place(registry: ClientRegistry, number: str, product: Product, config: Confi
     """
     version = registry.find(number)
     if (since := version.tags.get(ROLLED_BACK)) and registry.aliases().get(CHAMPION) != number:
-        return None, [f"version {number} was rolled back on {since}; make promote VERSION={number} takes it again"]
+        text = "version %(number)s was rolled back on %(since)s; make promote VERSION=%(number)s takes it again"
+        return None, [words(text, number=number, since=since)]
     reasons = challenge(registry, number, product, config)
     if not reasons:
         registry.crown(number)
@@ -87,9 +89,8 @@ def run(config: Config) -> None:
     if experiment:  # a rejected experiment succeeds too: DVC forgets one that fails, and nothing is registered anyway
         said = {"registered": False, "reason": f"experiment {experiment}", "run_id": run_id}
         write_json(REGISTRATION, said | {"artefact_sha256": described[SHA256]})
-        print(
-            f"register: {described['verdict']} run {run_id} logged; make adopt RUN={run_id} takes the experiment over"
-        )
+        text = "register: %(verdict)s run %(run)s logged; make adopt RUN=%(run)s takes the experiment over"
+        print(words(text, verdict=words(described["verdict"]), run=run_id))
         return
     if not acceptance["accepted"]:
         refuse(acceptance)
@@ -104,9 +105,11 @@ def run(config: Config) -> None:
     registration = {"registered": True, "model": registry.name, "version": version, "alias": alias, "run_id": run_id}
     registration |= {"artefact_sha256": described[SHA256], "champion_stays": reasons}
     write_json(REGISTRATION, registration)
-    print(f"register: {registry.name} version {version} is {alias or 'registered'}; review it with {REVIEW}")
+    text = "register: %(model)s version %(version)s is %(alias)s; review it with %(command)s"
+    shown = alias or words("registered")
+    print(words(text, model=registry.name, version=version, alias=shown, command=REVIEW))
     for reason in reasons:
-        print(f"register: the champion stays, since {reason}")
+        print(words("register: the champion stays, since %(reason)s", reason=reason))
 
 
 if __name__ == "__main__":
