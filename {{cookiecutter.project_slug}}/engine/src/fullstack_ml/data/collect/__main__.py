@@ -18,7 +18,7 @@ from fullstack_ml.data.collect.intake import CURSOR, Intake
 from fullstack_ml.data.collect.rejects import Rejects
 from fullstack_ml.data.store import manifest, tombstones
 from fullstack_ml.data.store.index import Index, keys, marks
-from fullstack_ml.data.store.shards import purge, rechunk, write_shard
+from fullstack_ml.data.store.shards import label_late, purge, rechunk, write_shard
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import read_batches
@@ -120,13 +120,15 @@ def run(config: Config) -> None:
         intake = Intake(product, index, stones, rejects)
         fresh = intake.records(open_source(source.name, source.options, product, state))
         write_all(rechunk(fresh, config.collect.shard_rows, config.collect.shard_mib), draft, key, rejects)
+        label_late(draft, intake.late)
         checkpoint(draft, key, intake.cursor, rejects)
         if not index.count:
             raise UserError("the source gave no record", f"conf/source/{source.name}.yaml", "look at its options")
         manifest.publish(draft)
     rejected = f", {len(draft['rejected'])} rejected (see data/rejected)" if draft["rejected"] else ""
     again = f"; {intake.known} more have the content of one of these" if intake.known else ""
-    print(f"collect: {index.count} records in {RAW}, {index.count - before} of them new{rejected}{again}")
+    late = f"; {len(intake.late)} got the label that they lacked" if intake.late else ""
+    print(f"collect: {index.count} records in {RAW}, {index.count - before} of them new{rejected}{late}{again}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from fullstack_ml.data.collect.rejects import Rejects
@@ -31,13 +32,18 @@ def prepare(batch: pl.DataFrame, product: Product, now: datetime) -> pl.DataFram
 
 
 class Intake:
-    """Sorts out what to store; ``cursor`` is the last one that the source stated, ``known`` counts what came again."""
+    """Sorts out what to store.
+
+    ``cursor`` is the last one that the source stated, ``known`` counts what came again, and ``late`` holds the labels
+    of stored records that had none.
+    """
 
     def __init__(self, product: Product, index: Index, stones: Tombstones, rejects: Rejects) -> None:
         """Take what is known (``index``), what was forgotten (``stones``), and where rejected records go."""
         self.product, self.index, self.stones, self.rejects = product, index, stones, rejects
         self.cursor: Any = None
         self.known = 0
+        self.late: dict[str, str] = {}
 
     def records(self, batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """Yield what is neither known, nor forgotten, nor rejected by its source."""
@@ -55,10 +61,27 @@ class Intake:
             yield from self.first_seen(frame)
 
     def first_seen(self, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        """Yield the records of ``frame`` that are new; a known one under another group or label is rejected."""
-        new, contrary = self.index.sort_out(keys(frame["id"]), marks(frame))
+        """Yield the records of ``frame`` that are new.
+
+        A known record that had no label and comes with one now is labelled late; one without a label says nothing
+        new; one under another group or label is rejected.
+        """
+        mark = marks(frame)
+        new, remembered = self.index.sort_out(keys(frame["id"]), mark)
+        silent = frame["source_label"].is_null().to_numpy()
+        late = ~new & ~silent & (remembered == marks(frame, labelled=False))
+        contrary = ~new & ~silent & ~late & (remembered != mark)
+        contrary |= self._two_labels(frame, late)
         self.rejects.add(frame.filter(pl.Series(contrary)), pl.lit("known content under another group or label"))
         self.rejects.accept(frame["source"])
-        self.known += int((~(new | contrary)).sum())
+        self.known += int((~(new | contrary | late)).sum())
         if new.any():
             yield frame if new.all() else frame.filter(pl.Series(new))
+
+    def _two_labels(self, frame: pl.DataFrame, late: np.ndarray) -> np.ndarray:
+        """Remember late labels, the first of each record; return which records come with a second, other one."""
+        other = np.zeros(len(frame), dtype=bool)
+        for i in np.flatnonzero(late).tolist():
+            label = frame["source_label"][i]
+            other[i] = self.late.setdefault(frame["id"][i], label) != label
+        return other

@@ -43,7 +43,7 @@ def shared(edges: dict[str, tuple[float, float]], folder: Path) -> dict[str, lis
             if present.any():
                 part = frame.filter(pl.Series(present))[name]
                 key = keys(part) if name == "id" else part.hash().to_numpy()
-                elsewhere = index.sort_out(key, split[present])[1]
+                elsewhere = index.sort_out(key, split[present])[1] != split[present]
                 found[name] += part.filter(pl.Series(elsewhere)).unique(maintain_order=True).to_list()
     return found
 

@@ -24,9 +24,13 @@ def keys(ids: pl.Series) -> np.ndarray:
     return ids.str.slice(0, 16).str.to_integer(base=16, dtype=pl.UInt64).to_numpy()
 
 
-def marks(frame: pl.DataFrame) -> np.ndarray:
-    """Hash what should agree between two records of one id: group and source label. Valid within this process."""
-    return frame.select(mark=pl.struct("group", "source_label").hash())["mark"].to_numpy()
+def marks(frame: pl.DataFrame, labelled: bool = True) -> np.ndarray:
+    """Hash what should agree between two records of one id: group and source label. Valid within this process.
+
+    Not ``labelled``: as it would be of the same record before it had a label.
+    """
+    label = pl.col("source_label") if labelled else pl.lit(None, pl.String).alias("source_label")
+    return frame.select(mark=pl.struct("group", label).hash())["mark"].to_numpy()
 
 
 class Index:
@@ -40,7 +44,7 @@ class Index:
         self.count = 0
 
     def sort_out(self, key: np.ndarray, mark: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return two masks: records seen for the first time, which are remembered, and known ones of another mark."""
+        """Return which records are seen for the first time, which are remembered, and the mark remembered for each."""
         order = np.argsort(key, kind="stable")
         key, mark = key[order], mark[order]
         first = np.ones(len(key), dtype=bool)
@@ -55,9 +59,9 @@ class Index:
             expected[part][hit] = run[at[hit], 1]
         new = first & ~known
         self._add(np.column_stack([key[new], mark[new]]))
-        masks = np.zeros((2, len(key)), dtype=bool)
-        masks[0, order], masks[1, order] = new, ~new & (mark != expected)
-        return masks[0], masks[1]
+        fresh, remembered = np.zeros(len(key), dtype=bool), np.zeros(len(key), dtype=np.uint64)
+        fresh[order], remembered[order] = new, expected
+        return fresh, remembered
 
     def _add(self, pairs: Pairs) -> None:
         """Take sorted pairs in; merge what is in memory now and then."""

@@ -11,11 +11,13 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json, write_json
@@ -108,15 +110,17 @@ def next_number(draft: Manifest) -> int:
 
 
 def encode_cursor(value: Any) -> Any:
-    """Write a cursor as JSON; times become a one-key mapping, so that they come back as times."""
+    """Write a cursor as JSON; what JSON has no word for becomes a one-key mapping, and comes back as what it was."""
     if isinstance(value, datetime | date):
         return {type(value).__name__: value.isoformat()}
-    return value
+    return {type(value).__name__: str(value)} if isinstance(value, Decimal | UUID) else value
 
 
 def decode_cursor(value: Any) -> Any:
     """Undo ``encode_cursor``."""
     if isinstance(value, dict):
         kind, text = next(iter(value.items()))
-        return {"datetime": datetime, "date": date}[kind].fromisoformat(text)
+        types: dict[str, Callable[[str], Any]] = {"Decimal": Decimal, "UUID": UUID}
+        types |= {"datetime": datetime.fromisoformat, "date": date.fromisoformat}
+        return types[kind](text)
     return value

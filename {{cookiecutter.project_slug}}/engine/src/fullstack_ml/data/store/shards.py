@@ -73,3 +73,19 @@ def purge(draft: dict[str, Any], stones: Tombstones) -> list[str]:
         rows.append(entry)
     draft["shards"] = [entry for entry in rows if entry]
     return gone
+
+
+def label_late(draft: dict[str, Any], labels: dict[str, str]) -> None:
+    """Write every shard of ``draft`` anew that holds one of these ids without a label, with the label of its source."""
+    if not labels:
+        return
+    late = pl.DataFrame({"id": list(labels), "late": list(labels.values())})
+    number = manifest.next_number(draft)
+    for place, entry in enumerate(draft["shards"]):
+        path = manifest.locate(entry["shard"])
+        parts = read_batches(path, 50_000, ["id", "source_label"])
+        if any(part.filter(pl.col("source_label").is_null())["id"].is_in(list(labels)).any() for part in parts):
+            whole = pl.read_parquet(path).join(late, on="id", how="left", maintain_order="left")
+            whole = whole.with_columns(source_label=pl.coalesce("source_label", "late")).drop("late")
+            draft["shards"][place] = write_shard(whole, number, manifest.WORK / "shards")
+            number += 1

@@ -6,9 +6,11 @@ change, the next run asks only for rows from the last value on; several rows of 
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import polars as pl
 
@@ -16,6 +18,7 @@ from fullstack_ml.data.collect.sources.rows import as_records
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 
+UUID_TEXT = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 WHERE = "source.options in conf/source/sql.yaml"
 
 
@@ -86,7 +89,22 @@ def _statement(query: str, cursor_column: str | None, cursor: Any) -> Any:
         return statement
     column: Any = sql.column(cursor_column)
     ordered = sql.select(sql.text("*")).select_from(statement.columns(column).subquery("wanted")).order_by(column)
-    return ordered if cursor is None else ordered.where(column >= sql.literal(cursor))
+    return ordered if cursor is None else ordered.where(column >= _literal(cursor))
+
+
+def _literal(cursor: Any) -> Any:
+    """Return a cursor as the database compares it: a UUID is kept as text, and is no text there."""
+    import sqlalchemy as sql
+
+    # Unlike a parameter, a constant of the statement has no type yet, so that text and uuid both take it.
+    is_uuid = isinstance(cursor, str) and re.fullmatch(UUID_TEXT, cursor)
+    return sql.literal_column(f"'{cursor}'") if is_uuid else sql.literal(cursor)
+
+
+def _series(name: str, values: list[Any]) -> pl.Series:
+    """Take a column in; polars has no type for a UUID, whose text PostgreSQL compares as one."""
+    texts = [str(value) if isinstance(value, UUID) else value for value in values]
+    return pl.Series(name, texts, strict=False)
 
 
 def _records(
@@ -95,7 +113,7 @@ def _records(
     """Turn rows into records; a row is told from the others by its cursor."""
     # Column by column: a database without strict types may give a text among numbers, which is for as_records to see.
     columns = zip(names, zip(*rows, strict=True), strict=True)
-    frame = pl.DataFrame([pl.Series(name, list(values), strict=False) for name, values in columns])
+    frame = pl.DataFrame([_series(name, list(values)) for name, values in columns])
     batch = as_records(frame, product, label, group, "the query", WHERE)
     if cursor is None:
         return batch.with_columns(source=pl.lit(""))
