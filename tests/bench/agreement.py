@@ -1,7 +1,7 @@
 """Time agreement and aggregation over a million annotations: what stage `label` computes from them.
 
 Bakes nothing: run it with the interpreter of a generated project, which has the package installed.
-`my-product/.venv/bin/python tests/bench/agreement.py my_product [annotations]`
+`my-product/.venv/bin/python tests/bench/agreement.py [annotations]`
 """
 
 import importlib
@@ -37,8 +37,10 @@ def annotated(annotations: int) -> pl.DataFrame:
 
 def main() -> None:
     """Print seconds and the process's largest memory."""
-    package, annotations = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
-    aggregate, agreement = (importlib.import_module(f"{package}.data.{name}") for name in ("aggregate", "agreement"))
+    annotations = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    aggregate, agreement = (
+        importlib.import_module(f"fullstack_ml.data.label.{name}") for name in ("aggregate", "agreement")
+    )
     said = annotated(annotations)
     names = [str(n) for n in range(LABELS)]
     found: dict[str, Any] = {}

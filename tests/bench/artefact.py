@@ -1,13 +1,11 @@
 """Measure what calibration and novelty add to the model, and what int8 takes from it.
 
 Run it in a generated project after `make`, with its interpreter:
-`cd my-product && .venv/bin/python <template>/tests/bench/artefact.py my_product`.
+`cd my-product && .venv/bin/python <template>/tests/bench/artefact.py`.
 """
 
-import importlib
 import os
 import statistics
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -43,21 +41,15 @@ def latency(model: bytes, row: np.ndarray) -> float:
 
 def main() -> None:
     """Print latency, size and accuracy of the bare model, the complete artefact and its int8 form."""
-    sys.path.insert(0, str(Path.cwd() / "src"))
-    load = {
-        name: importlib.import_module(f"{sys.argv[1]}.{name}")
-        for name in (
-            "contract",
-            "modeling.examples",
-            "modeling.graph",
-            "modeling.artefact",
-            "modeling.scores",
-        )
-    }
-    held_out = load["modeling.examples"].read("validation", load["contract"].load())
+    from fullstack_ml.artefact import graph
+    from fullstack_ml.artefact.session import Artefact
+    from fullstack_ml.pipeline import examples
+    from fullstack_ml.product import contract
+
+    held_out = examples.read("validation", contract.load())
     full, small = Path("models/variants/full.onnx"), Path("models/variants/int8.onnx")
     models = {
-        "bare model": bare(Path("models/candidate.onnx"), load["modeling.graph"]),
+        "bare model": bare(Path("models/candidate.onnx"), graph),
         "complete artefact": full.read_bytes(),
         "int8 artefact": small.read_bytes(),
     }
@@ -67,9 +59,7 @@ def main() -> None:
             measured[name].append(latency(model, held_out.inputs[:1]))
     medians = {name: statistics.median(values) for name, values in measured.items()}
     accuracy = {
-        path.stem: load["modeling.scores"].headline(
-            load["modeling.artefact"].Artefact(path).score(held_out.inputs).probabilities, held_out.truth
-        )["accuracy"]
+        path.stem: (Artefact(path).score(held_out.inputs).outputs.argmax(axis=1) == held_out.truth).mean()
         for path in (full, small)
     }
     ratio = medians["complete artefact"] / medians["bare model"]

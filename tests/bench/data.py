@@ -1,7 +1,7 @@
 """Time and memory of the raw data: collect and split on tables, collect and push on many small images.
 
 Run it in the folder of a generated project, with its interpreter; what is measured follows the task:
-`cd my-product && .venv/bin/python ../tests/bench/data.py my_product`.
+`cd my-product && .venv/bin/python ../tests/bench/data.py`.
 Each work is a process of its own, whose largest memory the system reports; imports are not timed.
 `ROWS="1 10 30"` are millions of records; the comparison is made on the second, ROUNDS times.
 """
@@ -29,22 +29,22 @@ Measured = tuple[float, float]  # seconds, MiB
 # --- what is measured, each in its own process --------------------------------------------------------------
 
 
-def settings(package: str, *overrides: str) -> Any:
+def settings(*overrides: str) -> Any:
     """Compose the project's conf/."""
-    composed = import_module(f"{package}.compose").resolve(["source=files", *overrides])
-    return import_module(f"{package}.stage").typed(composed)
+    composed = import_module("fullstack_ml.pipeline.compose").resolve(["source=files", *overrides])
+    return import_module("fullstack_ml.pipeline.stage").typed(composed)
 
 
-def collect(package: str, source: str, kind: str) -> Callable[[], object]:
+def collect(source: str, kind: str) -> Callable[[], object]:
     """Return stage collect on a table or a folder."""
-    stage = import_module(f"{package}.data.collect")
-    config = settings(package, f"source.options.path={source}", f"source.options.kind={kind}")
+    stage = import_module("fullstack_ml.data.collect.__main__")
+    config = settings(f"source.options.path={source}", f"source.options.kind={kind}")
     return lambda: stage.run(config)
 
 
-def later(package: str, name: str) -> Callable[[], object]:
+def later(name: str) -> Callable[[], object]:
     """Return stage label or split."""
-    stage, config = import_module(f"{package}.data.{name}"), settings(package)
+    stage, config = import_module(f"fullstack_ml.data.{name}.__main__"), settings()
     return lambda: stage.run(config)
 
 
@@ -68,8 +68,8 @@ def polars_split(source: str) -> Callable[[], object]:
 
 WORKS: dict[str, Callable[..., Callable[[], object]]] = {
     "collect": collect,
-    "label": lambda package: later(package, "label"),
-    "split": lambda package: later(package, "split"),
+    "label": lambda: later("label"),
+    "split": lambda: later("split"),
     "pyarrow": pyarrow_copy,
     "polars": polars_split,
 }
@@ -135,19 +135,19 @@ def lay(folder: Path) -> str:
     return str(next(kind["name"] for kind in contract["data"]["kinds"] if kind["scope"] == "in"))
 
 
-def stages(package: str, folder: Path, table: Path, kind: str) -> dict[str, Measured]:
+def stages(folder: Path, table: Path, kind: str) -> dict[str, Measured]:
     """Run collect, label and split from nothing."""
     shutil.rmtree(folder / "data", ignore_errors=True)
-    found = {"collect": measured(folder, "collect", package, str(table), kind)}
-    measured(folder, "label", package)
-    return found | {"split": measured(folder, "split", package)}
+    found = {"collect": measured(folder, "collect", str(table), kind)}
+    measured(folder, "label")
+    return found | {"split": measured(folder, "split")}
 
 
-def compared(package: str, folder: Path, table: Path, kind: str) -> dict[str, Measured]:
+def compared(folder: Path, table: Path, kind: str) -> dict[str, Measured]:
     """Measure the stages beside bare libraries, round by round, so that a busy moment hits all of them."""
     rounds: dict[str, list[Measured]] = {}
     for _ in range(ROUNDS):
-        found = stages(package, folder, table, kind)
+        found = stages(folder, table, kind)
         found["pyarrow"] = measured(folder, "pyarrow", str(table))
         for name, source in (("polars", table), ("polars, same file", folder / "data/labelled.parquet")):
             shutil.rmtree(folder / "bare", ignore_errors=True)
@@ -163,7 +163,7 @@ def median(values: list[Measured]) -> Measured:
     return statistics.median(seconds), statistics.median(memory)
 
 
-def tables(package: str) -> None:
+def tables() -> None:
     """Print the tables of times and of memory."""
     peaks: dict[int, dict[str, Measured]] = {}
     with tempfile.TemporaryDirectory() as place:
@@ -172,7 +172,7 @@ def tables(package: str) -> None:
         for position, millions in enumerate(MILLIONS):
             write_table(table, millions * BLOCK)
             run = compared if position == min(1, len(MILLIONS) - 1) else stages
-            peaks[millions] = run(package, folder, table, kind)
+            peaks[millions] = run(folder, table, kind)
     most, found = next((m, f) for m, f in peaks.items() if "pyarrow" in f)
     header = f"| {most} million records of {FLOATS} numbers | seconds | MiB | ratio | target |"
     print(f"{header}\n|---|---:|---:|---:|---|")
@@ -215,14 +215,14 @@ def repository(folder: Path) -> Path:
     return folder
 
 
-def as_shards(package: str, place: Path, images: Path, kind: str) -> float:
+def as_shards(place: Path, images: Path, kind: str) -> float:
     """Collect the images, then add and push the shards."""
     folder = repository(place / "project")
     for part in ("conf", "product.yaml"):
         (shutil.copytree if Path(part).is_dir() else shutil.copy)(part, folder / part)
     start = time.perf_counter()
     options = ["source=files", f"source.options.path={images}", f"source.options.kind={kind}"]
-    command = [sys.executable, "-m", f"{package}.data.collect", *options]
+    command = [sys.executable, "-m", "fullstack_ml.data.collect", *options]
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     dvc(folder, "add", "data/raw")
     dvc(folder, "push")
@@ -239,7 +239,7 @@ def as_files(place: Path, images: Path) -> float:
     return time.perf_counter() - start
 
 
-def pictures(package: str) -> None:
+def pictures() -> None:
     """Print the table of the images."""
     import yaml
 
@@ -253,7 +253,7 @@ def pictures(package: str) -> None:
             os.sync()
             files.append(as_files(place / f"files-{number}", place / "images"))
             os.sync()
-            shards.append(as_shards(package, place / f"shards-{number}", place / "images", kind))
+            shards.append(as_shards(place / f"shards-{number}", place / "images", kind))
             for done in place.glob("*-*"):
                 shutil.rmtree(done)
     one, other = statistics.median(files), statistics.median(shards)
@@ -264,13 +264,13 @@ def pictures(package: str) -> None:
 
 def main() -> None:
     """Do one work, or measure what the project's task has."""
-    if sys.argv[1] == "--one":
+    if sys.argv[1:2] == ["--one"]:
         child(*sys.argv[2:])
     else:
-        product = import_module(f"{sys.argv[1]}.contract").load()
+        product = import_module("fullstack_ml.product.contract").load()
         measure = pictures if product.formulation.input.type == "image" else tables
         print(f"Medians of {ROUNDS} rounds, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n", flush=True)
-        measure(sys.argv[1])
+        measure()
 
 
 if __name__ == "__main__":

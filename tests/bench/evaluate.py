@@ -1,10 +1,9 @@
 """Time the intervals of an evaluation: 1,000 bootstrap resamples of 1 million predictions of 10 labels.
 
 Bakes nothing: run it with the interpreter of a generated project, which has the package installed.
-`my-product/.venv/bin/python tests/bench/evaluate.py my_product [records] [resamples]`
+`my-product/.venv/bin/python tests/bench/evaluate.py [records] [resamples]`
 """
 
-import importlib
 import resource
 import sys
 import time
@@ -16,11 +15,13 @@ LABELS, BINS = 10, 10
 
 def main() -> None:
     """Print seconds and the process's largest memory."""
-    package = sys.argv[1]
     records, resamples = (
-        int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((2, 1_000_000), (3, 1000))
+        int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((1, 1_000_000), (2, 1000))
     )
-    intervals = importlib.import_module(f"{package}.modeling.intervals")
+    from fullstack_ml.answers.label.metrics import METRICS, columns
+    from fullstack_ml.modeling.measuring import intervals
+    from fullstack_ml.product.metrics import Sums
+
     random = np.random.default_rng(0)
     truth = random.integers(0, LABELS, records)
     scores = random.random((records, LABELS), dtype=np.float32)
@@ -29,9 +30,10 @@ def main() -> None:
     answers = scores.max(axis=1) > 0.25
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     start = time.perf_counter()
-    table = intervals.columns(scores, truth, answers, scores.max(axis=1) > 0.2, BINS)
-    sums = intervals.totals(table, resamples, seed=0)
-    found = intervals.metrics(sums, 0, (30.0, 1.0))
+    one = np.ones(records, np.float32)
+    table = {"one": one, "answered": answers.astype(np.float32)} | columns(scores, truth, answers, 0.2, BINS)
+    sums = Sums(intervals.totals(table, resamples, seed=0), {"costs": (30.0, 1.0), "baseline": 0})
+    found = {name: METRICS[name].value(sums) for name in ("accuracy", "macro_f1", "ece", "log_loss", "brier")}
     accuracy = intervals.interval(found["accuracy"][1:])
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

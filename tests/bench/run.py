@@ -20,7 +20,7 @@ def inside(script: str, *answers: str) -> None:
     with tempfile.TemporaryDirectory() as place:
         project = lifecycle.generate(Path(place, "work"), machine(Path(place, "machine")), *answers)
         project.ok("make")
-        command = [str(project.folder / ".venv/bin/python"), str(HERE / f"{script}.py"), "my_product"]
+        command = [str(project.folder / ".venv/bin/python"), str(HERE / f"{script}.py")]
         subprocess.run(command, cwd=project.folder, env=project.variables(), check=True)
 
 

@@ -101,18 +101,18 @@ class Contestant:
 def contestants(project: Path, place: Path, port: int) -> dict[str, Contestant]:
     """Return them by name; each request carries the same picture."""
     python, own = str(project / ".venv/bin/python"), str(project / ".venv-serve/bin/python")
-    code = "import json; from my_product import contract; from my_product.serving import payload;"
-    code += "print(json.dumps({'records': [payload.example(contract.load())]}))"
+    code = "import json; from fullstack_ml.product import contract; from fullstack_ml.inputs import input_of;"
+    code += "product = contract.load(); print(json.dumps({'records': [input_of(product).example(product)]}))"
     made = subprocess.run([python, "-c", code], cwd=project, capture_output=True, text=True, check=True)
     body, rows = made.stdout.strip(), json.dumps({"inputs": [[[128] * 8] * 8]})
-    log = {"SERVE_DATABASE_URL": f"sqlite:///{place}/log.db", "SERVE_PORT": str(port), "PYTHONPATH": "src"}
+    log = {"SERVE_DATABASE_URL": f"sqlite:///{place}/log.db", "SERVE_PORT": str(port), "PYTHONPATH": "engine/src:src"}
     model = f"sqlite:///{project}/mlflow.db"
     mlflow = [f"{project}/.venv/bin/mlflow", "models", "serve", "--env-manager", "local", "--workers", "1"]
     mlflow += ["--model-uri", "models:/my_product@champion", "--host", "127.0.0.1", "--port", str(port)]
     arguments = [own, "-c", BARE, str(port)], [own, "-c", PLAIN, str(port)]
     path = f"{project}/.venv/bin:{os.environ['PATH']}"
     return {
-        "this project": Contestant([own, "-m", "my_product.serving"], "/v1/predict", "/readyz", body, log),
+        "this project": Contestant([own, "-m", "fullstack_ml.serving"], "/v1/predict", "/readyz", body, log),
         "bare Starlette + orjson": Contestant(arguments[0], "/v1/predict", "/v1/predict", body),
         "plain FastAPI": Contestant(arguments[1], "/v1/predict", "/v1/predict", body),
         "mlflow models serve": Contestant(
@@ -241,7 +241,7 @@ def report(every: dict[str, Contestant], p99: dict[str, float]) -> None:
 def main(project: Path, seconds: int) -> None:
     """Measure every contestant once per round, so that a busy moment hits all of them; print medians."""
     assert shutil.which("wrk"), "wrk is not installed: apt-get install wrk"
-    fetch = [str(project / ".venv/bin/python"), "-m", "my_product.serving.follow", "once"]
+    fetch = [str(project / ".venv/bin/python"), "-m", "fullstack_ml.serving.follow", "once"]
     subprocess.run(fetch, cwd=project, check=True, capture_output=True)
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
