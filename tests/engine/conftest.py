@@ -90,7 +90,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "task" in metafunc.fixturenames:
         marks = list(metafunc.definition.iter_markers("task"))
         tasks = marks[0].args if marks else TASKS
-        metafunc.parametrize("task", tasks, indirect=True, scope="session", ids=[name.split("-")[0] for name in tasks])
+        # One process per task, so that its projects are made once.
+        values = [
+            pytest.param(name, id=name.split("-")[0], marks=pytest.mark.xdist_group(f"engine-{name}")) for name in tasks
+        ]
+        metafunc.parametrize("task", values, indirect=True, scope="session")
 
 
 @pytest.fixture(autouse=True)
