@@ -75,3 +75,43 @@ def test_the_unit_of_a_feature_does_not_matter(known: tuple[np.ndarray, np.ndarr
 
 def test_without_training_data_it_is_one_minus_the_highest_probability() -> None:
     assert in_graph(None, np.zeros((3, 2)), np.array([0.7, 0.2, 0.1])) == pytest.approx([0.3] * 3, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> tuple[np.ndarray, np.ndarray]:
+    """Pictures of 96 x 96 of three labels: a bright bar at a place of the label's own, moved and dimmed a little."""
+    random, side = np.random.default_rng(0), 96
+    truth = np.arange(300) % 3
+    rows = np.arange(side)[None, :]
+    middles = 20 + 28 * truth[:, None] + random.normal(0, 3, (300, 1))
+    bars = np.exp(-(((rows - middles) / 8) ** 2)) * random.uniform(0.7, 1, (300, 1))
+    made = 1 - bars[:, :, None] * np.ones(side) + random.normal(0, 0.03, (300, side, side))
+    return np.clip(made, 0, 1).reshape(300, -1).astype(np.float32), truth
+
+
+def test_the_graph_of_a_large_picture_stays_small_and_computes_the_same(
+    pictures: tuple[np.ndarray, np.ndarray],
+) -> None:
+    features, truth = pictures
+    constants = novelty.mahalanobis(features.astype(np.float64), truth, alike=True)
+    model = novelty.with_novelty(constant(np.array([0.5, 0.5]), features.shape[1], "probabilities"), constants)
+    assert model.ByteSize() < 4 * 1024**2
+    expected = novelty.distance(constants, features)
+    assert in_graph(constants, features, np.array([0.5, 0.5])) == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
+def test_strangers_among_large_pictures_are_found(pictures: tuple[np.ndarray, np.ndarray]) -> None:
+    features, truth = pictures
+    constants = novelty.mahalanobis(features[::2].astype(np.float64), truth[::2], alike=True)
+    familiar = novelty.distance(constants, features[1::2])
+    assert familiar.mean() == pytest.approx(1, abs=0.3)
+    random = np.random.default_rng(1)
+    strange = {
+        "noise": random.uniform(0, 1, features[1::2].shape),
+        "inverted": 1 - features[1::2],
+        "turned": features[1::2].reshape(-1, 96, 96).transpose(0, 2, 1).reshape(-1, 96 * 96),
+        "between": features[1::2] * 0 + 0.5,
+        "two bars": np.clip(features[1::2] + np.roll(features[1::2], 1, axis=0) - 1, 0, 1),
+    }
+    lowest = {name: novelty.distance(constants, made).min() / familiar.max() for name, made in strange.items()}
+    assert all(ratio > 1 for ratio in lowest.values()), lowest

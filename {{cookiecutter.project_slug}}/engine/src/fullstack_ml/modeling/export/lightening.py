@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-NOVELTY_NODES = ("novelty_whitening", "novelty_towards")
+NOVELTY_NODES = ("novelty_whitening", "novelty_towards", "novelty_keeping")
 
 
 def full(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from fullstack_ml.artefact.graph import INNER
 
 NOVELTY = "novelty"
+MOST = 64  # values whose whole covariance is kept, and components of more values
 
 
 def mahalanobis(features: np.ndarray, truth: np.ndarray, alike: bool = False) -> dict[str, np.ndarray]:
@@ -19,32 +20,84 @@ def mahalanobis(features: np.ndarray, truth: np.ndarray, alike: bool = False) ->
     All labels share one covariance, shrunk (Lee et al. 2018, A Simple Unified Framework for Detecting
     Out-of-Distribution Samples; Ledoit and Wolf 2004 for the shrinkage). ``features`` is (records, values); where
     all values are ``alike``, as pixels are, they are not brought to one spread, or the rarest specks would count most.
+
+    A covariance grows with the fourth power of a picture's side. Of more than ``MOST`` values only the first ``MOST``
+    principal components are measured so; what they leave over counts by its mean square, with as much weight.
     """
     from sklearn.covariance import LedoitWolf  # slow to import, and only training needs it
 
     centre, spread = features.mean(axis=0), features.std(axis=0)
     spread[(spread == 0) | alike] = 1.0
     scaled = (features - centre) / spread
-    means = np.stack([scaled[truth == label].mean(axis=0) for label in np.unique(truth)])
-    covariance = LedoitWolf(assume_centered=True).fit(scaled - means[np.unique(truth, return_inverse=True)[1]])
+    reduced = features.shape[1] > MOST
+    basis = components(scaled) if reduced else np.eye(features.shape[1])
+    parts = scaled @ basis
+    means = np.stack([parts[truth == label].mean(axis=0) for label in np.unique(truth)])
+    covariance = LedoitWolf(assume_centered=True).fit(parts - means[np.unique(truth, return_inverse=True)[1]])
     values, vectors = np.linalg.eigh(covariance.covariance_)
     # Divided by the number of values, the distance of a familiar record is about 1 for every product.
-    whiten = vectors / np.sqrt(np.maximum(values, 1e-9) * features.shape[1])
+    whiten = vectors / np.sqrt(np.maximum(values, 1e-9) * len(values) * (1 + reduced))
     points = means @ whiten
-    return {
-        "novelty_whiten": whiten / spread[:, None],
-        "novelty_shift": -(centre / spread) @ whiten,
-        "novelty_points": -2.0 * points.T,
-        "novelty_squares": (points**2).sum(axis=1),
+    found = {"novelty_points": -2.0 * points.T, "novelty_squares": (points**2).sum(axis=1)}
+    if not reduced:
+        return found | {"novelty_whiten": whiten / spread[:, None], "novelty_shift": -(centre / spread) @ whiten}
+    rest = ((scaled**2).sum(axis=1) - (parts**2).sum(axis=1)).mean()
+    weight = np.sqrt(0.5 / max(rest, 1e-9)) / spread
+    return found | {
+        "novelty_whiten": whiten * np.sqrt(max(rest, 1e-9) / 0.5),
+        "novelty_shift": np.zeros(len(values)),
+        "novelty_scale": weight,
+        "novelty_offset": -weight * centre,
+        "novelty_basis": weight[:, None] * basis,
+        "novelty_start": -(weight * centre) @ basis,
     }
+
+
+def components(scaled: np.ndarray) -> np.ndarray:
+    """Return (values, components): the directions in which the records differ most, the same at every call."""
+    from sklearn.decomposition import PCA
+
+    count = min(MOST, len(scaled) - 1)
+    fitted = PCA(count, svd_solver="randomized", random_state=0).fit(scaled)
+    return np.asarray(fitted.components_.T)
 
 
 def distance(constants: dict[str, np.ndarray], features: np.ndarray) -> np.ndarray:
     """Compute in numpy what the nodes of ``with_novelty`` compute, to check them."""
-    z = features @ constants["novelty_whiten"] + constants["novelty_shift"]
+    rest, kept = np.zeros(len(features)), features
+    if "novelty_basis" in constants:
+        whole = features * constants["novelty_scale"] + constants["novelty_offset"]
+        kept = features @ constants["novelty_basis"] + constants["novelty_start"]
+        rest = (whole**2).sum(axis=1) - (kept**2).sum(axis=1)
+    z = kept @ constants["novelty_whiten"] + constants["novelty_shift"]
     squares = (z**2).sum(axis=1, keepdims=True) + z @ constants["novelty_points"] + constants["novelty_squares"]
-    result: np.ndarray = squares.min(axis=1)
+    result: np.ndarray = squares.min(axis=1) + rest
     return result
+
+
+def distance_nodes(values: str, nearest: str) -> list[onnx.NodeProto]:
+    """Return the nodes from ``values`` to the distance to the nearest mean, named ``nearest``."""
+    return [
+        helper.make_node("Gemm", [values, "novelty_whiten", "novelty_shift"], ["whitened"], "novelty_whitening"),
+        helper.make_node("ReduceSumSquare", ["whitened", "novelty_axis"], ["length"], keepdims=1),
+        helper.make_node("Gemm", ["whitened", "novelty_points", "novelty_squares"], ["towards"], "novelty_towards"),
+        helper.make_node("Add", ["length", "towards"], ["distances"]),
+        helper.make_node("ReduceMin", ["distances", "novelty_axis"], [nearest], keepdims=0),
+    ]
+
+
+def reduced_nodes() -> list[onnx.NodeProto]:
+    """Return the nodes of the distance among the components, and of what they leave over."""
+    return [
+        helper.make_node("Gemm", [INNER, "novelty_basis", "novelty_start"], ["novelty_kept"], "novelty_keeping"),
+        *distance_nodes("novelty_kept", "novelty_nearest"),
+        helper.make_node("Mul", [INNER, "novelty_scale"], ["novelty_scaled"]),
+        helper.make_node("Add", ["novelty_scaled", "novelty_offset"], ["novelty_whole"]),
+        helper.make_node("ReduceSumSquare", ["novelty_whole", "novelty_axis"], ["whole_square"], keepdims=0),
+        helper.make_node("ReduceSumSquare", ["novelty_kept", "novelty_axis"], ["kept_square"], keepdims=0),
+        helper.make_node("Sub", ["whole_square", "kept_square"], ["novelty_rest"]),
+        helper.make_node("Add", ["novelty_nearest", "novelty_rest"], [NOVELTY]),
+    ]
 
 
 def with_novelty(model: onnx.ModelProto, constants: dict[str, np.ndarray] | None) -> onnx.ModelProto:
@@ -61,13 +114,7 @@ def with_novelty(model: onnx.ModelProto, constants: dict[str, np.ndarray] | None
         ]
     else:
         stored = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
-        nodes = [
-            helper.make_node("Gemm", [INNER, "novelty_whiten", "novelty_shift"], ["whitened"], "novelty_whitening"),
-            helper.make_node("ReduceSumSquare", ["whitened", "novelty_axis"], ["length"], keepdims=1),
-            helper.make_node("Gemm", ["whitened", "novelty_points", "novelty_squares"], ["towards"], "novelty_towards"),
-            helper.make_node("Add", ["length", "towards"], ["distances"]),
-            helper.make_node("ReduceMin", ["distances", "novelty_axis"], [NOVELTY], keepdims=0),
-        ]
+        nodes = reduced_nodes() if "novelty_basis" in constants else distance_nodes(INNER, NOVELTY)
     stored.append(numpy_helper.from_array(np.array([1], np.int64), "novelty_axis"))
     model.graph.initializer.extend(stored)
     model.graph.node.extend(nodes)
