@@ -76,13 +76,23 @@ def compose_with(root: Path, options: dict[str, Any] | None) -> DictConfig:
     return composed
 
 
+def forget_own_modules(path: list[str]) -> None:
+    """Forget what stands in ``src/`` of one project, before another one of the same name is used."""
+    sys.path[:] = path
+    seams._imported.cache_clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+        del sys.modules[name]
+
+
 def run_stages(root: Path, folder: Path, composed: DictConfig) -> None:
     """Run the stages from collect to cards in ``folder``."""
     shutil.copytree(root, folder, dirs_exist_ok=True)
+    path = list(sys.path)
     with contextlib.chdir(folder):
         Path("params.yaml").write_text(OmegaConf.to_yaml(composed), encoding="utf-8")
         for name in STAGES:
             part(f"{name}.__main__").run(stage.typed(composed))
+    forget_own_modules(path)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -114,10 +124,7 @@ def own_modules_are_forgotten() -> Iterator[None]:
     """Forget what a test wrote into ``src/``: Python and the engine keep a module once it is imported."""
     path = list(sys.path)
     yield
-    sys.path[:] = path
-    seams._imported.cache_clear()
-    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
-        del sys.modules[name]
+    forget_own_modules(path)
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,13 @@ class Interval:
 
 
 @dataclass(config=STRICT)
+class Runner:
+    """``conf/runner/*.yaml``: the module of seam ``runner`` that works on the shards."""
+
+    name: str
+
+
+@dataclass(config=STRICT)
 class Collect:
     """Size of a Parquet shard, which bounds memory, in records and MiB; rejected records that stop the stage."""
 
@@ -155,6 +162,7 @@ class Config:
     language: str
     source: Source
     model: Model
+    runner: Runner
     collect: Collect
     validate: Validate
     label: Label

@@ -31,7 +31,7 @@ def file_of(key: str) -> str:
     first = key.split(".")[0].split("[")[0]
     if "." not in key:
         return "conf/config.yaml"
-    return f"conf/{first}/*.yaml" if first in ("source", "model") else f"conf/{first}.yaml"
+    return f"conf/{first}/*.yaml" if first in ("source", "model", "runner") else f"conf/{first}.yaml"
 
 
 def typed(composed: DictConfig) -> Config:

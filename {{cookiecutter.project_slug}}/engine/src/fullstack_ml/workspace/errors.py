@@ -27,7 +27,7 @@ class UserError(Exception):
 
     def __init__(self, what: str, where: str, fix: str) -> None:
         """Keep the three parts; each becomes one line."""
-        super().__init__(what)
+        super().__init__(what, where, fix)  # all three, or it could not come back from another process
         self.what, self.where, self.fix = what, where, fix
 
     def __str__(self) -> str:

@@ -5,39 +5,32 @@ Reads ``data/raw`` and ``product.yaml``; writes ``reports/validation.json``, the
 Run: ``python -m fullstack_ml.data.validate``.
 """
 
-from fullstack_ml.data.validate.checks import failures, record_schema, schema_fault
+from functools import partial
+
 from fullstack_ml.data.validate.duplicates import near_duplicates
-from fullstack_ml.data.validate.findings import Findings
+from fullstack_ml.data.validate.findings import Findings, check_shard
 from fullstack_ml.data.validate.page import page
 from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config, Validate
+from fullstack_ml.pipeline.runner import Runner, runner_of
 from fullstack_ml.pipeline.stage import stage
-from fullstack_ml.pipeline.tables import read_batches, shards, write_parquet
+from fullstack_ml.pipeline.tables import shards, write_parquet
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import write_json, write_text
 from fullstack_ml.workspace.paths import NEAR_DUPLICATES, RAW, VALIDATION, VALIDATION_PAGE
 
-ROWS = 50_000
 
-
-def read_all(product: Product, settings: Validate) -> Findings:
+def read_all(product: Product, settings: Validate, runner: Runner) -> Findings:
     """Check every shard.
 
     Raises:
         UserError: for a shard of another schema, or if there is no record.
     """
-    findings, schema = Findings(product, settings), record_schema(product)
-    for shard in shards(RAW):
-        if not shard.exists():
-            raise UserError(f"{shard.name} is listed and not there", str(RAW), "run dvc checkout, or collect again")
-        for frame in read_batches(shard, ROWS):
-            found = failures(frame, schema)
-            fault = schema_fault(found, frame)
-            if fault:
-                raise UserError(fault, str(shard), "delete the folder data/raw and collect again")
-            findings.add(frame, found)
+    findings = Findings(product, settings)
+    for found in runner.map(partial(check_shard, product=product, settings=settings), shards(RAW)):
+        findings.merge(found)
     if not findings.total:
         raise UserError(f"{RAW} holds no record", str(RAW), "run dvc repro")
     findings.too_few()
@@ -57,7 +50,7 @@ def stop(findings: Findings) -> None:
 def run(config: Config) -> None:
     """Check every shard, write the reports, and fail with the ids of the records that break a rule."""
     product = load()
-    findings = read_all(product, config.validate)
+    findings = read_all(product, config.validate, runner_of(config))
     near = near_duplicates(findings.prints, config.validate.near_duplicate_bits)
     report = findings.report(near)
     write_parquet(NEAR_DUPLICATES, [near])

@@ -1,20 +1,25 @@
-"""What stage ``validate`` found, counted batch by batch, and the report of it.
+"""What stage ``validate`` found, counted shard by shard, and the report of it.
 
-Reads ``data/raw/manifest.json``; writes nothing. Memory is bounded: of every rule some examples are kept.
+Reads ``data/raw``; writes nothing. Memory is bounded: of every rule some examples are kept.
 """
 
 from collections import Counter, defaultdict
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from fullstack_ml.data.validate.checks import violations
+from fullstack_ml.data.validate.checks import failures, record_schema, schema_fault, violations
 from fullstack_ml.data.validate.personal import personal_data
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.config import Validate
+from fullstack_ml.pipeline.tables import read_batches
 from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json
 from fullstack_ml.workspace.paths import RAW
+
+ROWS = 50_000
 
 
 class Findings:
@@ -51,6 +56,17 @@ class Findings:
         if len(self.examples[rule]) < self.settings.max_reported:
             self.examples[rule].append((record, what))
 
+    def merge(self, later: "Findings") -> None:
+        """Add what another shard holds; the examples of this one go first."""
+        self.total += later.total
+        self.broken.update(later.broken)
+        self.personal.update(later.personal)
+        for column, counter in later.counts.items():
+            self.counts[column].update(counter)
+        for rule, rows in later.examples.items():
+            self.examples[rule] += rows[: self.settings.max_reported - len(self.examples[rule])]
+        self.prints = self.prints.vstack(later.prints)
+
     def too_few(self) -> None:
         """Count what the records are too few of, where conf/validate.yaml makes that a violation."""
         labels, kinds = self.counts["source_label"], self.counts["kind"]
@@ -85,6 +101,24 @@ class Findings:
             },
             "rejected": dict(Counter(row["reason"] for row in refused).most_common(most)),
         }
+
+
+def check_shard(shard: Path, product: Product, settings: Validate) -> Findings:
+    """Check one shard of raw records.
+
+    Raises:
+        UserError: if it is not there, or has another schema.
+    """
+    if not shard.exists():
+        raise UserError(f"{shard.name} is listed and not there", str(RAW), "run dvc checkout, or collect again")
+    findings, schema = Findings(product, settings), record_schema(product)
+    for frame in read_batches(shard, ROWS):
+        broken = failures(frame, schema)
+        fault = schema_fault(broken, frame)
+        if fault:
+            raise UserError(fault, str(shard), "delete the folder data/raw and collect again")
+        findings.add(frame, broken)
+    return findings
 
 
 def rejected() -> list[dict[str, Any]]:
