@@ -10,7 +10,8 @@ from typing import Protocol, TypeVar
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.workspace.seams import find_choice
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Runner(Protocol):
