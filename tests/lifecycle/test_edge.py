@@ -2,15 +2,19 @@
 
 import base64
 import functools
+import io
 import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from chromium import Page, chromium, served
+from fullstack_ml.inputs.pictures import as_grey
 from projects import Finished, Project
 
 pytestmark = pytest.mark.slow
@@ -248,14 +252,19 @@ def test_a_chosen_image_is_answered(project: Project, page: Page, tmp_path: Path
 
 
 @image_only
-def test_a_transparent_image_is_refused_because_the_browser_loses_its_colours(page: Page, tmp_path: Path) -> None:
-    clear = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
-    picture = tmp_path / "scan.png"
-    picture.write_bytes(base64.b64decode(clear))
-    choose(page, picture)
-    state, _, reason = said(page)
-    assert state == "error"
-    assert "transparent" in reason
+def test_a_transparent_image_lies_on_white_as_in_the_pipeline(page: Page, tmp_path: Path) -> None:
+    rgba = np.full((8, 8, 4), (0, 0, 0, 0), np.uint8)
+    rgba[2:6, 2:4], rgba[2:6, 4:6] = (0, 0, 0, 255), (90, 90, 90, 128)
+    buffer = io.BytesIO()
+    Image.fromarray(rgba).save(buffer, "PNG")
+    expected = np.asarray(as_grey(Image.open(io.BytesIO(buffer.getvalue()))))
+    found = page.run(
+        'const { decode } = await import("./image.js"); '
+        "const bytes = Uint8Array.from(atob(cases), (c) => c.charCodeAt(0)); "
+        "return Array.from(await decode(new Blob([bytes]), [8, 8], 1000));",
+        cases=base64.b64encode(buffer.getvalue()).decode(),
+    )
+    assert np.abs(np.array(found) - expected.ravel().astype(int)).max() <= 1
 
 
 @image_only

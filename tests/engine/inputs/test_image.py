@@ -64,14 +64,66 @@ HELD: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", HELD)
-def test_a_photograph_stands_upright_however_the_camera_was_held(orientation: int) -> None:
+def test_a_photograph_stands_upright_however_the_camera_was_held(orientation: int, kind: str) -> None:
     rows, columns = np.mgrid[0:12, 0:8]
     upright = (15 * rows + 5 * columns).astype(np.uint8)
     exif, buffer = Image.Exif(), io.BytesIO()
     exif[0x0112] = orientation
-    Image.fromarray(HELD[orientation](upright).copy()).save(buffer, "JPEG", quality=100, exif=exif)
+    Image.fromarray(HELD[orientation](upright).copy()).save(buffer, kind, quality=100, exif=exif)
     assert image.decode(buffer.getvalue(), (12, 8)) == pytest.approx(upright, abs=3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bits_are_scaled_to_8(kind: str) -> None:
+    deep = np.array([[0, 257, 32768], [51400, 65278, 65535]], np.uint16)
+    buffer = io.BytesIO()
+    Image.fromarray(deep).save(buffer, kind)
+    assert image.decode(buffer.getvalue(), (2, 3)).tolist() == [[0, 1, 128], [200, 254, 255]]
+
+
+def transparent(colour: int) -> bytes:
+    """Return a picture of two seen pixels, black and grey, among hidden ones of ``colour``."""
+    rgba = np.full((2, 2, 4), (colour, colour, colour, 0), np.uint8)
+    rgba[0, 0], rgba[1, 1] = (0, 0, 0, 255), (0, 0, 0, 128)
+    return encoded(rgba, "PNG", "RGBA")
+
+
+@pytest.mark.parametrize("colour", [0, 255], ids=["hidden-black", "hidden-white"])
+def test_what_is_transparent_lies_on_white_whatever_colour_is_hidden(colour: int) -> None:
+    # Half of black on white is 255 * (1 - 128 / 255).
+    assert image.decode(transparent(colour), (2, 2)).tolist() == [[0, 255], [255, 127]]
+
+
+def test_a_transparent_colour_of_a_palette_lies_on_white_too() -> None:
+    picture = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
+    picture.putpalette([0, 0, 0, 0, 0, 0])
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", transparency=1)
+    assert image.decode(buffer.getvalue(), (1, 2)).tolist() == [[0, 255]]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF"])
+def test_a_picture_that_moves_is_refused_by_name(kind: str) -> None:
+    frames = [Image.new("L", (8, 8), colour) for colour in (0, 100, 200)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, kind, save_all=True, append_images=frames[1:])
+    with pytest.raises(ValueError, match="3 pictures in one file"):
+        image.decode(buffer.getvalue(), (8, 8))
+
+
+def test_numbers_without_a_range_are_refused() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(np.ones((2, 2), np.float32)).save(buffer, "TIFF")
+    with pytest.raises(ValueError, match="no range"):
+        image.decode(buffer.getvalue(), (2, 2))
+
+
+def test_a_photograph_of_12_megapixels_is_read() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (4000, 3000), (10, 10, 10)).save(buffer, "JPEG")
+    assert image.decode(buffer.getvalue(), (3, 4)) == pytest.approx(np.full((3, 4), 10), abs=1)
 
 
 def test_a_larger_image_is_averaged_over_blocks(product: Any) -> None:

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field
 
 from fullstack_ml.inputs import FEATURES, Decoded, UnreadableError, pictures
-from fullstack_ml.inputs.pictures import THUMBNAIL, picture, upright
+from fullstack_ml.inputs.pictures import THUMBNAIL, as_grey, picture, upright
 from fullstack_ml.product.types import Finding, Product
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ FORM_FIELD: str | None = "image"
 ALIKE = True
 strangers, typical, draw = pictures.strangers, pictures.typical, pictures.draw
 # A larger image is refused before it is decoded: a small file can unpack to gigabytes.
-MAX_PIXELS = 4_000_000
+MAX_PIXELS = 50_000_000  # a photograph of a phone has 12 to 50 million
 # Formats of pictures alone: others of Pillow's decoders start programs or read other files.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 GRID = 4  # an image is cut into GRID x GRID regions
@@ -69,7 +69,7 @@ def decode(payload: bytes, shape: tuple[int, int]) -> np.ndarray:
         with Image.open(io.BytesIO(payload), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels are more than {MAX_PIXELS}")
-            grey = upright(image).convert("L")
+            grey = as_grey(upright(image))
     except UnidentifiedImageError as error:
         raise ValueError(f"no image; readable are {', '.join(FORMATS)}") from error
     except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:

@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, ImageFilter
 from fullstack_ml.product.types import Product
 
 PHOTOGRAPHS = 100
+DEEP = 65_535  # white of 16 bits
 INK = 0.25  # a pixel belongs to a drawing when it is at least this dark, from 0 (white) to 1 (black)
 # A picture is enlarged to about SMALL pixels, smoothly, since people read shapes and not pixels, or reduced to LARGE.
 SMALL, LARGE = 240, 1024
@@ -27,9 +28,33 @@ TURNS |= {6: WAYS.ROTATE_270, 7: WAYS.TRANSVERSE, 8: WAYS.ROTATE_90}
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Turn a photograph as its camera was held, which a JPEG says (EXIF 2.3, tag 0x0112) and browsers follow."""
-    turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1)) if image.format == "JPEG" else None
+    """Turn a picture as its camera was held, whatever its format (EXIF 2.3, tag 0x0112)."""
+    image.load()  # Pillow turns a TIFF itself then, and no longer says so
+    turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     return image if turn is None else image.transpose(turn)
+
+
+def as_grey(image: Image.Image) -> Image.Image:
+    """Return 8 bits of grey: 16 bits scaled by their range, what is transparent laid on white.
+
+    The page does the same (edge/page/image.js); a test holds the two together.
+
+    Raises:
+        ValueError: for a moving picture, or numbers without a range.
+    """
+    if getattr(image, "n_frames", 1) > 1:
+        raise ValueError(f"it moves, or has several pages: {image.n_frames} pictures in one file")  # type: ignore[attr-defined]
+    if image.mode.startswith("I"):
+        values = np.asarray(image, dtype=np.int64)
+        if values.min() < 0 or values.max() > DEEP:
+            raise ValueError("its numbers go beyond 16 bits; store it in 8 or 16 bits")
+        return Image.fromarray(np.rint(values * (255 / DEEP)).astype(np.uint8))
+    if image.mode == "F":
+        raise ValueError("its numbers have no range (floating point); store it in 8 or 16 bits")
+    if image.has_transparency_data:
+        seen = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("L")
+    return image.convert("L")
 
 
 def picture(payload: bytes, small: int = SMALL, large: int = LARGE) -> str:

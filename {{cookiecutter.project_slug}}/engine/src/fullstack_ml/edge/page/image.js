@@ -62,9 +62,10 @@ export function resize(pixels, width, height, toWidth, toHeight) {
 export function read(context, shape) {
   const { width, height } = context.canvas;
   const rgba = context.getImageData(0, 0, width, height).data;
-  for (let i = 3; i < rgba.length; i += 4) {
-    if (rgba[i] !== 255) {
-      throw new Error("This image is transparent in places. Save it on a white background.");
+  for (let i = 0; i < rgba.length; i += 4) {
+    const alpha = rgba[i + 3];
+    for (let k = 0; alpha !== 255 && k < 3; k++) {
+      rgba[i + k] = Math.round((rgba[i + k] * alpha + 255 * (255 - alpha)) / 255); // on white
     }
   }
   return resize(grey(rgba), width, height, shape[1], shape[0]);
