@@ -36,6 +36,10 @@ Refused = Callable[..., AbstractContextManager[None]]
         ("scikit-learn: load_digits", []),
         ("version 1.2.3 at 10:20:30, 1234-5678", []),
         ("user@localhost", []),
+        ("sftp://bob@host.example.org/scans/1.png", []),
+        ("https://forms.example.org/?who=bob@example.org", ["e-mail address"]),
+        ("sftp://bob@host.example.org/bob@example.org/1.png", ["e-mail address"]),
+        ("2301153000001.png", []),  # a day and a number: without a check digit nothing tells it from a person's
     ],
 )
 def test_a_text_holds_these_kinds(text: str, kinds: list[str]) -> None:

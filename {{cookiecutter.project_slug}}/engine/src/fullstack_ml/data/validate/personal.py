@@ -13,6 +13,7 @@ from stdnum.kr import rrn
 
 # Each in the syntax that polars and Python share; the border is a character that cannot continue the number.
 EMAIL = r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9](?:[A-Za-z0-9-]*\.)+[A-Za-z]{2,}"
+USER_OF_URL = r"://[^/?#\s@]+@"
 # Korean mobile numbers in any writing; other Korean and international ones only with separators or a plus.
 PHONE = (
     r"(?:\+82[ .-]?|\b0)1[016789][ .-]?\d{3,4}[ .-]?\d{4}\b"
@@ -32,7 +33,7 @@ def is_resident_number(text: str) -> bool:
     digits = re.sub(r"\D", "", text)
     try:
         if rrn.get_birth_date(digits) >= BY_LOT:
-            return True
+            return not text.isdigit()  # bare digits are as well a serial number that begins with a date
     except exceptions.ValidationError:
         return False
     expected = int(rrn.calc_check_digit(digits[:12]))
@@ -47,7 +48,8 @@ PATTERNS: dict[str, tuple[str, Callable[[str], bool]]] = {
 
 
 def kinds_in(text: str) -> list[str]:
-    """Name the kinds of personal data in a text."""
+    """Name the kinds of personal data in a text; the user of an address such as ``sftp://bob@host`` is none."""
+    text = re.sub(USER_OF_URL, "://", text)
     return [kind for kind, (pattern, holds) in PATTERNS.items() if any(map(holds, re.findall(pattern, text)))]
 
 
