@@ -2,10 +2,11 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,22 @@ def test_a_record_is_out_of_raw_labels_rounds_and_splits(finished: Path) -> None
     assert len(places(record)) >= 5
     assert forget.forget(record[:12], None) == [record]
     assert places(record) == []
+
+
+def test_a_record_is_out_of_the_prediction_log_with_what_people_said_of_it(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SERVE_DATABASE_URL", raising=False)
+    record, other = pl.read_parquet("data/splits/train.parquet")["id"][:2]
+    with closing(sqlite3.connect("predictions.db")) as log, log:
+        log.execute("CREATE TABLE predictions (prediction_id TEXT, input_sha256 TEXT)")
+        log.execute("CREATE TABLE feedback (prediction_id TEXT, label TEXT)")
+        log.executemany("INSERT INTO predictions VALUES (?, ?)", [("a", record), ("b", other), ("c", record)])
+        log.executemany("INSERT INTO feedback VALUES (?, 'x')", [("a",), ("b",)])
+    forget.forget(record, None)
+    with closing(sqlite3.connect("predictions.db")) as log:
+        assert log.execute("SELECT * FROM predictions").fetchall() == [("b", other)]
+        assert log.execute("SELECT prediction_id FROM feedback").fetchall() == [("b",)]
 
 
 def test_the_manifests_state_what_is_left(finished: Path) -> None:

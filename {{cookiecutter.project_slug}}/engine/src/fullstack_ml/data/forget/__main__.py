@@ -1,7 +1,8 @@
 """Forget a record, or a group such as a person: out of raw data, labels, rounds and splits, for good.
 
 Reads and writes everything below ``data``, and ``data/tombstones.json``, which keeps the record from being collected
-again; names the registered models that learned from it. Killed half-way, the same command finishes the work.
+again; deletes its rows of the prediction log; names the registered models that learned from it. Killed half-way, the
+same command finishes the work.
 Run: ``make forget ID=<id, or its first characters>`` or ``make forget GROUP=<group>``.
 """
 
@@ -12,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from fullstack_ml.data.forget.keep import keep
+from fullstack_ml.data.forget.log import forget_predictions
 from fullstack_ml.data.forget.trained import trained_on
 from fullstack_ml.data.store import manifest, tombstones
 from fullstack_ml.data.store.shards import purge
@@ -134,6 +136,7 @@ def forget(record: str | None, group: str | None) -> list[str]:
         rewrite_rounds(set(stones.ids))
         mend_split_manifest()
         keep_labels()
+        forget_predictions(stones.ids)
     return ids
 
 
