@@ -113,6 +113,13 @@ def test_a_picture_that_moves_is_refused_by_name(kind: str) -> None:
         image.decode(buffer.getvalue(), (8, 8))
 
 
+def test_the_preview_in_the_file_of_a_phone_is_passed_over() -> None:
+    buffer = io.BytesIO()
+    preview = Image.new("L", (8, 8), 200)
+    Image.new("L", (64, 64), 10).save(buffer, "MPO", save_all=True, append_images=[preview])
+    assert image.decode(buffer.getvalue(), (2, 2)) == pytest.approx(np.full((2, 2), 10), abs=2)
+
+
 def test_numbers_without_a_range_are_refused() -> None:
     buffer = io.BytesIO()
     Image.fromarray(np.ones((2, 2), np.float32)).save(buffer, "TIFF")

@@ -42,7 +42,8 @@ def as_grey(image: Image.Image) -> Image.Image:
     Raises:
         ValueError: for a moving picture, or numbers without a range.
     """
-    if getattr(image, "n_frames", 1) > 1:
+    # A phone's JPEG (MPO) holds a preview beside the photograph, which is its first picture.
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         raise ValueError(f"it moves, or has several pages: {image.n_frames} pictures in one file")  # type: ignore[attr-defined]
     if image.mode.startswith("I"):
         values = np.asarray(image, dtype=np.int64)
