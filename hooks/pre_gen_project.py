@@ -60,7 +60,7 @@ TAKEN = words(
     flask git gitpython grpc gunicorn hooks httpx huggingface-hub hydra hydra-core hydra-plugins
     import-linter importlinter jinja2 joblib jupyter krippendorff label-studio lightgbm lightning mapie
     matplotlib mkdocs mlflow mlflow-skinny mypy numpy omegaconf onnx onnxruntime openai opentelemetry
-    optuna orjson pandas pandera pil pillow pip plotly polars pre-commit prometheus-client protobuf
+    optuna orjson pandas pil pillow pip plotly polars pre-commit prometheus-client protobuf
     psycopg pyarrow pydantic pydantic-settings pyod pytest pytorch pyyaml ray requests ruamel ruamel-yaml
     ruff s3fs scikit-learn scipy seaborn setuptools shap skl2onnx sklearn skops sqlalchemy starlette
     statsmodels tensorflow torch torchvision transformers uv uvicorn uvloop virtualenv wandb wheel xgboost

@@ -183,10 +183,12 @@ def project(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 @pytest.fixture
-def stages(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[DictConfig], None]:
-    """Return a run of the stages from collect to cards with another configuration, in a working folder."""
-    monkeypatch.chdir(tmp_path)
-    return lambda composed: run_stages(root, tmp_path, composed)
+def stages(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a run of the stages from collect to cards with another configuration, or from another ``source``."""
+    folder = tmp_path / "stages"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return lambda composed, source=root: run_stages(source, folder, composed)
 
 
 @pytest.fixture(scope="session")

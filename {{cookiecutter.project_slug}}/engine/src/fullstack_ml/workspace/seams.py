@@ -7,6 +7,7 @@ Reads ``src/``; writes nothing. A seam is a folder of the engine that holds one 
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
 import traceback
 from functools import cache
@@ -29,10 +30,12 @@ def package_name(source: Path = SOURCE) -> str:
 
 
 def choices(seam: str) -> list[str]:
-    """Name every choice of a seam: the engine's modules and the product's own."""
+    """Name every choice of a seam: of the engine's modules and the product's own, those that hold what it needs."""
     folders = [Path(__file__).parents[1].joinpath(*seam.split(".")), SOURCE / package_name() / seam.rpartition(".")[2]]
-    names = {path.stem for folder in folders for path in folder.glob("*.py") if path.stem.isidentifier()}
-    return sorted(name for name in names if not name.startswith("_"))
+    found = {path.stem: path for folder in folders for path in folder.glob("[a-z]*.py")}
+    found |= {path.parent.name: path for folder in folders for path in folder.glob("[a-z]*/__init__.py")}
+    # Read, not imported: a list of names must not need what every choice needs.
+    return sorted(name for name, path in found.items() if _holds(path, _needed(seam)))
 
 
 def find_choice(seam: str, name: str, where: str) -> Any:
@@ -48,8 +51,7 @@ def find_choice(seam: str, name: str, where: str) -> Any:
     """
     own = SOURCE / package_name() / seam.rpartition(".")[2] / f"{name}.py"
     module = _own_module(own) if own.exists() else _engine_module(seam, name, where)
-    needed = getattr(importlib.import_module(f"{ENGINE}.{seam}"), "NEEDED", ())
-    missing = [word for word in needed if not hasattr(module, word)]
+    missing = [word for word in _needed(seam) if not hasattr(module, word)]
     if missing:
         place = str(own if own.exists() else inspect.getfile(module))
         raise UserError(
@@ -66,6 +68,16 @@ def find_own(name: str) -> Any:
     """
     path = SOURCE / package_name() / f"{name}.py"
     return _own_module(path) if path.exists() else None
+
+
+def _needed(seam: str) -> tuple[str, ...]:
+    return getattr(importlib.import_module(f"{ENGINE}.{seam}"), "NEEDED", ())
+
+
+def _holds(path: Path, needed: tuple[str, ...]) -> bool:
+    text = path.read_text(encoding="utf-8")
+    given = r"^(?:(?:def|class) {0}\b|[\w, ]*\b{0}\b[^(]*=|from .* import .*\b{0}\b|    {0},)"
+    return all(re.search(given.format(word), text, re.MULTILINE) for word in needed)
 
 
 def _engine_module(seam: str, name: str, where: str) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.data.label.aggregate import AGGREGATIONS, decide, flags, guide_major, votes
 from fullstack_ml.data.label.agreement import measure
 from fullstack_ml.data.label.rounds import Round, adjudications, read_all
@@ -18,6 +19,7 @@ from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import LABEL, raw, read_batches, shards, write_parquet
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version, major
+from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, suggest
 from fullstack_ml.workspace.files import write_json
 from fullstack_ml.workspace.paths import AGREEMENT, LABELLED, LABELS, RAW, REVIEW
@@ -49,13 +51,15 @@ def annotations() -> pl.DataFrame:
     return pl.concat(tables)
 
 
-def check(said: pl.DataFrame, names: list[str]) -> None:
-    """Refuse a label that product.yaml does not have; a missing one says that the record cannot be annotated."""
-    strange = said.filter(pl.col("label").is_not_null() & ~pl.col("label").is_in(names))
+def check(said: pl.DataFrame, product: Product) -> None:
+    """Refuse an answer that product.yaml does not allow; a missing one says that the record cannot be annotated."""
+    illegal = answer_of(product).illegal(said["label"].drop_nulls().unique().to_list(), product)
+    strange = said.filter(pl.col("label").is_in(illegal))
     if len(strange):
         row = strange.row(0, named=True)
         what = f"label {row['label']!r} of record {row['id'][:12]} by {row['annotator']} is not in product.yaml"
-        raise UserError(what, f"{LABELS}/{row['round']}.parquet", suggest(row["label"], names))
+        fix = suggest(row["label"], product.formulation.label_names)
+        raise UserError(what, f"{LABELS}/{row['round']}.parquet", fix)
 
 
 def labelled(people: pl.DataFrame, guide: str) -> Iterator[pl.DataFrame]:
@@ -87,13 +91,13 @@ def independent(said: pl.DataFrame, guide: str, rounds: dict[str, Round]) -> pl.
 
 def run(config: Config) -> None:
     """Write one label per record, what to look at again, and how far the annotators agree."""
-    names, guide, rounds = load().formulation.label_names, guide_version(), read_all()
+    product, guide, rounds = load(), guide_version(), read_all()
     method = AGGREGATIONS.get(config.label.aggregation)
     if method is None:
         fix = suggest(config.label.aggregation, AGGREGATIONS)
         raise UserError(f"there is no aggregation {config.label.aggregation!r}", "conf/label.yaml", fix)
     everything = annotations()
-    check(everything, names)
+    check(everything, product)
     ruling = pl.col("round").is_in(adjudications(rounds))
     said, final = everything.filter(~ruling), everything.filter(ruling)
     people = decide(method, said, final)
@@ -103,7 +107,7 @@ def run(config: Config) -> None:
     mentioned = pl.col("id").is_in(everything["id"].unique().to_list())
     known = raw().select("id").filter(mentioned).collect()
     gold = {record: label for one in rounds.values() for record, label in one.gold.items()}
-    report = measure(independent(said, guide, rounds), names, gold)
+    report = measure(independent(said, guide, rounds), product.formulation.label_names, gold)
     report |= {
         "records": rows,
         "labelled_by_people": people["label"].count(),

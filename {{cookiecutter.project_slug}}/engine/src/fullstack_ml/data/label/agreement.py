@@ -117,7 +117,7 @@ def measure(said: pl.DataFrame, names: list[str], gold: dict[str, str]) -> dict[
     return {
         "metrics": {
             "agreement_alpha": every[""]["alpha"],
-            "worst_label_alpha": None if None in worst else min(v for v in worst if v is not None),
+            "worst_label_alpha": None if None in worst else min((v for v in worst if v is not None), default=None),
             "worst_gold_accuracy": min(judged, default=None),
         },
         "intervals": {} if every[""]["low"] is None else {"agreement_alpha": [every[""]["low"], every[""]["high"]]},

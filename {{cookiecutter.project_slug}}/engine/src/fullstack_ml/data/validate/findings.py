@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from fullstack_ml.data.validate.checks import failures, record_schema, schema_fault, violations
+from fullstack_ml.data.validate.checks import schema_fault, violations
 from fullstack_ml.data.validate.personal import personal_data
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.config import Validate
@@ -35,12 +35,12 @@ class Findings:
         self.total = 0
         self.prints = pl.DataFrame(schema={"id": pl.String, "group": pl.String, "fingerprint": pl.UInt64})
 
-    def add(self, frame: pl.DataFrame, failures: list[dict[str, Any]]) -> None:
-        """Count a batch, of which ``failures`` are what the schema found."""
+    def add(self, frame: pl.DataFrame) -> None:
+        """Count a batch."""
         self.total += len(frame)
         for column, counter in self.counts.items():
             counter.update(dict(frame[column].drop_nulls().value_counts().iter_rows()))
-        for rule, record, what in violations(frame, self.product, failures):
+        for rule, record, what in violations(frame, self.product):
             self.violation(rule, record, what)
         for record, column, kind in personal_data(frame):
             self.personal[f"{kind} in {column}"] += 1
@@ -111,13 +111,12 @@ def check_shard(shard: Path, product: Product, settings: Validate) -> Findings:
     """
     if not shard.exists():
         raise UserError(f"{shard.name} is listed and not there", str(RAW), "run dvc checkout, or collect again")
-    findings, schema = Findings(product, settings), record_schema(product)
+    findings = Findings(product, settings)
     for frame in read_batches(shard, ROWS):
-        broken = failures(frame, schema)
-        fault = schema_fault(broken, frame)
+        fault = schema_fault(frame, product)
         if fault:
             raise UserError(fault, str(shard), "delete the folder data/raw and collect again")
-        findings.add(frame, broken)
+        findings.add(frame)
     return findings
 
 

@@ -1,0 +1,229 @@
+"""An answer of the product's own, a number, goes through every stage and is judged by its mean absolute error."""
+
+import copy
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from sklearn.metrics import mean_absolute_error
+
+from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.pipeline import examples
+from fullstack_ml.product import contract
+
+pytestmark = pytest.mark.task("tabular-classification")
+Refused = Callable[..., AbstractContextManager[None]]
+PLACE = Path("src/my_product/answers/amount.py")
+AMOUNT = '''
+"""Answer ``amount``: a number; it is never given where the record is strange."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+
+from fullstack_ml.product.metrics import Metric, Sums
+
+OUTPUT, MAIN, HEADLINE, CALIBRATIONS, ESTIMATOR = "amount", "mae", ("mae",), ("none",), "regressor"
+METRICS = {
+    "mae": Metric("units", "lower", "mean absolute error", lambda sums: sums.mean("score")),
+    "worst_slice_mae": Metric("units", "lower", "highest mean absolute error of a slice"),
+}
+
+
+def check(product):
+    if product.formulation.answer.labels:
+        yield ("formulation", "answer", "labels"), "an amount has no labels", "leave them out"
+
+
+def width(product):
+    return 1
+
+
+def illegal(answers, product):
+    return sorted(text for text in set(answers) if not text.replace(".", "", 1).replace("-", "", 1).isdigit())
+
+
+def truth(answers, product):
+    return np.array([float(text) for text in answers])
+
+
+def text(outputs, product):
+    return [f"{value:.6g}" for value in outputs[:, 0]]
+
+
+def strata(truth):
+    return np.zeros(len(truth), np.int64)
+
+
+def summary(truth, product):
+    return {"records": len(truth), "mean": float(truth.mean())}
+
+
+def missing(summary, product):
+    return []
+
+
+def training_facts(summary, product):
+    return {"costs": (1.0, 1.0)}
+
+
+def record_columns(outputs, truth, answered, rule, bins):
+    error = np.abs(outputs[:, 0] - truth)
+    return {"score": error, "answered_wrong": answered * (error > 1)}
+
+
+def losses(outputs, truth):
+    return np.abs(outputs[:, 0] - truth)
+
+
+def headline(outputs, truth, bins=10):
+    return {"mae": float(losses(outputs, truth).mean())}
+
+
+def same(one, other):
+    return np.isclose(one[:, 0], other[:, 0], rtol=1e-3, atol=1e-3)
+
+
+def calibrate(method, model, outputs, truth):
+    return model
+
+
+class Rule(SimpleNamespace):
+    def to_json(self):
+        return json.dumps(vars(self))
+
+
+def fit_rule(scored, truth, product):
+    return Rule(novelty=float(np.quantile(scored.novelty, 0.98)))
+
+
+def read_rule(text):
+    return Rule(**json.loads(text))
+
+
+def decide(outputs, novelty, rule):
+    return np.where(novelty <= rule.novelty, "accept", "unfamiliar").astype(object)
+
+
+def metadata(product):
+    return {"output": "amount: float32 (records, 1); novelty: float32 (records,)"}
+
+
+def sections(outputs, truth, words, rule, product, bins):
+    return {}
+
+
+def baselines(summary, truth, product, bins):
+    return {"mean": {"mae": float(np.abs(truth - summary["mean"]).mean())}}
+
+
+def worst(outputs, truth, words):
+    return np.argsort(-losses(outputs, truth))[:20]
+
+
+def suspects(outputs, truth):
+    return np.array([], np.int64)
+
+
+def case_columns(outputs, truth, product):
+    return {"label": [f"{value:.6g}" for value in truth], "predicted": text(outputs, product)}
+
+
+def explain(before, final, rule, product):
+    return [f"amount {final.outputs[0, 0]:.4g}"]
+
+
+def note(verdict, evaluation):
+    return None
+
+
+def draw(report, pairs, plots, figures):
+    figures.mkdir(parents=True, exist_ok=True)
+'''
+
+
+@pytest.fixture
+def amounts(root: Path, tmp_path: Path, composed: DictConfig) -> DictConfig:
+    """Write the answer, a contract that asks for it, and rows whose amount follows from their features."""
+    own = tmp_path / "own"
+    shutil.copytree(root, own)
+    (own / PLACE).parent.mkdir(parents=True)
+    (own / PLACE).write_text(AMOUNT, encoding="utf-8")
+    written = yaml.safe_load((root / "product.yaml").read_text(encoding="utf-8"))
+    written["formulation"]["answer"] = {"type": "amount"}
+    row = {"operator": "<=", "unit": "units", "owner": "o", "reason": "r"}
+    written["requirements"] = [
+        {**row, "id": "R1", "metric": "mae", "threshold": 2.0, "decide": "bound"},
+        {**row, "id": "R2", "metric": "worst_slice_mae", "threshold": 3.0},
+        {**row, "id": "R3", "metric": "mae", "slice": "small", "threshold": 0.001},
+    ]
+    written["evaluation"] = []
+    cut = {"column": "mean_radius", "reason": "both halves are frequent"}
+    middle = sum(written["formulation"]["input"]["features"][0][end] for end in ("low", "high")) / 2
+    written["data"]["slices"] = [{**cut, "id": "small", "below": middle}, {**cut, "id": "large", "at_least": middle}]
+    written["release"] = {"better_on": "mae"}
+    (own / "product.yaml").write_text(yaml.safe_dump(written, allow_unicode=True), encoding="utf-8")
+    features = written["formulation"]["input"]["features"]
+    random = np.random.default_rng(0)
+    shares = random.uniform(0.1, 0.9, (900, len(features)))
+    low, high = (np.array([f[end] for f in features], float) for end in ("low", "high"))
+    amount = 40 * shares[:, 0] - 10 * shares[:, 1] + random.normal(0, 1, 900)
+    table = pl.DataFrame(low + shares * (high - low), schema=[f["name"] for f in features], orient="row")
+    table.with_columns(label=pl.Series(amount.round(4))).write_csv(tmp_path / "amounts.csv")
+    chosen = copy.deepcopy(composed)
+    chosen.source.options.path = str(tmp_path / "amounts.csv")
+    estimator = {"_target_": "sklearn.linear_model.Ridge", "alpha": 1e-3}
+    chosen.model = OmegaConf.create({"name": "ridge", "scale": True, "estimator": estimator})
+    chosen.export.calibration = "none"
+    return chosen
+
+
+def test_a_number_goes_through_every_stage(
+    stages: Callable[..., None], amounts: DictConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages(amounts, tmp_path / "own")
+    product = contract.load()
+    known, model = examples.read("test", product), Artefact(Path("models/model.onnx"))
+    given = model.score(known.inputs)
+    expected = mean_absolute_error(known.truth, given.outputs[:, 0])
+    assert expected == pytest.approx(0.8, abs=0.15), "the mean of |N(0, 1)| is 0.798"
+    evaluation = json.loads(Path("reports/evaluation.json").read_text(encoding="utf-8"))
+    assert evaluation["metrics"]["mae"] == pytest.approx(expected, rel=1e-5)
+    assert evaluation["baseline"]["mean"]["mae"] > 3 * expected
+    low, high = evaluation["intervals"]["mae"]
+    assert low < expected < high
+    verdicts = {
+        row["id"]: row["verdict"]
+        for row in json.loads(Path("reports/acceptance.json").read_text(encoding="utf-8"))["verdicts"]
+    }
+    assert verdicts == {"R1": "pass", "R2": "pass", "R3": "fail"}
+    assert "REJECTED by R3" in capsys.readouterr().out
+    assert (model.decide(given) == "accept").mean() > 0.9
+    page = Path("reports/analysis.html").read_text(encoding="utf-8")
+    assert "mae" in page
+    assert "Confused labels" not in page or "confusion" not in evaluation
+    assert "| mae |" in Path("docs/3-model/model-card.md").read_text(encoding="utf-8")
+
+
+def test_an_answer_that_lacks_a_function_is_named_with_its_seam(project: Path, refused: Refused) -> None:
+    PLACE.parent.mkdir(parents=True)
+    PLACE.write_text(AMOUNT.replace("def explain", "def explained"), encoding="utf-8")
+    text = Path("product.yaml").read_text(encoding="utf-8")
+    Path("product.yaml").write_text(text.replace("type: label", "type: amount"), encoding="utf-8")
+    with refused("answers 'amount' lacks explain", "amount.py", "define what is missing"):
+        contract.load()
+
+
+def test_an_answer_that_does_not_exist_names_those_that_do(project: Path, refused: Refused) -> None:
+    text = Path("product.yaml").read_text(encoding="utf-8")
+    Path("product.yaml").write_text(text.replace("type: label", "type: labl"), encoding="utf-8")
+    with refused("there is no answers module 'labl'", "product.yaml", "'label'"):
+        contract.load()
