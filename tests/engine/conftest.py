@@ -8,6 +8,7 @@ folder of the test.
 
 import contextlib
 import importlib
+import logging
 import os
 import shutil
 import subprocess
@@ -125,6 +126,13 @@ def own_modules_are_forgotten() -> Iterator[None]:
     path = list(sys.path)
     yield
     forget_own_modules(path)
+
+
+@pytest.fixture(autouse=True)
+def no_log_of_an_earlier_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away what DVC logs to: it keeps the stream of the test that called it first, which pytest has closed."""
+    for name in ("dvc", "dvc_data", "dvc_objects"):
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [])
 
 
 @pytest.fixture(scope="session")

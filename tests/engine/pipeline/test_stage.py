@@ -16,8 +16,9 @@ def call(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def files(folder: Path) -> dict[Path, bytes]:
-    """Read every file below ``folder``."""
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Read every file below ``folder``, but for what Python compiled of the product's own modules."""
+    found = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__"]
+    return {path: path.read_bytes() for path in found}
 
 
 @pytest.mark.parametrize("arguments", [(), AS_DVC_DOES], ids=["by-hand", "by-dvc"])
