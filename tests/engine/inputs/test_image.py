@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from fullstack_ml.inputs import image
 
@@ -110,6 +110,14 @@ def test_a_picture_that_moves_is_refused_by_name(kind: str) -> None:
     buffer = io.BytesIO()
     frames[0].save(buffer, kind, save_all=True, append_images=frames[1:])
     with pytest.raises(ValueError, match="3 pictures in one file"):
+        image.decode(buffer.getvalue(), (8, 8))
+
+
+def test_a_picture_that_moves_is_refused_also_when_it_was_turned() -> None:
+    frames, turned, buffer = [Image.new("RGB", (8, 8), (grey,) * 3) for grey in (0, 200)], Image.Exif(), io.BytesIO()
+    turned[ExifTags.Base.Orientation] = 6
+    frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:], exif=turned)
+    with pytest.raises(ValueError, match="2 pictures in one file"):
         image.decode(buffer.getvalue(), (8, 8))
 
 

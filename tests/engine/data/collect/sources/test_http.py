@@ -14,7 +14,7 @@ import pytest
 import stamina
 
 from fullstack_ml.data.collect import __main__ as collect
-from fullstack_ml.data.collect.sources import http
+from fullstack_ml.data.collect.sources import fetch, http
 
 Refused = Callable[..., AbstractContextManager[None]]
 LARGEST = 100_000
@@ -192,6 +192,15 @@ def test_the_first_half_mebibyte_of_robots_txt_counts(
     comments = b"#" * (whole - len(rules) - len(cut) + 3) + b"\n"
     monkeypatch.setattr(Handler, "robots", (200, rules + comments + cut + comments))
     assert found("private/0", "good/1")["rejected"].is_null().to_list() == [False, True]
+
+
+def test_a_name_that_resolves_to_another_address_when_it_is_asked_gets_nothing(
+    found: Callable[..., pl.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "is_public", lambda host: True)  # what its name server said the first time
+    Handler.asked.clear()
+    assert "leads to 127.0.0.1" in found("good/0", fetch={"private_hosts": []})["rejected"][0]
+    assert not Handler.asked
 
 
 def test_a_private_address_is_refused_before_anything_is_sent(found: Callable[..., pl.DataFrame]) -> None:

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field
 
 from fullstack_ml.inputs import FEATURES, Decoded, UnreadableError, pictures
-from fullstack_ml.inputs.pictures import THUMBNAIL, as_grey, picture, upright
+from fullstack_ml.inputs.pictures import THUMBNAIL, as_grey, picture
 from fullstack_ml.product.types import Finding, Product
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def decode(payload: bytes, shape: tuple[int, int]) -> np.ndarray:
         with Image.open(io.BytesIO(payload), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels are more than {MAX_PIXELS}")
-            grey = as_grey(upright(image))
+            grey = as_grey(image)
     except UnidentifiedImageError as error:
         raise ValueError(f"no image; readable are {', '.join(FORMATS)}") from error
     except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:

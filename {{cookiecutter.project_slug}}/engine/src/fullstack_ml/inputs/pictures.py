@@ -35,7 +35,7 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def as_grey(image: Image.Image) -> Image.Image:
-    """Return 8 bits of grey: 16 bits scaled by their range, what is transparent laid on white.
+    """Return 8 bits of grey, upright: 16 bits scaled by their range, what is transparent laid on white.
 
     The page does the same (edge/page/image.js); a test holds the two together.
 
@@ -45,6 +45,7 @@ def as_grey(image: Image.Image) -> Image.Image:
     # A phone's JPEG (MPO) holds a preview beside the photograph, which is its first picture.
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         raise ValueError(f"it moves, or has several pages: {image.n_frames} pictures in one file")  # type: ignore[attr-defined]
+    image = upright(image)
     if image.mode.startswith("I"):
         values = np.asarray(image, dtype=np.int64)
         if values.min() < 0 or values.max() > DEEP:

@@ -6,7 +6,9 @@ connections), and reads robots.txt as RFC 9309 says: missing means allowed, unre
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from fnmatch import fnmatch
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,6 +20,7 @@ from fullstack_ml.data.collect.sources.rules import (
     PassingError,
     RefusedError,
     Rules,
+    is_global,
     is_public,
     wait_hint,
 )
@@ -76,7 +79,7 @@ class Fetcher:
         """Fetch ``url`` or what it redirects to."""
         for _ in range(REDIRECTS + 1):
             self._check(url, is_robots)
-            with self.client.stream("GET", url) as response:
+            with self.client.stream("GET", url, extensions={"trace": self._watch(url)}) as response:
                 if response.next_request:
                     url = str(response.next_request.url)
                     continue
@@ -100,6 +103,21 @@ class Fetcher:
         turn = max(now, self.turns.get(parts.netloc, now))
         self.turns[parts.netloc] = turn + pause
         time.sleep(turn - now)
+
+    def _watch(self, url: str) -> Callable[[str, dict[str, Any]], None]:
+        """Look at the address that was connected to, before anything is sent: a name can resolve to another by then."""
+        parts, asked = urlsplit(url), [""]
+
+        def watch(event: str, about: dict[str, Any]) -> None:
+            if event == "connection.connect_tcp.started":
+                asked[0] = about["host"]  # of a proxy, where there is one
+            elif event == "connection.connect_tcp.complete" and asked[0] == parts.hostname:
+                address = about["return_value"].get_extra_info("server_addr")[0]
+                if parts.netloc not in self.rules.private_hosts and not is_global(address):
+                    about["return_value"].close()
+                    raise RefusedError(f"{parts.netloc} leads to {address}, an address of a private network")
+
+        return watch
 
     def _robots(self, origin: str) -> Protego:
         """Return the rules of a host, read once."""

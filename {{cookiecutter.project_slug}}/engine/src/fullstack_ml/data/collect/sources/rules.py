@@ -54,4 +54,9 @@ def is_public(host: str) -> bool:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         raise PassingError(f"the host {host} is not known: {error}") from error
-    return all(ipaddress.ip_address(address[4][0]).is_global for address in found)
+    return all(is_global(str(address[4][0])) for address in found)
+
+
+def is_global(address: str) -> bool:
+    """Say whether an IP address is on the internet."""
+    return ipaddress.ip_address(address).is_global
