@@ -1,1 +1,1 @@
-"""What is this product's own: sources, models, metrics and features that the engine finds by name."""
+"""What is this product's own: sources, models and metrics, which the engine finds by name."""

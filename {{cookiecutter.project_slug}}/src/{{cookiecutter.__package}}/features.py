@@ -1,1 +1,0 @@
-"""Own features: a function here adds columns to the input; it is traced into the model."""
