@@ -7,8 +7,8 @@ check: .venv/.done ## Lint, types, import contracts, product.yaml
 	@lint-imports --config engine/pyproject.toml
 	@python -m fullstack_ml.product.contract
 
-test: .venv/.done ## Run the tests
-	@pytest
+test: .venv/.done ## Run the tests, or some: T=tests/test_contract.py, T="-k labels"
+	@pytest $(T)
 
 format: .venv/.done ## Format the code
 	@ruff format .
