@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -97,6 +98,18 @@ def test_the_share_of_the_test_split_is_frozen_by_the_first_run(finished: Path, 
     config.split.shares = {"train": 0.5, "validation": 0.2, "calibration": 0.1, "test": 0.2}
     split.run(config)
     assert Path("data/splits/test.parquet").read_bytes() == before["test.parquet"]
+
+
+def test_the_share_stays_frozen_where_the_data_is_not(finished: Path, config: Any, refused: Refused) -> None:
+    shutil.rmtree("data/splits")  # as in a clone without dvc pull
+    config.split.shares = {"train": 0.5, "validation": 0.1, "calibration": 0.1, "test": 0.3}
+    with refused("the share of test was 0.2 and is 0.3", "conf/split.yaml", "delete reports/frozen.json"):
+        split.run(config)
+    Path("reports/frozen.json").unlink()
+    split.run(config)
+    assert pl.read_parquet("data/splits/test.parquet").height == pytest.approx(
+        0.3 * pl.read_parquet("data/labelled.parquet").height, rel=0.25
+    )
 
 
 def test_a_split_that_fails_leaves_the_old_ones(finished: Path, config: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ REPORTS = Path("reports")
 VALIDATION = REPORTS / "validation.json"
 VALIDATION_PAGE = REPORTS / "validation.html"
 LEAKAGE = REPORTS / "leakage.json"
+FROZEN = REPORTS / "frozen.json"
 AGREEMENT = REPORTS / "agreement.json"
 AGREEMENT_PAGE = REPORTS / "agreement.html"
 SUSPECTS = REPORTS / "suspects.json"

@@ -1,7 +1,8 @@
 """Stage ``split``: train, validation, calibration and test by a hash of the record's group, or of its id.
 
 Reads ``data/labelled.parquet`` once, batch by batch; writes ``data/splits/*.parquet`` and
-``data/splits/manifest.json``, all of them or none. The test split is frozen: its share cannot change any more.
+``data/splits/manifest.json``, all of them or none. The test split is frozen: its share cannot change any more, and
+stands in ``reports/frozen.json``, which git holds, so that it is known where the data is not.
 Run: ``python -m fullstack_ml.data.split``.
 """
 
@@ -23,7 +24,7 @@ from fullstack_ml.pipeline.tables import batch_rows, parquet_writer, repeated
 from fullstack_ml.product.contract import load
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json, write_json
-from fullstack_ml.workspace.paths import LABELLED, SPLITS
+from fullstack_ml.workspace.paths import FROZEN, LABELLED, SPLITS
 
 WORK = Path("data/.splitting")
 ROWS = 100_000
@@ -90,11 +91,12 @@ def write_parts(edges: dict[str, tuple[float, float]], labels: list[str]) -> dic
 
 def keep_frozen(edges: dict[str, tuple[float, float]]) -> None:
     """Refuse another share of the test split: models have been chosen on, or trained on, what would be in it."""
-    manifest = SPLITS / "manifest.json"
-    before = read_json(manifest)["test"].get("interval") if manifest.exists() else None
+    before = read_json(FROZEN)["test"] if FROZEN.exists() else None
     if before and list(edges["test"]) != before:
-        fix = f"set it back to {before[1]:g}; to begin anew, with new models, delete data/splits"
-        raise UserError(f"the share of test was {before[1]:g} and is {edges['test'][1]:g}", "conf/split.yaml", fix)
+        share = before[1] - before[0]
+        fix = f"set it back to {share:g}; to begin anew, with new models, delete {FROZEN} and data/splits"
+        what = f"the share of test was {share:g} and is {edges['test'][1] - edges['test'][0]:g}"
+        raise UserError(what, "conf/split.yaml", fix)
 
 
 def run(config: Config) -> None:
@@ -105,6 +107,7 @@ def run(config: Config) -> None:
     WORK.mkdir(parents=True)
     splits = write_parts(edges, labels)
     write_json(WORK / "manifest.json", splits)
+    write_json(FROZEN, {"test": edges["test"]})
     shutil.rmtree(SPLITS, ignore_errors=True)
     WORK.replace(SPLITS)
     print("split: " + ", ".join(f"{name} {splits[name]['rows']}" for name in NAMES))
