@@ -29,7 +29,9 @@ SUFFIX = re.compile(r"\.(csv|db|html|json|lock|md|mk|onnx|parquet|png|py|toml|tx
 EXAMPLES = {
     "conf/model/forest.yaml",
     "conf/search/forest.yaml",
-    "conf/profile.yaml",
+    "conf/augment.yaml",
+    "mk/augment.mk",
+    "tests/test_augment.py",
     "my_product/sources/erp.py",
     "bake/my-product",
 }

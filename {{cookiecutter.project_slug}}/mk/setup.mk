@@ -12,7 +12,13 @@ setup: .venv/.done ## Install the environment; make a git repository where there
 	@echo "uv is missing: installing it into .uv/"
 	@python3 -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 
-.PHONY: remove upgrade
+.PHONY: new-stage clear-sample remove upgrade
+new-stage: .venv/.done ## Begin a stage of your own: NAME=augment AFTER=split
+	@python -m fullstack_ml.project.new_stage "$(NAME)" "$(AFTER)"
+
+clear-sample: .venv/.done ## Remove the sample's data, labels, models and reports
+	@python -m fullstack_ml.project.clear_sample
+
 remove: .venv/.done ## Take a part out: PART=annotation, serving, edge or monitoring
 	@python -m fullstack_ml.project.remove "$(PART)"
 

@@ -28,7 +28,7 @@ SAID |= {f"formulation.{key}" for key in ("in_scope", "out_of_scope", "proxy_met
 SAID |= {"schedule"}
 # Places of src/<package>/ that the engine looks into, each a folder or a module. DVC stops at a dependency that is not
 # there, and none of them has to be; so stages depend on the hashes of what is there.
-OWN = ("sources", "inputs", "answers", "models", "backends", "runner", "metrics")
+OWN = ("sources", "inputs", "answers", "models", "backends", "runner", "metrics", "stages")
 
 
 def resolve(overrides: list[str]) -> DictConfig:

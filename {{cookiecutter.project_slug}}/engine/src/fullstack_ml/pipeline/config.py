@@ -156,7 +156,7 @@ class Annotation:
 
 @dataclass(config=STRICT)
 class Config:
-    """The whole of ``params.yaml``."""
+    """The whole of ``params.yaml``; ``stages``: the numbers of stages of the product's own, each checks its own."""
 
     seed: Whole
     language: str
@@ -172,3 +172,4 @@ class Config:
     evaluate: Evaluate
     register: Register
     annotation: Annotation | None = None
+    stages: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -28,7 +28,7 @@ CONFIG = TypeAdapter(Config)
 
 def file_of(key: str) -> str:
     """Name the file of ``conf/`` in which the dotted ``key`` stands."""
-    first = key.split(".")[0].split("[")[0]
+    first = key.removeprefix("stages.").split(".")[0].split("[")[0]
     if "." not in key:
         return "conf/config.yaml"
     return f"conf/{first}/*.yaml" if first in ("source", "model", "runner") else f"conf/{first}.yaml"

@@ -76,7 +76,7 @@ def remove(part: str, root: Path) -> list[str]:
     gone = [path for name in names for path in places(name, root)]
     if not gone:
         raise Refused(f"the part {part!r} is not here", f"{ENGINE}/{part}", "nothing is left to remove")
-    targets = _targets(gone) - _targets([path for path in root.glob("mk/*.mk") if path not in gone])
+    targets = make_targets(gone) - make_targets([path for path in root.glob("mk/*.mk") if path not in gone])
     dead = [path.relative_to(root).as_posix() for path in gone]
     edits = {page: _without(page.read_text(encoding="utf-8"), page, root, dead, targets) for page in _pages(root, gone)}
     for name in names:
@@ -91,11 +91,12 @@ def remove(part: str, root: Path) -> list[str]:
     return dead
 
 
-def _targets(paths: list[Path]) -> set[str]:
+def make_targets(paths: list[Path]) -> set[str]:
+    """Return the targets of make files; other files have none."""
     rules = [
-        re.findall(r"^([a-z][a-z -]*):(?!=)", path.read_text(encoding="utf-8"), re.M)
+        re.findall(r"^([a-z][a-z0-9_ -]*):(?!=)", path.read_text(encoding="utf-8"), re.M)
         for path in paths
-        if path.suffix == ".mk"
+        if path.suffix == ".mk" or path.name == "Makefile"
     ]
     return {target for found in rules for rule in found for target in rule.split()}
 

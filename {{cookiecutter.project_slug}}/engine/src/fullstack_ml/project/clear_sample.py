@@ -1,0 +1,77 @@
+"""Remove what came from the sample, before a product's own data come in.
+
+Reads ``dvc.yaml`` and ``data/raw/manifest.json``; removes what the stages wrote, labels and rounds of the sample,
+models and reports. Asks for a clean work tree, so that git and DVC's cache bring all of it back.
+Run: ``make clear-sample``.
+"""
+
+import shutil
+from pathlib import Path
+
+import yaml
+
+from fullstack_ml.project.remove import Refused, check_clean
+from fullstack_ml.workspace.errors import UserError, guard
+from fullstack_ml.workspace.files import read_json
+from fullstack_ml.workspace.paths import CONTRACT, LABELS, LOCK, PARAMS, RAW, REJECTED, REPORTS, ROUNDS, SWEEPS
+
+SAMPLE = "scikit-learn: load_"  # how the records of both samples say where they come from
+BESIDE = (
+    REJECTED,
+    Path("data/.collecting"),
+    Path("data/.splitting"),
+    Path("models"),
+    REPORTS,
+    SWEEPS,
+    Path("dist/edge"),
+)
+KEPT = {PARAMS, CONTRACT}  # of conf/ and product.yaml, not of data
+
+
+def outputs() -> set[Path]:
+    """Return what the stages of ``dvc.yaml`` write."""
+    stages = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"].values()
+    entries = [entry for stage in stages for kind in ("outs", "metrics") for entry in stage.get(kind, [])]
+    return {Path(entry if isinstance(entry, str) else next(iter(entry))) for entry in entries}
+
+
+def of_the_sample() -> list[Path]:
+    """List what is there of the sample, a folder for all that lies in it."""
+    by_people = {path for folder in (LABELS, ROUNDS) for path in folder.glob("*") if path.name != "README.md"}
+    named = (outputs() - KEPT) | {*BESIDE, LOCK} | by_people
+    return sorted(path for path in named if path.exists() and named.isdisjoint(path.parents))
+
+
+def check_sample() -> None:
+    """Raise if ``data/raw`` holds records that are not the sample's: nobody could give them back."""
+    manifest = RAW / "manifest.json"
+    shards = read_json(manifest)["shards"] if manifest.exists() else []
+    own = sorted({source for shard in shards for source in shard["sources"] if not source.startswith(SAMPLE)})
+    if own:
+        fix = "to remove them too, remove data/raw yourself, then make clear-sample"
+        raise UserError(f"data/raw holds records of your own: {', '.join(own[:3])}", str(manifest), fix)
+
+
+def main() -> None:
+    """Remove it all, and say what comes next."""
+    try:
+        check_clean(Path())
+    except Refused as refusal:
+        raise UserError(*refusal.args) from refusal
+    check_sample()
+    gone = of_the_sample()
+    if not gone:
+        raise UserError("there is nothing of the sample", "the project", "nothing is left to remove")
+    for path in gone:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    print("\n".join(f"removed: {path}" for path in gone))
+    print("kept: the versions of the sample in the registry (make mlflow)")
+    print("next: your contract in product.yaml, your source in conf/config.yaml (README.md, Your own data);")
+    print("      then git add -A && git commit, and make")
+
+
+if __name__ == "__main__":
+    guard(main)
