@@ -4,13 +4,12 @@ Reads ``data/raw`` and ``models/model.onnx``; writes nothing. Where there is no 
 are drawn at random.
 """
 
-import json
 from collections.abc import Collection
 
 import numpy as np
-import onnxruntime as ort
 import polars as pl
 
+from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.tables import raw
 from fullstack_ml.product.types import Product
@@ -30,13 +29,11 @@ def ask(ids: Collection[str], product: Product) -> pl.DataFrame | None:
     """Ask the model about records: id, ``says`` (its label), ``unsure`` and ``novel``; None where there is no model."""
     if not MODEL.exists() or not len(ids):
         return None
-    session = ort.InferenceSession(str(MODEL), providers=["CPUExecutionProvider"])
-    names, name = json.loads(session.get_modelmeta().custom_metadata_map["labels"]), session.get_inputs()[0].name
-    parts = []
+    model, record, parts = Artefact(MODEL), input_of(product), []
     records = raw().filter(pl.col("id").is_in(list(ids))).collect()
     for batch in records.iter_slices(BATCH):
-        scored, novelty = session.run(["probabilities", "novelty"], {name: input_of(product).matrix(batch, product)})
-        says = [names[i] for i in scored.argmax(axis=1)]
-        columns = {"says": pl.Series(says, dtype=pl.String), "unsure": unsure(scored), "novel": novelty}
-        parts.append(batch.select("id").with_columns(**columns))
+        scored = model.score(record.matrix(batch, product))
+        says = [model.labels[i] for i in scored.outputs.argmax(axis=1)]
+        answers = pl.Series("says", says, dtype=pl.String)
+        parts.append(batch.select("id").with_columns(answers, unsure=unsure(scored.outputs), novel=scored.novelty))
     return pl.concat(parts)

@@ -4,6 +4,7 @@ Reads ``models/*.onnx``. Needs only numpy and onnxruntime.
 """
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,22 +48,22 @@ class Artefact:
             return Scored(*parts[0])
         return Scored(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]))
 
-    @property
+    @cached_property
     def output_name(self) -> str:
         """The graph's output that holds the answer; the other one is ``novelty``."""
         return str(next(output.name for output in self.session.get_outputs() if output.name != NOVELTY))
 
-    @property
+    @cached_property
     def answer(self) -> Answer:
         """The module of seam ``answers`` that the file names."""
         return answer_named(json.loads(self.metadata["answer"])["type"], "the artefact's metadata, answer.type")
 
-    @property
+    @cached_property
     def labels(self) -> list[str]:
         """The labels in the order of the outputs; none where the answer is no label."""
         return list(json.loads(self.metadata.get("labels", "[]")))
 
-    @property
+    @cached_property
     def rule(self) -> Any:
         """The rule to answer or abstain that the file carries."""
         return self.answer.read_rule(self.metadata["decision"])
