@@ -46,6 +46,8 @@ for cache in [path for name in CACHES for path in Path("engine").rglob(name)]:
 
 PARTS = ANSWERS.get("parts", "everything")
 if PARTS != "everything":
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, "engine/src")
     removal = runpy.run_path("engine/src/fullstack_ml/project/remove.py")
     for part in removal["ANSWERS"][PARTS]:
         removal["remove"](part, Path())

@@ -1,5 +1,6 @@
 """A part that a product does not need goes with all that belongs to it, and the rest is whole."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,6 @@ from conftest import Bake
 from projects import Finished, Project
 
 IMAGE, TABLE = "image-classification", "tabular-classification"
-REMOVE = "engine/src/fullstack_ml/project/remove.py"
 GONE = {
     "annotation": ["engine/src/fullstack_ml/annotation", "conf/annotation.yaml", "docs/2-data/annotation-tool.md"],
     "serving": ["engine/src/fullstack_ml/serving", "docker", "compose.yaml", "docs/4-deployment/serving.md"],
@@ -29,9 +29,10 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def call_remove(project: Path, part: str) -> subprocess.CompletedProcess[str]:
-    """Run the command, which needs nothing but Python."""
-    command = [sys.executable, REMOVE, part]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    """Run the command, which needs nothing but Python: no installed package is in reach."""
+    command = [sys.executable, "-S", "-m", "fullstack_ml.project.remove", part]
+    environment = os.environ | {"PYTHONPATH": "engine/src", "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
 def check_whole(project: Path) -> None:

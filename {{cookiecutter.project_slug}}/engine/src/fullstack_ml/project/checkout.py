@@ -21,14 +21,6 @@ from fullstack_ml.workspace.files import sha256, write_text
 from fullstack_ml.workspace.paths import LOCK, MODEL, PARAMS, PRODUCT
 
 
-def check_clean() -> None:
-    """Raise for a tree with changes: they would stand beside data that they were not made with."""
-    changed = git.uncommitted()
-    if changed:
-        what = f"{len(changed)} uncommitted file(s): {', '.join(changed[:5])}"
-        raise UserError(what, "the git work tree", "git add and git commit them, or git stash, then check out again")
-
-
 def locked_paths(lock: str) -> set[str]:
     """Return the outputs that a lock names."""
     stages = yaml.safe_load(lock)["stages"].values()
@@ -93,7 +85,8 @@ def check_out(name: str) -> list[str]:
     Raises:
         UserError: for a tree with changes, an unknown version, or data that is out of reach; then nothing is changed.
     """
-    check_clean()
+    # Changes would stand beside data that they were not made with.
+    git.check_code("git add and git commit them, or git stash, then check out again")
     registry = ClientRegistry()
     version = registry.find(name)
     lock, params, product = (registry.text(version, f"pipeline/{path}") for path in (LOCK, PARAMS, PRODUCT))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from fullstack_ml.project.remove import Refused, check_clean
+from fullstack_ml.workspace import git
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import read_json
 from fullstack_ml.workspace.paths import CONTRACT, LABELS, LOCK, PARAMS, RAW, REJECTED, REPORTS, ROUNDS, SWEEPS
@@ -54,10 +54,7 @@ def check_sample() -> None:
 
 def main() -> None:
     """Remove it all, and say what comes next."""
-    try:
-        check_clean(Path())
-    except Refused as refusal:
-        raise UserError(*refusal.args) from refusal
+    git.check_clean()
     check_sample()
     gone = of_the_sample()
     if not gone:

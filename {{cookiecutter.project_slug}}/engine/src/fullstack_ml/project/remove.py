@@ -1,17 +1,20 @@
 """Take a part out of the project that the product does not need; everything else goes on.
 
 Reads and writes the project's files. Asks for a clean work tree, so that ``git restore`` brings all of it back.
-Only Python's own library is used: generation runs this very file for the answer ``parts``.
+Only Python's own library is used, here and in what is imported: generation runs this very file for the answer
+``parts``, where nothing is installed.
 Run: ``make remove PART=edge``.
 """
 
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from fullstack_ml.workspace import git
+from fullstack_ml.workspace.errors import UserError, guard
 
 ENGINE = "engine/src/fullstack_ml"
 WIDTH = 120
@@ -54,10 +57,6 @@ ANSWERS = {
 }
 
 
-class Refused(Exception):  # noqa: N818 - a user's mistake, told in three lines
-    """What is wrong, where, and what to do."""
-
-
 def places(part: str, root: Path) -> list[Path]:
     """List what is there of a part: its room of the engine, its commands, and what else belongs to it."""
     named = (f"{ENGINE}/{part}", f"mk/{part}.mk", *PARTS[part].paths)
@@ -68,14 +67,14 @@ def remove(part: str, root: Path) -> list[str]:
     """Remove ``part`` and what cannot be without it; return what was removed. Nothing is written before all is known.
 
     Raises:
-        Refused: if there is no such part, or it is gone already.
+        UserError: if there is no such part, or it is gone already.
     """
     if part not in PARTS:
-        raise Refused(f"there is no part {part!r}", "PART", f"choose one of {', '.join(PARTS)}")
+        raise UserError(f"there is no part {part!r}", "PART", f"choose one of {', '.join(PARTS)}")
     names = [part, *([PARTS[part].takes] if PARTS[part].takes else [])]
     gone = [path for name in names for path in places(name, root)]
     if not gone:
-        raise Refused(f"the part {part!r} is not here", f"{ENGINE}/{part}", "nothing is left to remove")
+        raise UserError(f"the part {part!r} is not here", f"{ENGINE}/{part}", "nothing is left to remove")
     targets = make_targets(gone) - make_targets([path for path in root.glob("mk/*.mk") if path not in gone])
     dead = [path.relative_to(root).as_posix() for path in gone]
     edits = {page: _without(page.read_text(encoding="utf-8"), page, root, dead, targets) for page in _pages(root, gone)}
@@ -165,27 +164,12 @@ def _settings(part: Part, root: Path, gone: list[Path]) -> dict[Path, str]:
     return edits
 
 
-def check_clean(root: Path) -> None:
-    """Raise unless git has everything, so that what is removed can be brought back."""
-    status = ["git", "-C", str(root), "status", "--porcelain"]
-    try:
-        changed = subprocess.run(status, capture_output=True, text=True, check=True).stdout.splitlines()
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise Refused("there is no git repository here", str(root.resolve()), "make setup, which makes one") from error
-    if changed:
-        what = f"{len(changed)} uncommitted file(s): {', '.join(line[3:] for line in changed[:3])}"
-        raise Refused(what, "the git work tree", "commit them first: git add -A && git commit")
-
-
 def main() -> None:
     """Remove the part that the command line names."""
-    part, root = (sys.argv[1:] or [""])[0], Path()
-    try:
-        if part in PARTS:
-            check_clean(root)
-        removed = remove(part, root)
-    except Refused as refusal:
-        sys.exit("error: {}\nwhere: {}\nfix:   {}".format(*refusal.args))
+    part = (sys.argv[1:] or [""])[0]
+    if part in PARTS:
+        git.check_clean()
+    removed = remove(part, Path())
     if PARTS[part].takes:
         print(f"remove: {part}, and {PARTS[part].takes}, which watches it")
     print("\n".join(f"removed: {name}" for name in removed))
@@ -193,4 +177,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    guard(main)

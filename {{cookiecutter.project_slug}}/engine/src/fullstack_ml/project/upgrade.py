@@ -7,7 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from fullstack_ml.project.remove import Refused, check_clean
+from fullstack_ml.workspace import git
 from fullstack_ml.workspace.errors import UserError, guard
 
 STATE = Path(".cruft.json")
@@ -19,10 +19,7 @@ def main() -> None:
     if not STATE.exists():
         fix = f"uvx --from '{CRUFT}' cruft link <address of the template>, commit {STATE}, then make upgrade"
         raise UserError(f"there is no {STATE}: nothing says which template this project is of", "the project", fix)
-    try:
-        check_clean(Path())
-    except Refused as refusal:
-        raise UserError(*refusal.args) from refusal
+    git.check_clean()
     command = [os.environ.get("UV", "uv"), "tool", "run", "--from", CRUFT, "cruft", "update", "--skip-apply-ask"]
     done = subprocess.run(command, check=False)
     if done.returncode:

@@ -1,4 +1,4 @@
-"""What git says of the code that is about to be registered.
+"""What git says of the work tree: its commit, and what it does not have.
 
 Reads the repository by calling git; writes nothing.
 """
@@ -6,6 +6,7 @@ Reads the repository by calling git; writes nothing.
 import subprocess
 from pathlib import Path
 
+from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.paths import CONTRACT, DATA_CARD, LOCK, MODEL_CARD, PARAMS, REPORTS, REQUIREMENTS_PAGE
 
 # What the pipeline itself writes does not make the code uncommitted: these files, and whatever lies in such a folder.
@@ -34,3 +35,19 @@ def uncommitted() -> list[str]:
     prefix = (git("rev-parse", "--show-prefix") or "").strip()
     files = [line[3:].split(" -> ")[-1].strip('"').removeprefix(prefix) for line in listed.splitlines()]
     return [file for file in files if WRITTEN.isdisjoint([Path(file), *Path(file).parents])]
+
+
+def check_code(fix: str) -> None:
+    """Raise unless git has everything but what the pipeline writes; ``fix`` says how to go on."""
+    if changed := uncommitted():
+        raise UserError(f"{len(changed)} uncommitted file(s): {', '.join(changed[:5])}", "the git work tree", fix)
+
+
+def check_clean() -> None:
+    """Raise unless git has everything, so that whatever is changed next can be brought back."""
+    status = git("status", "--porcelain")
+    if status is None:
+        raise UserError("there is no git repository here", str(Path.cwd()), "make setup, which makes one")
+    if changed := [line[3:] for line in status.splitlines()]:
+        what = f"{len(changed)} uncommitted file(s): {', '.join(changed[:3])}"
+        raise UserError(what, "the git work tree", "commit them first: git add -A && git commit")

@@ -29,7 +29,7 @@ from fullstack_ml.workspace.paths import ACCEPTANCE, MODEL, PRODUCT, REGISTRATIO
 REVIEW = "make mlflow"
 
 
-def tags(pipeline: str, stages: dict[str, Any], accepted: bool) -> dict[str, str]:
+def tags(pipeline: str, stages: dict[str, Any], product: Product, accepted: bool) -> dict[str, str]:
     """Return the tags that lead from a run back to code, data, guide and requirements."""
     changed = git.uncommitted()
     return {
@@ -38,7 +38,7 @@ def tags(pipeline: str, stages: dict[str, Any], accepted: bool) -> dict[str, str
         "git.dirty": str(bool(changed)).lower(),
         "data.version": tracking.data_version(stages),
         "guide.version": guide_version(),
-        "formulation.sha256": formulation_sha256(load()),
+        "formulation.sha256": formulation_sha256(product),
         SHA256: sha256(MODEL),
         "verdict": "accepted" if accepted else "rejected",
     }
@@ -80,11 +80,11 @@ def place(registry: ClientRegistry, number: str, product: Product, config: Confi
 
 def run(config: Config) -> None:
     """Log, then judge, then register."""
-    acceptance = read_json(ACCEPTANCE)
+    product, acceptance = load(), read_json(ACCEPTANCE)
     stages = tracking.locked_stages("register")
     mlflow = tracking.connect()
-    described = tags(tracking.pipeline_id(stages), stages, acceptance["accepted"])
-    run_id = log_run(mlflow, described, stages)
+    described = tags(tracking.pipeline_id(stages), stages, product, acceptance["accepted"])
+    run_id = log_run(mlflow, described, stages, product)
     experiment = os.environ.get("DVC_EXP_NAME")
     if experiment:  # a rejected experiment succeeds too: DVC forgets one that fails, and nothing is registered anyway
         said = {"registered": False, "reason": f"experiment {experiment}", "run_id": run_id}
@@ -94,11 +94,8 @@ def run(config: Config) -> None:
         return
     if not acceptance["accepted"]:
         refuse(acceptance)
-    changed = git.uncommitted()
-    if changed and not config.register.allow_dirty:
-        what = f"{len(changed)} uncommitted file(s): {', '.join(changed[:5])}"
-        raise UserError(what, "the git work tree", "git add and git commit them, then run dvc repro")
-    product = load()
+    if not config.register.allow_dirty:
+        git.check_code("git add and git commit them, then run dvc repro")
     registry = ClientRegistry(mlflow)
     version = checked_version(registry, mlflow, run_id, described, product)
     alias, reasons = place(registry, version, product, config)

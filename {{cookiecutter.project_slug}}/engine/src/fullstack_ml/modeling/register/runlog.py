@@ -44,7 +44,7 @@ from fullstack_ml.workspace.paths import (
 )
 
 
-def log_run(mlflow: Any, tags: dict[str, str], stages: dict[str, Any]) -> str:
+def log_run(mlflow: Any, tags: dict[str, str], stages: dict[str, Any], product: Product) -> str:
     """Find or make the run of this pipeline, write everything into it, and return its id."""
     found = tracking.find_run(mlflow, {"pipeline": tags["pipeline"]})
     training = read_json(TRAINING)
@@ -52,8 +52,8 @@ def log_run(mlflow: Any, tags: dict[str, str], stages: dict[str, Any]) -> str:
     with mlflow.start_run(run_id=found, run_name=None if found else name) as active:
         # MLflow shows the note as the run's description: the verdict, as a table.
         mlflow.set_tags({**tags, "mlflow.runName": name, "kind": "pipeline", "mlflow.note.content": verdict_table()})
-        mlflow.log_params(tracking.flatten(yaml.safe_load(PARAMS.read_text())))
-        log_numbers(mlflow, active.info, training["history"])
+        mlflow.log_params(tracking.flatten(yaml.safe_load(PARAMS.read_text(encoding="utf-8"))))
+        log_numbers(mlflow, active.info, training["history"], product)
         log_datasets(mlflow, tags)
         for report in [*sorted(REPORTS.glob("*.json")), ANALYSIS]:
             if report.stem != "registration":
@@ -85,19 +85,19 @@ def verdict_table() -> str:
     return "\n".join([row(head), "|---|---|---|---|---|", *map(row, lines)])
 
 
-def numbers() -> dict[str, float]:
-    """Collect the metrics of all reports, those of a slice as ``slice.<id>.<metric>``."""
-    evaluation = read_json(EVALUATION)
+def numbers(product: Product) -> dict[str, float]:
+    """Collect the metrics of all reports, the first two of the answer for a slice as ``slice.<id>.<metric>``."""
+    evaluation, shown = read_json(EVALUATION), answer_of(product).HEADLINE[:2]
     found = {**evaluation["metrics"], **read_json(PERFORMANCE)}
     found |= {**read_json(VALIDATION)["metrics"], **read_json(AGREEMENT)["metrics"]}
     for name, part in evaluation["slices"].items():
-        found |= {f"slice.{name}.{metric}": part[metric] for metric in ("accuracy", "macro_f1") if metric in part}
+        found |= {f"slice.{name}.{metric}": part[metric] for metric in shown if metric in part}
     for name, part in evaluation.get("labels", {}).items():
         found |= {f"label.{name}.recall": part["recall"]}
     return {name: float(value) for name, value in found.items() if value is not None}
 
 
-def log_numbers(mlflow: Any, info: Any, history: dict[str, list[float]]) -> None:
+def log_numbers(mlflow: Any, info: Any, history: dict[str, list[float]], product: Product) -> None:
     """Log metrics and training history in one batch.
 
     The time of a point is the run's start plus its step: logging the same run twice then writes the same points.
@@ -105,7 +105,7 @@ def log_numbers(mlflow: Any, info: Any, history: dict[str, list[float]]) -> None
     from mlflow.entities import Metric
 
     start = info.start_time
-    points = [Metric(name, value, start, 0) for name, value in numbers().items()]
+    points = [Metric(name, value, start, 0) for name, value in numbers(product).items()]
     for name, values in history.items():
         points += [Metric(f"history.{name}", value, start + step, step) for step, value in enumerate(values)]
     client = mlflow.MlflowClient()
