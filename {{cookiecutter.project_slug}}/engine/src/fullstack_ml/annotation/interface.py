@@ -35,7 +35,8 @@ def labels(product: Product) -> list[dict[str, str]]:
 def interface(product: Product, adjudication: bool = False) -> str:
     """Return the labelling interface as Label Studio's XML."""
     width = SMALL if max(product.formulation.input.shape or (1,)) < SMALL else LARGE
-    facts = {"product": product, "labels": labels(product), "adjudication": adjudication, "width": width}
+    screen = input_of(product).SCREEN.format(width=width)
+    facts = {"product": product, "labels": labels(product), "adjudication": adjudication, "screen": screen}
     return html(TEMPLATES, "interface.xml.j2", **facts).strip()
 
 

@@ -37,6 +37,12 @@ class UnreadableError(ValueError):
 class Input(Protocol):
     """What a module of this seam defines. ``frame`` is a table of records, ``product`` the contract."""
 
+    #: Endings of files that hold one record each, lower case; () where a record is a row of a table.
+    FILES: tuple[str, ...]
+    #: Content types under which the web gives such a file; () where a record is a row of a table.
+    MEDIA: tuple[str, ...]
+    #: The tag of Label Studio, named ``record``, that shows what ``fields`` gives; ``{width}`` in pixels.
+    SCREEN: str
     #: Field of a multipart form that carries records as files; None where a form cannot.
     FORM_FIELD: str | None
     #: Whether all values share one scale, as pixels do: then no value is brought to a spread of its own.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import onnx
     import polars as pl
 
+FILES, MEDIA, SCREEN = pictures.FILES, pictures.MEDIA, pictures.SCREEN
 FORM_FIELD: str | None = "image"
 ALIKE = True
 strangers, typical, draw = pictures.strangers, pictures.typical, pictures.draw

@@ -12,6 +12,11 @@ from PIL import ExifTags, Image, ImageFilter
 
 from fullstack_ml.product.types import Product
 
+FILES: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+MEDIA: tuple[str, ...] = ("image/*",)
+SCREEN = (
+    '<Image name="record" value="$image" maxWidth="{width}px" zoom="true" zoomControl="true" rotateControl="false"/>'
+)
 PHOTOGRAPHS = 100
 DEEP = 65_535  # white of 16 bits
 INK = 0.25  # a pixel belongs to a drawing when it is at least this dark, from 0 (white) to 1 (black)

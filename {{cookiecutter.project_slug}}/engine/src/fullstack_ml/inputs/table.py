@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import onnx
     import polars as pl
 
+FILES: tuple[str, ...] = ()
+MEDIA: tuple[str, ...] = ()
+SCREEN = '<HyperText name="record" value="$row" inline="true"/>'
 FORM_FIELD: str | None = None
 ALIKE = False
 
@@ -62,11 +65,6 @@ def identities(values: np.ndarray) -> list[str]:
     width = exact.shape[1] * 8
     rows = memoryview(exact.tobytes())
     return [hashlib.sha256(rows[i * width : (i + 1) * width]).hexdigest() for i in range(len(exact))]
-
-
-def inputs(values: np.ndarray) -> np.ndarray:
-    """Return the model's input: float32 of shape (records, features)."""
-    return values.astype(np.float32, order="C")
 
 
 def content_id(frame: pl.DataFrame, product: Product) -> pl.Series:

@@ -17,10 +17,10 @@ import polars as pl
 
 from fullstack_ml.data.collect.sources.formats import READERS, read_table
 from fullstack_ml.data.collect.sources.rows import as_records
+from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 BATCH_IMAGES, BATCH_BYTES = 2000, 64 * 2**20
 WHERE = "source.options in conf/source/files.yaml"
 SCHEMA = {"payload": pl.Binary} | dict.fromkeys(("source_label", "source", "group", "rejected"), pl.String)
@@ -49,15 +49,15 @@ def read(
         raise UserError(f"path {path!r} cannot be opened: {error}", WHERE, "check the path and the access") from error
     if not there:
         raise UserError(f"path {path!r} does not exist", WHERE, "give a folder or a file that is there")
-    is_image = product.formulation.input.type == "image"
-    if is_folder != is_image or not (is_image or PurePosixPath(place).suffix.lower() in READERS):
-        form = "a folder with one sub-folder of images per label" if is_image else "a CSV or Parquet file"
+    endings = input_of(product).FILES  # of a file that is a record, else records are rows
+    if is_folder != bool(endings) or not (endings or PurePosixPath(place).suffix.lower() in READERS):
+        form = "a folder with one sub-folder of images per label" if endings else "a CSV or Parquet file"
         raise UserError(
             f"path {path!r} has the wrong form for an input of type {product.formulation.input.type}",
             WHERE,
             f"give {form}",
         )
-    batches = _images(system, place, group) if is_image else _table(system, place, path, product, label, group)
+    batches = _images(system, place, group, endings) if endings else _table(system, place, path, product, label, group)
     for batch in batches:
         source = pl.lit(path.rstrip("/")) + pl.col("source")
         yield batch.with_columns(kind=pl.lit(kind), licence=pl.lit(licence), source=source)
@@ -84,16 +84,16 @@ def _listed(system: Any, folder: str) -> dict[str, int]:
     return {path: found[path]["size"] or 0 for path in kept if found[path]["type"] == "file"}
 
 
-def _images(system: Any, folder: str, group: str | None) -> Iterator[pl.DataFrame]:
+def _images(system: Any, folder: str, group: str | None, endings: tuple[str, ...]) -> Iterator[pl.DataFrame]:
     """Read the images of every sub-folder in the order of their names."""
     files, pattern = _listed(system, folder), _grouping(group)
-    labels = sorted({file.split("/")[-2] for file in files if file.lower().endswith(IMAGES)})
+    labels = sorted({file.split("/")[-2] for file in files if file.lower().endswith(endings)})
     if len(labels) < 2:
         what = f"{folder} holds images of {len(labels)} label(s): {', '.join(labels) or 'none'}"
         raise UserError(what, WHERE, "make one sub-folder of images for each of at least two labels")
     for batch in _batches(files):
         # Together, since a remote system then sends them at the same time; cat would take a name for a pattern.
-        images = [file for file in batch if file.lower().endswith(IMAGES)]
+        images = [file for file in batch if file.lower().endswith(endings)]
         content = dict(zip(images, system.cat_ranges(images, None, None, on_error="return"), strict=True))
         payloads = [content.get(file) for file in batch]
         named = [pattern.search(PurePosixPath(file).name) if pattern else None for file in batch]
@@ -103,7 +103,7 @@ def _images(system: Any, folder: str, group: str | None) -> Iterator[pl.DataFram
             "source": ["/" + "/".join(file.split("/")[-2:]) for file in batch],
             "group": [match[1] if match else None for match in named],
             "rejected": [
-                _fault(payload) or (f"no group {group} in its name" if pattern and not match else None)
+                _fault(payload, endings) or (f"no group {group} in its name" if pattern and not match else None)
                 for payload, match in zip(payloads, named, strict=True)
             ],
         }
@@ -124,10 +124,10 @@ def _batches(files: dict[str, int]) -> Iterator[list[str]]:
         yield batch
 
 
-def _fault(payload: object) -> str | None:
+def _fault(payload: object, endings: tuple[str, ...]) -> str | None:
     """Say why a file gave no bytes."""
     if payload is None:
-        return f"not one of {', '.join(IMAGES)}"
+        return f"not one of {', '.join(endings)}"
     if isinstance(payload, Exception):
         return f"unreadable: {payload}"
     return None if payload else "empty file"

@@ -2,7 +2,7 @@
 
 Reads ``options.urls`` (a text file with a URL per line, or a CSV file with the column ``url`` and, for images, columns
 with label and group) or ``options.sitemap`` (a URL). An image is a record; a CSV or Parquet file is many. A URL that
-gives none is rejected with the reason and tried again by the next run. The other options stand in ``data/fetch.py``.
+gives none is rejected with the reason and tried again by the next run. The other options stand in ``rules.py``.
 """
 
 import io
@@ -17,12 +17,12 @@ from fullstack_ml.data.collect.sources.formats import read_table
 from fullstack_ml.data.collect.sources.rows import as_records
 from fullstack_ml.data.collect.sources.rules import RefusedError, Rules
 from fullstack_ml.data.collect.sources.sitemap import urls_of
+from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, check_arguments
 
 WHERE = "source.options in conf/source/http.yaml"
 SCHEMA = dict.fromkeys(("source_label", "source", "group", "rejected"), pl.String) | {"payload": pl.Binary}
-IMAGE = ("image/*",)
 TABLE = {"text/csv": ".csv", "application/vnd.apache.parquet": ".parquet"}
 Entry = Mapping[str, str | None]  # url, label, group
 BATCH, BATCH_BYTES = 100, 16 * 2**20
@@ -49,11 +49,11 @@ def read(
     fetcher = Fetcher(Rules(**(fetch or {})))
     if (urls is None) == (sitemap is None):
         raise UserError("one of urls and sitemap has to be given", WHERE, "give the path of a list, or a sitemap's URL")
-    is_image = product.formulation.input.type == "image"
-    columns = (label, group) if is_image else (None, None)  # a table that is fetched has these columns itself
+    media = input_of(product).MEDIA
+    columns = (label, group) if media else (None, None)  # a table that is fetched has these columns itself
     listed = _listed(urls, *columns) if urls else _mapped(str(sitemap), fetcher, *columns)
     wanted = (entry for entry in listed if entry["url"] not in seen)
-    batches = _images(wanted, fetcher) if is_image else _tables(wanted, fetcher, product, label, group)
+    batches = _files(wanted, fetcher, media) if media else _tables(wanted, fetcher, product, label, group)
     for batch in batches:
         yield batch.with_columns(kind=pl.lit(kind), licence=pl.lit(licence))
 
@@ -88,13 +88,13 @@ def _listed(path: str, label: str | None, group: str | None) -> Iterator[Entry]:
         yield {key: row[name] if name else None for key, name in names.items()}
 
 
-def _images(wanted: Iterator[Entry], fetcher: Fetcher) -> Iterator[pl.DataFrame]:
-    """Fetch images, some at a time."""
+def _files(wanted: Iterator[Entry], fetcher: Fetcher, media: tuple[str, ...]) -> Iterator[pl.DataFrame]:
+    """Fetch files that are a record each, some at a time."""
     rows: list[dict[str, Any]] = []
     for entry in wanted:
         row: dict[str, Any] = {"source": entry["url"], "source_label": entry.get("label"), "group": entry.get("group")}
         try:
-            row["payload"] = fetcher.get(str(entry["url"]), IMAGE)[0]
+            row["payload"] = fetcher.get(str(entry["url"]), media)[0]
         except RefusedError as error:
             row["rejected"] = str(error)
         rows.append(row)
