@@ -11,8 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 # Settings of whoever runs the tests, which a fresh machine does not have.
 FOREIGN = ("COV", "DVC", "GIT", "HYDRA", "MAKE", "MFLAGS", "MLFLOW", "PYTEST", "PYTHON", "VIRTUAL_ENV")
+# A parameter per task. Tests of one task run in one process, so that its project is made once.
+IMAGE, TABLE = (
+    pytest.param(task, marks=pytest.mark.xdist_group(task))
+    for task in ("image-classification", "tabular-classification")
+)
 # What tools keep for themselves in a project.
 CACHES = re.compile(r"(\.git|\.venv|\.dvc/tmp|\.\w+_cache)/|(.*/)?__pycache__/")
 

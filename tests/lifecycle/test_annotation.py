@@ -13,14 +13,10 @@ from typing import Any
 
 import pytest
 
-from projects import Finished, Project
+from projects import IMAGE, TABLE, Finished, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.studio]
 
-TASKS = [
-    pytest.param(task, marks=pytest.mark.xdist_group(task))
-    for task in ("image-classification", "tabular-classification")
-]
 LABELS = "data/labels/pilot.parquet"
 # Run in the project's own environment: everybody signs in with a password and labels as who they are.
 # Annotator n errs where the place of a record is divisible by n + 1; the owner never does.
@@ -51,7 +47,7 @@ for number, who in enumerate(people):
         given.setdefault(record, {})[who.split("@")[0]] = said
 print(json.dumps(given))
 """
-TABLE = "import sys, polars as pl; print(pl.read_parquet(sys.argv[1]).select(pl.exclude(pl.Binary)).write_json())"
+READ = "import sys, polars as pl; print(pl.read_parquet(sys.argv[1]).select(pl.exclude(pl.Binary)).write_json())"
 ASK = """
 import json, sys
 import httpx
@@ -93,7 +89,7 @@ class Team:
 
     def table(self, path: str) -> list[dict[str, Any]]:
         """Read a Parquet file."""
-        return list(json.loads(self.project.ok("python", "-c", TABLE, path)))
+        return list(json.loads(self.project.ok("python", "-c", READ, path)))
 
     def files(self) -> dict[str, str]:
         """Hash what the project holds, without the database and the log of Label Studio."""
@@ -106,7 +102,7 @@ class Team:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
-@pytest.fixture(scope="module", params=TASKS)
+@pytest.fixture(scope="module", params=[IMAGE, TABLE])
 def team(
     request: pytest.FixtureRequest,
     finish: Callable[[str], Finished],

@@ -15,14 +15,10 @@ from PIL import Image
 
 from chromium import Page, chromium, served
 from fullstack_ml.inputs.pictures import as_grey
-from projects import Finished, Project
+from projects import IMAGE, TABLE, Finished, Project
 
 pytestmark = pytest.mark.slow
 
-IMAGE, TABLE = (
-    pytest.param(task, marks=pytest.mark.xdist_group(task))
-    for task in ("image-classification", "tabular-classification")
-)
 image_only = pytest.mark.parametrize("project", [IMAGE], indirect=True)
 table_only = pytest.mark.parametrize("project", [TABLE], indirect=True)
 both = pytest.mark.parametrize("project", [IMAGE, TABLE], indirect=True)

@@ -21,14 +21,10 @@ import pytest
 import yaml
 
 from conftest import Bake
-from projects import Finished, Project, sha256
+from projects import IMAGE, TABLE, Finished, Project, sha256
 
 pytestmark = pytest.mark.slow
 
-IMAGE, TABLE = (
-    pytest.param(task, marks=pytest.mark.xdist_group(task))
-    for task in ("image-classification", "tabular-classification")
-)
 image_only = pytest.mark.parametrize("finished", [IMAGE], indirect=True)
 table_only = pytest.mark.parametrize("finished", [TABLE], indirect=True)
 FROM_TRAIN = ["train", "export", "evaluate", "accept", "cards", "register"]

