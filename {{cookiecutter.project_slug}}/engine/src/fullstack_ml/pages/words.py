@@ -1,9 +1,9 @@
 """The words of pages and printed lines, in the language of the project.
 
-Every text that people read goes through ``words()``, in templates ``{{ _("…") }}`` or ``{% trans %}…{% endtrans %}``. A
-text is written in English where it is used, with values as ``%(name)s`` and a percent sign as ``%%``. Another language
-is one file, ``catalogues/<language>.yaml``, which maps each English text to its translation; what it lacks stays
-English. Reads ``language`` of ``params.yaml``.
+Every text that people read goes through ``words()``, which templates call as ``_()`` or by a block ``trans``. A text is
+written in English where it is used, with values as ``%(name)s`` and a percent sign as ``%%``. Another language is one
+file, ``catalogues/<language>.yaml``, which maps each English text to its translation; what it lacks stays English.
+Reads ``language`` of ``params.yaml``.
 """
 
 from functools import cache

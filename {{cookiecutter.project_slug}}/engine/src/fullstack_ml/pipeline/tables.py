@@ -1,7 +1,7 @@
 """Record and label tables: their columns, and reading them shard by shard.
 
-Reads ``data/**.parquet``; writes Parquet through ``files.replacing``. The payload columns depend on the task and come
-from ``task.py``.
+Reads ``data/**.parquet``; writes Parquet through ``files.replacing``. The payload columns are those
+of the product's input.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,6 +1,6 @@
 """Load ``product.yaml`` and say what is wrong with it by line.
 
-Reads ``product.yaml``; writes nothing. The classes are in ``product.py``, the checks across them in
+Reads ``product.yaml``; writes nothing. The classes are in ``types.py``, the checks across them in
 ``contradictions.py``; here stand the three-line errors.
 """
 

@@ -19,7 +19,7 @@ WHERE = str(PRODUCT)
 TEXT = ("kind", "group", "source")  # columns of every record that hold text
 # Columns that stand beside the features in the tables of the pipeline: of every record, of labels, of what a source
 # says to stage collect, and of the error analysis. Written out: the server reads the contract, and has no polars for
-# ``records.py``; a test holds them to the tables.
+# ``pipeline/tables.py``; a test holds them to the tables.
 RECORD = ("id", "group", "kind", "source", "licence", "collected_at", "source_label", "shard")
 LABEL = ("label", "annotator", "round", "guide_version", "annotated_at", "seconds", "labelled_by", "votes", "share")
 ARRIVAL = ("rejected", "record", "cursor", "reason", "rejected_at")

@@ -114,7 +114,7 @@ def locked_stages(before: str) -> dict[str, Any]:
     """
     if not LOCK.exists():
         raise UserError("dvc.lock is not there", str(LOCK.resolve().parent), "run dvc repro, which runs every stage")
-    stages: dict[str, Any] = yaml.safe_load(LOCK.read_text())["stages"]
+    stages: dict[str, Any] = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"]
     return {name: entry for name, entry in sorted(stages.items()) if name != before}
 
 

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import SimpleQueue
 
-import numpy as np
-
+from fullstack_ml.inputs import Decoded
 from fullstack_ml.serving import telemetry
 from fullstack_ml.serving.answers import Batch, Job, score
 from fullstack_ml.serving.deployment import Deployment
@@ -28,8 +27,6 @@ LOG = logging.getLogger("uvicorn.error")
 QUICK_ROWS = 64
 # Records per batch of the thread; a request is never cut, so that one may be larger.
 BATCH_ROWS = 512
-Decoded = tuple[np.ndarray, list[str], list[bytes]]
-
 
 FAILED = Problem(500, "the model failed on this request; the log has the traceback")
 

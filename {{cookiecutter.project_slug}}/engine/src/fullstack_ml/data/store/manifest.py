@@ -52,7 +52,7 @@ def exclusive() -> Iterator[None]:
         UserError: if another process is at it, such as the orphan of a killed ``dvc repro``.
     """
     WORK.mkdir(parents=True, exist_ok=True)
-    with (WORK / "lock").open("w") as lock:
+    with (WORK / "lock").open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

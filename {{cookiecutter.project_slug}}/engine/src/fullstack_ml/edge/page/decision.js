@@ -1,4 +1,4 @@
-// Answer or abstain: the rule of decision.py, to the bit. Thresholds are compared as float32, as the artefact's numbers are.
+// Answer or abstain: the rule of answers/label/rule.py, to the bit. Thresholds are compared as float32, as the artefact's numbers are.
 
 /** Return "accept", "unfamiliar" or "uncertain" for one record. */
 export function decide(probabilities, novelty, rule) {

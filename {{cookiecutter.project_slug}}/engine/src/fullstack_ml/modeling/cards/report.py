@@ -52,8 +52,8 @@ def floor_of(evaluation: dict[str, Any], main: str) -> float:
 def cases(errors: pl.DataFrame, rank: str, product: Product) -> list[dict[str, Any]]:
     """Return the records of one list in its order, each with ``html``, the record as a person sees it."""
     rows = errors.filter(pl.col(rank).is_not_null()).sort(rank).to_dicts()
-    # The input's html() escapes what stands in the record.
-    return [{**row, "html": Markup(input_of(product).html(row, product))} for row in rows]  # noqa: S704
+    record = input_of(product)
+    return [{**row, "html": Markup(record.html(row, product))} for row in rows]  # noqa: S704 - html() escapes the record
 
 
 def analysis(known: dict[str, Any]) -> str:

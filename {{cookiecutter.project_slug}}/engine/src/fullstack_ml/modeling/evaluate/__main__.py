@@ -39,12 +39,11 @@ from fullstack_ml.workspace.paths import (
 SHOWN = 60
 
 
-def uncalibrated(answer: Answer, tested: Tested, product: Product, config: Config) -> dict[str, Any]:
-    """Measure the candidate before calibration on the same records."""
+def uncalibrated(artefact: Artefact, tested: Tested, product: Product, config: Config) -> dict[str, Any]:
+    """Measure the candidate before calibration on the same records, by the answer and the rule of the ``artefact``."""
     outputs = Artefact(CANDIDATE).score(tested.examples.inputs, config.evaluate.batch).outputs
-    truth, bins = tested.examples.truth, config.evaluate.bins
-    rule = Artefact(MODEL).rule
-    sections = answer.sections(outputs, truth, tested.decisions, rule, product, bins)
+    answer, truth, bins = artefact.answer, tested.examples.truth, config.evaluate.bins
+    sections = answer.sections(outputs, truth, tested.decisions, artefact.rule, product, bins)
     return {**answer.headline(outputs, truth, bins), **sections}
 
 
@@ -94,7 +93,7 @@ def run(config: Config) -> None:
     product, artefact = load(), Artefact(MODEL)
     answer, tested = artefact.answer, test(artefact, product, config)
     report = {"model": read_json(TRAINING)["model"], **tested.report}
-    report["uncalibrated"] = uncalibrated(answer, tested, product, config)
+    report["uncalibrated"] = uncalibrated(artefact, tested, product, config)
     report["decisions"] = {name: int((tested.decisions == name).sum()) for name in (ACCEPT, UNCERTAIN, UNFAMILIAR)}
     report["errors"] = len(answer.worst(tested.scored.outputs, tested.examples.truth, tested.decisions))
     write_parquet(ERRORS, [pick(answer, tested, product)])

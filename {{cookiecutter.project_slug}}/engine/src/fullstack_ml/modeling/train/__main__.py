@@ -32,9 +32,7 @@ def check_parity(answer: Answer, expected: np.ndarray, actual: np.ndarray, toler
     difference = float(np.abs(expected - actual).max())
     changed = int((~answer.same(expected, actual)).sum())
     if not difference <= tolerance or changed:
-        what = (
-            f"ONNX differs from the fitted model by {difference:.2g} (allowed {tolerance:g}); {changed} answers change"
-        )
+        what = f"ONNX differs from the fitted model by {difference:.2g} (allowed {tolerance:g})"
         what += f"; {changed} answers change"
         raise UserError(what, str(CANDIDATE), "choose a model that converts exactly, see docs/3-model")
     return difference
