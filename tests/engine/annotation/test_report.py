@@ -11,7 +11,9 @@ import pytest
 from fullstack_ml.annotation import annotate, labels, queue, report
 from fullstack_ml.data.label import __main__ as label_stage
 from fullstack_ml.data.label import rounds
+from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.accept import __main__ as accept
+from fullstack_ml.pipeline.tables import raw_records
 
 Refused = Callable[..., AbstractContextManager[None]]
 PEOPLE = ["annotator-1", "annotator-2", "annotator-3"]
@@ -45,7 +47,8 @@ def test_the_page_shows_every_disagreement_as_a_person_sees_it(annotated: Any, s
     assert page.count('class="card"') == len(apart) == 5
     for data in apart:
         assert data["id"][:16] in page
-        assert (data.get("image") or data["row"]) in page
+    for record in raw_records([data["id"] for data in apart]).iter_rows(named=True):
+        assert input_of(product).html(record, product) in page
     assert "annotator-1 and annotator-2" in page
 
 

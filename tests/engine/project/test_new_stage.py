@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from fullstack_ml.pipeline import compose, stage
 from fullstack_ml.project import new_stage
+from fullstack_ml.workspace import errors
 from fullstack_ml.workspace.files import read_json
 
 Refused = Callable[..., AbstractContextManager[None]]
@@ -95,6 +97,22 @@ def test_what_cannot_be_made_is_three_lines_and_changes_nothing(
     with refused(what):
         begin(monkeypatch, name, after)
     assert content() == before
+
+
+def test_a_disk_that_fills_up_in_the_middle_changes_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, write = content(), Path.write_text
+
+    def full(path: Path, text: str, **how: Any) -> int:
+        if "conf" in path.parts:
+            raise OSError(28, "No space left on device", str(path))
+        return write(path, text, **how)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "write_text", full)
+        with pytest.raises(SystemExit, match=r"error: No space left on device\nwhere: conf/.*\nfix:   make room"):
+            errors.guard(lambda: begin(disk, "augment", "split"))
+    assert content() == before
+    assert not Path("src/my_product/stages").exists()
 
 
 def test_a_stage_is_made_once(project: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused) -> None:

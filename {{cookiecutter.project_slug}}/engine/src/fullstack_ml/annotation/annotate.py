@@ -17,7 +17,7 @@ from fullstack_ml.data.label.agreement import CANNOT
 from fullstack_ml.data.label.rounds import Round, named
 from fullstack_ml.pipeline.config import Annotation, Config
 from fullstack_ml.pipeline.stage import stage
-from fullstack_ml.pipeline.tables import raw
+from fullstack_ml.pipeline.tables import raw_records
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version, major
 from fullstack_ml.product.types import Product
@@ -62,7 +62,7 @@ def tasks(one: Round, ids: list[str], product: Product) -> list[dict[str, Any]]:
     """Return the tasks of the records ``ids``; only those in ``shown`` carry what the model says."""
     said = said_so_far(ids) if one.kind == "adjudication" else None
     made = []
-    for record in raw().filter(pl.col("id").is_in(ids)).sort("id").collect().iter_rows(named=True):
+    for record in raw_records(ids).iter_rows(named=True):
         data = shown(record, product) | ({} if said is None else {"said": said.get(record["id"], "nothing")})
         hint = [suggestion(one.model[record["id"]], f"model at {one.name}")] if record["id"] in one.shown else []
         made.append({"data": data, "predictions": hint})
@@ -77,7 +77,7 @@ def fill(studio: Studio, project: int, one: Round, product: Product) -> int:
     """
     there = {task["data"].get("id"): (task["id"], task["overlap"]) for task in studio.tasks(project)}
     missing = sorted(set(one.items) - set(there))  # by id, which is a hash: no place tells why an item is there
-    known = set(raw().filter(pl.col("id").is_in(missing)).select("id").collect()["id"])
+    known = set(raw_records(missing)["id"])
     gone = [record for record in missing if record not in known]
     if gone:
         what = f"{len(gone)} records of the round are not in data/raw, first {gone[0][:12]}"

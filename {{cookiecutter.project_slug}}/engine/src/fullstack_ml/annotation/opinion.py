@@ -11,7 +11,7 @@ import polars as pl
 
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
-from fullstack_ml.pipeline.tables import raw
+from fullstack_ml.pipeline.tables import raw_records
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.paths import MODEL
 
@@ -30,7 +30,7 @@ def ask(ids: Collection[str], product: Product) -> pl.DataFrame | None:
     if not MODEL.exists() or not len(ids):
         return None
     model, record, parts = Artefact(MODEL), input_of(product), []
-    records = raw().filter(pl.col("id").is_in(list(ids))).collect()
+    records = raw_records(ids)
     for batch in records.iter_slices(BATCH):
         scored = model.score(record.matrix(batch, product))
         says = [model.labels[i] for i in scored.outputs.argmax(axis=1)]

@@ -8,17 +8,18 @@ from typing import Any
 
 import polars as pl
 
-from fullstack_ml.annotation.interface import TEMPLATES, shown
+from fullstack_ml.annotation.interface import TEMPLATES
 from fullstack_ml.data.label.__main__ import annotations
 from fullstack_ml.data.label.aggregate import votes
 from fullstack_ml.data.label.agreement import CANNOT
 from fullstack_ml.data.label.rounds import Round, adjudications, read_all
+from fullstack_ml.inputs import input_of
 from fullstack_ml.pages.formats import measured
 from fullstack_ml.pages.render import html
 from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
-from fullstack_ml.pipeline.tables import raw
+from fullstack_ml.pipeline.tables import raw_records
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version
 from fullstack_ml.product.types import Product
@@ -53,10 +54,10 @@ def contested(said: pl.DataFrame) -> pl.DataFrame:
     return grouped.filter(pl.col("n") > 1).sort("share", "id").drop("n")
 
 
-def cards(ids: list[str], product: Product) -> dict[str, dict[str, str]]:
-    """Return what a person sees of each record that is in ``data/raw``."""
-    found = raw().filter(pl.col("id").is_in(ids)).collect()
-    return {record["id"]: shown(record, product) for record in found.iter_rows(named=True)}
+def cards(ids: list[str], product: Product) -> dict[str, str]:
+    """Return each record that is in ``data/raw`` as HTML."""
+    record_of = input_of(product)
+    return {record["id"]: record_of.html(record, product) for record in raw_records(ids).iter_rows(named=True)}
 
 
 def influence(said: pl.DataFrame, rounds: list[Round]) -> dict[str, dict[str, float]]:
@@ -96,6 +97,7 @@ def facts(product: Product) -> dict[str, Any]:
         "suspects": [row for row in doubted[:SHOWN] if row["id"] in pictures],
         "suspects_total": len(doubted),
         "pictures": pictures,
+        "layout": input_of(product).LAYOUT,
     }
 
 

@@ -43,6 +43,8 @@ class Input(Protocol):
     MEDIA: tuple[str, ...]
     #: The tag of Label Studio, named ``record``, that shows what ``fields`` gives; ``{width}`` in pixels.
     SCREEN: str
+    #: How a page lays out many records: ``tiles`` beside each other, or ``rows`` below each other.
+    LAYOUT: str
     #: Field of a multipart form that carries records as files; None where a form cannot.
     FORM_FIELD: str | None
     #: Whether all values share one scale, as pixels do: then no value is brought to a spread of its own.

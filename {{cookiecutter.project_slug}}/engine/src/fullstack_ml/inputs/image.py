@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 FILES, MEDIA, SCREEN = pictures.FILES, pictures.MEDIA, pictures.SCREEN
+LAYOUT = "tiles"
 FORM_FIELD: str | None = "image"
 ALIKE = True
 strangers, typical, draw = pictures.strangers, pictures.typical, pictures.draw

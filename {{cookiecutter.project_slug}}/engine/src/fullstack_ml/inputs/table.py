@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FILES: tuple[str, ...] = ()
 MEDIA: tuple[str, ...] = ()
 SCREEN = '<HyperText name="record" value="$row" inline="true"/>'
+LAYOUT = "rows"
 FORM_FIELD: str | None = None
 ALIKE = False
 

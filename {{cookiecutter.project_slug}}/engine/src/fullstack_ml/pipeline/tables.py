@@ -4,7 +4,7 @@ Reads ``data/**.parquet``; writes Parquet through ``files.replacing``. The paylo
 of the product's input.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,11 @@ def raw() -> pl.LazyFrame:
     if not shards(RAW):
         raise UserError("there are no raw records", str(RAW), "make collect")
     return pl.scan_parquet(shards(RAW))
+
+
+def raw_records(ids: Collection[str]) -> pl.DataFrame:
+    """Return the raw records of ``ids`` that are stored, in the order of their ids."""
+    return raw().filter(pl.col("id").is_in(list(ids))).sort("id").collect()
 
 
 def slice_mask(part: Slice) -> pl.Expr:

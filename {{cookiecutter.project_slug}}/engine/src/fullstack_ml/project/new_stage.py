@@ -17,7 +17,7 @@ import yaml
 
 from fullstack_ml.project.remove import make_targets
 from fullstack_ml.workspace.errors import UserError, guard, suggest
-from fullstack_ml.workspace.files import write_text
+from fullstack_ml.workspace.files import write_texts
 from fullstack_ml.workspace.seams import SOURCE, package_name
 
 PIPELINE = Path("dvc.yaml")
@@ -166,9 +166,7 @@ def main() -> None:
     """Write the stage that the command line names, and say where its places are."""
     name, after = (*sys.argv[1:], "", "")[:2]
     files = files_of(name, after)
-    for path, text in files.items():
-        if not (path.name == "__init__.py" and path.exists()):
-            write_text(path, text)
+    write_texts({path: text for path, text in files.items() if path.name != "__init__.py" or not path.exists()})
     print(f"new-stage: {name} runs after {after}; its places:")
     print("\n".join(f"  {path}" for path in files if path.name != "__init__.py"))
     print(f"next: make {name}, then write your own function, and name reports/{name}.json where it is needed")

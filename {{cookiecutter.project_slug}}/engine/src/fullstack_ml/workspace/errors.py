@@ -5,6 +5,7 @@ and exits with 1. A programming error is anything else, and keeps its traceback.
 """
 
 import difflib
+import errno
 import inspect
 import re
 import sys
@@ -19,6 +20,8 @@ if typing.TYPE_CHECKING:
 
 Location = tuple[str | int, ...]
 MADE = re.compile(r"\b(?:params\.yaml|(?:data|models|reports)/[\w./*-]+)")  # what stages write
+FULL, CLOSED = "make room on the disk, then run it again", "give yourself the right to write there, then run it again"
+UNWRITABLE = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: CLOSED, errno.EACCES: CLOSED}
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # pydantic's words, of a model and of a dataclass
 
 
@@ -114,6 +117,7 @@ def guard(function: Callable[[], Any]) -> Any:
     """Call ``function``; print a user's mistake in three lines and exit with 1. Other errors keep their traceback.
 
     What the pipeline makes and is not there yet is such a mistake: a stage was run before the one that makes its input.
+    So is a disk that is full or may not be written.
     """
     try:
         return function()
@@ -124,3 +128,7 @@ def guard(function: Callable[[], Any]) -> Any:
         if not missing:
             raise
         sys.exit(str(UserError(f"{missing[0]} is not there", "the working folder", "run dvc repro, which makes it")))
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        sys.exit(str(UserError(str(error.strerror), str(error.filename), UNWRITABLE[error.errno])))

@@ -7,8 +7,8 @@ leaves either the old file or the new one, and ``dvc commit`` can never record a
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,21 @@ def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8 in one step."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_texts(texts: Mapping[Path, str]) -> None:
+    """Write several files, all or none, and put them in their places in the order given."""
+    with ExitStack() as stack:
+        for path, text in reversed(list(texts.items())):
+            for folder in reversed([folder for folder in path.parents if not folder.exists()]):
+                folder.mkdir()
+                stack.callback(_remove_empty, folder)
+            stack.enter_context(replacing(path)).write_text(text, encoding="utf-8")
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):  # it holds what was written
+        folder.rmdir()
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -6,11 +6,9 @@ Reads the raw records that it shows; writes nothing.
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pages.render import html
-from fullstack_ml.pipeline.tables import raw
+from fullstack_ml.pipeline.tables import raw_records
 from fullstack_ml.product.types import Product
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -18,12 +16,10 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def shown(ids: set[str], product: Product) -> dict[str, str]:
     """Return the records of ``ids`` as HTML; one that cannot be shown is left out."""
-    columns = ["id", *input_of(product).columns(product)]
-    wanted = pl.col("id").is_in(list(ids))
     if not ids:
         return {}
     pictures = {}
-    for record in raw().filter(wanted).select(columns).collect().iter_rows(named=True):
+    for record in raw_records(ids).iter_rows(named=True):
         try:
             pictures[record["id"]] = input_of(product).html(record, product)
         except (OSError, ValueError):

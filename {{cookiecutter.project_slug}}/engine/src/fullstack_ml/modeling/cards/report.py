@@ -74,6 +74,7 @@ def analysis(known: dict[str, Any]) -> str:
         pairs=confused(evaluation.get("confusion", []), product.formulation.label_names),
         errors=cases(errors, "error", product),
         suspects=cases(errors, "suspect", product),
+        layout=input_of(product).LAYOUT,
     )
 
 

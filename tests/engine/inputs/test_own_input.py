@@ -1,0 +1,218 @@
+"""An input of the product's own, a short string of bytes, goes from a CSV file to the answer of the server."""
+
+import copy
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from pydantic import SecretStr
+from starlette.testclient import TestClient
+
+from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.product import contract
+from fullstack_ml.serving import app, settings
+
+pytestmark = pytest.mark.task("tabular-classification")
+Refused = Callable[..., AbstractContextManager[None]]
+PLACE = Path("src/my_product/inputs/code.py")
+CODE = '''
+"""Input ``code``: up to eight letters, one byte each; shorter ones end in zeros."""
+
+import hashlib
+from html import escape
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+WIDTH = 8
+FILES, MEDIA, FORM_FIELD, LAYOUT, ALIKE = (), (), None, "rows", False
+SCREEN = '<Text name="record" value="$code"/>'
+
+
+def check(product):
+    if product.formulation.input.features:
+        yield ("formulation", "input", "features"), "a code has no features", "leave them out"
+
+
+def slice_columns(product):
+    return ["length"]
+
+
+def columns(product):
+    import polars as pl
+
+    return {"code": pl.String()}
+
+
+def identity(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def content_id(frame, product):
+    import polars as pl
+
+    return pl.Series("id", [identity(text) for text in frame["code"]])
+
+
+def as_inputs(texts):
+    rows = [list(text.encode()[:WIDTH].ljust(WIDTH, bytes(1))) for text in texts]
+    return np.array(rows, np.uint8).reshape(len(rows), WIDTH)
+
+
+def matrix(frame, product):
+    return as_inputs(frame["code"])
+
+
+def describe(frame, product):
+    import polars as pl
+
+    return frame.with_columns(length=pl.col("code").str.len_bytes().cast(pl.Float64))
+
+
+def faults(frame, product):
+    return [(row, "longer than 8 bytes") for row, text in frame.select("id", "code").iter_rows() if len(text) > WIDTH]
+
+
+def fingerprints(frame):
+    return None
+
+
+def strangers(inputs, seed):
+    random = np.random.default_rng(seed)
+    return {"any bytes": random.integers(0, 256, inputs.shape).astype(np.uint8)}
+
+
+def regions(product):
+    for i in range(WIDTH):
+        yield f"byte {i}", np.array([i])
+
+
+def front(model, product):
+    from onnx import TensorProto, helper
+
+    name = product.formulation.input.name
+    model.graph.node.insert(0, helper.make_node("Cast", [name], ["features"], to=TensorProto.FLOAT))
+    del model.graph.input[:]
+    model.graph.input.append(helper.make_tensor_value_info(name, TensorProto.UINT8, ["batch", WIDTH]))
+    return model
+
+
+def random_inputs(product, count, seed):
+    return np.random.default_rng(seed).integers(0, 256, (count, WIDTH)).astype(np.uint8)
+
+
+def typical(inputs, product):
+    return {}
+
+
+def limits():
+    return {}
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"code": "abc"}})
+
+    code: str = Field(strict=True, max_length=WIDTH, pattern="^[a-z]+$")
+
+
+def record_type(product):
+    return Record
+
+
+def example(product):
+    return {"code": "abc"}
+
+
+def request_cost(records):
+    return 0
+
+
+def decoder(product):
+    def decode_all(records, until=0.0):
+        texts = [record.code for record in records]
+        return as_inputs(texts), [identity(text) for text in texts], [text.encode() for text in texts]
+
+    return decode_all
+
+
+def fields(record, product):
+    return {"code": record["code"]}
+
+
+def html(record, product):
+    return f"<p>{escape(record['code'])}</p>"
+
+
+def draw(values):
+    return bytes(values).decode(errors="replace")
+'''
+
+
+@pytest.fixture
+def codes(root: Path, tmp_path: Path, composed: DictConfig) -> DictConfig:
+    """Write the input, a contract that asks for it, and codes that are ``early`` where the first letter is before n."""
+    own = tmp_path / "own"
+    shutil.copytree(root, own)
+    (own / PLACE).parent.mkdir(parents=True)
+    (own / PLACE).write_text(CODE, encoding="utf-8")
+    written = yaml.safe_load((root / "product.yaml").read_text(encoding="utf-8"))
+    written["formulation"]["input"] = {"name": "code", "type": "code", "meaning": "the letters of a shelf"}
+    labels = [{"name": name, "definition": f"the {name} half"} for name in ("early", "late")]
+    written["formulation"]["answer"] = {"type": "label", "labels": labels}
+    row = {"operator": ">=", "unit": "share", "owner": "o", "reason": "r"}
+    written["requirements"] = [{**row, "id": "R1", "metric": "accuracy", "threshold": 0.95}]
+    written["requirements"] += [{**row, "id": "R2", "metric": "accuracy", "slice": "short", "threshold": 0.9}]
+    written["evaluation"] = []
+    written["data"]["slices"] = [{"id": "short", "column": "length", "below": 5, "reason": "little to go by"}]
+    (own / "product.yaml").write_text(yaml.safe_dump(written, allow_unicode=True), encoding="utf-8")
+    random = np.random.default_rng(0)
+    texts = {"".join(chr(97 + k) for k in random.integers(0, 26, random.integers(3, 9))) for _ in range(1500)}
+    table = pl.DataFrame({"code": sorted(texts)})
+    table = table.with_columns(label=pl.when(pl.col("code") < "n").then(pl.lit("early")).otherwise(pl.lit("late")))
+    table.write_csv(tmp_path / "codes.csv")
+    chosen = copy.deepcopy(composed)
+    chosen.source.options.path = str(tmp_path / "codes.csv")
+    trees = {"_target_": "sklearn.ensemble.HistGradientBoostingClassifier", "max_iter": 30}
+    chosen.model = OmegaConf.create({"name": "trees", "scale": False, "estimator": trees})
+    return chosen
+
+
+def test_a_string_of_bytes_goes_through_every_stage_to_the_server(
+    stages: Callable[..., None], codes: DictConfig, tmp_path: Path
+) -> None:
+    stages(codes, tmp_path / "own")
+    verdicts = json.loads(Path("reports/acceptance.json").read_text(encoding="utf-8"))
+    assert verdicts["accepted"], verdicts["failed"]
+    evaluation = json.loads(Path("reports/evaluation.json").read_text(encoding="utf-8"))
+    assert evaluation["baseline"]["majority"]["accuracy"] == pytest.approx(0.5, abs=0.1), "half the alphabet"
+    assert "<p>" in Path("reports/analysis.html").read_text(encoding="utf-8") or not evaluation["errors"]
+    model = Artefact(Path("models/model.onnx"))
+    by_hand = np.array([[*b"apple", 0, 0, 0], [*b"zebra", 0, 0, 0]], np.uint8)
+    outputs = model.score(by_hand).outputs
+    assert [model.labels[i] for i in outputs.argmax(axis=1)] == ["early", "late"]
+    served = settings.Settings(model="models/model.onnx", database_url=SecretStr("sqlite:///predictions.db"))
+    with TestClient(app.create_app(served)) as client:
+        answer = client.post("/v1/predict", json={"records": [{"code": "apple"}, {"code": "zebra"}]})
+        assert answer.status_code == 200, answer.text
+        shares = [one["probabilities"] for one in answer.json()["predictions"]]
+        for given, row in zip(shares, outputs, strict=True):
+            assert [given["early"], given["late"]] == pytest.approx(row.tolist(), abs=1e-4)
+        refused = client.post("/v1/predict", json={"records": [{"code": "far too long"}]})
+        assert refused.status_code == 422
+        assert "code" in refused.text
+
+
+def test_an_input_that_lacks_a_function_is_named_with_its_seam(project: Path, refused: Refused) -> None:
+    PLACE.parent.mkdir(parents=True)
+    PLACE.write_text(CODE.replace("def matrix", "def matrices"), encoding="utf-8")
+    text = Path("product.yaml").read_text(encoding="utf-8")
+    Path("product.yaml").write_text(text.replace("type: table", "type: code"), encoding="utf-8")
+    with refused("inputs 'code' lacks matrix", "code.py", "define what is missing"):
+        contract.load()
