@@ -6,6 +6,8 @@ Reads ``conf/``, ``product.yaml`` and the product's own modules in ``src/``; wri
 Run: ``python -m fullstack_ml.pipeline.compose``.
 """
 
+import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -62,21 +64,38 @@ def divide(value: Any, place: str = "") -> tuple[Any, Any]:
 
 
 def keys_of_contract() -> dict[str, Any]:
-    """Return product.yaml with its defaults: what decides, below ``says`` what people read, below ``own`` the modules.
+    """Return digests of product.yaml with its defaults: of what decides, below ``says`` of what people read, and below
+    ``own`` of the product's modules.
+
+    Digests, since DVC copies the keys of every stage into ``dvc.lock``, and reading that file is most of what a run
+    with nothing to do takes.
 
     Raises:
         UserError: if ``product.yaml`` does not hold together.
     """
     decides, says = divide(contract.load().model_dump(mode="json"))
-    return {**decides, "says": says, "own": own_code(SOURCE / package_name())}
+    return {**digests(decides), "says": digests(says), "own": own_code(SOURCE / package_name())}
 
 
-def own_code(package: Path) -> dict[str, dict[str, str]]:
-    """Return for each place of ``OWN`` its files with their hashes, and those of modules that all places may import."""
+def digests(parts: dict[str, Any]) -> dict[str, Any]:
+    """Return a digest for every key of every part, or for a part that has no keys."""
+    return {
+        name: {key: digest(value) for key, value in part.items()} if isinstance(part, dict) else digest(part)
+        for name, part in parts.items()
+    }
+
+
+def digest(value: Any) -> str:
+    """Return 16 hex digits of the SHA-256 of a value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def own_code(package: Path) -> dict[str, str]:
+    """Return for each place of ``OWN`` a digest of its files, and of those of modules that all places may import."""
     files = sorted(path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     hashes = {path.relative_to(package).as_posix(): sha256(path) for path in files}
     place = {name: name.partition("/")[0].removesuffix(".py") for name in hashes}
-    return {own: {name: hashes[name] for name in hashes if place[name] == own or place[name] not in OWN} for own in OWN}
+    return {own: digest({n: hashes[n] for n in hashes if place[n] == own or place[n] not in OWN}) for own in OWN}
 
 
 def main() -> None:
