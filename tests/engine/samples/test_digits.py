@@ -1,10 +1,16 @@
 """What a change of the image may do to the answer on digits that the model has never seen, and what it must not do."""
 
+import io
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from fullstack_ml.data.collect.sources import digits
+from fullstack_ml.product.types import Product
 
 pytestmark = pytest.mark.task("image-classification")
 Decide = Callable[[np.ndarray], np.ndarray]
@@ -84,3 +90,11 @@ def test_what_is_no_digit_on_white_is_hardly_ever_answered(
     make: Callable[[np.ndarray], np.ndarray], unseen: Any, decisions: Decide
 ) -> None:
     assert (decisions(make(unseen.inputs)) == "accept").mean() <= 0.05
+
+
+def test_the_sample_is_the_data_set_of_scikit_learn(product: Product) -> None:
+    (batch,) = digits.read(product)
+    bundled = load_digits()
+    assert batch["source_label"].to_list() == [str(target) for target in bundled.target]
+    grey = np.stack([np.asarray(Image.open(io.BytesIO(payload))) for payload in batch["payload"]])
+    assert np.array_equal(grey, 255 - np.rint(bundled.images * 255 / 16))
