@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from fullstack_ml.draft.seal import seal_files
+
 TEMPLATE = Path(__file__).parents[1] / "{{cookiecutter.project_slug}}"
 TASKS = sorted(path.name for path in (TEMPLATE / "_overlays/task").iterdir())
 PACKAGE = "my_product"
@@ -38,3 +40,4 @@ def lay_template(task: str, folder: Path) -> None:
             name = path.relative_to(root).as_posix().replace("{{cookiecutter.__package}}", PACKAGE)
             if "__pycache__" not in name:
                 render(path, folder / name)
+    seal_files(folder)

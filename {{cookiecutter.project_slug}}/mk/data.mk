@@ -17,3 +17,9 @@ pull: .venv/.done ## Fetch data and models from the DVC remote, if any
 forget: .venv/.done ## Remove a record for good: ID=... or GROUP=...
 	@python -m fullstack_ml.data.forget $(if $(filter command,$(firstword $(origin ID))),--id "$$ID") \
 		$(if $(filter command,$(firstword $(origin GROUP))),--group "$$GROUP")
+
+# What was typed reaches Python through the environment, as it is: neither make nor a shell reads «left (Y/N)» or «a$b».
+.PHONY: draft
+$(foreach name,FROM ANSWER LABELS QUERY FORCE,$(eval draft: override export $(name) := $$(value $(name))))
+draft: .venv/.done ## Write a first product.yaml from your data: FROM=... ANSWER=...
+	@python -m fullstack_ml.draft

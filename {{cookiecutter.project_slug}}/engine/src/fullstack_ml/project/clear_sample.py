@@ -37,8 +37,7 @@ def outputs() -> set[Path]:
 
 def of_the_sample() -> list[Path]:
     """List what is there of the sample, a folder for all that lies in it."""
-    by_people = {path for folder in (LABELS, ROUNDS) for path in folder.glob("*") if path.name != "README.md"}
-    named = (outputs() - KEPT) | {*BESIDE, LOCK} | by_people
+    named = (outputs() - KEPT) | {*BESIDE, LOCK, *by_people()}
     return sorted(path for path in named if path.exists() and named.isdisjoint(path.parents))
 
 
@@ -52,18 +51,43 @@ def check_sample() -> None:
         raise UserError(f"data/raw holds records of your own: {', '.join(own[:3])}", str(manifest), fix)
 
 
-def main() -> None:
-    """Remove it all, and say what comes next."""
-    git.check_clean()
+def by_people() -> list[Path]:
+    """List what people made of the sample: nothing but git could bring it back, all else comes back with make."""
+    return sorted(path for folder in (LABELS, ROUNDS) for path in folder.glob("*") if path.name != "README.md")
+
+
+def check_people() -> None:
+    """Raise if labels or rounds of people are not in git."""
+    made = [str(path) for path in by_people()]
+    kept = (git.git("-c", "core.quotePath=false", "ls-files", *made) or "").splitlines() if made else []
+    changed = (git.git("status", "--porcelain", "--", *made) or "").splitlines() if made else []
+    if lost := sorted({*made} - {*kept}) or [line[3:] for line in changed]:
+        what = f"{len(lost)} uncommitted file(s): {', '.join(lost[:3])}"
+        raise UserError(what, "the git work tree", "commit them first: git add -A && git commit")
+
+
+def remove() -> list[Path]:
+    """Remove what came from the sample, and return it.
+
+    Raises:
+        UserError: if records of the product's own, or labels that git does not have, would be lost.
+    """
     check_sample()
+    check_people()
     gone = of_the_sample()
-    if not gone:
-        raise UserError("there is nothing of the sample", "the project", "nothing is left to remove")
     for path in gone:
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
+    return gone
+
+
+def main() -> None:
+    """Remove it all, and say what comes next."""
+    gone = remove()
+    if not gone:
+        raise UserError("there is nothing of the sample", "the project", "nothing is left to remove")
     print("\n".join(f"removed: {path}" for path in gone))
     print("kept: the versions of the sample in the registry (make mlflow)")
     print("next: your contract in product.yaml, your source in conf/config.yaml (README.md, Your own data);")

@@ -1,0 +1,288 @@
+"""A first contract from files as people have them: it passes the loader, and asks for what can be reached."""
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from PIL import Image
+
+from fullstack_ml.draft import __main__ as draft
+from fullstack_ml.draft import tally as counting
+from fullstack_ml.draft.columns import looked_at
+from fullstack_ml.draft.requirements import Size, abstaining, needed_records
+from fullstack_ml.pipeline import compose
+from fullstack_ml.product.contract import load
+from fullstack_ml.product.types import Product
+
+Refused = Callable[..., AbstractContextManager[None]]
+Draft = Callable[..., Product]
+table = pytest.mark.task("tabular-classification")
+image = pytest.mark.task("image-classification")
+
+
+@pytest.fixture(name="made")
+def run_draft(project: Path, monkeypatch: pytest.MonkeyPatch) -> Draft:
+    """Return a run of the command with what a person types, which gives the contract that it wrote."""
+
+    def run(**typed: str) -> Product:
+        for name in ("FROM", "ANSWER", "LABELS", "QUERY", "FORCE"):
+            monkeypatch.setenv(name, typed.get(name, ""))
+        draft.main()
+        return load()
+
+    return run
+
+
+def patients(rows: int = 600, answer: str = "left (Y/N)") -> pl.DataFrame:
+    """Draw a table whose answer follows from two of its numbers, in nine of ten rows."""
+    random = np.random.default_rng(1)
+    age, weight = random.integers(18, 90, rows), random.normal(70, 12, rows)
+    right = (age + weight > 125) ^ (random.random(rows) < 0.1)
+    return pl.DataFrame(
+        {
+            "nr": np.arange(rows),
+            "age": age,
+            "weight kg": weight.round(1),
+            "temperature": random.normal(-3, 2, rows).round(2),
+            "constant": ["a"] * rows,
+            "note": [f"said something of length {i * 7919 % rows} and of many words" for i in range(rows)],
+            answer: np.where(right, "예 (yes)", "no"),
+        }
+    )
+
+
+def draw_pictures(folder: Path, count: int = 60, labels: tuple[str, ...] = ("고양이 & cat", "dog")) -> None:
+    """Write grey pictures that differ by label, and a file that is none."""
+    random = np.random.default_rng(0)
+    for i, label in enumerate(labels):
+        (folder / label).mkdir(parents=True)
+        for n in range(count):
+            values = random.normal(90 + 80 * i, 30, (20, 12))
+            Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(folder / label / f"{n}.png")
+    (folder / labels[0] / "broken.png").write_text("no picture", encoding="utf-8")
+
+
+def threshold(product: Product, metric: str) -> float:
+    """Return the threshold of the requirement on a metric."""
+    return next(row.threshold for row in product.requirements if row.metric == metric)
+
+
+@table
+def test_a_table_becomes_a_contract_with_reachable_thresholds(
+    made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    patients().write_csv("people.csv")
+    product = made(FROM="people.csv", ANSWER="left (Y/N)")
+    features = {feature.name: feature for feature in product.formulation.input.features}
+    assert list(features) == ["age", "weight kg", "temperature"]
+    assert features["age"].low == 0, "no age is below 0"
+    assert features["temperature"].low < -10, "a temperature is"
+    assert features["age"].high > 89
+    assert product.formulation.label_names == ["no", "예 (yes)"]
+    assert re.match(r"\d+ of 600 records", product.formulation.answer.labels[0].definition)
+    share = float((patients()["left (Y/N)"] == "no").mean() or 0)  # type: ignore[arg-type]
+    assert share < threshold(product, "accuracy") < 0.9, "between the majority and what can be reached"
+    text = Path("product.yaml").read_text(encoding="utf-8")
+    assert len(re.findall("# draft: ", text)) > 20
+    assert "left out: nr (every row has its own value" in text
+    assert "left out: constant (it has one value only)" in text
+    assert "left out: note (free text" in text
+    composed = compose.resolve([])
+    assert composed.source.name == "files"
+    assert composed.source.options.path == "people.csv"
+    assert composed.source.options.label == "left (Y/N)"
+    assert composed.model.name == "boosted"
+    told = capsys.readouterr().out
+    assert re.search(r"weight kg +number +\S+ to \S+ +feature", told)
+    assert re.search(r"\n  1\. ", told)
+
+
+@table
+def test_the_rule_to_abstain_is_possible_at_the_size(made: Draft, project: Path) -> None:
+    patients(600).write_csv("people.csv")
+    abstain = made(FROM="people.csv", ANSWER="left (Y/N)").formulation.abstain
+    assert abstain is not None
+    assert abstain.coverage == 0.95, "600 records leave about 60 for calibration, 40 with bad luck; it needs 19"
+    assert abstain.false_alarms == 0.05, "0.02 needs 49"
+    patients(100).write_csv("people.csv")
+    small = made(FROM="people.csv", ANSWER="left (Y/N)")
+    assert small.formulation.abstain is None, "10 calibration records may be fewer than 9"
+    assert not {row.metric for row in small.requirements} & {"set_coverage", "answered_share"}
+    assert "no abstain: of 100 labelled records" in Path("product.yaml").read_text(encoding="utf-8")
+
+
+def test_the_calibration_records_of_the_rule_come_with_its_size() -> None:
+    assert abstaining(Size({"a": 5000, "b": 5000}, 0.2, 0.1))[0] == {"coverage": 0.95, "false_alarms": 0.02}
+    assert 490 < needed_records(49, 0.1) < 900
+
+
+@table
+def test_a_model_that_cannot_learn_is_not_asked_less_than_the_majority(made: Draft, project: Path) -> None:
+    random = np.random.default_rng(0)
+    frame = pl.DataFrame({"a": random.normal(size=500), "y": random.choice(["p", "q"], 500, p=[0.7, 0.3])})
+    frame.write_csv("noise.csv")
+    product = made(FROM="noise.csv")
+    assert threshold(product, "accuracy") > 0.7 - 0.05
+    assert threshold(product, "margin_over_baseline") > 0
+
+
+@table
+def test_without_an_answer_it_is_guessed_and_said(
+    made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    patients().rename({"left (Y/N)": "target"}).select("target", "age", "weight kg").write_csv("t.csv")
+    made(FROM="t.csv")
+    assert "is 'target' the answer?" in capsys.readouterr().out
+
+
+@table
+def test_a_contract_that_somebody_changed_is_left_alone(made: Draft, project: Path, refused: Refused) -> None:
+    patients().write_csv("people.csv")
+    made(FROM="people.csv", ANSWER="left (Y/N)")
+    made(FROM="people.csv", ANSWER="left (Y/N)")  # an untouched draft may be made again
+    path = Path("product.yaml")
+    path.write_text(path.read_text(encoding="utf-8").replace("unit: share", "unit: share ", 1), encoding="utf-8")
+    before = {file: file.read_bytes() for file in Path().rglob("*") if file.is_file()}
+    with refused("product.yaml has been changed", "product.yaml", "FORCE=1"):
+        made(FROM="people.csv", ANSWER="left (Y/N)")
+    assert {file: file.read_bytes() for file in Path().rglob("*") if file.is_file()} == before
+    made(FROM="people.csv", ANSWER="left (Y/N)", FORCE="1")
+
+
+@table
+@pytest.mark.parametrize(
+    ("typed", "what", "fix"),
+    [
+        ({"FROM": "nowhere.csv"}, "'nowhere.csv' does not exist", "give a file"),
+        ({"FROM": "people.csv", "ANSWER": "ages"}, "no column 'ages'", "did you mean 'age'?"),
+        ({"FROM": "people.csv", "ANSWER": "constant"}, "holds one label only: 'a'", "two labels or more"),
+        ({"FROM": "people.csv", "ANSWER": "note"}, "more than 200 different values", "name a column with few"),
+        ({"FROM": ""}, "FROM is empty", "data/inbox"),
+    ],
+)
+def test_a_mistake_is_three_lines_and_changes_nothing(
+    typed: dict[str, str], what: str, fix: str, made: Draft, project: Path, refused: Refused
+) -> None:
+    patients().write_csv("people.csv")
+    before = Path("product.yaml").read_bytes(), Path("conf/config.yaml").read_bytes()
+    with refused(what, fix=fix):
+        made(**typed)
+    assert (Path("product.yaml").read_bytes(), Path("conf/config.yaml").read_bytes()) == before
+
+
+@table
+def test_a_column_that_alone_gives_the_answer_is_suspected(made: Draft, project: Path) -> None:
+    frame = patients()
+    paid = pl.when(pl.col("left (Y/N)") == "no").then(0).otherwise(1)
+    frame.with_columns(refund=paid + pl.col("age") / 1000).write_csv("people.csv")
+    product = made(FROM="people.csv", ANSWER="left (Y/N)")
+    assert "refund" not in [feature.name for feature in product.formulation.input.features]
+    assert "left out: refund (it alone predicts the answer" in Path("product.yaml").read_text(encoding="utf-8")
+
+
+@table
+def test_personal_data_is_noticed(made: Draft, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = patients().with_columns(contact=pl.format("{}@example.com", pl.col("nr")))
+    frame.write_csv("people.csv")
+    assert made(FROM="people.csv", ANSWER="left (Y/N)").data.privacy == "personal"
+    assert "e-mail address in contact" in capsys.readouterr().out
+
+
+@table
+def test_a_database_is_looked_at_too(made: Draft, project: Path) -> None:
+    import sqlite3
+
+    with sqlite3.connect("shop.db") as connection:
+        connection.execute('CREATE TABLE "all people" (age REAL, weight REAL, "left (Y/N)" TEXT)')
+        rows = patients().select("age", "weight kg", "left (Y/N)").rows()
+        connection.executemany('INSERT INTO "all people" VALUES (?, ?, ?)', rows)
+    connection.close()
+    product = made(FROM="sqlite:///shop.db", ANSWER="left (Y/N)", QUERY="all people")
+    assert [feature.name for feature in product.formulation.input.features] == ["age", "weight"]
+    options = compose.resolve([]).source.options
+    assert options.query == 'SELECT * FROM "all people"'
+
+
+@image
+def test_a_folder_of_pictures_becomes_a_contract(
+    made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw_pictures(Path("inbox"))
+    product = made(FROM="inbox")
+    assert product.formulation.input.shape == (20, 12)
+    assert product.formulation.label_names == ["dog", "고양이 & cat"]
+    assert 0.5 < threshold(product, "accuracy") < 1
+    assert "1 of 121 pictures cannot be read, such as broken.png" in capsys.readouterr().out
+
+
+@image
+def test_large_pictures_are_reduced(made: Draft, project: Path) -> None:
+    for label in ("a", "b"):
+        (Path("inbox") / label).mkdir(parents=True)
+        for n in range(12):
+            Image.fromarray(np.full((300, 600), n * 9, np.uint8)).save(f"inbox/{label}/{n}.png")
+    assert made(FROM="inbox").formulation.input.shape == (32, 64)
+
+
+@image
+def test_pictures_without_labels_become_a_contract_with_labels_to_be_named(
+    made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw_pictures(Path("inbox"), 20)
+    for path in Path("inbox").rglob("*.png"):
+        path.rename(f"inbox/{path.parent.name}-{path.name}")
+    product = made(FROM="inbox", LABELS="cat, dog")
+    assert product.formulation.label_names == ["cat", "dog"]
+    told = capsys.readouterr().out
+    assert "make round" in told
+    assert re.search(r"about \d+ labels make a first model", told)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["1.5", "2", None, "-7"] * 10, "number"),
+        (["1", "2", "3"] * 10, "whole"),
+        (["007", "012", "113"] * 10, "category"),
+        (["yes", "no", None] * 10, "flag"),
+        (["True", "False"] * 10, "flag"),
+        (["2024-01-31", "2024/02/01"] * 10, "date"),
+        (["서울", "부산"] * 10, "category"),
+        ([f"a long text about the thing {i}" for i in range(40)], "text"),
+        (["same"] * 20, "constant"),
+        ([None] * 20, "constant"),
+    ],
+)
+def test_the_type_of_a_column(values: list[Any], kind: str) -> None:
+    frame = pl.DataFrame({"c": pl.Series(values, dtype=pl.String)})
+    assert looked_at(counting.tally(iter([frame]), None))[0].type == kind
+
+
+def test_a_sample_is_drawn_from_all_batches_and_ranges_from_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "SAMPLE", 1000)
+    batches = [pl.DataFrame({"c": np.arange(i * 10_000, (i + 1) * 10_000)}) for i in range(5)]
+    found = counting.tally(iter(batches), None)
+    assert found.rows == 50_000
+    assert (found.counts["c"].low, found.counts["c"].high) == (0, 49_999)
+    share = found.sample["c"].cast(pl.Int64) // 10_000
+    assert 950 <= len(found.sample) <= 1050
+    assert share.value_counts()["count"].min() > 150  # type: ignore[operator]
+
+
+@table
+def test_names_with_every_sign_stay_as_they_are(made: Draft, project: Path) -> None:
+    names = ['a "b"', "c: d # e", "{x}", "100 %", "<b>", "🙂", "글", "- y", "null", "01"]
+    labels = ["C++", "none", "null", "true", "1.0", "a|b`c`"]
+    random = np.random.default_rng(0)
+    columns: dict[str, Any] = {name: random.normal(size=600) for name in names}
+    pl.DataFrame({**columns, "답": random.choice(labels, 600)}).write_csv("odd.csv")
+    product = made(FROM="odd.csv", ANSWER="답")
+    assert [feature.meaning for feature in product.formulation.input.features] == names
+    assert product.formulation.label_names == sorted(labels)
+    assert yaml.safe_load(Path("conf/source/files.yaml").read_text(encoding="utf-8"))["options"]["label"] == "답"

@@ -1,0 +1,77 @@
+"""Look at the data and write a first contract: ``make draft FROM=<file, folder or database URL>``.
+
+Reads what FROM names; writes ``product.yaml``, ``conf/source/<source>.yaml``, ``conf/config.yaml`` and the annotation
+guide, and removes what the pipeline made of the sample. ANSWER names the column of a table that is the answer, LABELS
+(with commas) the labels where there are none yet, QUERY a table or query of a database; FORCE=1 replaces a contract
+that somebody has changed. All come from the environment, where a shell changes nothing in them.
+"""
+
+import os
+
+import yaml
+
+from fullstack_ml.draft import pictures, places, tables
+from fullstack_ml.draft.requirements import Size, small_labels
+from fullstack_ml.draft.seen import Seen, Wish
+from fullstack_ml.draft.summary import tell
+from fullstack_ml.draft.tally import tally
+from fullstack_ml.draft.thinking import complete
+from fullstack_ml.draft.writing import check_replaceable, write
+from fullstack_ml.project import clear_sample
+from fullstack_ml.workspace.errors import UserError, guard
+from fullstack_ml.workspace.paths import CONF, PRODUCT
+
+
+def wished() -> Wish:
+    """Read what was typed from the environment."""
+    place = os.environ.get("FROM", "")
+    if not place:
+        raise UserError("FROM is empty", "make draft", "give a file, a folder or a database: FROM=data/inbox")
+    labels = tuple(label.strip() for label in os.environ.get("LABELS", "").split(",") if label.strip())
+    return Wish(place, os.environ.get("ANSWER") or None, labels, os.environ.get("QUERY") or None)
+
+
+def look(wish: Wish) -> Seen:
+    """Look at what FROM names."""
+    if places.is_database(wish.place):
+        batches, query = places.database(wish.place, wish.query)
+        options = {"url": wish.place, "query": query, "cursor_column": None, "licence": "internal", "kind": "record"}
+        return tables.look(tally(batches, wish.answer), wish, "sql", options, [])
+    system, path = places.opened(wish.place)
+    options = {"path": wish.place, "licence": "internal"}
+    if system.isdir(path):
+        return pictures.look(system, path, wish, options | {"kind": "picture"}, [])
+    counted = tally(places.table_batches(system, path, wish.place), wish.answer)
+    return tables.look(counted, wish, "files", options | {"kind": "record"}, [])
+
+
+def split_sizes(labels: dict[str, int]) -> Size:
+    """Return the records per label with the shares of conf/split.yaml."""
+    shares = yaml.safe_load((CONF / "split.yaml").read_text(encoding="utf-8"))["shares"]
+    return Size(labels, shares["test"], shares["calibration"])
+
+
+def name_of_product() -> str:
+    """Return the name that the contract has had until now."""
+    try:
+        return str(yaml.safe_load(PRODUCT.read_text(encoding="utf-8"))["service"]["name"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return "My product"
+
+
+def main() -> None:
+    """Look, think, write, tell."""
+    wish = wished()
+    check_replaceable(os.environ.get("FORCE") == "1")
+    clear_sample.check_sample()
+    seen = look(wish)
+    size = split_sizes(seen.labels)
+    seen.notes += small_labels(size)
+    text, facts = complete(seen, size, name_of_product(), wish)
+    removed = clear_sample.remove() if clear_sample.of_the_sample() else []
+    written = write(text, facts, seen.source, seen.options, "boosted" if facts["input"]["type"] == "table" else None)
+    print(tell(seen, facts, size, written, removed))
+
+
+if __name__ == "__main__":
+    guard(main)

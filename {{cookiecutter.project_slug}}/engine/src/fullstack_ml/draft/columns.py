@@ -1,0 +1,130 @@
+"""What a column of a table is, and what a first contract does with it.
+
+Reads and writes nothing. A guess is a type, a use and its reason; a person has the last word.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from fullstack_ml.draft.tally import Count, Tally
+
+TRUTHS = [{"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}]
+DATE = r"^\s*\d{4}[-/.]\d{1,2}[-/.]\d{1,2}"
+GROUP = re.compile(r"patient|person|subject|user|customer|client|writer|speaker|device|machine|household|site", re.I)
+KEY = re.compile(r"(^|[\s_.-])(id|no|nr|key|uuid|code|index)$|Id$|^unnamed|^$", re.I)
+ANSWERS = ("label", "target", "class", "y", "answer", "outcome", "diagnosis", "species")
+VALUES = 50  # different values of a category
+LONG = 40  # characters of a value on average, from which on a text is read and not chosen
+ALMOST = 0.95  # share of values that must be numbers or dates for the column to be of them
+FEW = 50  # labels at most, where the answer is guessed
+
+
+@dataclass(frozen=True)
+class Column:
+    """``type`` is number, whole, flag, category, date, text or constant; ``use`` is feature, answer or ignored."""
+
+    name: str
+    type: str
+    missing: int
+    low: float
+    high: float
+    values: tuple[str, ...]  # the most frequent first; empty where there are too many
+    strange: int  # values that are not of the type
+    use: str = "feature"
+    reason: str = ""
+
+
+def type_of(count: Count, sample: pl.Series, rows: int) -> str:
+    """Name the type that fits a column best."""
+    filled = rows - count.missing
+    if filled == 0 or (count.values is not None and len(count.values) < 2):
+        return "constant"
+    words = {value.strip().lower() for value in count.values or ()}
+    if words in TRUTHS:
+        return "flag"
+    texts = sample.drop_nulls()
+    coded = texts.str.contains(r"^\s*0\d").mean() or 0  # 007 is a name
+    if count.numbers >= ALMOST * filled and float(coded) < 0.01:  # type: ignore[arg-type]
+        return "whole" if count.whole else "number"
+    if float(texts.str.contains(DATE).mean() or 0) >= ALMOST:  # type: ignore[arg-type]
+        return "date"
+    many = count.values is None or len(count.values) > min(max(VALUES, filled // 100), filled // 2)
+    if many or count.lengths > LONG * filled:
+        return "text"
+    return "category"
+
+
+def is_key(column: Column, sample: pl.Series) -> bool:
+    """Say whether a column gives every row a value of its own, as a name or a number of the row does."""
+    if column.type not in ("whole", "text", "category") or len(sample) < 20:
+        return False
+    if column.type != "whole" and bool(sample.str.contains(r"\s").any()):
+        return False  # sentences differ too, and name nothing
+    return column.missing == 0 and sample.n_unique() == len(sample) and bool(column.type != "whole" or _runs(sample))
+
+
+def _runs(sample: pl.Series) -> bool:
+    """Say whether whole numbers look like a running number, not like a measurement: as long as there are rows."""
+    name = KEY.search(sample.name)
+    steps = sample.cast(pl.Float64, strict=False).diff().drop_nulls()
+    return bool(name) or bool((steps == 1).all())
+
+
+def looked_at(table: Tally) -> list[Column]:
+    """Describe every column; those that no model should see are ignored with a reason."""
+    found = []
+    for name, count in table.counts.items():
+        sample = table.sample[name]
+        kind = type_of(count, sample, table.rows)
+        values = count.values or {}
+        strange = table.rows - count.missing - count.numbers if kind in ("number", "whole") else 0
+        ordered = tuple(sorted(values, key=lambda value: (-values[value], value)))
+        column = Column(name, kind, count.missing, count.low, count.high, ordered, strange)
+        found.append(judged(column, sample, table.rows))
+    return found
+
+
+def judged(column: Column, sample: pl.Series, rows: int) -> Column:
+    """Leave out what cannot be a feature, and say why."""
+    reason = ""
+    if column.type == "constant":
+        reason = "it is empty" if column.missing == rows else "it has one value only"
+    elif is_key(column, sample):
+        reason = "every row has its own value: a name of the row"
+    elif KEY.search(column.name) and column.type in ("whole", "text", "category"):
+        reason = "its name says that it names something; a model would learn the names"
+    elif column.type == "text":
+        reason = "free text, or too many different values"
+    elif column.missing > 0.95 * rows:
+        reason = f"{column.missing} of {rows} values are missing"
+    return replace(column, use="ignored", reason=reason) if reason else column
+
+
+def guess_answer(columns: list[Column]) -> str | None:
+    """Return the column that looks like the answer: by its name, or the last one with few values."""
+    few = [c for c in columns if c.type != "constant" and 2 <= len(c.values) <= FEW]
+    for word in ANSWERS:
+        for column in few:
+            if column.name.strip().lower() == word:
+                return column.name
+    ends = [column for column in few if column.use == "feature" or column.type in ("flag", "category")]
+    return ends[-1].name if ends else None
+
+
+def group_candidates(columns: list[Column], rows: int, sample: pl.DataFrame) -> list[str]:
+    """Name the columns whose value comes back in several rows of what may be one person or machine."""
+    found = []
+    for column in columns:
+        distinct = sample[column.name].n_unique()
+        repeated = 2 < distinct <= 0.7 * len(sample)
+        named = GROUP.search(column.name) or re.search(r"(^|[\s_.-])id$|Id$", column.name)
+        if named and repeated and column.use != "answer" and column.type in ("whole", "text", "category"):
+            found.append(column.name)
+    return found
+
+
+def time_candidates(columns: list[Column]) -> list[str]:
+    """Name the columns of dates."""
+    return [column.name for column in columns if column.type == "date"]

@@ -1,0 +1,49 @@
+"""Numbers as a person would write them into a contract.
+
+Reads and writes nothing.
+"""
+
+import math
+
+from scipy.stats import binom
+
+
+def rounded(value: float, up: bool, digits: int = 2) -> float:
+    """Round away from or towards zero so that ``value`` stays on the right side: at least it (``up``), or at most."""
+    if value == 0 or not math.isfinite(value):
+        return value
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - digits + 1)
+    found = (math.ceil if up else math.floor)(value / step - (1e-9 if up else -1e-9)) * step
+    return float(f"{found:.{digits + 4}g}")
+
+
+def plain(value: float) -> float | int:
+    """Write a whole number without a point."""
+    return int(value) if float(value).is_integer() and abs(value) < 1e15 else value
+
+
+def legal_range(low: float, high: float, whole: bool) -> tuple[float | int, float | int, str]:
+    """Return a range with room around what was seen, within the limits of nature, and its reason."""
+    room = 0.5 * (high - low)
+    bottom = 0.0 if low >= 0 else rounded(low - room, up=False)
+    top = 0.0 if high <= 0 else rounded(high + room, up=True)
+    reason = f"seen {plain(low):.6g} to {plain(high):.6g}, and half as much room"
+    if low >= 0:
+        reason += "; never below 0"
+    if low >= 0 and high <= 1 and not whole and high > 0.5:
+        top, reason = 1.0, f"seen {low:.4g} to {high:.4g}; a share, it seems"
+    if whole and (low, high) == (0, 1):
+        top, reason = 1.0, "seen 0 and 1"
+    if bottom == top:
+        top = bottom + 1
+    return plain(bottom), plain(top), reason
+
+
+def least_of(records: int, share: float, chance: float = 0.001) -> int:
+    """Return how many of ``records`` a split of ``share`` holds at least, but for a ``chance``: splits are by hash."""
+    return int(binom.ppf(chance, records, share))
+
+
+def room(share: float, records: float, deviations: float = 2.5) -> float:
+    """Return how far a share of ``records`` may fall by chance, and 2 points for a model that differs a little."""
+    return deviations * math.sqrt(max(share * (1 - share), 0.01) / max(records, 1)) + 0.02

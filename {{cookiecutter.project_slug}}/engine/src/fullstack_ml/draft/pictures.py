@@ -1,0 +1,166 @@
+"""Look at a folder of pictures: their size, colour and labels.
+
+Reads the pictures; writes nothing.
+"""
+
+import io
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+from fullstack_ml.draft.numbers import least_of
+from fullstack_ml.draft.seen import Seen, Wish, label_rows
+from fullstack_ml.inputs.image import FILES, FORMATS
+from fullstack_ml.product.formulation import Input
+from fullstack_ml.workspace.errors import UserError
+
+LONGEST = 64  # pixels of the model's input: more would make a first model slow
+SAMPLE, BYTES = 3_000, 150 * 2**20  # pictures that are read, and bytes
+COLOURFUL = 12  # mean difference of the channels, of 255, from which on a picture has colour
+SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}
+
+
+@dataclass(frozen=True)
+class Looked:
+    """``size`` is (height, width) as stored, ``colour`` the mean difference of the channels, ``ink`` the darkness."""
+
+    size: tuple[int, int]
+    colour: float
+    ink: float
+
+
+def look(system: Any, folder: str, wish: Wish, options: dict[str, Any], notes: list[str]) -> Seen:
+    """Turn a folder into the facts of a contract.
+
+    Raises:
+        UserError: if it holds no picture that can be read, or pictures of one label only.
+    """
+    files = listed(system, folder)
+    if not files:
+        raise UserError(f"{wish.place} holds no picture", "FROM", f"give a folder of {', '.join(FILES)}")
+    labels, place = labels_of(files, folder, wish)
+    counts = dict(sorted(Counter(labels.values()).items())) if labels else {}
+    if len(counts) == 1:
+        raise UserError(f"{wish.place} holds pictures of one label only: {next(iter(counts))!r}", "FROM", "add another")
+    records, looked, broken = read_sample(system, files, labels)
+    if not looked:
+        raise UserError(f"no picture of {wish.place} can be read: {broken[0]}", "FROM", "mend the files")
+    if broken:
+        notes.append(f"{len(broken)} of {len(looked) + len(broken)} pictures cannot be read, such as {broken[0]}")
+    shape, reason = shape_of(looked)
+    seen = Seen("files", options, {}, counts, records, notes=notes)
+    seen.options |= {"label": None, "group": None} | place
+    seen.head = ("label", "pictures", "share")
+    total = max(sum(counts.values()), 1)
+    seen.table = [(name, str(count), f"{count / total:.1%}") for name, count in counts.items()]
+    seen.slices = slices_of(looked, len(files))
+    seen.facts = {
+        "input": {"name": "image", "type": "image", "meaning": "one picture", "shape": shape, "shape_reason": reason},
+        "labels": label_rows(counts, wish.labels),
+        "ignored": [],
+        "kind": {"name": "picture", "wanted": len(files), "scope": "in", "note": "one picture"},
+        "group": {"text": "none is known", "reason": "say what must stay in one split: a person, a device, a film"},
+        "row_key": None,
+        "times": [],
+        "privacy": "internal",
+        "privacy_reason": "do the pictures show persons, names or addresses? Then it is personal",
+    }
+    seen.facts["input"]["features"] = []
+    seen.questions = ["what the pictures show, and what makes a picture one of each label"]
+    seen.questions += ["do several pictures show the same thing or person? Then set group in conf/source/files.yaml"]
+    return seen
+
+
+def listed(system: Any, folder: str) -> list[str]:
+    """Return the paths of all pictures, at any depth, hidden ones left out."""
+    found = system.find(folder)
+    parts = {path: path.removeprefix(folder).strip("/").split("/") for path in sorted(found)}
+    return [path for path, names in parts.items() if path.lower().endswith(FILES) and names[-1][0] != "."]
+
+
+def labels_of(files: list[str], folder: str, wish: Wish) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the label of every picture by its folder, and what the source must be told; nothing where all lie flat."""
+    parents = {file: PurePosixPath(file.removeprefix(folder).strip("/")).parts[:-1] for file in files}
+    if wish.labels or not any(parents.values()):
+        return {}, {}
+    nested = {file: names for file, names in parents.items() if names}
+    first, last = ({file: names[end] for file, names in nested.items()} for end in (0, -1))
+    leaves = len(set(nested.values()))
+    outer = {name.lower() for name in first.values()}
+    repeated = len(set(last.values())) < leaves  # a/cat and b/cat
+    chosen = last if outer <= SPLITS or repeated or len(set(first.values())) < 2 else first
+    return chosen, {}
+
+
+def read_sample(system: Any, files: list[str], labels: dict[str, str]) -> tuple[pl.DataFrame, list[Looked], list[str]]:
+    """Return sampled pictures with their labels, what was seen of each, and the names of broken ones."""
+    drawn = [files[i] for i in np.random.default_rng(0).permutation(len(files))[:SAMPLE]]
+    payloads, named, looked, broken, held = [], [], [], [], 0
+    for file in drawn:
+        payload = system.cat_file(file)
+        try:
+            looked.append(look_at(payload))
+        except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError):
+            broken.append(PurePosixPath(file).name)
+            continue
+        payloads.append(payload)
+        named.append(labels.get(file))
+        held += len(payload)
+        if held > BYTES:
+            break
+    frame = pl.DataFrame({"payload": payloads, "label": named}, schema={"payload": pl.Binary, "label": pl.String})
+    return frame.filter(pl.col("label").is_not_null()), looked, broken
+
+
+def look_at(payload: bytes) -> Looked:
+    """Measure one picture on a thumbnail of it."""
+    with Image.open(io.BytesIO(payload), formats=FORMATS) as image:
+        size = (image.height, image.width)
+        image.draft("RGB", (128, 128))
+        image.thumbnail((64, 64))
+        values = np.asarray(image.convert("RGB"), dtype=np.float64)
+    colour = np.ptp(values, axis=2).mean()
+    return Looked(size, float(colour), 1 - float(values.mean()) / 255)
+
+
+def shape_of(looked: list[Looked]) -> tuple[list[int], str]:
+    """Return the shape of the model's input: the usual size, or the median, at most ``LONGEST`` pixels, and why."""
+    sizes = Counter(one.size for one in looked)
+    (height, width), most = sizes.most_common(1)[0]
+    seen = f"all pictures are {height} x {width}"
+    if most < len(looked):
+        seen = f"{most} of {len(looked)} pictures are {height} x {width}"
+    if most < 0.6 * len(looked):
+        height, width = (int(np.median([one.size[axis] for one in looked])) for axis in (0, 1))
+        seen = f"pictures are of {len(sizes)} sizes, {height} x {width} in the middle"
+    if max(height, width) > LONGEST:
+        factor = LONGEST / max(height, width)
+        height, width = max(8, round(height * factor)), max(8, round(width * factor))
+        seen += f"; reduced to {LONGEST} for a first model"
+    return [height, width, *channels(looked)], seen + f"; {coloured(looked)} of {len(looked)} have colour"
+
+
+def coloured(looked: list[Looked]) -> int:
+    """Count the pictures that are not grey."""
+    return sum(one.colour >= COLOURFUL for one in looked)
+
+
+def channels(looked: list[Looked]) -> list[int]:
+    """Return three channels where a tenth of the pictures has colour, and the contract can take them."""
+    takes = "fit" in Input.model_fields
+    return [3] if takes and coloured(looked) >= 0.1 * len(looked) else []
+
+
+def slices_of(looked: list[Looked], pictures: int) -> list[dict[str, Any]]:
+    """Return thirds by darkness."""
+    low, high = (float(f"{np.quantile([one.ink for one in looked], share):.3f}") for share in (1 / 3, 2 / 3))
+    if not 0 < low < high or least_of(pictures, 0.2 / 3) < 20:
+        return []
+    ends = {"bright": {"below": low}, "medium": {"at_least": low, "below": high}, "dark": {"at_least": high}}
+    reason = "a third of the pictures by their darkness"
+    return [{"id": name, "column": "ink", **end, "reason": reason} for name, end in ends.items()]

@@ -1,0 +1,199 @@
+"""Requirements that a first model can meet and that one which learned nothing cannot.
+
+Reads and writes nothing. A threshold is what the quick model reached, minus the room that the size of the test split
+asks for; where a metric cannot be measured at this size, there is no requirement, and the contract says why.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fullstack_ml.draft.numbers import least_of, room
+from fullstack_ml.draft.trial import Trial
+
+SMALLEST = 20  # records of a slice that stage evaluate measures, as in conf/evaluate.yaml
+COVERAGES = ((0.95, 19), (0.9, 9))  # of prediction sets, with the calibration records that each needs
+ALARMS = ((0.02, 49), (0.05, 19), (0.1, 9))  # familiar records called unfamiliar, likewise
+
+
+@dataclass(frozen=True)
+class Size:
+    """``labels`` counts the records per label; ``test`` and ``calibration`` are the shares of those splits."""
+
+    labels: dict[str, int]
+    test: float
+    calibration: float
+
+    @property
+    def records(self) -> int:
+        """Return the number of labelled records."""
+        return sum(self.labels.values())
+
+    @property
+    def majority(self) -> float:
+        """Return the share of the most frequent label."""
+        return max(self.labels.values()) / max(self.records, 1)
+
+
+@dataclass
+class Asked:
+    """The rows of the contract, each with its reason, and what is not asked and why."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
+
+    def ask(self, metric: str, operator: str, threshold: float, unit: str, reason: str, why: str) -> None:
+        """Add a requirement."""
+        number = f"R{len(self.rows) + 1}"
+        owner = "product owner" if unit == "share" else "platform engineer"
+        row = {"id": number, "metric": metric, "operator": operator, "threshold": threshold, "unit": unit}
+        self.rows.append({"row": {**row, "owner": owner, "reason": reason}, "why": why})
+
+    def at_least(self, metric: str, value: float, records: float, reason: str, floor: float = 0.0) -> None:
+        """Ask for a share that the quick model reached, less the room, and not below ``floor``."""
+        threshold = round(max(floor, value - room(value, records)), 2)
+        self.ask(metric, ">=", threshold, "share", reason, f"the quick model reached {value:.3f}")
+
+    def at_most(self, metric: str, value: float, records: float, reason: str) -> None:
+        """Ask for a share that the quick model stayed below, with room."""
+        threshold = round(min(1.0, value + room(value, records)), 2)
+        self.ask(metric, "<=", threshold, "share", reason, f"the quick model had {value:.3f}")
+
+
+def abstaining(size: Size) -> tuple[dict[str, float] | None, str]:
+    """Return the rule to abstain that the calibration split can carry, and the reason."""
+    held = least_of(size.records, size.calibration)
+    coverage = next((value for value, needed in COVERAGES if held >= needed), None)
+    alarms = next((value for value, needed in ALARMS if held >= needed), None)
+    if coverage is None or alarms is None:
+        wanted = needed_records(9, size.calibration)
+        return None, (
+            f"of {size.records} labelled records about {size.records * size.calibration:.0f} calibrate, and the rule "
+            f"to abstain needs 9; with {wanted} records write abstain: {{coverage: 0.9, false_alarms: 0.1}}"
+        )
+    said = f"{size.records} labelled records leave at least {held} for calibration"
+    if (coverage, alarms) != (COVERAGES[0][0], ALARMS[0][0]):
+        wanted = needed_records(49, size.calibration)
+        said += f"; with {wanted} records, coverage: 0.95 and false_alarms: 0.02 are possible"
+    return {"coverage": coverage, "false_alarms": alarms}, said
+
+
+def needed_records(calibration: int, share: float) -> int:
+    """Return how many labelled records leave ``calibration`` of them in a split of ``share``, but for bad luck."""
+    records = int(calibration / share)
+    while least_of(records, share) < calibration:
+        records += max(1, records // 50)
+    return -(-records // 10) * 10
+
+
+def sensible_cost(outputs: np.ndarray, truth: np.ndarray) -> tuple[int, str]:
+    """Return how many looks a wrong answer costs: as many as leave six of ten records answered, 20 at most."""
+    top = outputs.max(axis=1)
+    for wrong in (20, 10, 5, 3):
+        share = float((top >= 1 - 1 / wrong).mean())
+        if share >= 0.65:
+            break
+    else:
+        wrong, share = 2, float((top >= 0.5).mean())
+    return wrong, f"with a wrong answer as dear as {wrong} looks the quick model would answer {share:.0%} itself"
+
+
+def thresholds(
+    size: Size, trial: Trial, slices: dict[str, np.ndarray], abstains: bool, kib: int, milliseconds: int
+) -> Asked:
+    """Return the requirements; ``slices`` says per slice which records of the sample it holds."""
+    asked, values, tested = Asked(), trial.values, size.records * size.test
+    accuracy = values["accuracy"]
+    learned = accuracy - size.majority
+    # Between the majority and the model, also where there is hardly a difference: then the model is rejected, rightly.
+    lowest = size.majority + max(0.02, learned / 2)
+    reached = f"the quick model reached {accuracy:.3f}, the most frequent label alone {size.majority:.3f}"
+    threshold = round(min(0.99, max(lowest, accuracy - room(accuracy, tested))), 3)
+    asked.ask("accuracy", ">=", threshold, "share", "ask what a person reaches", reached)
+    margin = round(max(0.01, learned / 2), 3)
+    asked.ask("margin_over_baseline", ">=", margin, "share", "a model that learned nothing must not ship", reached)
+    asked.at_most("ece", values["ece"] + 0.5 / np.sqrt(tested), tested, "its probabilities are used")
+    _by_part(asked, size, trial, slices)
+    asked.ask("artefact_kib", "<=", kib, "KiB", "the page in the browser loads it", "with room")
+    asked.ask("latency_p99_ms", "<=", milliseconds, "ms", "somebody waits for it", "with room")
+    least = max(1, int(size.records * 0.8))
+    asked.ask("records", ">=", least, "records", "fewer say little in the test split", f"there are {size.records}")
+    if abstains:
+        held = least_of(size.records, size.calibration)
+        aim = 0.95 if held >= COVERAGES[0][1] else 0.9
+        few = min(tested, held)
+        asked.at_least("set_coverage", aim, few, "the right label has to be among those shown")
+        _answered(asked, values, few)
+    else:
+        asked.unasked.append("set_coverage, answered_share, answered_error: there is no rule to abstain yet")
+    _novelty(asked, values, tested)
+    return asked
+
+
+def _answered(asked: Asked, values: dict[str, float], records: float) -> None:
+    """Ask for answers, and that they are wrong less often than all would be."""
+    share, error = values["answered_share"] - 0.05, values["answered_error"]
+    if share - room(share, records) < 0.05:
+        asked.unasked.append(f"answered_share, answered_error: the quick model answers {max(0, share):.0%} itself")
+        return
+    asked.at_least("answered_share", share, records, "a model that always asks saves no work")
+    limit = min(error + room(error, records * share), max(error + 0.02, 1 - values["accuracy"]))
+    why = f"the quick model had {error:.3f}, and {1 - values['accuracy']:.3f} of all"
+    asked.ask("answered_error", "<=", round(limit, 3), "share", "users must be able to rely on an answer", why)
+
+
+def _by_part(asked: Asked, size: Size, trial: Trial, slices: dict[str, np.ndarray]) -> None:
+    """Ask for labels and slices, as far as the test split can measure them."""
+    rarest = min(size.labels.values()) * size.test
+    recall, collapse = trial.values["worst_label_recall"], trial.values["collapse"]
+    if rarest >= 8 and recall - room(recall, rarest) > 0.05:
+        asked.at_least("worst_label_recall", recall, rarest, "no label may be forgotten")
+    else:
+        asked.unasked.append(
+            f"worst_label_recall: about {rarest:.0f} test records of the rarest label, {recall:.2f} seen"
+        )
+    if collapse + room(0.5, rarest) < 0.9:
+        limit = max(0.5, round(collapse + room(0.5, rarest), 2))
+        why = f"the quick model had {collapse:.3f}"
+        asked.ask("collapse", "<=", limit, "share", "a model that never says one of the labels is no model", why)
+    else:
+        asked.unasked.append(f"collapse: the quick model had {collapse:.2f}, and the rarest label has few records")
+    right = trial.outputs.argmax(axis=1) == trial.truth
+    parts = {name: (float(right[mask].mean()), float(mask.mean())) for name, mask in slices.items()}
+    if not parts:
+        asked.unasked.append("worst_slice_accuracy, group_gap: there are no slices")
+        return
+    worst, share = min(parts.values())
+    tested = size.records * size.test * share
+    gap = max(value for value, _ in parts.values()) - worst
+    if gap + 2 * room(worst, tested) > 0.6:
+        asked.unasked.append(
+            f"worst_slice_accuracy, group_gap: the worst slice has {worst:.2f}, {gap:.2f} behind the best"
+        )
+        return
+    asked.at_least("worst_slice_accuracy", worst - 0.02, tested, "no part may be served badly")
+    asked.at_most("group_gap", gap + room(worst, tested), tested, "no part may be served much worse than another")
+
+
+def _novelty(asked: Asked, values: dict[str, float], tested: float) -> None:
+    """Ask that strangers are noticed where they can be."""
+    auroc, alarms = values["novelty_auroc"], values["novelty_false_alarms"]
+    if auroc >= 0.7:
+        asked.at_least("novelty_auroc", min(auroc, 0.97), tested, "what is no record of this product must be noticed")
+    else:
+        asked.unasked.append(f"novelty_auroc: made-up strangers look like records ({auroc:.2f} of 1)")
+    if alarms <= 0.5:
+        asked.at_most("novelty_false_alarms", alarms + 0.03, tested, "an alarm on a good record costs a look")
+    else:
+        asked.unasked.append(
+            f"novelty_false_alarms: catching 95 % of strangers would flag {alarms:.0%} of good records"
+        )
+
+
+def small_labels(size: Size) -> Iterator[str]:
+    """Say which labels may be absent of a split."""
+    for label, count in size.labels.items():
+        if least_of(count, size.calibration, chance=0.02) < 1:
+            yield f"label {label!r} has {count} records: a split may hold none of them"

@@ -1,0 +1,49 @@
+"""What a look at the data gives: the facts of a contract, the options of its source, and what a person is told."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+KINDS = {"table": "record", "image": "picture"}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was typed: FROM, ANSWER, LABELS and QUERY of ``make draft``."""
+
+    place: str
+    answer: str | None = None
+    labels: tuple[str, ...] = ()
+    query: str | None = None
+
+
+@dataclass
+class Seen:
+    """``records`` are a sample with a column ``label``, as a source would give them; empty without labels.
+
+    ``facts`` fill the contract's template, ``options`` the file conf/source/<source>.yaml. ``table`` is printed, a row
+    of five texts per column; ``questions`` are what only a person knows.
+    """
+
+    source: str
+    options: dict[str, Any]
+    facts: dict[str, Any]
+    labels: dict[str, int]
+    records: pl.DataFrame
+    head: tuple[str, ...] = ("column", "type", "missing", "range or values", "use")
+    table: list[tuple[str, ...]] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    slices: list[dict[str, Any]] = field(default_factory=list)
+    groups: str | None = None
+
+
+def label_rows(counts: dict[str, int], named: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the labels of the contract with their counts, or those that a person named."""
+    if counts:
+        total = sum(counts.values())
+        said = {name: f"{count} of {total} records; say what makes a record one" for name, count in counts.items()}
+    else:
+        said = dict.fromkeys(named or ("first label", "second label"), "say what makes a record one")
+    return [{"name": name, "definition": text} for name, text in said.items()]

@@ -1,0 +1,84 @@
+"""Tell in a terminal what was seen, what was written, and what only a person knows.
+
+Reads and writes nothing.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from unicodedata import east_asian_width
+
+from fullstack_ml.draft.requirements import Size, needed_records
+from fullstack_ml.draft.seen import Seen
+from fullstack_ml.workspace.git import git
+
+WIDEST = 40
+
+
+def width(text: str) -> int:
+    """Return the cells of a terminal that a text takes: a Hangul syllable takes two."""
+    return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in text)
+
+
+def cut(text: str, most: int = WIDEST) -> str:
+    """Shorten a text to a width."""
+    text = " ".join(text.split())
+    if width(text) <= most:
+        return text
+    while width(text) >= most:
+        text = text[:-1]
+    return text + "…"
+
+
+def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write rows of texts below each other; the last column is not cut."""
+    cells = [[cut(cell) for cell in row[:-1]] + [" ".join(row[-1].split())] for row in (head, *rows)]
+    widths = [max(width(row[i]) for row in cells) for i in range(len(head))]
+    lines = ["  ".join(cell + " " * (w - width(cell)) for cell, w in zip(row, widths, strict=True)) for row in cells]
+    return "\n".join("  " + line.rstrip() for line in lines)
+
+
+def tell(seen: Seen, facts: dict[str, Any], size: Size, written: list[Path], removed: list[Path]) -> str:
+    """Return the text that ``make draft`` prints."""
+    parts = [f"looked at {facts['place']}: {facts['kind']['wanted']} records", *(f"  {note}" for note in seen.notes)]
+    parts += [columns(seen.head, seen.table)] if seen.table else []
+    shape = facts["input"]["shape"]
+    parts += [f"pictures: {' x '.join(map(str, shape))} ({facts['input']['shape_reason']})"] if shape else []
+    if seen.labels:
+        parts += [f"labels: {', '.join(f'{name} {count}' for name, count in list(seen.labels.items())[:12])}"]
+    parts += [facts["model_reason"]]
+    parts += [
+        f"  {row['row']['metric']} {row['row']['operator']} {row['row']['threshold']:g}: {row['why']}"
+        for row in facts["requirements"]
+    ]
+    parts += [f"  {line}" for line in facts["unasked"]]
+    parts += [f"abstaining: {facts['abstain'] or 'not yet'}: {facts['abstain_reason']}"]
+    if removed:
+        parts.append(f"removed what the sample left: {', '.join(map(str, removed))}")
+    parts.append(f"wrote {', '.join(map(str, written))}")
+    parts.append("what only you know (each guess has a comment «# draft:» in product.yaml):")
+    parts += [f"  {i}. {question}" for i, question in enumerate([*seen.questions, *ALWAYS], 1)]
+    return "\n".join([*parts, *next_steps(seen, size)])
+
+
+ALWAYS = (
+    "who uses the answer, for which decision, and what a wrong one costs (service)",
+    "which thresholds a person would ask for (requirements)",
+)
+
+
+def next_steps(seen: Seen, size: Size) -> list[str]:
+    """Say what to type next."""
+    # Before the first make there is no repository yet, and its first commit takes the draft in.
+    keep = ["  git add -A && git commit -m 'Draft the contract'"] if git("rev-parse", "HEAD") else []
+    if seen.labels:
+        return ["next:", *keep, "  make"]
+    wanted = needed_records(9, size.calibration)
+    return [
+        "there are no labels yet. next:",
+        "  name the labels in product.yaml and say in docs/2-data/annotation-guide.md what makes a record one",
+        *keep,
+        "  make validate                             # collect the records and check them",
+        f"  make round NAME=pilot-1 N={min(wanted, 100)}, make annotate, make labels",
+        f"about {wanted} labels make a first model",
+    ]

@@ -1,0 +1,216 @@
+"""Look at a table: its columns become features, the answer, or are left out with a reason.
+
+Reads the rows that it is handed; writes nothing.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+
+from fullstack_ml.data.validate.personal import personal_data
+from fullstack_ml.draft.columns import Column, group_candidates, guess_answer, looked_at, time_candidates
+from fullstack_ml.draft.leaks import alone
+from fullstack_ml.draft.numbers import legal_range
+from fullstack_ml.draft.seen import Seen, Wish, label_rows
+from fullstack_ml.draft.tally import Tally
+from fullstack_ml.product.contradictions import TAKEN
+from fullstack_ml.product.formulation import Feature
+from fullstack_ml.workspace.errors import UserError, suggest
+
+SHOWN = 4  # values of a category in the summary
+MOST_LABELS = 200
+
+
+def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: list[str]) -> Seen:
+    """Turn what was counted into the facts of a contract.
+
+    Raises:
+        UserError: if there is no such answer column, or it has one value or too many.
+    """
+    columns = looked_at(table)
+    answer = chosen_answer(columns, wish)
+    groups, times = group_candidates(columns, table.rows, table.sample), time_candidates(columns)
+    counts = counted(table, answer)
+    columns = [marked(column, answer, groups, table) for column in columns]
+    used = [column for column in columns if column.use == "feature"]
+    if not used:
+        raise UserError("no column is left to learn from", wish.place, "see the reasons in the table above")
+    seen = Seen(source, options, {}, counts, sample_of(table, used, answer), notes=notes)
+    seen.options |= {"label": answer, "group": None}
+    seen.slices = slices_of(used, table)
+    seen.table = [summary(column, table.rows, answer) for column in columns]
+    personal = sorted({(name, kind) for _, name, kind in personal_data(table.sample.with_row_index("id"))})
+    seen.facts = {
+        "input": {"name": "row", "type": "table", "meaning": "one row of the table", "shape": None},
+        "labels": label_rows(counts, wish.labels),
+        "ignored": [f"left out: {column.name} ({column.reason})" for column in columns if column.use == "ignored"],
+        "kind": {"name": "record", "wanted": table.rows, "scope": "in", "note": "one row of the table"},
+        "group": group_text(groups),
+        "row_key": None,
+        "times": [f"{name!r} looks like a time: will the future look like the past?" for name in times],
+        "privacy": "personal" if personal else "internal",
+        "privacy_reason": "; ".join(f"{kind} in {name!r}" for name, kind in personal) or "no personal data was noticed",
+    }
+    seen.facts["input"]["features"] = [feature(column, table.rows) for column in used]
+    seen.questions = asked(columns, groups, times, personal, answer, wish)
+    return seen
+
+
+def chosen_answer(columns: list[Column], wish: Wish) -> str | None:
+    """Return the column of the answer: the one that was named, or a guess; None without any, or with LABELS."""
+    names = [column.name for column in columns]
+    if wish.answer is None:
+        return None if wish.labels else guess_answer(columns)
+    trimmed = {name.strip(): name for name in names}
+    if wish.answer not in names and wish.answer.strip() not in trimmed:
+        raise UserError(f"{wish.place} has no column {wish.answer!r}", "ANSWER", suggest(wish.answer, names))
+    return wish.answer if wish.answer in names else trimmed[wish.answer.strip()]
+
+
+def counted(table: Tally, answer: str | None) -> dict[str, int]:
+    """Return the labels in the order of their names with their counts."""
+    if answer is None:
+        return {}
+    values = table.counts[answer].values
+    if values is None or len(values) > MOST_LABELS:
+        what = f"column {answer!r} has more than {MOST_LABELS} different values, and is no label"
+        raise UserError(what, "ANSWER", "name a column with few values; a number as answer needs a contract by hand")
+    if len(values) < 2:
+        held = ", ".join(map(repr, values)) or "no value"
+        raise UserError(
+            f"column {answer!r} holds one label only: {held}", "ANSWER", "name a column of two labels or more"
+        )
+    return dict(sorted(values.items()))
+
+
+def marked(column: Column, answer: str | None, groups: list[str], table: Tally) -> Column:
+    """Give a column its use: the answer, a group, one that gives the answer away, or one that a table cannot take."""
+    if column.name == answer:
+        return replace(column, use="answer", reason="")
+    if column.use == "ignored":
+        return column
+    if column.name in groups:
+        return replace(column, use="ignored", reason="it may be a group: what must stay in one split")
+    reason = unsupported(column)
+    if not reason and answer and (share := alone(table.sample, column, answer)):
+        reason = f"it alone predicts the answer in {share:.1%} of rows: was it known before the answer?"
+    return replace(column, use="ignored", reason=reason) if reason else column
+
+
+def unsupported(column: Column) -> str:
+    """Say why a contract cannot take a column; empty where it can."""
+    known = Feature.model_fields
+    if column.type in ("category", "flag", "date") and "type" not in known:
+        return f"a {column.type}: a table takes numbers only"
+    if column.missing and "missing" not in known:
+        return f"{column.missing} values are missing, and a table takes full columns only"
+    if field_name(column.name) != column.name and "column" not in known:
+        return "its name cannot be a field of the API"
+    return ""
+
+
+def field_name(name: str) -> str:
+    """Return a name that a field of the API can have."""
+    from pydantic import BaseModel
+
+    changed = name.replace(".", "_").strip().lstrip("_") or "column"
+    return f"{changed}_value" if changed in TAKEN or hasattr(BaseModel, changed) else changed
+
+
+def feature(column: Column, rows: int) -> dict[str, Any]:
+    """Return a feature of the contract and the reason of its guesses."""
+    row: dict[str, Any] = {"name": field_name(column.name)}
+    if row["name"] != column.name:
+        row["column"] = column.name
+    reason = ""
+    if column.type in ("number", "whole"):
+        low, high, reason = legal_range(column.low, column.high, column.type == "whole")
+        if "type" in Feature.model_fields and column.type == "whole":
+            row["type"] = "whole"
+        row |= {"low": low, "high": high}
+    else:
+        row["type"] = column.type
+    if column.type == "category":
+        row |= {"values": list(column.values), "other": "allowed"}
+        reason = f"{len(column.values)} values seen, the most frequent first; others may come"
+    if column.missing:
+        row["missing"] = "allowed"
+        reason += f"; {column.missing} of {rows} are missing"
+    if column.strange:
+        reason += f"; {column.strange} values are no numbers, and their rows will be rejected"
+    if Feature.model_fields["unit"].is_required():
+        row["unit"] = "?"
+    row["meaning"] = column.name.strip() or "?"
+    return {"row": row, "reason": f"{reason.lstrip('; ')}; say unit and meaning".lstrip("; ")}
+
+
+def group_text(groups: list[str]) -> dict[str, str]:
+    """Return what the contract says of groups."""
+    if not groups:
+        return {"text": "none is known", "reason": "say what must stay in one split: a person, a machine, a day"}
+    names = ", ".join(map(repr, groups))
+    reason = f"{names} comes back in several rows: if that is one person or machine, set group in conf/source"
+    return {"text": f"perhaps {', '.join(groups)}", "reason": reason}
+
+
+def slices_of(used: list[Column], table: Tally) -> list[dict[str, Any]]:
+    """Return parts of one column that are worth watching: by thirds of the number that varies most evenly."""
+    best: tuple[int, Column] | None = None
+    for column in used:
+        if column.type in ("number", "whole") and not column.missing and not column.strange:
+            distinct = table.sample[column.name].n_unique()
+            if distinct >= 10 and (best is None or distinct > best[0]):
+                best = distinct, column
+    if best is None:
+        return []
+    column = best[1]
+    values = table.sample[column.name].cast(pl.Float64, strict=False).drop_nulls()
+    cuts = [float(f"{values.quantile(share):.3g}") for share in (1 / 3, 2 / 3)]
+    if len({float(values.min()), *cuts, float(values.max())}) < 4:  # type: ignore[arg-type]
+        return []
+    name, ends = (
+        field_name(column.name),
+        ({"below": cuts[0]}, {"at_least": cuts[0], "below": cuts[1]}, {"at_least": cuts[1]}),
+    )
+    words = ("low", "middle", "high")
+    return [
+        {"id": f"{word} {name}", "column": name, **end, "reason": f"a third of the records by {name}"}
+        for word, end in zip(words, ends, strict=True)
+    ]
+
+
+def sample_of(table: Tally, used: list[Column], answer: str | None) -> pl.DataFrame:
+    """Return the sampled rows that have an answer, in the columns of the source."""
+    if answer is None:
+        return pl.DataFrame()
+    return table.sample.filter(pl.col(answer).is_not_null())
+
+
+def summary(column: Column, rows: int, answer: str | None) -> tuple[str, ...]:
+    """Return a row of the table that is printed."""
+    if column.type in ("number", "whole"):
+        held = f"{column.low:.4g} to {column.high:.4g}"
+    else:
+        held = ", ".join(column.values[:SHOWN]) + (f", … ({len(column.values)})" if len(column.values) > SHOWN else "")
+    use = f"left out: {column.reason}" if column.use == "ignored" else column.use
+    missing = f"{column.missing / max(rows, 1):.1%}" if column.missing else ""
+    return column.name, column.type, missing, held, use
+
+
+def asked(
+    columns: list[Column], groups: list[str], times: list[str], personal: list[Any], answer: str | None, wish: Wish
+) -> list[str]:
+    """List what only a person knows."""
+    found = ["units and meaning of the features; ranges that are limits of nature, not of this sample"]
+    if answer and not wish.answer:
+        found.insert(0, f"is {answer!r} the answer? If not: make draft FROM=… ANSWER=<column>")
+    if groups:
+        found.append(f"does {', '.join(groups)} name what must stay in one split? Then set group in conf/source/")
+    if times:
+        found.append(f"will the model be asked about times after those in {', '.join(times)}?")
+    if personal:
+        found.append(f"may these be kept: {', '.join(f'{kind} in {name}' for name, kind in personal)}?")
+    if any("alone predicts" in column.reason for column in columns):
+        found.append("were the columns that alone predict the answer known before it? Then take them in")
+    return found

@@ -1,0 +1,118 @@
+"""From what was seen to a whole contract: rendered without thresholds, tried with a quick model, rendered with them.
+
+Reads and writes nothing.
+"""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from fullstack_ml.answers import answer_of
+from fullstack_ml.data.collect.sources.rows import as_records
+from fullstack_ml.draft.numbers import least_of
+from fullstack_ml.draft.requirements import SMALLEST, Asked, Size, abstaining, sensible_cost, thresholds
+from fullstack_ml.draft.seen import Seen, Wish
+from fullstack_ml.draft.trial import Trial, attempt
+from fullstack_ml.draft.writing import contract
+from fullstack_ml.inputs import input_of
+from fullstack_ml.pipeline.tables import slice_mask
+from fullstack_ml.product.types import Product
+
+FEWEST = 20  # labelled records from which on a quick model is tried
+COST = "say what a wrong answer costs, in looks of a person"
+
+
+def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[str, Any]]:
+    """Return the text of the contract and the facts that fill it."""
+    abstain, reason = abstaining(size)
+    facts = seen.facts | {"name": name, "place": wish.place, "notes": seen.notes, "abstain": abstain}
+    facts |= {
+        "abstain_reason": reason,
+        "wrong": 10,
+        "cost_reason": COST,
+        "schedule": "not yet planned",
+        "today": date.today().isoformat(),
+    }
+    facts |= measurable(seen, size)
+    facts |= asked_of(unmeasured(size), "accuracy", "no labels, so nothing was measured: the thresholds are open")
+    text, product = contract(facts)
+    if size.records < FEWEST or min(size.labels.values()) < 3:
+        return text, facts
+    trial, masks = tried(seen, product)
+    facts["wrong"], facts["cost_reason"] = sensible_cost(trial.outputs, trial.truth)
+    product = contract(facts)[1]  # the cost moves the rule
+    trial, masks = tried(seen, product, trial)
+    found = thresholds(size, trial, masks, abstain is not None, *limits_of(product))
+    sampled = f" on {len(trial.truth)} sampled records" if len(trial.truth) < size.records else ""
+    said = f"thresholds follow from {trial.model}, cross-validated{sampled}, less the room that a test split needs"
+    facts |= asked_of(found, "cost_per_record" if abstain else "accuracy", said)
+    return contract(facts)[0], facts
+
+
+def measurable(seen: Seen, size: Size) -> dict[str, Any]:
+    """Return the slices that the test split can measure, and why."""
+    if not seen.slices:
+        return {
+            "slices": [],
+            "slices_reason": "no column cuts the records well; name parts that must not be served badly",
+        }
+    if size.records and least_of(size.records, size.test / len(seen.slices)) < SMALLEST:
+        return {
+            "slices": [],
+            "slices_reason": f"{size.records} records are too few for slices of {SMALLEST} in the test split",
+        }
+    return {"slices": seen.slices, "slices_reason": "a first cut; name the parts that must not be served badly"}
+
+
+def asked_of(asked: Asked, better_on: str, reason: str) -> dict[str, Any]:
+    """Return the facts of the requirements."""
+    cell: dict[str, Any] = {
+        "cell": "offline-quantitative",
+        "method": "test split by stage evaluate",
+        "who": "the pipeline",
+    }
+    cell |= {"when": "every change", "decides": [row["row"]["id"] for row in asked.rows]}
+    left_out = [f"not asked for: {line}" for line in asked.unasked]
+    facts = {"requirements": asked.rows, "unasked": left_out, "offline": cell}
+    return facts | {"better_on": better_on, "model_reason": reason}
+
+
+def unmeasured(size: Size) -> Asked:
+    """Return what may be asked before there are labels."""
+    asked = Asked()
+    why = "no model was tried; set it when the first labels are there"
+    asked.ask("accuracy", ">=", 0.8, "share", "ask what a person reaches", why)
+    asked.ask("margin_over_baseline", ">=", 0.05, "share", "a model that learned nothing must not ship", why)
+    return asked
+
+
+def limits_of(product: Product) -> tuple[int, int]:
+    """Return KiB and milliseconds that a first model keeps to, with room: a network grows with the picture."""
+    wanted = product.formulation.input
+    values = int(np.prod(wanted.shape)) if wanted.shape else len(wanted.features)
+    kib = max(1024, int(values * (96 + 130) * 4 / 1024 * 1.5)) if wanted.shape else 4096
+    return -(-kib // 256) * 256, 200 if wanted.shape else 50
+
+
+def sample_records(seen: Seen, product: Product) -> pl.DataFrame:
+    """Return the sample as stage collect would store it, rows that it would reject left out."""
+    if "payload" in seen.records.columns:
+        return seen.records
+    frame = as_records(seen.records, product, seen.options["label"], None, "the sample", "FROM")
+    frame = frame.rename({"source_label": "label"})
+    return frame.filter(pl.col("rejected").is_null()) if "rejected" in frame.columns else frame
+
+
+def tried(seen: Seen, product: Product, before: Trial | None = None) -> tuple[Trial, dict[str, np.ndarray]]:
+    """Return the trial of a quick model and the records of every slice."""
+    frame, chosen = sample_records(seen, product), input_of(product)
+    truth = answer_of(product).truth(frame["label"].to_list(), product)
+    trial = attempt(chosen.matrix(frame, product), truth, product, before=before)
+    described = chosen.describe(frame, product) if product.data.slices else frame
+    masks = {
+        part.id: described.select(mask=slice_mask(part))["mask"].fill_null(False).to_numpy()
+        for part in product.data.slices
+    }
+    return trial, {name: mask for name, mask in masks.items() if mask.any()}
