@@ -100,11 +100,11 @@ def test_the_log_can_be_a_postgresql_server(project: Project, database: Any) -> 
     assert set(seen.ids) <= found
     with running(project, database_url=database.get_uri(driver="psycopg")) as server:
         label = server.ask("GET", "/v1/model")[1]["labels"][0]
-        said = {"prediction_id": seen.ids[0], "label": label, "who": "reviewer"}
+        said = {"prediction_id": seen.ids[0], "answer": label, "who": "reviewer"}
         assert server.ask("POST", "/v1/feedback", said)[0] == 200
         assert server.ask("POST", "/v1/feedback", said)[0] == 200
         status, answer = server.ask("GET", f"/v1/predictions/{seen.ids[0]}")
-    assert (status, [row["label"] for row in answer["feedback"]]) == (200, [label])
+    assert (status, [row["answer"] for row in answer["feedback"]]) == (200, [label])
     assert not (project.folder / "predictions.db").exists()
 
 

@@ -12,7 +12,7 @@ promote: .venv/.done ## Make the challenger champion (VERSION=...)
 rollback: .venv/.done ## Make the version before champion again
 	@python -m fullstack_ml.serving.release rollback
 
-online: .venv-serve/.done ## Compare champion and challenger on late labels
+online: .venv-serve/.done ## Compare champion and challenger on late answers
 	@$(SERVING) -m fullstack_ml.serving.online $(SINCE)
 
 # The dependency group alone, as in the image: no MLflow, no training library.

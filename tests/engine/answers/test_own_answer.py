@@ -1,10 +1,12 @@
 """An answer of the product's own, a number, goes through every stage and is judged by its mean absolute error."""
 
 import copy
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,17 @@ import polars as pl
 import pytest
 import yaml
 from omegaconf import DictConfig, OmegaConf
+from pydantic import SecretStr
 from sklearn.metrics import mean_absolute_error
+from starlette.testclient import TestClient
 
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.pipeline import examples
 from fullstack_ml.product import contract
+from fullstack_ml.serving import online
+from fullstack_ml.serving.app import create_app
+from fullstack_ml.serving.model import Version
+from fullstack_ml.serving.settings import Settings
 
 pytestmark = pytest.mark.task("tabular-classification")
 Refused = Callable[..., AbstractContextManager[None]]
@@ -26,8 +34,10 @@ AMOUNT = '''
 
 import json
 from types import SimpleNamespace
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from fullstack_ml.product.metrics import Metric, Sums
 
@@ -147,6 +157,35 @@ def note(verdict, evaluation):
 
 def draw(report, pairs, plots, figures):
     figures.mkdir(parents=True, exist_ok=True)
+
+
+def json_type(product):
+    low, high = product.formulation.answer.options["range"]
+    return Annotated[float, Field(ge=low, le=high, strict=True, allow_inf_nan=False)]
+
+
+def scores_type(product):
+    return dict[str, float]
+
+
+def example(product):
+    return 12.5
+
+
+def from_text(text, product):
+    return float(text)
+
+
+def to_text(answer, product):
+    return f"{answer:.6g}"
+
+
+def scores(outputs, product):
+    return [{"likely_error": 0.8}] * len(outputs)
+
+
+def judge(given, right):
+    return np.array([np.nan if one is None else abs(float(one) - float(other)) for one, other in zip(given, right)])
 '''
 
 
@@ -158,14 +197,16 @@ def amounts(root: Path, tmp_path: Path, composed: DictConfig) -> DictConfig:
     (own / PLACE).parent.mkdir(parents=True)
     (own / PLACE).write_text(AMOUNT, encoding="utf-8")
     written = yaml.safe_load((root / "product.yaml").read_text(encoding="utf-8"))
-    written["formulation"]["answer"] = {"type": "amount"}
+    written["formulation"]["answer"] = {"type": "amount", "options": {"range": [-1000, 1000]}}
     row = {"operator": "<=", "unit": "units", "owner": "o", "reason": "r"}
     written["requirements"] = [
         {**row, "id": "R1", "metric": "mae", "threshold": 2.0, "decide": "bound"},
         {**row, "id": "R2", "metric": "worst_slice_mae", "threshold": 3.0},
         {**row, "id": "R3", "metric": "mae", "slice": "small", "threshold": 0.001},
     ]
-    written["evaluation"] = []
+    plan = {"test": "sequential", "detect": 2.0}
+    online = {"cell": "online-quantitative", "method": "m", "who": "o", "when": "weekly", "decides": [], "plan": plan}
+    written["evaluation"] = [online]
     cut = {"column": "mean_radius", "reason": "both halves are frequent"}
     middle = sum(written["formulation"]["input"]["features"][0][end] for end in ("low", "high")) / 2
     written["data"]["slices"] = [{**cut, "id": "small", "below": middle}, {**cut, "id": "large", "at_least": middle}]
@@ -211,6 +252,71 @@ def test_a_number_goes_through_every_stage(
     assert "mae" in page
     assert "Confused labels" not in page or "confusion" not in evaluation
     assert "| mae |" in Path("docs/3-model/model-card.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def trained(stages: Callable[..., None], amounts: DictConfig, tmp_path: Path) -> list[dict[str, float]]:
+    """Train on the amounts, and return the test split as records of requests, each with its ``amount``."""
+    stages(amounts, tmp_path / "own")
+    known = examples.read("test", contract.load())
+    names = [feature.name for feature in contract.load().formulation.input.features]
+    return [
+        dict(zip(names, map(float, row), strict=True)) | {"amount": amount}
+        for row, amount in zip(known.inputs, known.truth.tolist(), strict=True)
+    ]
+
+
+def shelve() -> None:
+    """Put the artefact on the shelf of the server as champion and as challenger."""
+    data = Path("models/model.onnx").read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    Path("served").mkdir()
+    Path(f"served/{digest}.onnx").write_bytes(data)
+    arms = ("champion", "challenger")
+    held = {arm: Version("product", str(i), digest, f"{digest}.onnx") for i, arm in enumerate(arms, start=1)}
+    Path("served/arms.json").write_text(json.dumps({arm: asdict(version) for arm, version in held.items()}))
+
+
+def test_a_number_is_served_logged_and_judged_by_late_answers(
+    trained: list[dict[str, float]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelve()
+    given = Settings(model="registry", database_url=SecretStr("sqlite:///predictions.db"), rollout="shadow")
+    truth = [row.pop("amount") for row in trained]
+    errors = []
+    with TestClient(create_app(given)) as client:
+        sent = client.post("/v1/predict", json={"records": trained}).json()["predictions"]
+        expected = Artefact(Path("models/model.onnx")).score(np.array([list(row.values()) for row in trained], "f4"))
+        for row, found, novelty, right in zip(sent, expected.outputs[:, 0], expected.novelty, truth, strict=True):
+            said = {"prediction_id": row["prediction_id"], "answer": right, "who": "till", "how": "drawn"}
+            assert client.post("/v1/feedback", json=said).json()["answer"] == pytest.approx(right, rel=1e-5)
+            assert row["scores"] == {"likely_error": 0.8}
+            assert row["novelty"] == pytest.approx(float(novelty), rel=1e-4)
+            if row["decision"] == "accept":
+                assert row["answer"] == pytest.approx(float(found), rel=1e-5)
+            else:
+                assert (row["answer"], row["reason"]) == (None, "unfamiliar")
+            errors.append(abs(float(found) - right))
+        assert sum(row["decision"] == "accept" for row in sent) > 0.9 * len(sent)
+        kept = client.get(f"/v1/predictions/{sent[0]['prediction_id']}").json()
+        assert (kept["answer"], kept["scores"]) == (sent[0]["answer"], sent[0]["scores"])
+        assert [(word["answer"], word["how"]) for word in kept["feedback"]] == [(pytest.approx(truth[0]), "drawn")]
+        for wrong in ("12.5", None, 1001, {"amount": 1}):
+            said = {"prediction_id": sent[0]["prediction_id"], "answer": wrong, "who": "other"}
+            assert client.post("/v1/feedback", json=said).status_code == 422
+        other = {"prediction_id": sent[0]["prediction_id"], "answer": truth[0] + 1, "who": "till"}
+        assert client.post("/v1/feedback", json=other).status_code == 409
+        described = client.get("/openapi.json").json()["components"]["schemas"]
+        assert described["Feedback"]["example"]["answer"] == 12.5
+        assert described["Feedback"]["properties"]["answer"]["maximum"] == 1000
+        assert client.get("/v1/model").json()["answer"]["type"] == "amount"
+    monkeypatch.setattr("sys.argv", ["online"])
+    online.main()
+    assert "verdict on mae" in capsys.readouterr().out
+    report = json.loads(Path("reports/online.json").read_text(encoding="utf-8"))
+    assert report["measures"]["mae"]["champion"] == pytest.approx(np.mean(errors), rel=1e-4)
+    assert report["measures"]["mae"]["difference"] == 0
+    assert report["labelled"] == 2 * len(truth)
 
 
 def test_an_answer_that_lacks_a_function_is_named_with_its_seam(project: Path, refused: Refused) -> None:

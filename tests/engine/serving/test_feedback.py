@@ -16,7 +16,7 @@ def said(client: TestClient, asked: Callable[[int], Any], product: product.Produ
     """A prediction was made; this is feedback to it."""
     answer = client.post("/v1/predict", json={"records": asked(1)}).json()["predictions"][0]
     label = product.formulation.label_names[0]
-    return {"prediction_id": answer["prediction_id"], "label": label, "who": "reviewer"}
+    return {"prediction_id": answer["prediction_id"], "answer": label, "who": "reviewer"}
 
 
 def test_feedback_stands_beside_its_prediction(client: TestClient, said: dict[str, Any]) -> None:
@@ -34,11 +34,11 @@ def test_the_same_word_twice_is_one_row(client: TestClient, said: dict[str, Any]
 def test_another_word_of_the_same_person_is_a_conflict(
     client: TestClient, said: dict[str, Any], product: product.Product, logged: Any
 ) -> None:
-    other = {**said, "label": product.formulation.label_names[1]}
+    other = {**said, "answer": product.formulation.label_names[1]}
     client.post("/v1/feedback", json=said)
     assert client.post("/v1/feedback", json=other).status_code == 409
     assert client.post("/v1/feedback", json={**other, "who": "somebody else"}).status_code == 200
-    assert [row["label"] for row in logged("SELECT * FROM feedback ORDER BY who")] == [said["label"], other["label"]]
+    assert [row["answer"] for row in logged("SELECT * FROM feedback ORDER BY who")] == [said["answer"], other["answer"]]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_another_word_of_the_same_person_is_a_conflict(
     [
         ({"prediction_id": UNKNOWN}, 404),
         ({"prediction_id": "x"}, 422),
-        ({"label": "no such label"}, 422),
+        ({"answer": "no such label"}, 422),
         ({"who": ""}, 422),
         ({"more": 1}, 422),
     ],

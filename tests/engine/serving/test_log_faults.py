@@ -103,7 +103,7 @@ def test_what_is_older_than_the_contract_allows_is_deleted(
         connection.execute(f"INSERT INTO predictions ({', '.join(row)}) VALUES ({marks})", list(row.values()))
         connection.commit()
     for prediction_id in (old, answer["prediction_id"]):
-        client.post("/v1/feedback", json={"prediction_id": prediction_id, "label": label, "who": "reviewer"})
+        client.post("/v1/feedback", json={"prediction_id": prediction_id, "answer": label, "who": "reviewer"})
     kept = store.Store(settings.Settings())
     assert kept.forget_older_than(9) == 1
     assert [found["prediction_id"] for found in logged()] == [answer["prediction_id"]]

@@ -34,7 +34,7 @@ def test_two_equal_versions_are_not_told_apart(
     with serve(model="registry", rollout=rollout, canary_share=0.5) as client:
         for i, (record, truth) in enumerate(zip(asked(60), records["source_label"].head(60), strict=True)):
             sent = client.post("/v1/predict", json={"records": [record]}, headers={"X-Caller": str(i)}).json()
-            said = {"prediction_id": sent["predictions"][0]["prediction_id"], "label": truth, "who": "reviewer"}
+            said = {"prediction_id": sent["predictions"][0]["prediction_id"], "answer": truth, "who": "reviewer"}
             assert client.post("/v1/feedback", json=said).status_code == 200
     monkeypatch.setattr("sys.argv", ["online"])
     online.main()

@@ -41,11 +41,11 @@ def test_server_and_evaluation_give_the_same_answers(
     words = decision.decide(expected.outputs, expected.novelty, rule).tolist()
     answers = client.post("/v1/predict", json={"records": asked(40)}).json()["predictions"]
     for answer, shares, novelty, word in zip(answers, expected.outputs, expected.novelty, words, strict=True):
-        assert np.allclose(list(answer["probabilities"].values()), shares, atol=1e-6)
+        assert np.allclose(list(answer["scores"].values()), shares, atol=1e-6)
         assert answer["novelty"] == pytest.approx(float(novelty), abs=1e-5)
         assert answer["reason"] == (None if word == "accept" else word)
         best = product.formulation.label_names[int(shares.argmax())]
-        assert answer["label"] == (best if word == "accept" else None)
+        assert answer["answer"] == (best if word == "accept" else None)
     assert {answer["decision"] for answer in answers} == {"accept", "abstain"} or len(set(words)) == 1
 
 
@@ -55,7 +55,7 @@ def test_every_answer_is_on_record_under_the_id_of_the_training_data(
     answers = client.post("/v1/predict", json={"records": asked(3)}).json()["predictions"]
     rows = {row["prediction_id"]: row for row in logged()}
     assert [rows[answer["prediction_id"]]["input_sha256"] for answer in answers] == records["id"].head(3).to_list()
-    assert all(json.loads(rows[a["prediction_id"]]["probabilities"]) == a["probabilities"] for a in answers)
+    assert all(json.loads(rows[a["prediction_id"]]["scores"]) == a["scores"] for a in answers)
     found = client.get(f"/v1/predictions/{answers[1]['prediction_id']}").json()
     assert {name: found[name] for name in answers[1]} == answers[1]
 
@@ -63,7 +63,7 @@ def test_every_answer_is_on_record_under_the_id_of_the_training_data(
 def test_records_in_one_request_are_answered_like_single_ones(client: TestClient, asked: Asked) -> None:
     together = client.post("/v1/predict", json={"records": asked(5)}).json()["predictions"]
     alone = [client.post("/v1/predict", json={"records": [one]}).json()["predictions"][0] for one in asked(5)]
-    assert [a["label"] for a in together] == [a["label"] for a in alone]
+    assert [a["answer"] for a in together] == [a["answer"] for a in alone]
 
 
 @pytest.mark.parametrize(("privacy", "kept"), [("internal", True), ("personal", False)])
@@ -181,7 +181,7 @@ def test_a_file_of_a_form_is_answered_like_json(client: TestClient, asked: Asked
         return  # a record that is a row has no file
     whole = client.post("/v1/predict", json={"records": [record]}).json()["predictions"][0]
     formed = client.post("/v1/predict", files=files).json()["predictions"][0]
-    assert formed["probabilities"] == whole["probabilities"]
+    assert formed["scores"] == whole["scores"]
 
 
 @pytest.mark.parametrize("payload", [b"", b"GIF89a", b"%PDF-1.7", b"<svg/>", b"\x89PNG\r\n\x1a\n" + b"\x00" * 40])

@@ -2,7 +2,8 @@
 
 ``formulation.answer.type`` of ``product.yaml`` chooses the module: one of this folder, or
 ``src/<package>/answers/<type>.py``. A module fills the protocol ``Answer`` with functions of these names. The server
-uses it too, so nothing that needs polars, scikit-learn or onnx is imported at its top.
+uses it too, so nothing that needs polars, scikit-learn or onnx is imported at its top. A large module is a folder whose
+``__init__.py`` names what its parts define: see ``label/``, with ``api.py`` for the server.
 
 Every answer is kept as text in the tables of the pipeline: a label as it is, a number in digits.
 """
@@ -127,6 +128,30 @@ class Answer(Protocol):
 
     def draw(self, report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path) -> None:
         """Write tables for ``dvc plots`` and pictures; ``pairs`` are the right and the given answers as text."""
+
+    def json_type(self, product: Product) -> Any:
+        """Return the type of an answer in the API: of a prediction's field ``answer``, and of a feedback's."""
+
+    def scores_type(self, product: Product) -> Any:
+        """Return the type of a prediction's field ``scores``: what stands beside an answer."""
+
+    def example(self, product: Product) -> Any:
+        """Return an answer for the API's description, in JSON."""
+
+    def from_text(self, text: str, product: Product) -> Any:
+        """Turn an answer that the log keeps as text into JSON."""
+
+    def to_text(self, answer: Any, product: Product) -> str:
+        """Turn an answer in JSON, as people give it later, into the text that the log keeps."""
+
+    def scores(self, outputs: np.ndarray, product: Product) -> list[Any]:
+        """Return what stands beside every answer, in JSON."""
+
+    def judge(self, given: Sequence[str | None], right: Sequence[str]) -> np.ndarray:
+        """Judge served answers by what people said later, both as text; the mean over records is ``MAIN``.
+
+        ``given`` is None where the scores were not finite; NaN leaves a comparison open.
+        """
 
 
 # What a module has to define; find_choice() and make check name what is missing.

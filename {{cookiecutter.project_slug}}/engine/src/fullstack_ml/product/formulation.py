@@ -3,6 +3,7 @@
 ``contract.load()`` reads the file.
 """
 
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -75,7 +76,7 @@ class Formulation(Strict):
     baseline: str
     kill_criterion: str
 
-    @property
+    @cached_property  # the server asks for every request
     def label_names(self) -> list[str]:
         """Return the label names; their order is the order of the model's probabilities."""
         return [label.name for label in self.answer.labels]

@@ -93,11 +93,12 @@ class Requirement(Strict):
 class Plan(Strict):
     """How an online comparison ends: looked at as often as one likes (``sequential``), or once (``fixed-horizon``).
 
-    ``detect`` is the smallest difference in accuracy that matters; with ``power`` it sets the sample size.
+    ``detect`` is the smallest difference that matters in the answer's main metric, such as accuracy; with ``power`` it
+    sets the sample size.
     """
 
     test: Literal["sequential", "fixed-horizon"]
-    detect: float = Field(gt=0, lt=1)
+    detect: float = Field(gt=0)
     alpha: float = Field(0.05, gt=0, lt=0.5)
     power: float = Field(0.8, gt=0.5, lt=1)
 

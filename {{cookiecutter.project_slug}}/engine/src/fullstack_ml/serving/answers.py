@@ -73,18 +73,19 @@ class Batch:
         answers = []
         for i, prediction_id in enumerate(ids):
             at = part.start + i
-            label, decision, reason = scores.labels[at], scores.decisions[at], scores.reasons[at]
-            shares, novelty = scores.probabilities[at], scores.novelty[at]
-            text = orjson.dumps(dict(zip(part.served.artefact.labels, shares, strict=True)) if shares else None)
+            decision, reason, novelty = scores.decisions[at], scores.reasons[at], scores.novelty[at]
+            text = orjson.dumps(scores.scores[at])
             row = (prediction_id, part.arm, self._moment, version.name, version.version, part.answers, caller)
             given = job.stored[i] if self._keep else None
-            found = (label, decision, reason, text.decode() if shares else None, novelty, milliseconds)
+            kept = None if novelty is None else text.decode()
+            found = (scores.texts[at], decision, reason, kept, novelty, milliseconds)
             self.rows.append((*row, job.sha256[i], given, *found))
             self._counts[part.arm, decision, reason or ""] += 1
             if part.answers:
-                answer: dict[str, Any] = {"prediction_id": prediction_id, "label": None if reason else label}
-                answer |= {"decision": decision, "reason": reason, "probabilities": orjson.Fragment(text)}
-                answer |= {"novelty": novelty, "model_version": version.version, "arm": part.arm}
+                answer: dict[str, Any] = {"prediction_id": prediction_id}
+                answer |= {"answer": None if reason else scores.answers[at], "decision": decision, "reason": reason}
+                answer |= {"scores": orjson.Fragment(text), "novelty": novelty}
+                answer |= {"model_version": version.version, "arm": part.arm}
                 answers.append(answer)
         if part.answers:
             self.answers.append(orjson.dumps({"predictions": answers}))

@@ -109,6 +109,15 @@ def sample_size(rate: float, detect: float, alpha: float, power: float) -> int:
     return 2 * math.ceil(((wide + far) / detect) ** 2)
 
 
+def sample_size_of_means(variance: float, detect: float, alpha: float, power: float) -> int:
+    """Return the records in both arms together that show a difference of ``detect`` between two means.
+
+    Fleiss, Levin and Paik 2003, section 4.2, with the ``variance`` of a record in place of a proportion's.
+    """
+    z = NORMAL.inv_cdf(1 - alpha / 2) + NORMAL.inv_cdf(power)
+    return 2 * math.ceil(2 * variance * (z / detect) ** 2)
+
+
 def difference_in_differences(before: Outcome, after: Outcome, treated: set[str], alpha: float) -> Difference:
     """Compare the change of the treated callers with that of the others, over callers seen before and after.
 

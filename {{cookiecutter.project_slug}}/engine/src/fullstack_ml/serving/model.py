@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from fullstack_ml.answers.label.rule import decide
+from fullstack_ml.answers import Answer
 from fullstack_ml.answers.words import ACCEPT
-from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.artefact.session import NOVELTY, Artefact
 from fullstack_ml.product.types import Product
 from fullstack_ml.serving.schema import ABSTAIN, ANSWER, NOT_FINITE
 from fullstack_ml.workspace.errors import UserError
@@ -38,12 +38,16 @@ class Version:
 
 @dataclass(frozen=True)
 class Scores:
-    """One entry per record; ``probabilities`` and ``novelty`` are None where they are not finite."""
+    """One entry per record; ``texts``, ``answers``, ``scores``, ``novelty`` are None where they are not finite.
 
-    labels: list[str | None]
+    ``texts`` are the answers as the log keeps them, ``answers`` and ``scores`` are JSON.
+    """
+
+    texts: list[str | None]
+    answers: list[Any]
     decisions: list[str]
     reasons: list[str | None]
-    probabilities: list[list[float] | None]
+    scores: list[Any]
     novelty: list[float | None]
 
 
@@ -54,22 +58,21 @@ class Served:
         """Load and check ``version``; ``example`` is a legal input of one record.
 
         Raises:
-            UserError: if the file is another one than the registry names, is not self-contained, was made for other
-                labels, or does not answer its golden samples as it did when it was made.
+            UserError: if the file is another one than the registry names, is not self-contained, was made for another
+                answer, or does not answer its golden samples as it did when it was made.
         """
         self.version = version
         data = self._verified(Path(version.file))
         self.artefact = Artefact(data)
-        labels = product.formulation.label_names
-        if self.artefact.labels != labels:
-            raise self._refused(f"its labels are {self.artefact.labels}, product.yaml has {labels}")
+        self.product = product
+        self.answer = self._answer()
         self.rule = self.artefact.rule
         try:
             first = self.artefact.score(example)
         except Exception as error:
             raise self._refused(f"it does not take a record of product.yaml: {error}") from error
-        if first.outputs.shape != (1, len(labels)):
-            raise self._refused(f"its probabilities have the shape {first.outputs.shape}")
+        if first.outputs.shape != (1, self.answer.width(product)):
+            raise self._refused(f"its {self.artefact.output_name} have the shape {first.outputs.shape}")
         self._check_golden(example.dtype)
 
     def renamed(self, version: Version) -> "Served":
@@ -81,17 +84,27 @@ class Served:
     def score(self, inputs: np.ndarray) -> Scores:
         """Score and decide, (records, ...) at once."""
         scored = self.artefact.score(inputs)
-        decided = decide(scored.outputs, scored.novelty, self.rule).tolist()
-        best = scored.outputs.argmax(axis=1).tolist()
-        labels: list[str | None] = [self.artefact.labels[i] for i in best]
-        probabilities: list[Any] = scored.outputs.tolist()
-        novelty: list[Any] = scored.novelty.tolist()
+        decided = self.artefact.decide(scored).tolist()
+        texts: list[Any] = self.answer.text(scored.outputs, self.product)
+        scores, novelty = self.answer.scores(scored.outputs, self.product), scored.novelty.tolist()
+        answers: list[Any] = [self.answer.from_text(text, self.product) for text in texts]
         sums = scored.outputs.sum(axis=1) + scored.novelty
         if not np.isfinite(sums).all():
             for i in np.flatnonzero(~np.isfinite(sums)).tolist():
-                decided[i], labels[i], probabilities[i], novelty[i] = NOT_FINITE, None, None, None
+                decided[i], texts[i], answers[i], scores[i], novelty[i] = NOT_FINITE, None, None, None, None
         decisions = [ANSWER if word == ACCEPT else ABSTAIN for word in decided]
-        return Scores(labels, decisions, [None if w == ACCEPT else w for w in decided], probabilities, novelty)
+        reasons = [None if word == ACCEPT else word for word in decided]
+        return Scores(texts, answers, decisions, reasons, scores, novelty)
+
+    def _answer(self) -> Answer:
+        """Return the answer that version and contract share."""
+        kind, wanted = json.loads(self.artefact.metadata["answer"])["type"], self.product.formulation.answer.type
+        if kind != wanted:
+            raise self._refused(f"its answer is of type {kind}, that of product.yaml is {wanted}")
+        for name, value in self.artefact.answer.metadata(self.product).items():
+            if self.artefact.metadata.get(name) != value:
+                raise self._refused(f"its {name}: {self.artefact.metadata.get(name)}; product.yaml asks for {value}")
+        return self.artefact.answer
 
     def _verified(self, path: Path) -> bytes:
         try:
@@ -110,7 +123,7 @@ class Served:
         if golden is None:
             return
         scored = self.artefact.score(np.asarray(golden["inputs"], dtype=dtype))
-        for name, found in (("probabilities", scored.outputs), ("novelty", scored.novelty)):
+        for name, found in ((self.artefact.output_name, scored.outputs), (NOVELTY, scored.novelty)):
             if not np.allclose(found, np.asarray(golden[name]), rtol=TOLERANCE, atol=TOLERANCE):
                 raise self._refused(f"a golden sample has other {name} than when the version was made")
 

@@ -1,22 +1,32 @@
-"""Compare champion and challenger on what happened: late labels, abstentions, time to answer.
+"""Compare champion and challenger on what happened: late answers, abstentions, time to answer.
 
 Reads the prediction log; writes ``reports/online.json``. How the comparison ends stands in product.yaml under
 ``evaluation``, in the plan of the cell online-quantitative. Run: ``make online``, or ``make online SINCE=2026-05-01``
 for the difference in differences of a roll-out that began then.
 """
 
+import math
 import sys
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from fullstack_ml.answers import Answer, answer_of
 from fullstack_ml.pages.formats import number as shown
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Plan, Product
 from fullstack_ml.registry.versions import CHALLENGER, CHAMPION
-from fullstack_ml.serving.comparison import between, difference_in_differences, mean, paired, sample_size
-from fullstack_ml.serving.outcomes import MEASURES, measured, number, rows, spelled, window_of
+from fullstack_ml.serving.comparison import (
+    BURN_IN,
+    between,
+    difference_in_differences,
+    mean,
+    paired,
+    sample_size,
+    sample_size_of_means,
+)
+from fullstack_ml.serving.outcomes import measured, measures, number, rows, spelled, window_of
 from fullstack_ml.serving.settings import Settings, read
 from fullstack_ml.serving.writer import said
 from fullstack_ml.workspace.errors import UserError, guard
@@ -39,18 +49,27 @@ def plan_of(product: Product) -> Plan:
     return plans[0]
 
 
-def compare(found: list[dict[str, Any]], newest: str, start: datetime, plan: Plan) -> dict[str, Any]:
+def planned_size(old: list[dict[str, Any]], answer: Answer, plan: Plan) -> int:
+    """Return how many records with a late answer the comparison needs, by what the champion's tell so far."""
+    known = measured(old, answer.MAIN, answer).value
+    if answer.METRICS[answer.MAIN].unit == "share":
+        return sample_size(float(known.mean()) if len(known) else 0.5, plan.detect, plan.alpha, plan.power)
+    variance = float(known.var()) if len(known) >= BURN_IN else math.nan
+    if not math.isfinite(variance):
+        return 2 * BURN_IN  # the variance has to be seen first
+    return max(2 * BURN_IN, sample_size_of_means(variance, plan.detect, plan.alpha, plan.power))
+
+
+def compare(found: list[dict[str, Any]], newest: str, start: datetime, plan: Plan, answer: Answer) -> dict[str, Any]:
     """Compare the challenger's newest version with the champion over the same time, by every measure."""
     new = [row for row in found if row["arm"] == CHALLENGER and row["model_version"] == newest]
     old = [row for row in found if row["arm"] == CHAMPION and row["requested_at"] >= start]
     shadow = not any(row["served"] for row in new)
-    truth = measured(old, "accuracy").value
-    rate = float(truth.mean()) if len(truth) else 0.5
-    planned = sample_size(rate, plan.detect, plan.alpha, plan.power)
+    planned = planned_size(old, answer, plan)
     labelled = sum(row["truth"] is not None for row in new + old)
-    measures = {measure: one(new, old, measure, plan, planned, shadow) for measure in MEASURES}
+    found_by = {measure: one(new, old, measure, plan, planned, shadow, answer) for measure in measures(answer)}
     final = plan.test == "sequential" or labelled >= planned
-    verdict = measures["accuracy"]["verdict"] if final else f"open: {labelled} of {planned} planned labels"
+    verdict = found_by[answer.MAIN]["verdict"] if final else f"open: {labelled} of {planned} planned answers"
     return {
         "mode": "shadow" if shadow else "canary",
         "test": plan.test,
@@ -59,46 +78,50 @@ def compare(found: list[dict[str, Any]], newest: str, start: datetime, plan: Pla
         "since": start.isoformat(),
         "labelled": labelled,
         "planned": planned,
-        "measures": measures,
+        "main": answer.MAIN,
+        "measures": found_by,
         "verdict": verdict,
     }
 
 
-def one(new: list[Any], old: list[Any], measure: str, plan: Plan, planned: int, shadow: bool) -> dict[str, Any]:
+def one(
+    new: list[Any], old: list[Any], measure: str, plan: Plan, planned: int, shadow: bool, answer: Answer
+) -> dict[str, Any]:
     """Compare by one measure; in shadow both arms scored the same records, which makes the interval narrow."""
     horizon = planned if plan.test == "sequential" else None
     if shadow:
         by_id = {row["prediction_id"]: row for row in old}
-        pairs = [(row, by_id[row["prediction_id"]]) for row in new if row["prediction_id"] in by_id]
-        a, b = (measured([pair[i] for pair in pairs], measure) for i in (0, 1))
+        new = [row for row in new if row["prediction_id"] in by_id]
+        old = [by_id[row["prediction_id"]] for row in new]
+    a, b = measured(new, measure, answer), measured(old, measure, answer)
+    if shadow:
         difference = paired(a.value, b.value, a.caller, plan.alpha, horizon)
     else:
-        a, b = measured(new, measure), measured(old, measure)
         difference = between(a, b, plan.alpha, horizon)
     return {
         "challenger": number(mean(a).value),
         "champion": number(mean(b).value),
-        **spelled(difference, MEASURES[measure]),
+        **spelled(difference, measures(answer)[measure]),
     }
 
 
-def roll_out(found: list[dict[str, Any]], since: datetime, plan: Plan) -> dict[str, Any]:
+def roll_out(found: list[dict[str, Any]], since: datetime, plan: Plan, answer: Answer) -> dict[str, Any]:
     """Compare callers whom the challenger answers since ``since`` with the others: their change, not their level."""
     served = [row for row in found if row["served"]]
     before, after = ([row for row in served if (row["requested_at"] >= since) is late] for late in (False, True))
     treated = {row["caller"] for row in after if row["arm"] == CHALLENGER}
-    measures = {}
-    for measure, sign in MEASURES.items():
-        pair = measured(before, measure), measured(after, measure)
+    found_by = {}
+    for measure, sign in measures(answer).items():
+        pair = measured(before, measure, answer), measured(after, measure, answer)
         difference = difference_in_differences(*pair, treated, plan.alpha)
-        measures[measure] = {
+        found_by[measure] = {
             "before": number(mean(pair[0]).value),
             "after": number(mean(pair[1]).value),
             **spelled(difference, sign),
         }
-    verdict = measures["accuracy"]["verdict"]
+    verdict = found_by[answer.MAIN]["verdict"]
     head = {"mode": "before-after", "since": since.isoformat(), "treated_callers": len(treated)}
-    return {**head, "measures": measures, "verdict": verdict}
+    return {**head, "main": answer.MAIN, "measures": found_by, "verdict": verdict}
 
 
 def show(report: dict[str, Any], alpha: float) -> None:
@@ -111,35 +134,36 @@ def show(report: dict[str, Any], alpha: float) -> None:
         text = ["-" if value is None else shown(value) for value in numbers]
         print(f"  {name:<14}{text[0]:>12}{text[1]:>12}{text[2]:>12}   {text[3]} to {text[4]}  {row['verdict']}")
     if "planned" in report:
-        print(f"labels: {report['labelled']} of {report['planned']} planned, test: {report['test']}")
-    print(f"verdict on accuracy: {report['verdict']}; all of it in {REPORT}")
+        print(f"late answers: {report['labelled']} of {report['planned']} planned, test: {report['test']}")
+    print(f"verdict on {report['main']}: {report['verdict']}; all of it in {REPORT}")
 
 
-def comparison(settings: Settings, plan: Plan) -> dict[str, Any]:
+def comparison(settings: Settings, plan: Plan, answer: Answer) -> dict[str, Any]:
     """Read the log since the challenger's newest version began, and compare."""
     window = window_of(settings, CHALLENGER)
     if window is None:
         fix = "register one, then wait for traffic"
         raise UserError("no challenger has scored a record", "the prediction log", fix)
     newest, start = window
-    return compare(rows(settings, start), newest, start, plan)
+    return compare(rows(settings, start), newest, start, plan, answer)
 
 
-def roll_out_report(settings: Settings, since: datetime, plan: Plan) -> dict[str, Any]:
+def roll_out_report(settings: Settings, since: datetime, plan: Plan, answer: Answer) -> dict[str, Any]:
     """Read the log from as long before ``since`` as has passed after it, and compare the two times."""
     begun = since if since.tzinfo else since.replace(tzinfo=UTC)
-    return roll_out(rows(settings, begun - (datetime.now(UTC) - begun)), begun, plan)
+    return roll_out(rows(settings, begun - (datetime.now(UTC) - begun)), begun, plan, answer)
 
 
 def main() -> None:
     """Compare, or explain why that is not possible yet."""
-    settings, plan = read(), plan_of(load())
+    settings, product = read(), load()
+    plan, answer = plan_of(product), answer_of(product)
     try:
         since = datetime.fromisoformat(sys.argv[1]) if sys.argv[1:] else None
     except ValueError as error:
         raise UserError(f"SINCE={sys.argv[1]} is no date", "the command line", "write it as 2026-05-01") from error
     try:
-        report = roll_out_report(settings, since, plan) if since else comparison(settings, plan)
+        report = roll_out_report(settings, since, plan, answer) if since else comparison(settings, plan, answer)
     except SQLAlchemyError as error:
         raise UserError(
             f"the log cannot be read: {said(error)}", "SERVE_DATABASE_URL", "make serve makes it"

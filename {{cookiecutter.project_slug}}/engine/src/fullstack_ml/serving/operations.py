@@ -4,7 +4,7 @@ Reads the state of the server; ``/readyz`` writes one row to know that writing w
 """
 
 import asyncio
-from dataclasses import asdict
+import json
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -39,8 +39,8 @@ def router(service: Service) -> APIRouter:
             champion=describe(champion),
             challenger=describe(arms[CHALLENGER]) if CHALLENGER in arms else None,
             rollout=service.settings.rollout,
-            labels=champion.artefact.labels,
-            decision=asdict(champion.rule),
+            answer=json.loads(champion.artefact.metadata["answer"]),
+            decision=json.loads(champion.artefact.metadata["decision"]),
             refused=service.deployment.refused,
         )
 

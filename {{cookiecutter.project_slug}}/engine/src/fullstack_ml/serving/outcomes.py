@@ -3,20 +3,25 @@
 Reads the prediction log; writes nothing.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 from sqlalchemy import func, select
 
+from fullstack_ml.answers import Answer
 from fullstack_ml.serving.comparison import Difference, Outcome
 from fullstack_ml.serving.schema import ABSTAIN
 from fullstack_ml.serving.settings import Settings
 from fullstack_ml.serving.store import time_prefix
 from fullstack_ml.serving.tables import FEEDBACK, PREDICTIONS, make_engine
 
-# Each measure, and whether more of it is better.
-MEASURES = {"accuracy": 1, "abstain_rate": -1, "latency_ms": -1}
+
+def measures(answer: Answer) -> dict[str, int]:
+    """Name every measure, with 1 where more of it is better and -1 where less is; the answer's own comes first."""
+    main = 1 if answer.METRICS[answer.MAIN].better == "higher" else -1
+    return {answer.MAIN: main, "abstain_rate": -1, "latency_ms": -1}
 
 
 def window_of(settings: Settings, arm: str) -> tuple[str, datetime] | None:
@@ -34,7 +39,7 @@ def rows(settings: Settings, since: datetime) -> list[dict[str, Any]]:
     """Return the rows of the log from ``since`` on, with the latest word of people on each, or None."""
     log, word = PREDICTIONS.c, FEEDBACK.c
     wanted: list[Any] = [log.prediction_id, log.arm, log.model_version, log.served, log.caller, log.requested_at]
-    wanted += [log.label, log.decision, log.latency_ms, word.label.label("truth")]
+    wanted += [log.answer, log.decision, log.latency_ms, word.answer.label("truth")]
     joined = PREDICTIONS.outerjoin(FEEDBACK, word.prediction_id == log.prediction_id)
     # Ids begin with the time, so that the primary key finds the window.
     recent = select(*wanted).select_from(joined).where(log.prediction_id >= time_prefix(since))
@@ -43,11 +48,12 @@ def rows(settings: Settings, since: datetime) -> list[dict[str, Any]]:
         return list({(row["prediction_id"], row["arm"]): dict(row) for row in records}.values())
 
 
-def measured(found: list[dict[str, Any]], measure: str) -> Outcome:
-    """Return one measure of the rows that have it; only labelled rows have an accuracy."""
-    if measure == "accuracy":
+def measured(found: list[dict[str, Any]], measure: str, answer: Answer) -> Outcome:
+    """Return one measure of the rows that have it; only rows with a late answer have the answer's own."""
+    values: Sequence[float] | np.ndarray
+    if measure == answer.MAIN:
         found = [row for row in found if row["truth"] is not None]
-        values = [row["label"] == row["truth"] for row in found]
+        values = answer.judge([row["answer"] for row in found], [row["truth"] for row in found])
     elif measure == "abstain_rate":
         values = [row["decision"] == ABSTAIN for row in found]
     else:

@@ -19,16 +19,23 @@ from fullstack_ml.serving.writer import LogUnavailable
 async def keep(service: Service, body: bytes) -> Any:
     """Keep a feedback and return what is on record."""
     said = service.types.feedback.model_validate_json(body)
+    word = {"answer": service.answer.to_text(said.answer, service.product), "who": said.who, "how": said.how}
     try:
-        kept = await asyncio.to_thread(service.store.add_feedback, said.prediction_id, said.label, said.who)
+        kept = await asyncio.to_thread(service.store.add_feedback, said.prediction_id, **word)
     except LogUnavailable as error:
         raise unavailable(f"the feedback cannot be kept: {error}") from error
     if kept is None:
         raise Problem(404, f"there is no prediction {said.prediction_id}")
     row, new = kept
-    if not new and row["label"] != said.label:
-        raise Problem(409, f"{said.who} has already said {row['label']!r} of this prediction")
-    return row
+    if not new and row["answer"] != word["answer"]:
+        raise Problem(409, f"{said.who} has already said {row['answer']!r} of this prediction")
+    return spoken(service, row)
+
+
+def spoken(service: Service, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of the log with its answer in JSON; null where there was none, or the decision was to abstain."""
+    silent = row["answer"] is None or row.get("reason")
+    return {**row, "answer": None if silent else service.answer.from_text(row["answer"], service.product)}
 
 
 def router(service: Service, answer_records: Predict) -> APIRouter:
@@ -42,7 +49,7 @@ def router(service: Service, answer_records: Predict) -> APIRouter:
         openapi_extra=predict_body(service.form_field),
     )
     async def predict(request: Request) -> Response:
-        """Label one or many records, or abstain and say why. Every answer is on record."""
+        """Answer one or many records, or abstain and say why. Every answer is on record."""
         answer = await answer_records(dict(request.scope["headers"]), request.scope, request.receive)
         return Response(answer, media_type="application/json")
 
@@ -65,9 +72,9 @@ def router(service: Service, answer_records: Predict) -> APIRouter:
             raise unavailable(f"the log cannot be read: {error}") from error
         if found is None:
             raise Problem(404, f"there is no prediction {prediction_id}")
-        row, said = found
-        row["label"] = None if row["reason"] else row["label"]
+        row, said = spoken(service, found[0]), found[1]
         shown = {name: row[name] for name in types.logged.model_fields if name in row}
-        return {**shown, "feedback": [{name: given[name] for name in types.receipt.model_fields} for given in said]}
+        words = [spoken(service, given) for given in said]
+        return {**shown, "feedback": [{name: word[name] for name in types.receipt.model_fields} for word in words]}
 
     return api

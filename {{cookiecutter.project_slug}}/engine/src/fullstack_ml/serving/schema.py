@@ -1,4 +1,4 @@
-"""Requests and answers of the API as types, made from product.yaml: labels, fields, ranges, examples.
+"""Requests and answers of the API as types, made from product.yaml by its input and answer.
 
 Reads and writes nothing. The same types check a request and describe it at ``/docs``.
 """
@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.answers.words import UNCERTAIN, UNFAMILIAR
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
@@ -18,7 +19,10 @@ ANSWER, ABSTAIN = "accept", "abstain"
 NOT_FINITE = "not-finite"
 ID = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="32 hex digits, in the order of time")]
 Who = Annotated[str, Field(min_length=1, max_length=200, description="person or system that says so")]
-Share = Annotated[float, Field(ge=0, le=1)]
+How = Annotated[
+    Literal["noticed", "drawn"],
+    Field(description="noticed by chance or by complaint, or drawn at random, which alone tells how often it is right"),
+]
 
 
 class Closed(BaseModel):
@@ -42,8 +46,8 @@ class Model(Closed):
     champion: ModelVersion
     challenger: ModelVersion | None
     rollout: Literal["off", "shadow", "canary"]
-    labels: list[str]
-    decision: dict[str, float | None] = Field(description="the numbers of the rule to answer or abstain")
+    answer: dict[str, Any] = Field(description="what it answers: formulation.answer of the contract that made it")
+    decision: dict[str, Any] = Field(description="the numbers of the rule to answer or abstain")
     refused: str | None = Field(description="why the newest version in the registry is not served, if it is not")
 
 
@@ -74,30 +78,12 @@ def build(product: Product, settings: Settings) -> Schema:
     """Make the types of ``product``, within the limits of ``settings``."""
     wanted = input_of(product)
     record, example = wanted.record_type(product), {"records": [wanted.example(product)]}
-    label = Literal[tuple(product.formulation.label_names)]  # type: ignore[valid-type]
     rows = Field(min_length=1, max_length=settings.max_rows)
     records: Any = Annotated[list[record], rows]  # type: ignore[valid-type]
     request = create_model("PredictRequest", __config__=described(example), records=(records, ...))
-    fields: dict[str, Any] = {
-        "prediction_id": (ID, ...),
-        "label": (label | None, Field(description="null when the model abstains")),
-        "decision": (Literal[ANSWER, ABSTAIN], ...),
-        "reason": (Literal[UNFAMILIAR, UNCERTAIN, NOT_FINITE] | None, Field(description="why the model abstains")),
-        "probabilities": (dict[label, Share] | None, Field(description="calibrated; null when not finite")),  # type: ignore[valid-type]
-        "novelty": (float | None, Field(description="how unlike the training data the record is")),
-        "model_version": (str, ...),
-        "arm": (Literal["champion", "challenger"], ...),
-    }
-    prediction = create_model("Prediction", __base__=Closed, **fields)
+    prediction = prediction_type(product)
     answer = create_model("PredictAnswer", __base__=Closed, predictions=(list[prediction], ...))  # type: ignore[valid-type]
-    given: dict[str, Any] = {
-        "prediction_id": (ID, ...),
-        "label": (label, Field(description="what the record really is")),
-        "who": (Who, ...),
-    }
-    sample = {"prediction_id": "0" * 32, "label": product.formulation.label_names[0], "who": "reviewer"}
-    feedback = create_model("Feedback", __config__=described(sample), **given)
-    receipt = create_model("FeedbackReceipt", __base__=Closed, **given, received_at=(datetime, ...))
+    feedback, receipt = feedback_types(product)
     logged = create_model(
         "LoggedPrediction",
         __base__=prediction,
@@ -108,3 +94,34 @@ def build(product: Product, settings: Settings) -> Schema:
         feedback=(list[receipt], ...),  # type: ignore[valid-type]
     )
     return Schema(request, prediction, answer, logged, feedback, receipt)
+
+
+def prediction_type(product: Product) -> Any:
+    """Make the type of what is said of one record."""
+    kind, scores = answer_of(product).json_type(product), answer_of(product).scores_type(product)
+    fields: dict[str, Any] = {
+        "prediction_id": (ID, ...),
+        "answer": (kind | None, Field(description="null when the model abstains")),
+        "decision": (Literal[ANSWER, ABSTAIN], ...),
+        "reason": (Literal[UNFAMILIAR, UNCERTAIN, NOT_FINITE] | None, Field(description="why the model abstains")),
+        "scores": (scores | None, Field(description="what stands beside an answer; null when not finite")),
+        "novelty": (float | None, Field(description="how unlike the training data the record is")),
+        "model_version": (str, ...),
+        "arm": (Literal["champion", "challenger"], ...),
+    }
+    return create_model("Prediction", __base__=Closed, **fields)
+
+
+def feedback_types(product: Product) -> tuple[Any, Any]:
+    """Make the types of what people say later, and of what is on record of it."""
+    kind = answer_of(product).json_type(product)
+    given: dict[str, Any] = {
+        "prediction_id": (ID, ...),
+        "answer": (kind, Field(description="what the record really is")),
+        "who": (Who, ...),
+        "how": (How, "noticed"),
+    }
+    example = answer_of(product).example(product)
+    sample = {"prediction_id": "0" * 32, "answer": example, "who": "reviewer", "how": "noticed"}
+    receipt = create_model("FeedbackReceipt", __base__=Closed, **given, received_at=(datetime, ...))
+    return create_model("Feedback", __config__=described(sample), **given), receipt

@@ -6,6 +6,7 @@ Reads ``product.yaml``; writes nothing itself.
 import logging
 import math
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.contract import load
 from fullstack_ml.serving import schema, telemetry
@@ -27,7 +28,7 @@ class Service:
         """Read the contract and make the parts; ``open`` connects them."""
         self.settings, self.product = settings, load()
         self.types = schema.build(self.product, settings)
-        self.input = input_of(self.product)
+        self.input, self.answer = input_of(self.product), answer_of(self.product)
         self.decode, self.form_field = self.input.decoder(self.product), self.input.FORM_FIELD
         example = self.types.request.model_validate({"records": [self.input.example(self.product)]})
         self.deployment = Deployment(settings, self.product, self.decode(example.records, math.inf)[0])

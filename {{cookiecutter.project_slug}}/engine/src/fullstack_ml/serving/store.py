@@ -65,22 +65,24 @@ class Store:
         if row is None:
             return None
         found = dict(row)
-        found["probabilities"] = json.loads(found["probabilities"]) if found["probabilities"] else None
+        found["scores"] = json.loads(found["scores"]) if found["scores"] else None
         return found, feedback
 
-    def add_feedback(self, prediction_id: str, label: str, who: str) -> tuple[dict[str, Any], bool] | None:
-        """Keep what ``who`` says; return the row on record and whether it is new, or None for an unknown prediction.
+    def add_feedback(self, prediction_id: str, **word: str) -> tuple[dict[str, Any], bool] | None:
+        """Keep a word: ``answer``, ``who`` and ``how``.
+
+        Return the row on record and whether it is new, or None for an unknown prediction.
 
         The first word of a person stands: a second one changes nothing and returns the first.
         """
         served = (PREDICTIONS.c.prediction_id == prediction_id) & PREDICTIONS.c.served
-        mine = (FEEDBACK.c.prediction_id == prediction_id) & (FEEDBACK.c.who == who)
+        mine = (FEEDBACK.c.prediction_id == prediction_id) & (FEEDBACK.c.who == word["who"])
         try:
             with self._engine.begin() as connection:
                 arm = connection.execute(select(PREDICTIONS.c.arm).where(served)).scalar()
                 if arm is None:
                     return None
-                row = {"prediction_id": prediction_id, "label": label, "who": who, "received_at": datetime.now(UTC)}
+                row = {"prediction_id": prediction_id, **word, "received_at": datetime.now(UTC)}
                 connection.execute(insert(FEEDBACK).values(arm=arm, **row))
                 return row, True
         except IntegrityError:

@@ -47,8 +47,9 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
 
 
-# One row per record and arm that scored it. ``served`` is false for a challenger in shadow. ``label`` is the most
-# probable one also where the decision is to abstain. ``input`` is null where product.yaml says personal.
+# One row per record and arm that scored it. ``served`` is false for a challenger in shadow. ``answer``, as text, and
+# ``scores``, as JSON, are what the model says also where the decision is to abstain. ``input`` is null where
+# product.yaml says personal.
 PREDICTIONS = Table(
     "predictions",
     METADATA,
@@ -61,10 +62,10 @@ PREDICTIONS = Table(
     Column("caller", String(16), nullable=False),
     Column("input_sha256", String(64), nullable=False),
     Column("input", LargeBinary),
-    Column("label", String),
+    Column("answer", String),
     Column("decision", String(10), nullable=False),
     Column("reason", String(16)),
-    Column("probabilities", Text),
+    Column("scores", Text),
     Column("novelty", Float),
     Column("latency_ms", Float, nullable=False),
 )
@@ -76,7 +77,8 @@ FEEDBACK = Table(
     Column("prediction_id", String(32), primary_key=True),
     Column("who", String(200), primary_key=True),
     Column("arm", String(10), nullable=False),
-    Column("label", String, nullable=False),
+    Column("answer", String, nullable=False),
+    Column("how", String(10), nullable=False),
     Column("received_at", Instant, nullable=False),
     ForeignKeyConstraint(
         ["prediction_id", "arm"], ["predictions.prediction_id", "predictions.arm"], ondelete="CASCADE"

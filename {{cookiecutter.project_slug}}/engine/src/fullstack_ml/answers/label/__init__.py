@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fullstack_ml.answers.label.api import example, from_text, json_type, judge, scores, scores_type, to_text
 from fullstack_ml.answers.label.metrics import METRICS, TINY, columns, right_probability
 from fullstack_ml.answers.label.report import (
     HEADLINE,
@@ -49,10 +50,14 @@ __all__ = [
     "check",
     "decide",
     "draw",
+    "example",
     "explain",
     "fit_rule",
+    "from_text",
     "headline",
     "illegal",
+    "json_type",
+    "judge",
     "losses",
     "metadata",
     "missing",
@@ -60,11 +65,14 @@ __all__ = [
     "read_rule",
     "record_columns",
     "same",
+    "scores",
+    "scores_type",
     "sections",
     "strata",
     "summary",
     "suspects",
     "text",
+    "to_text",
     "training_facts",
     "truth",
     "width",
@@ -73,11 +81,15 @@ __all__ = [
 
 
 def check(product: Product) -> Iterator[Finding]:
-    """Find fewer than two labels."""
+    """Find fewer than two labels, and a difference in accuracy that cannot be."""
     labels = product.formulation.answer.labels
     if len(labels) < 2:
         fix = "list at least two: {name: ..., definition: ...}"
         yield ("formulation", "answer", "labels"), f"an answer of type label has {len(labels)} label(s)", fix
+    for i, cell in enumerate(product.evaluation):
+        if cell.plan and cell.plan.detect >= 1:
+            what = f"no two accuracies differ by {cell.plan.detect:g}"
+            yield ("evaluation", i, "plan", "detect"), what, "a share below 1, such as 0.03"
 
 
 def width(product: Product) -> int:
