@@ -201,7 +201,7 @@ def test_a_string_of_bytes_goes_through_every_stage_to_the_server(
     with TestClient(app.create_app(served)) as client:
         answer = client.post("/v1/predict", json={"records": [{"code": "apple"}, {"code": "zebra"}]})
         assert answer.status_code == 200, answer.text
-        shares = [one["probabilities"] for one in answer.json()["predictions"]]
+        shares = [one["scores"] for one in answer.json()["predictions"]]
         for given, row in zip(shares, outputs, strict=True):
             assert [given["early"], given["late"]] == pytest.approx(row.tolist(), abs=1e-4)
         refused = client.post("/v1/predict", json={"records": [{"code": "far too long"}]})

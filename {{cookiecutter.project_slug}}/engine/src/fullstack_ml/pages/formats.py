@@ -43,8 +43,8 @@ def _range(low: str, high: str) -> str:
 
 
 def cell(value: Any) -> str:
-    """Write a value so that it fits into one cell of a Markdown table."""
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    """Write a value so that it fits into one cell of a Markdown table, and is text there, not markup."""
+    return str(value).replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")
 
 
 def row(cells: Iterable[Any]) -> str:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from fullstack_ml.registry.versions import Registry, Version, model_name
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.paths import LOCK
 
+LONGEST = 250  # characters that MLflow takes as the name of a metric or parameter
 DEFAULTS = {
     # A server that does not answer is a three-line error after seconds; MLflow's own default is minutes.
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
@@ -132,8 +134,18 @@ def data_version(stages: dict[str, Any]) -> str:
 def flatten(value: Any, prefix: str = "") -> dict[str, str]:
     """Turn nested settings into dotted MLflow parameters."""
     if not isinstance(value, dict):
-        return {prefix: str(value)}
+        return {entity_name(prefix): str(value)}
     return {k: v for key, part in value.items() for k, v in flatten(part, f"{prefix}.{key}" if prefix else key).items()}
+
+
+def entity_name(text: str) -> str:
+    """Return ``text`` as the name of a metric or parameter: any label or slice has one, and no two the same.
+
+    What MLflow does not take, and the slash at which its pages divide names, becomes a colon and the character's code:
+    ``C++`` is ``C:2b:2b``. A name that is too long is cut and ends in a digest.
+    """
+    name = re.sub(r"[^\w.\- ]", lambda character: f":{ord(character[0]):x}", text)
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 17]}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def find_run(mlflow: Any, tags: dict[str, str]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,34 @@ if TYPE_CHECKING:
 
 # Rows of the confusion table: enough for the picture, small for any test split.
 PLOTTED = 10_000
+LONGEST = 40  # characters of a label
 INK, ACCENT, FAINT = "#1f2937", "#2563eb", "#9ca3af"
 
 
 def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure  # slow to import
+    from matplotlib import rcParams  # slow to import
+    from matplotlib.figure import Figure
 
+    rcParams["font.family"] = ["DejaVu Sans", *_font_with_hangul()]
+    rcParams["text.parse_math"] = False  # a label may hold dollar signs
     return Figure(figsize=(width, height))
+
+
+def _font_with_hangul() -> list[str]:
+    """Name the font for letters that matplotlib's own font lacks."""
+    from matplotlib.font_manager import FontProperties, fontManager
+
+    package = find_spec("koreanize_matplotlib")
+    if package is None or package.origin is None:
+        return []
+    file = Path(package.origin).with_name("fonts") / "NanumGothic.ttf"
+    fontManager.addfont(file)
+    return [FontProperties(fname=file).get_name()]
+
+
+def short(label: str) -> str:
+    """Cut a label so that it fits beside a figure."""
+    return label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -38,8 +60,9 @@ def draw_confusion(path: Path, counts: list[list[int]], labels: list[str]) -> No
         for j, cell in enumerate(row):
             if cell:
                 axes.text(j, i, str(cell), ha="center", va="center", color="white" if rows[i][j] > 0.5 else INK)
-    axes.set_xticks(range(len(labels)), labels, rotation=45 if len(max(labels, key=len)) > 3 else 0)
-    axes.set_yticks(range(len(labels)), labels)
+    names = list(map(short, labels))
+    axes.set_xticks(range(len(names)), names, rotation=45 if len(max(names, key=len)) > 3 else 0)
+    axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("actual")
     axes.set_title("Confusion matrix, test split")

@@ -105,9 +105,12 @@ def log_numbers(mlflow: Any, info: Any, history: dict[str, list[float]], product
     from mlflow.entities import Metric
 
     start = info.start_time
-    points = [Metric(name, value, start, 0) for name, value in numbers(product).items()]
+    points = [Metric(tracking.entity_name(name), value, start, 0) for name, value in numbers(product).items()]
     for name, values in history.items():
-        points += [Metric(f"history.{name}", value, start + step, step) for step, value in enumerate(values)]
+        points += [
+            Metric(tracking.entity_name(f"history.{name}"), value, start + step, step)
+            for step, value in enumerate(values)
+        ]
     client = mlflow.MlflowClient()
     for begin in range(0, len(points), 1000):  # the largest batch that a server takes
         client.log_batch(info.run_id, metrics=points[begin : begin + 1000])
