@@ -12,8 +12,9 @@ train export evaluate accept cards register: .venv/.done
 .PHONY: repro status checkout mlflow sweep adopt research compare ablate explain
 MODEL ?= $(shell sed -n 's/^  - model: *\([a-z0-9_-]*\).*/\1/p' conf/config.yaml)
 
+# Before the first split it is not known whether there are labels enough.
 repro: .venv/.done ## Run every stage that a change concerns
-	@dvc repro
+	@if [ -e data/splits/manifest.json ]; then dvc repro; else python -m fullstack_ml.modeling.study.repro; fi
 
 status: .venv/.done ## Say what came out and what to type next
 	@python -m fullstack_ml.modeling.study.status

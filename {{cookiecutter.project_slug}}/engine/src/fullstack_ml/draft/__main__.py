@@ -59,16 +59,29 @@ def name_of_product() -> str:
         return "My product"
 
 
+def check_mixed(wish: Wish) -> None:
+    """Raise if ``data/raw`` holds records of another source of the product's own: they would stay beside the new ones.
+
+    Raises:
+        UserError: with what to remove.
+    """
+    place = "://".join(wish.place.split("://")[-1:]).rstrip("/")
+    others = [source for source in clear_sample.own_sources() if place not in source]
+    if others:
+        fix = "to begin anew, remove data/raw and data/labels; to keep both, change product.yaml by hand"
+        raise UserError(f"data/raw holds records of {', '.join(others[:3])}", "data/raw/manifest.json", fix)
+
+
 def main() -> None:
     """Look, think, write, tell."""
     wish = wished()
     check_replaceable(os.environ.get("FORCE") == "1")
-    clear_sample.check_sample()
+    check_mixed(wish)
     seen = look(wish)
     size = split_sizes(seen.labels)
     seen.notes += small_labels(size)
     text, facts = complete(seen, size, name_of_product(), wish)
-    removed = clear_sample.remove() if clear_sample.of_the_sample() else []
+    removed = [] if clear_sample.own_sources() else clear_sample.remove()
     written = write(text, facts, seen.source, seen.options, "boosted" if facts["input"]["type"] == "table" else None)
     print(tell(seen, facts, size, written, removed))
 

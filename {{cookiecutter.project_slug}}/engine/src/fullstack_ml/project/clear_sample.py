@@ -41,12 +41,17 @@ def of_the_sample() -> list[Path]:
     return sorted(path for path in named if path.exists() and named.isdisjoint(path.parents))
 
 
+def own_sources() -> list[str]:
+    """List the sources of the records in ``data/raw`` that are not the sample's."""
+    manifest = RAW / "manifest.json"
+    shards = read_json(manifest)["shards"] if manifest.exists() else []
+    return sorted({source for shard in shards for source in shard["sources"] if not source.startswith(SAMPLE)})
+
+
 def check_sample() -> None:
     """Raise if ``data/raw`` holds records that are not the sample's: nobody could give them back."""
     manifest = RAW / "manifest.json"
-    shards = read_json(manifest)["shards"] if manifest.exists() else []
-    own = sorted({source for shard in shards for source in shard["sources"] if not source.startswith(SAMPLE)})
-    if own:
+    if own := own_sources():
         fix = "to remove them too, remove data/raw yourself, then make clear-sample"
         raise UserError(f"data/raw holds records of your own: {', '.join(own[:3])}", str(manifest), fix)
 

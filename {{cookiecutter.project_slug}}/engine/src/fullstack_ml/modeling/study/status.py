@@ -1,19 +1,21 @@
 """Say where the product stands: verdict, registered version, and what to type next.
 
-Reads the reports, the artefact, the aliases of the registry, git, and ``STARTED`` (seconds since 1970) where make sets
-it; writes nothing. Run: ``make status``.
+Reads the contract, the reports, what is labelled, the artefact, the aliases of the registry, git, and ``STARTED``
+(seconds since 1970) where make sets it; writes nothing. Run: ``make status``.
 """
 
 import os
 import time
 
 from fullstack_ml.modeling.accept.__main__ import as_line
+from fullstack_ml.modeling.study.readiness import labelled, of_another_contract, shortfalls, split_shares
 from fullstack_ml.product.contract import load
+from fullstack_ml.product.types import Product
 from fullstack_ml.registry.registration import standing
 from fullstack_ml.workspace import git
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import read_json
-from fullstack_ml.workspace.paths import ACCEPTANCE, EVALUATION
+from fullstack_ml.workspace.paths import ACCEPTANCE, EVALUATION, RAW
 
 # Not `commit -a`: it leaves out what is new, such as the report on the first version.
 KEEP = {"git add -A && git commit": "keep what this run wrote beside what it was made from"}
@@ -24,12 +26,37 @@ NEXT = {
 }
 
 
+def on_the_way(product: Product, made_before: bool) -> list[str]:
+    """Say where a product without verdicts stands on the way to its first model.
+
+    Raises:
+        UserError: if nothing has run yet.
+    """
+    counts, manifest = labelled(), RAW / "manifest.json"
+    if not manifest.exists() and not made_before:
+        raise UserError("the pipeline has not run", str(ACCEPTANCE), "make")
+    lines = [f"\n{product.service.name}: no verdicts yet"]
+    if made_before:
+        lines.append("the last verdicts were reached for another contract; product.yaml has changed since")
+    if manifest.exists():
+        lines.append(f"records: {sum(shard['rows'] for shard in read_json(manifest)['shards'])}")
+    if counts is not None:
+        said = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+        lines.append(f"labelled: {sum(counts.values())}" + (f" ({said})" if said else ""))
+    lacking = shortfalls(counts, product, split_shares()) if counts is not None else []
+    lines += [f"not yet: {one.what}\n  {one.fix}" for one in lacking]
+    return lines if lacking else [*lines, "next: make"]
+
+
 def main() -> None:
     """Print the state of the last pipeline run."""
-    if not ACCEPTANCE.exists():
-        raise UserError("the pipeline has not run", str(ACCEPTANCE), "make")
-    acceptance, evaluation = read_json(ACCEPTANCE), read_json(EVALUATION)
-    print(f"\n{load().service.name}: model {evaluation['model']} on {evaluation['records']} test records")
+    product = load()
+    acceptance = read_json(ACCEPTANCE) if ACCEPTANCE.exists() else None
+    if acceptance is None or of_another_contract(acceptance, product):
+        print("\n".join(on_the_way(product, made_before=acceptance is not None)))
+        return
+    evaluation = read_json(EVALUATION)
+    print(f"\n{product.service.name}: model {evaluation['model']} on {evaluation['records']} test records")
     print("\n".join(map(as_line, acceptance["verdicts"])))
     rejected = [f"rejected by {', '.join(acceptance['failed'])}"], dict[str, str]()
     lines, first = standing() if acceptance["accepted"] else rejected

@@ -1,0 +1,89 @@
+"""How far a product is on the way to its first model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from fullstack_ml.modeling.study import readiness, repro, status
+from fullstack_ml.product.contract import load
+
+SHARES = {"train": 0.6, "validation": 0.1, "calibration": 0.1, "test": 0.2}
+
+
+def some(product: Any, count: int) -> dict[str, int]:
+    """Return ``count`` labelled records of every label."""
+    return dict.fromkeys(product.formulation.label_names, count)
+
+
+def test_enough_labels_lack_nothing(product: Any) -> None:
+    assert readiness.shortfalls(some(product, 500), product, SHARES) == []
+
+
+def test_the_calibration_records_of_the_rule_are_said_in_labels(product: Any) -> None:
+    counts = some(product, 0) | {product.formulation.label_names[0]: 97}
+    found = [one.what for one in readiness.shortfalls(counts, product, SHARES)]
+    assert "97 labels; the rule to abstain wants 49 calibration records, about 490 labels" in found
+    assert any(what.startswith("no record has the label") for what in found)
+    without = product.model_copy(update={"formulation": product.formulation.model_copy(update={"abstain": None})})
+    assert len(readiness.shortfalls(some(product, 9), without, SHARES)) == 0
+
+
+def test_no_label_at_all_is_said_once(product: Any) -> None:
+    assert [one.what for one in readiness.shortfalls({}, product, SHARES)] == ["no record has a label yet"]
+
+
+def collected(project: Path, labels: list[str]) -> None:
+    """Let stages collect and label have run on so many records."""
+    Path("data/raw").mkdir(parents=True)
+    Path("data/raw/manifest.json").write_text(json.dumps({"shards": [{"rows": 120, "sources": []}]}), encoding="utf-8")
+    pl.DataFrame({"label": pl.Series(labels, dtype=pl.String)}).write_parquet("data/labelled.parquet")
+
+
+def test_status_says_what_is_there_and_what_is_missing(
+    project: Path, product: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    collected(project, product.formulation.label_names[:1] * 97)
+    status.main()
+    told = capsys.readouterr().out
+    assert "records: 120" in told
+    assert "labelled: 97" in told
+    assert "about 490 labels" in told
+    assert "make annotate" in told
+
+
+def test_verdicts_of_another_contract_are_not_shown(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status.main()
+    assert "R1" in capsys.readouterr().out
+    path = Path("product.yaml")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("threshold: 0.5,", "threshold: 0.51,"), encoding="utf-8")
+    status.main()
+    told = capsys.readouterr().out
+    assert "reached for another contract" in told
+    assert "R1" not in told
+
+
+def test_verdicts_on_other_labels_are_not_shown(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = {"formulation.answer": "of other labels"}
+    lock = {"stages": {"evaluate": {"params": {"contract.json": keys}}}}
+    Path("dvc.lock").write_text(json.dumps(lock), encoding="utf-8")
+    assert readiness.of_another_contract(json.loads(Path("reports/acceptance.json").read_text("utf-8")), load())
+    status.main()
+    assert "R1" not in capsys.readouterr().out
+
+
+def test_stages_wait_for_labels_and_that_is_no_error(
+    project: Path, product: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr(repro, "repro", lambda *stages: ran.append(stages))
+    collected(project, [])
+    repro.main()
+    assert ran == [("label",)]
+    assert "not yet: no record has a label yet" in capsys.readouterr().out
+    pl.DataFrame({"label": product.formulation.label_names * 500}).write_parquet("data/labelled.parquet")
+    repro.main()
+    assert ran[1:] == [("label",), ()]
