@@ -34,14 +34,12 @@ def chosen_files() -> dict[Path, Path]:
     return laid
 
 
-if OVERLAYS.is_dir():
+NEW = OVERLAYS.is_dir()
+if NEW:
     for target, source in chosen_files().items():
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
     shutil.rmtree(OVERLAYS)
-    # Until somebody changes them, a draft from the team's own data may take the place of the sample's files.
-    if (seal := Path("engine/src/fullstack_ml/draft/seal.py")).exists():
-        runpy.run_path(str(seal))["seal_files"](Path())
 
 # What tools left in a working copy of the template; the engine is copied as it lies there.
 for cache in [path for name in CACHES for path in Path("engine").rglob(name)]:
@@ -54,6 +52,11 @@ if PARTS != "everything":
     removal = runpy.run_path("engine/src/fullstack_ml/project/remove.py")
     for part in removal["ANSWERS"][PARTS]:
         removal["remove"](part, Path())
+
+
+# Until somebody changes them, a draft from the team's own data may take the place of the sample's files.
+if NEW and (seal := Path("engine/src/fullstack_ml/draft/seal.py")).exists():
+    runpy.run_path(str(seal))["seal_files"](Path())
 
 
 def commit_of(folder: str) -> str | None:

@@ -41,8 +41,8 @@ def look(wish: Wish) -> Seen:
     options = {"path": wish.place, "licence": "internal"}
     if system.isdir(path):
         return pictures.look(system, path, wish, options | {"kind": "picture"}, [])
-    counted = tally(places.table_batches(system, path, wish.place), wish.answer)
-    return tables.look(counted, wish, "files", options | {"kind": "record"}, [])
+    batches, notes = places.table(system, path, wish.place)
+    return tables.look(tally(batches, wish.answer), wish, "files", options | {"kind": "record"}, notes)
 
 
 def split_sizes(labels: dict[str, int]) -> Size:

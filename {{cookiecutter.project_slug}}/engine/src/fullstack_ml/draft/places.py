@@ -5,13 +5,13 @@ Reads what FROM names; writes nothing.
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec
 import polars as pl
 
-from fullstack_ml.data.collect.sources.formats import READERS, read_table
+from fullstack_ml.data.collect.sources.delimited import ROW
+from fullstack_ml.data.collect.sources.reading import read_table_file
 from fullstack_ml.data.collect.sources.sql import _address
 from fullstack_ml.workspace.errors import UserError, suggest
 
@@ -41,13 +41,14 @@ def opened(place: str) -> tuple[Any, str]:
     return system, path
 
 
-def table_batches(system: Any, path: str, place: str) -> Iterator[pl.DataFrame]:
-    """Yield the rows of a file."""
-    suffix = PurePosixPath(path).suffix.lower()
-    if suffix not in READERS:
-        raise UserError(f"{place!r} is no table that can be read", WHERE, f"give one of {', '.join(READERS)}")
-    with system.open(path, "rb") as file:
-        yield from read_table(file, suffix, place, WHERE)
+def table(system: Any, path: str, place: str) -> tuple[Iterator[pl.DataFrame], list[str]]:
+    """Return the rows of a file in batches, and what was found of its form.
+
+    Raises:
+        UserError: if it is no table.
+    """
+    reading = read_table_file(lambda: system.open(path, "rb"), path, where=WHERE, bad_rows="keep-out")
+    return (batch.drop(ROW) for batch in reading.batches), ["read as: " + ", ".join(reading.notes)]
 
 
 def statement(query: str, engine: Any) -> str:

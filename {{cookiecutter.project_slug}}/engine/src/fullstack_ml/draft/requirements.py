@@ -89,11 +89,11 @@ def needed_records(calibration: int, share: float) -> int:
 
 
 def sensible_cost(outputs: np.ndarray, truth: np.ndarray) -> tuple[int, str]:
-    """Return how many looks a wrong answer costs: as many as leave six of ten records answered, 20 at most."""
+    """Return how many looks a wrong answer costs: as many as leave eight of ten records sure enough, 20 at most."""
     top = outputs.max(axis=1)
     for wrong in (20, 10, 5, 3):
         share = float((top >= 1 - 1 / wrong).mean())
-        if share >= 0.65:
+        if share >= 0.8:
             break
     else:
         wrong, share = 2, float((top >= 0.5).mean())
@@ -134,11 +134,13 @@ def thresholds(
 
 def _answered(asked: Asked, values: dict[str, float], records: float) -> None:
     """Ask for answers, and that they are wrong less often than all would be."""
-    share, error = values["answered_share"] - 0.05, values["answered_error"]
-    if share - room(share, records) < 0.05:
-        asked.unasked.append(f"answered_share, answered_error: the quick model answers {max(0, share):.0%} itself")
+    share, error = values["answered_share"], values["answered_error"]
+    lowest = 0.6 * share - room(share, records)  # the share moves with every calibration of so few records
+    if lowest < 0.05:
+        asked.unasked.append(f"answered_share, answered_error: the quick model answers {share:.0%} itself")
         return
-    asked.at_least("answered_share", share, records, "a model that always asks saves no work")
+    reason = "a model that always asks saves no work"
+    asked.ask("answered_share", ">=", round(lowest, 2), "share", reason, f"the quick model answered {share:.3f}")
     limit = min(error + room(error, records * share), max(error + 0.02, 1 - values["accuracy"]))
     why = f"the quick model had {error:.3f}, and {1 - values['accuracy']:.3f} of all"
     asked.ask("answered_error", "<=", round(limit, 3), "share", "users must be able to rely on an answer", why)
