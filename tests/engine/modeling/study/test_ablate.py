@@ -43,5 +43,7 @@ def test_the_part_that_tells_the_label_is_worth_most(
     assert worth[telling]["rise"] - worth[telling]["half"] > 1
     assert max(abs(worth[name]["rise"]) for name in others) < 0.1
     printed = capsys.readouterr().out.splitlines()
-    assert "noise" not in printed[1]
-    assert all("within the noise" in line for line in printed[2:])
+    steps, table = printed[: len(worth)], printed[len(worth) + 1 :]
+    assert steps[-1].startswith(f"ablate: {len(worth)} of {len(worth)}, without ")
+    assert "noise" not in table[0]
+    assert all("within the noise" in line for line in table[1:])

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,3 +53,14 @@ def test_a_server_of_the_team_is_named_without_its_password(
     review.main()
     assert capsys.readouterr().out == "the runs are on http://ana:***@runs.example.com\n"
     assert started == []
+
+
+def test_the_address_of_the_runs_is_printed_and_the_pages_open_on_them(
+    started: list[list[str]], mlflow: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment = mlflow.get_experiment_by_name("my_product")
+    monkeypatch.setattr(sys, "argv", ["review", "5012"])
+    review.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert f"  http://127.0.0.1:5012/#/experiments/{experiment.experiment_id}/runs   the runs" in lines
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"

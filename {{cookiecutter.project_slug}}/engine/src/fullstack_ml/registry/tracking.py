@@ -20,6 +20,8 @@ from fullstack_ml.registry.versions import Registry, Version, model_name
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.paths import LOCK
 
+# The pages of MLflow open on runs then, not on the traces of an agent.
+KIND = {"mlflow.experimentKind": "custom_model_development"}
 LONGEST = 250  # characters that MLflow takes as the name of a metric or parameter
 DEFAULTS = {
     # A server that does not answer is a three-line error after seconds; MLflow's own default is minutes.
@@ -90,7 +92,7 @@ def connect() -> Any:
         mlflow.set_tracking_uri(uri)
         experiment = mlflow.get_experiment_by_name(model_name())
         if experiment is None:
-            mlflow.create_experiment(model_name(), artifact_location=artifact_root())
+            mlflow.create_experiment(model_name(), artifact_location=artifact_root(), tags=KIND)
         mlflow.set_experiment(model_name())
     except UserError:
         raise

@@ -33,7 +33,7 @@ def losses(config: Config, known: Examples, held_out: Examples, places: np.ndarr
     product, backend = load(), backend_of(config.model)
     answer, alike = answer_of(product), input_of(product).ALIKE
     rows, unseen = features_of(known.inputs, product), features_of(held_out.inputs, product)
-    filling = rows.mean(axis=0)
+    filling = np.nan_to_num(np.nanmean(rows, axis=0))
     fitted = backend.fit(config.model, config.seed, without(rows, places, filling), known.truth, answer, alike)
     return answer.losses(backend.outputs(fitted, without(unseen, places, filling)), held_out.truth)
 
@@ -48,10 +48,10 @@ def run(config: Config) -> None:
     product = load()
     known, held_out = read("train", product), read("validation", product)
     whole = losses(config, known, held_out, np.array([], dtype=int))
-    found = {
-        name: worth(losses(config, known, held_out, places) - whole)
-        for name, places in input_of(product).regions(product)
-    }
+    regions, found = list(input_of(product).regions(product)), {}
+    for number, (name, places) in enumerate(regions, start=1):
+        print(f"ablate: {number} of {len(regions)}, without {name}", flush=True)
+        found[name] = worth(losses(config, known, held_out, places) - whole)
     ranked = dict(sorted(found.items(), key=lambda item: -item[1]["rise"]))
     write_json(ABLATION, {"model": config.model.name, "log_loss": float(whole.mean()), "without": ranked})
     print(f"ablate: {config.model.name}, validation log loss {whole.mean():.4f} with everything; without ...")

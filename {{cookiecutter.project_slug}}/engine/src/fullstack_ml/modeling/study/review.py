@@ -4,11 +4,24 @@ Reads and writes the store of ``tracking.py``; serves until it is stopped. Run: 
 """
 
 import os
+import sqlite3
 import sys
+from contextlib import closing
+from pathlib import Path
 
 from fullstack_ml.registry import tracking
 from fullstack_ml.registry.versions import model_name
 from fullstack_ml.workspace.errors import UserError, guard
+
+
+def runs_of(store: Path | None) -> str:
+    """Return the end of the address of the product's runs; nothing where no run is in the local store yet."""
+    if store is None or not store.exists():
+        return ""
+    with closing(sqlite3.connect(store)) as database:
+        query = "SELECT experiment_id FROM experiments WHERE name = ?"
+        row = database.execute(query, [model_name()]).fetchone()
+    return f"/{row[0]}/runs" if row else ""
 
 
 def main() -> None:
@@ -23,7 +36,9 @@ def main() -> None:
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # halves start and memory
     artifacts = tracking.artifact_root()
     assert artifacts, "only a server decides itself"
-    print(f"starting MLflow on http://127.0.0.1:{port}, stop it with Ctrl-C; look at {model_name()}")
+    print("starting MLflow, which takes some seconds; stop it with Ctrl-C. In the browser:")
+    print(f"  http://127.0.0.1:{port}/#/experiments{runs_of(tracking.local_store())}   the runs")
+    print(f"  http://127.0.0.1:{port}/#/models/{model_name()}   the versions and the champion")
     server = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port]
     stores = ["--backend-store-uri", uri, "--artifacts-destination", artifacts]
     os.execv(sys.executable, [*server, *stores, "--workers", "1"])  # noqa: S606 - no shell is wanted
