@@ -259,7 +259,8 @@ def inbox(project: Project, files: Mapping[str, bytes]) -> list[str]:
         path = project.folder / "data" / "inbox" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    return ["fullstack_ml.data.collect", "source=files", "source.options.path=data/inbox"]
+    options = ["source.options.path=data/inbox", "source.options.licence=internal"]
+    return ["fullstack_ml.data.collect", "source=files", *options]
 
 
 def picture(grey: int) -> bytes:

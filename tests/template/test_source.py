@@ -121,7 +121,7 @@ def test_a_module_is_read_in_a_few_minutes(project: Path) -> None:
 
 
 def test_the_engine_stays_within_its_budget(project: Path) -> None:
-    assert sum(lines(project, "engine/src/**/*.py").values()) <= 16_500
+    assert sum(lines(project, "engine/src/**/*.py").values()) <= 18_500
 
 
 def test_the_half_that_a_team_owns_is_small(project: Path) -> None:

@@ -92,3 +92,32 @@ def test_too_many_stop_the_run_and_leave_what_was_there(
         gather(broken(batch[10:30], rows=5))
     assert len(pl.read_parquet("data/raw/*.parquet")) == 10
     assert len(kept()) == 5
+
+
+def test_when_nothing_is_left_the_counts_and_the_first_example_are_told(
+    gather: Callable[..., list[dict[str, Any]]], batch: pl.DataFrame, refused: Refused
+) -> None:
+    place = pl.format("data/t.csv#row {}", pl.int_range(1, pl.len() + 1))
+    reason = pl.format("length is {},5, which is no number", pl.int_range(pl.len()))
+    what = "0 records: 10 rejected, 10 of them because of length, which is no number; the first is data/t.csv#row 1: "
+    with refused(what + "length is 0,5, which", "conf/source/files.yaml", "data/rejected/collect.parquet"):
+        gather(batch[:10].with_columns(rejected=reason, source=place))
+    assert len(kept()) == 10
+
+
+def test_a_row_that_was_mended_in_its_table_is_struck_from_the_list(
+    gather: Callable[..., list[dict[str, Any]]], batch: pl.DataFrame
+) -> None:
+    row = pl.int_range(pl.len()) + 1
+    bad = pl.format("data/t.csv#row {}", row)
+
+    def table(broken: list[int]) -> pl.DataFrame:
+        is_bad = row.is_in(broken)
+        reason = pl.when(is_bad).then(pl.lit("no number"))
+        return batch[:10].with_columns(
+            rejected=reason, source=pl.when(is_bad).then(bad).otherwise(pl.lit("data/t.csv"))
+        )
+
+    assert [entry["source"] for entry in gather(table([2, 3]))] == ["data/t.csv#row 2", "data/t.csv#row 3"]
+    assert [entry["source"] for entry in gather(table([3]))] == ["data/t.csv#row 3"]
+    assert gather(table([])) == []

@@ -138,7 +138,7 @@ def test_a_row_without_cursor_is_rejected(gather: Callable[..., pl.DataFrame], b
         ({"url": "postgresql://me:secret@host/db"}, "holds a password", "url: env:NAME"),
         ({"url": "env:NOT_SET"}, "the environment variable NOT_SET is not set", "export NOT_SET"),
         ({"url": "no-database"}, "'no-database' is no URL of a database", "sqlite:///"),
-        ({"label": "no_such"}, "lacks the column(s) no_such", "it has"),
+        ({"label": "no_such"}, "lacks the column(s) 'no_such'", "it has"),
     ],
 )
 def test_a_mistake_is_named_and_leaves_nothing(

@@ -25,7 +25,7 @@ def table(product: Any) -> pl.DataFrame:
     return pl.DataFrame({"answer": ["a", "b", "a", "b"], "patient": ["p", "p", "q", "q"], "note": "x", **columns})
 
 
-def read(product: Any, file: Path, label: str | None = "answer", group: str | None = None) -> pl.DataFrame:
+def read(product: Any, file: Path | str, label: str | None = "answer", group: str | None = None) -> pl.DataFrame:
     """Read the whole file."""
     return pl.concat(files.read(product, path=str(file), licence="internal", kind="k", label=label, group=group))
 
@@ -63,7 +63,7 @@ def test_a_missing_column_is_named_with_those_that_are_there(
 def test_a_value_that_is_no_number_is_rejected_with_its_row(product: Any, table: pl.DataFrame, tmp_path: Path) -> None:
     name = product.formulation.input.features[0].name
     text = [str(value) for value in table[name]]
-    table.with_columns(pl.Series(name, [*text[:2], "n/a", text[3]])).write_csv(tmp_path / "table.csv")
+    table.with_columns(pl.Series(name, [*text[:2], "many", text[3]])).write_csv(tmp_path / "table.csv")
     found = read(product, tmp_path / "table.csv")
     bad = found.filter(pl.col("rejected").is_not_null())
     assert len(found) - len(bad) == 3
@@ -90,14 +90,12 @@ def test_a_table_without_a_label_or_a_row_says_so(
 @pytest.mark.parametrize(
     ("content", "what", "fix"),
     [
-        (b"answer,note,note\na,1,2\n", "has a column twice", "its own name"),
+        (b"answer,note,note\na,1,2\n", "has a column twice: 'note'", "its own name"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "is unreadable", "give a CSV file"),
-        (b"answer;note\na;1\n", "lacks the column(s)", "by commas"),
-        (b"answer;note\na;1,5\n", "is unreadable", "comma-separated, with a decimal point"),
-        (b"answer,note\na,1\nb\n", "is unreadable", "every row as long as the first"),
-        ("answer,note\na,schön\n".encode("latin-1"), "is unreadable", "UTF-8"),
+        (b"answer,note\na,1\nb\n", "line 3 has 1 cells, the header has 2", "bad_rows: keep-out"),
+        (b"Answer,note\na,1\n", "lacks the column(s)", "'Answer', 'note'"),
     ],
-    ids=["twice", "png", "semicolon", "decimal-comma", "ragged", "latin-1"],
+    ids=["twice", "png", "ragged", "other-columns"],
 )
 def test_a_file_of_another_form_says_which_form_to_give(
     content: bytes, what: str, fix: str, product: Any, tmp_path: Path, refused: Refused
@@ -105,6 +103,91 @@ def test_a_file_of_another_form_says_which_form_to_give(
     (tmp_path / "table.csv").write_bytes(content)
     with refused(what, "conf/source/files.yaml", fix):
         read(product, tmp_path / "table.csv")
+
+
+def test_the_nearest_name_of_a_missing_column_is_told(
+    product: Any, table: pl.DataFrame, tmp_path: Path, refused: Refused
+) -> None:
+    table.rename({"answer": "Answer"}).write_csv(tmp_path / "table.csv")
+    with refused("lacks the column(s) 'answer'", "conf/source/files.yaml", "did you mean 'Answer'?"):
+        read(product, tmp_path / "table.csv")
+
+
+def semicolons(table: pl.DataFrame) -> bytes:
+    """Write a table as a German spreadsheet does."""
+    lines = [";".join(table.columns)]
+    lines += [
+        ";".join(str(value).replace(".", ",") if isinstance(value, float) else value for value in row)
+        for row in table.rows()
+    ]
+    return "\n".join(lines).encode()
+
+
+def test_a_table_with_semicolons_and_decimal_commas_is_read_and_said(
+    product: Any, table: pl.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "table.csv").write_bytes(semicolons(table))
+    names = [feature.name for feature in product.formulation.input.features]
+    assert read(product, tmp_path / "table.csv").select(names).equals(table.select(names))
+    said = capsys.readouterr().out
+    assert "table.csv: 4 rows; separated by semicolons; numbers with a decimal comma" in said
+
+
+@pytest.mark.parametrize("path", ["inbox", "inbox/", "inbox/*.csv"])
+def test_all_tables_of_a_folder_or_a_pattern_are_read(
+    path: str, product: Any, table: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("inbox").mkdir()
+    table[:1].write_csv("inbox/a.csv")  # of one label, as a file of many may be
+    (tmp_path / "inbox/b.csv").write_bytes(semicolons(table[1:]))
+    Path("inbox/README.md").write_text("no table", encoding="utf-8")
+    Path("inbox/.hidden.csv").write_text("no table", encoding="utf-8")
+    found = read(product, path)
+    assert found["source_label"].to_list() == ["a", "b", "a", "b"]
+    assert found["source"].to_list() == ["inbox/a.csv", *["inbox/b.csv"] * 3]
+
+
+def test_a_folder_without_a_table_says_so(product: Any, tmp_path: Path, refused: Refused) -> None:
+    (tmp_path / "note.md").touch()
+    with refused("no table is there, but 1 other file(s)", "conf/source/files.yaml", ".xlsx"):
+        read(product, tmp_path)
+
+
+def test_bad_rows_are_kept_out_with_line_and_reason(product: Any, table: pl.DataFrame, tmp_path: Path) -> None:
+    lines = table.write_csv().splitlines()
+    (tmp_path / "table.csv").write_text("\n".join([*lines[:2], "a,p", *lines[2:]]), encoding="utf-8")
+    options: dict[str, Any] = {
+        "path": str(tmp_path / "table.csv"),
+        "label": "answer",
+        "bad_rows": "keep-out",
+        "licence": "internal",
+    }
+    found = pl.concat(files.read(product, **options), how="diagonal")
+    assert found.filter(pl.col("rejected").is_null())["source_label"].to_list() == ["a", "b", "a", "b"]
+    bad = found.filter(pl.col("rejected").is_not_null()).select("source", "rejected", "record").rows()
+    width = table.width
+    assert bad == [(f"{options['path']}#line 3", f"line 3 has 2 cells, the header has {width}", "a,p")]
+
+
+def test_kind_and_licence_are_the_contracts_own_where_none_is_given(
+    product: Any, table: pl.DataFrame, tmp_path: Path
+) -> None:
+    table.write_csv(tmp_path / "table.csv")
+    data = product.data.model_copy(update={"licences": ["internal"]})
+    product = product.model_copy(update={"data": data})
+    found = pl.concat(files.read(product, path=str(tmp_path / "table.csv"), label="answer"))
+    assert found["kind"].unique().to_list() == [next(k.name for k in product.data.kinds if k.scope == "in")]
+    assert found["licence"].unique().to_list() == ["internal"]
+
+
+def test_one_of_several_licences_has_to_be_named(
+    product: Any, table: pl.DataFrame, tmp_path: Path, refused: Refused
+) -> None:
+    table.write_csv(tmp_path / "table.csv")
+    data = product.data.model_copy(update={"licences": ["CC0", "internal"]})
+    with refused("licence is null, and product.yaml has 2", "conf/source/files.yaml", "CC0, internal"):
+        list(files.read(product.model_copy(update={"data": data}), path=str(tmp_path / "table.csv"), label="answer"))
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

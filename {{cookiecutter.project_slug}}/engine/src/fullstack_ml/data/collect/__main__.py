@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from fullstack_ml.data.collect.intake import CURSOR, Intake
-from fullstack_ml.data.collect.rejects import Rejects
+from fullstack_ml.data.collect.rejects import FILE, Rejects
 from fullstack_ml.data.store import manifest, tombstones
 from fullstack_ml.data.store.index import Index, keys, marks
 from fullstack_ml.data.store.shards import label_late, purge, rechunk, write_shard
@@ -123,12 +123,31 @@ def run(config: Config) -> None:
         label_late(draft, intake.late)
         checkpoint(draft, key, intake.cursor, rejects)
         if not index.count:
-            raise UserError("the source gave no record", f"conf/source/{source.name}.yaml", "look at its options")
+            raise nothing_stored(intake, f"conf/source/{source.name}.yaml")
         manifest.publish(draft)
-    rejected = f", {len(draft['rejected'])} rejected (see data/rejected)" if draft["rejected"] else ""
-    again = f"; {intake.known} more have the content of one of these" if intake.known else ""
-    late = f"; {len(intake.late)} got the label that they lacked" if intake.late else ""
-    print(f"collect: {index.count} records in {RAW}, {index.count - before} of them new{rejected}{late}{again}")
+    print(f"collect: {index.count} records in {RAW}; {account(intake, index.count - before)}")
+
+
+def nothing_stored(intake: Intake, where: str) -> UserError:
+    """Say why there is no record."""
+    if intake.rejects.listed:
+        fix = f"see {FILE}; mend the source, its options or the contract"
+        return UserError(f"0 records: {intake.rejects.summary()}", where, fix)
+    if intake.forgotten:
+        return UserError(f"0 records: all {intake.forgotten} were forgotten before", str(TOMBSTONES), "give others")
+    return UserError("the source gave no record", where, "see whether there is anything at the place that it names")
+
+
+def account(intake: Intake, new: int) -> str:
+    """Account for every row that was read."""
+    parts = {
+        "known": intake.known,
+        "got the label that they lacked": intake.labelled,
+        f"rejected (see {FILE})": intake.rejected,
+        "forgotten before": intake.forgotten,
+    }
+    said = [f"{count} {words}" for words, count in {"new": new, **parts}.items() if count or words in ("new", "known")]
+    return f"{intake.read} read: {', '.join(said)}"
 
 
 if __name__ == "__main__":

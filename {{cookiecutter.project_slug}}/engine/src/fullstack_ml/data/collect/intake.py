@@ -34,30 +34,36 @@ def prepare(batch: pl.DataFrame, product: Product, now: datetime) -> pl.DataFram
 class Intake:
     """Sorts out what to store.
 
-    ``cursor`` is the last one that the source stated, ``known`` counts what came again, and ``late`` holds the labels
-    of stored records that had none.
+    ``cursor`` is the last one that the source stated, and ``late`` holds the labels of stored records that had none.
+    Every row is counted once: ``read`` is the sum of the new ones, ``known``, ``labelled`` (late), ``rejected`` and
+    ``forgotten``.
     """
 
     def __init__(self, product: Product, index: Index, stones: Tombstones, rejects: Rejects) -> None:
         """Take what is known (``index``), what was forgotten (``stones``), and where rejected records go."""
         self.product, self.index, self.stones, self.rejects = product, index, stones, rejects
         self.cursor: Any = None
-        self.known = 0
+        self.read = self.known = self.labelled = self.rejected = self.forgotten = 0
         self.late: dict[str, str] = {}
 
     def records(self, batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """Yield what is neither known, nor forgotten, nor rejected by its source."""
         for batch in batches:
+            self.read += len(batch)
             if CURSOR in batch.columns and len(batch):
                 self.cursor = batch[CURSOR][-1]
             if REJECTED in batch.columns:
-                self.rejects.add(batch.filter(pl.col(REJECTED).is_not_null()), pl.col(REJECTED))
+                refused = batch.filter(pl.col(REJECTED).is_not_null())
+                self.rejected += len(refused)
+                self.rejects.add(refused, pl.col(REJECTED))
                 batch = batch.filter(pl.col(REJECTED).is_null())
             if not len(batch):
                 continue
             frame = prepare(batch, self.product, datetime.now(UTC))
             if self.stones:
-                frame = frame.filter(~self.stones.mask(frame))
+                kept = frame.filter(~self.stones.mask(frame))
+                self.forgotten += len(frame) - len(kept)
+                frame = kept
             yield from self.first_seen(frame)
 
     def first_seen(self, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -73,6 +79,8 @@ class Intake:
         contrary = ~new & ~silent & ~late & (remembered != mark)
         contrary |= self._two_labels(frame, late)
         self.rejects.add(frame.filter(pl.Series(contrary)), pl.lit("known content under another group or label"))
+        self.rejected += int(contrary.sum())
+        self.labelled += int((late & ~contrary).sum())
         self.rejects.accept(frame["source"])
         self.known += int((~(new | contrary | late)).sum())
         if new.any():

@@ -4,6 +4,8 @@ Reads and writes ``data/rejected/collect.parquet``, which stays on this machine;
 the content.
 """
 
+import re
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +26,7 @@ SCHEMA: dict[str, pl.DataType] = {
     "rejected_at": pl.Datetime("us", "UTC"),
 }
 TOLD = ("source", "reason", "id")  # what tells two rejected records apart
+PLACE = re.compile(r"#(row|line) \d+$")  # of a row in a table
 LISTED = ("source", "reason", "id", "group", "source_label")
 
 
@@ -33,6 +36,7 @@ class Rejects:
     def __init__(self, listed: list[dict[str, Any]], limit: int) -> None:
         """Go on with what the manifest lists."""
         self.listed = {tuple(entry[name] for name in TOLD): entry for entry in listed}
+        self.before = set(self.listed)  # and not seen again in this run
         self.limit = limit
         self.new: list[pl.DataFrame] = []
 
@@ -50,7 +54,9 @@ class Rejects:
         frame = frame.with_columns(reason=reason, rejected_at=now).select(*SCHEMA).cast(pl.Schema(SCHEMA))
         self.new.append(frame)
         for entry in frame.select(LISTED).iter_rows(named=True):
-            self.listed[tuple(entry[name] for name in TOLD)] = entry
+            key = tuple(entry[name] for name in TOLD)
+            self.listed[key] = entry
+            self.before.discard(key)
         if len(self.listed) > self.limit:
             self.save()
             what = f"more than {self.limit} records are rejected, the last one because {frame['reason'][-1]}"
@@ -58,11 +64,21 @@ class Rejects:
             raise UserError(what, str(FILE), fix)
 
     def accept(self, sources: pl.Series) -> None:
-        """Strike what has come in after all, from the list of the manifest: files that could not be read before."""
-        if any(entry["id"] is None for entry in self.listed.values()):
+        """Strike what has come in after all, from the list of the manifest: files, and rows of a table read anew."""
+        if any(self.listed[key]["id"] is None for key in self.before):
             arrived = set(sources.drop_nulls().unique())
-            kept = {key: entry for key, entry in self.listed.items() if entry["id"] or entry["source"] not in arrived}
-            self.listed = kept
+            for key in list(self.before):
+                if self.listed[key]["id"] is None and PLACE.sub("", self.listed[key]["source"] or "") in arrived:
+                    del self.listed[key]
+                    self.before.discard(key)
+
+    def summary(self) -> str:
+        """Say how many there are, why most of them, and which one is the first; reasons are counted without values."""
+        entries = list(self.listed.values())
+        reasons = Counter(re.sub(r" is .*, which", ", which", entry["reason"]) for entry in entries)
+        most, count = reasons.most_common(1)[0]
+        first = f"the first is {entries[0]['source']}: {entries[0]['reason']}"
+        return f"{len(entries)} rejected, {count} of them because of {most}; {first}"
 
     def save(self) -> list[dict[str, Any]]:
         """Write the new ones to the file, each once, and return the list for the manifest."""

@@ -1,9 +1,10 @@
-"""Source ``files``: a folder with one sub-folder of images per label, or a CSV or Parquet file with named columns.
+"""Source ``files``: a folder with one sub-folder of images per label, or tables with named columns.
 
 Reads ``options.path``, which is a path or any URL of fsspec, such as ``s3://bucket/folder``, ``sftp://`` or
 ``zip://inner.csv::archive.zip``; ``options.storage`` goes to fsspec, which takes secrets from the environment.
 ``options.group`` is the column of a table, or for images a regular expression with one pair of brackets: what they
-enclose in the file name is the group.
+enclose in the file name is the group. A table is a CSV file in any form, an Excel, Parquet or JSON lines file, a folder
+of such files or a pattern such as ``data/inbox/*.csv``; ``reading.py`` says what is found out of a file itself.
 """
 
 import re
@@ -15,8 +16,8 @@ from typing import Any
 import fsspec
 import polars as pl
 
-from fullstack_ml.data.collect.sources.formats import READERS, read_table
-from fullstack_ml.data.collect.sources.rows import as_records
+from fullstack_ml.data.collect.sources.tables import Columns, read_tables
+from fullstack_ml.data.collect.sources.terms import kind_of, licence_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
@@ -29,10 +30,11 @@ SCHEMA = {"payload": pl.Binary} | dict.fromkeys(("source_label", "source", "grou
 def read(
     product: Product,
     path: str,
-    licence: str,
-    kind: str,
+    licence: str | None = None,
+    kind: str | None = None,
     label: str | None = None,
     group: str | None = None,
+    bad_rows: str = "stop",
     storage: dict[str, Any] | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Yield the records below ``path`` in batches.
@@ -41,26 +43,31 @@ def read(
         UserError: if the path does not exist, has the wrong form for the task, or states only one label; if the group
             of images is no regular expression with one pair of brackets.
     """
+    terms = {"kind": pl.lit(kind_of(product, kind)), "licence": pl.lit(licence_of(product, licence, WHERE))}
+    endings = input_of(product).FILES  # of a file that is a record, else records are rows
+    system, place = _opened(path, storage or {}, pattern=not endings)
+    if not endings:
+        batches = read_tables(system, place, path.rstrip("/"), product, Columns(label, group, bad_rows), WHERE)
+    elif system.isdir(place):
+        source = pl.lit(path.rstrip("/")) + pl.col("source")
+        batches = (batch.with_columns(source=source) for batch in _images(system, place, group, endings))
+    else:
+        what = f"path {path!r} has the wrong form for an input of type {product.formulation.input.type}"
+        raise UserError(what, WHERE, "give a folder with one sub-folder of images per label")
+    for batch in batches:
+        yield batch.with_columns(**terms)
+
+
+def _opened(path: str, storage: dict[str, Any], pattern: bool) -> tuple[Any, str]:
+    """Return the file system and the place of what is at ``path``; it may be a ``pattern`` of names."""
     try:
-        system, place = fsspec.core.url_to_fs(path, **(storage or {}))
-        is_folder = system.isdir(place)
-        there = is_folder or system.exists(place)
+        system, place = fsspec.core.url_to_fs(path, **storage)
+        there = system.exists(place) or (pattern and bool(system.glob(place)))
     except (OSError, ValueError, ImportError) as error:
         raise UserError(f"path {path!r} cannot be opened: {error}", WHERE, "check the path and the access") from error
     if not there:
         raise UserError(f"path {path!r} does not exist", WHERE, "give a folder or a file that is there")
-    endings = input_of(product).FILES  # of a file that is a record, else records are rows
-    if is_folder != bool(endings) or not (endings or PurePosixPath(place).suffix.lower() in READERS):
-        form = "a folder with one sub-folder of images per label" if endings else "a CSV or Parquet file"
-        raise UserError(
-            f"path {path!r} has the wrong form for an input of type {product.formulation.input.type}",
-            WHERE,
-            f"give {form}",
-        )
-    batches = _images(system, place, group, endings) if endings else _table(system, place, path, product, label, group)
-    for batch in batches:
-        source = pl.lit(path.rstrip("/")) + pl.col("source")
-        yield batch.with_columns(kind=pl.lit(kind), licence=pl.lit(licence), source=source)
+    return system, place
 
 
 def _grouping(group: str | None) -> re.Pattern[str] | None:
@@ -131,23 +138,3 @@ def _fault(payload: object, endings: tuple[str, ...]) -> str | None:
     if isinstance(payload, Exception):
         return f"unreadable: {payload}"
     return None if payload else "empty file"
-
-
-def _table(
-    system: Any, place: str, path: str, product: Product, label: str | None, group: str | None
-) -> Iterator[pl.DataFrame]:
-    """Read the feature, label and group columns of a table."""
-    labels: set[str] = set()
-    row = 1
-    with system.open(place, "rb") as file:
-        for frame in read_table(file, PurePosixPath(place).suffix.lower(), path, WHERE):
-            batch = as_records(frame, product, label, group, path, WHERE)
-            labels.update(batch["source_label"].drop_nulls().unique().head(2))
-            if "rejected" in batch.columns:  # name the row, so that a person finds it
-                number = pl.format("#row {}", pl.int_range(row, row + len(batch)))
-                source = pl.when(pl.col("rejected").is_null()).then(pl.lit("")).otherwise(number)
-            yield batch.with_columns(source=source if "rejected" in batch.columns else pl.lit(""))
-            row += len(batch)
-    if label and len(labels) < 2:
-        held = f"one label only, {labels.pop()!r}" if labels else "no label" if row > 1 else "no row"
-        raise UserError(f"column {label!r} of {path} holds {held}", WHERE, "give records of two labels or more")

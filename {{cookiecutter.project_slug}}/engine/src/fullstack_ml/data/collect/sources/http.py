@@ -1,11 +1,10 @@
 """Source ``http``: the files behind a list of URLs or a sitemap, fetched once each.
 
 Reads ``options.urls`` (a text file with a URL per line, or a CSV file with the column ``url`` and, for images, columns
-with label and group) or ``options.sitemap`` (a URL). An image is a record; a CSV or Parquet file is many. A URL that
-gives none is rejected with the reason and tried again by the next run. The other options stand in ``rules.py``.
+with label and group) or ``options.sitemap`` (a URL). An image is a record; a table, such as a CSV file, is many. A URL
+that gives none is rejected with the reason and tried again by the next run. The other options stand in ``rules.py``.
 """
 
-import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,29 +12,38 @@ from typing import Any
 import polars as pl
 
 from fullstack_ml.data.collect.sources.fetch import Fetcher
-from fullstack_ml.data.collect.sources.formats import read_table
-from fullstack_ml.data.collect.sources.rows import as_records
+from fullstack_ml.data.collect.sources.reading import Reading, is_table, read_table_file
+from fullstack_ml.data.collect.sources.rows import numeric_columns
 from fullstack_ml.data.collect.sources.rules import RefusedError, Rules
 from fullstack_ml.data.collect.sources.sitemap import urls_of
+from fullstack_ml.data.collect.sources.tables import Columns, records
+from fullstack_ml.data.collect.sources.terms import kind_of, licence_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, check_arguments
 
 WHERE = "source.options in conf/source/http.yaml"
 SCHEMA = dict.fromkeys(("source_label", "source", "group", "rejected"), pl.String) | {"payload": pl.Binary}
-TABLE = {"text/csv": ".csv", "application/vnd.apache.parquet": ".parquet"}
+TABLE = {
+    "text/csv": ".csv",
+    "text/tab-separated-values": ".tsv",
+    "application/vnd.apache.parquet": ".parquet",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    "application/x-ndjson": ".jsonl",
+}
 Entry = Mapping[str, str | None]  # url, label, group
 BATCH, BATCH_BYTES = 100, 16 * 2**20
 
 
 def read(
     product: Product,
-    licence: str,
-    kind: str,
+    licence: str | None = None,
+    kind: str | None = None,
     urls: str | None = None,
     sitemap: str | None = None,
     label: str | None = None,
     group: str | None = None,
+    bad_rows: str = "stop",
     fetch: dict[str, Any] | None = None,
     seen: frozenset[str] = frozenset(),
 ) -> Iterator[pl.DataFrame]:
@@ -53,9 +61,12 @@ def read(
     columns = (label, group) if media else (None, None)  # a table that is fetched has these columns itself
     listed = _listed(urls, *columns) if urls else _mapped(str(sitemap), fetcher, *columns)
     wanted = (entry for entry in listed if entry["url"] not in seen)
-    batches = _files(wanted, fetcher, media) if media else _tables(wanted, fetcher, product, label, group)
+    batches = (
+        _files(wanted, fetcher, media) if media else _tables(wanted, fetcher, product, Columns(label, group, bad_rows))
+    )
+    terms = {"kind": pl.lit(kind_of(product, kind)), "licence": pl.lit(licence_of(product, licence, WHERE))}
     for batch in batches:
-        yield batch.with_columns(kind=pl.lit(kind), licence=pl.lit(licence))
+        yield batch.with_columns(**terms)
 
 
 def _mapped(sitemap: str, fetcher: Fetcher, label: str | None, group: str | None) -> Iterator[Entry]:
@@ -105,24 +116,26 @@ def _files(wanted: Iterator[Entry], fetcher: Fetcher, media: tuple[str, ...]) ->
         yield pl.DataFrame(rows, schema=SCHEMA)
 
 
-def _tables(
-    wanted: Iterator[Entry], fetcher: Fetcher, product: Product, label: str | None, group: str | None
-) -> Iterator[pl.DataFrame]:
+def _tables(wanted: Iterator[Entry], fetcher: Fetcher, product: Product, columns: Columns) -> Iterator[pl.DataFrame]:
     """Fetch tables, one at a time; a table that cannot be read is rejected as a whole."""
     for entry in wanted:
         url = str(entry["url"])
         try:
             body, kind = fetcher.get(url, tuple(TABLE))
-            tables = list(_parsed(body, TABLE[kind], url))
-            frames = [as_records(table, product, label, group, url, WHERE) for table in tables]
+            reading = _read(body, url, TABLE[kind], product, columns.bad_rows)
         except RefusedError as error:
-            frames = [pl.DataFrame([{"rejected": str(error)}], schema=SCHEMA)]
-        yield from (frame.with_columns(source=pl.lit(url)) for frame in frames)
+            yield pl.DataFrame([{"rejected": str(error), "source": url}], schema=SCHEMA)
+            continue
+        print(f"collect: {url}: {'; '.join(reading.notes)}")
+        yield from (frame.with_columns(source=pl.lit(url)) for frame in records(reading, url, product, columns, WHERE))
 
 
-def _parsed(body: bytes, suffix: str, url: str) -> Iterator[pl.DataFrame]:
-    """Read a table; what is none is refused."""
+def _read(body: bytes, url: str, ending: str, product: Product, bad_rows: str) -> Reading:
+    """Read a whole table; what is none is refused."""
     try:
-        yield from read_table(io.BytesIO(body), suffix, url, WHERE)
+        named = url if is_table(url) else f"{url}{ending}"
+        reading = read_table_file(body, named, numeric_columns(product), bad_rows, WHERE)
+        reading.batches = iter(list(reading.batches))
     except UserError as error:
         raise RefusedError(error.what) from error
+    return reading

@@ -8,7 +8,24 @@ import polars as pl
 
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, suggest
+
+
+def numeric_columns(product: Product) -> list[str]:
+    """Name the columns of the source that hold numbers by the contract."""
+    kinds = input_of(product).columns(product)
+    origins = {feature.name: getattr(feature, "origin", feature.name) for feature in product.formulation.input.features}
+    return [origins.get(name, name) for name, kind in kinds.items() if kind.is_numeric()]
+
+
+def refuse_missing(names: list[str], there: list[str], place: str, where: str) -> None:
+    """Raise a ``UserError`` for the columns that are not there; it names the nearest, and all that are."""
+    there = [name for name in there if not name.startswith("#")]
+    missing = [name for name in names if name not in there]
+    if missing:
+        near = suggest(missing[0], there)
+        fix = f"it has {', '.join(map(repr, there))}" + (f"; {near}" if near.startswith("did") else "")
+        raise UserError(f"{place} lacks the column(s) {', '.join(map(repr, missing))}", where, fix)
 
 
 def as_records(
@@ -28,13 +45,8 @@ def as_records(
         UserError: if a column is missing.
     """
     wanted = input_of(product).columns(product)
-    missing = [name for name in [*wanted, *filter(None, (label, group))] if name not in frame.columns]
-    if missing:
-        fix = f"it has {', '.join(frame.columns)}"
-        if frame.width == 1 and frame.columns[0].count(";") + frame.columns[0].count("\t"):
-            fix = "separate its columns by commas, and write numbers with a decimal point"
-        raise UserError(f"{place} lacks the column(s) {', '.join(missing)}", where, fix)
     text = {"source_label": label, "group": group}
+    refuse_missing([*wanted, *filter(None, text.values())], frame.columns, place, where)
     columns = [pl.col(name).cast(kind, strict=False) for name, kind in wanted.items()]
     columns += [(pl.col(old) if old else pl.lit(None)).cast(pl.String).alias(new) for new, old in text.items()]
     records = frame.select(columns)

@@ -15,6 +15,7 @@ from uuid import UUID
 import polars as pl
 
 from fullstack_ml.data.collect.sources.rows import as_records
+from fullstack_ml.data.collect.sources.terms import kind_of, licence_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 
@@ -26,8 +27,8 @@ def read(
     product: Product,
     url: str,
     query: str,
-    licence: str,
-    kind: str,
+    licence: str | None = None,
+    kind: str | None = None,
     cursor_column: str | None = None,
     label: str | None = None,
     group: str | None = None,
@@ -42,6 +43,7 @@ def read(
     """
     import sqlalchemy as sql  # slow to import, and no other source needs it
 
+    terms = {"kind": pl.lit(kind_of(product, kind)), "licence": pl.lit(licence_of(product, licence, WHERE))}
     try:
         address = _address(url)
         statement = _statement(query, cursor_column, cursor)
@@ -52,7 +54,7 @@ def read(
             for rows in result.partitions(batch_rows):
                 batch = _records(rows, names, product, cursor_column, label, group)
                 source = pl.lit(address.render_as_string()) + pl.col("source")
-                yield batch.with_columns(kind=pl.lit(kind), licence=pl.lit(licence), source=source)
+                yield batch.with_columns(**terms, source=source)
         engine.dispose()
     except (sql.exc.SQLAlchemyError, ImportError) as error:
         text = str(getattr(error, "orig", None) or error).splitlines()[0]
