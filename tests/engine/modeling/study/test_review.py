@@ -1,15 +1,16 @@
 """What make mlflow does before it hands over to the server."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fullstack_ml.modeling.study import review
+from fullstack_ml.registry import tracking
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -56,9 +57,10 @@ def test_a_server_of_the_team_is_named_without_its_password(
 
 
 def test_the_address_of_the_runs_is_printed_and_the_pages_open_on_them(
-    started: list[list[str]], mlflow: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    started: list[list[str]], empty_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    experiment = mlflow.get_experiment_by_name("my_product")
+    shutil.copy(empty_store, "mlflow.db")
+    experiment = tracking.connect().get_experiment_by_name("my_product")
     monkeypatch.setattr(sys, "argv", ["review", "5012"])
     review.main()
     lines = capsys.readouterr().out.splitlines()
