@@ -18,7 +18,8 @@ ANSWERS = ("label", "target", "class", "y", "answer", "outcome", "diagnosis", "s
 VALUES = 50  # different values of a category
 LONG = 40  # characters of a value on average, from which on a text is read and not chosen
 ALMOST = 0.95  # share of values that must be numbers or dates for the column to be of them
-FEW = 50  # labels at most, where the answer is guessed
+CODES = 10  # values of whole numbers that may stand for labels
+FEW, OFTEN = 50, 10  # labels at most, and rows of each on average, where the answer is guessed
 
 
 @dataclass(frozen=True)
@@ -56,20 +57,14 @@ def type_of(count: Count, sample: pl.Series, rows: int) -> str:
     return "category"
 
 
-def is_key(column: Column, sample: pl.Series) -> bool:
-    """Say whether a column gives every row a value of its own, as a name or a number of the row does."""
+def is_key(column: Column, sample: pl.Series, rows: int) -> bool:
+    """Say whether a column gives every row a value of its own, as a name or a running number does."""
     if column.type not in ("whole", "text", "category") or len(sample) < 20:
         return False
     if column.type != "whole" and bool(sample.str.contains(r"\s").any()):
         return False  # sentences differ too, and name nothing
-    return column.missing == 0 and sample.n_unique() == len(sample) and bool(column.type != "whole" or _runs(sample))
-
-
-def _runs(sample: pl.Series) -> bool:
-    """Say whether whole numbers look like a running number, not like a measurement: as long as there are rows."""
-    name = KEY.search(sample.name)
-    steps = sample.cast(pl.Float64, strict=False).diff().drop_nulls()
-    return bool(name) or bool((steps == 1).all())
+    running = bool(KEY.search(column.name)) or column.high - column.low + 1 == rows
+    return column.missing == 0 and sample.n_unique() == len(sample) and (column.type != "whole" or running)
 
 
 def looked_at(table: Tally) -> list[Column]:
@@ -91,7 +86,7 @@ def judged(column: Column, sample: pl.Series, rows: int) -> Column:
     reason = ""
     if column.type == "constant":
         reason = "it is empty" if column.missing == rows else "it has one value only"
-    elif is_key(column, sample):
+    elif is_key(column, sample, rows):
         reason = "every row has its own value: a name of the row"
     elif KEY.search(column.name) and column.type in ("whole", "text", "category"):
         reason = "its name says that it names something; a model would learn the names"
@@ -102,14 +97,18 @@ def judged(column: Column, sample: pl.Series, rows: int) -> Column:
     return replace(column, use="ignored", reason=reason) if reason else column
 
 
-def guess_answer(columns: list[Column]) -> str | None:
-    """Return the column that looks like the answer: by its name, or the last one with few values."""
-    few = [c for c in columns if c.type != "constant" and 2 <= len(c.values) <= FEW]
+def guess_answer(columns: list[Column], rows: int) -> str | None:
+    """Return the column that looks like the answer: by its name, or the last one with few values, each of many rows."""
+    few = [c for c in columns if c.type != "constant" and 2 <= len(c.values) <= min(FEW, rows // OFTEN)]
     for word in ANSWERS:
         for column in few:
             if column.name.strip().lower() == word:
                 return column.name
-    ends = [column for column in few if column.use == "feature" or column.type in ("flag", "category")]
+    words = [column for column in few if column.type in ("flag", "category")]
+    codes = [
+        column for column in few if column.type == "whole" and column.use == "feature" and len(column.values) <= 10
+    ]
+    ends = words if words and few[-1] not in codes else codes or words
     return ends[-1].name if ends else None
 
 

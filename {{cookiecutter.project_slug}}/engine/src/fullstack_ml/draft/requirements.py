@@ -181,7 +181,10 @@ def _by_part(asked: Asked, size: Size, trial: Trial, slices: dict[str, np.ndarra
 
 def _novelty(asked: Asked, values: dict[str, float], tested: float) -> None:
     """Ask that strangers are noticed where they can be."""
-    auroc, alarms = values["novelty_auroc"], values["novelty_false_alarms"]
+    auroc, alarms = values.get("novelty_auroc"), values.get("novelty_false_alarms")
+    if auroc is None or alarms is None:
+        asked.unasked.append("novelty_auroc, novelty_false_alarms: too few records to try them")
+        return
     if auroc >= 0.7:
         asked.at_least("novelty_auroc", min(auroc, 0.97), tested, "what is no record of this product must be noticed")
     else:

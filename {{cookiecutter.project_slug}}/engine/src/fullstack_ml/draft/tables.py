@@ -29,18 +29,20 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
         UserError: if there is no such answer column, or it has one value or too many.
     """
     columns = looked_at(table)
-    answer = chosen_answer(columns, wish)
+    answer = chosen_answer(columns, wish, table.rows)
     groups, times = group_candidates(columns, table.rows, table.sample), time_candidates(columns)
     counts = counted(table, answer)
     columns = [marked(column, answer, groups, table) for column in columns]
     used = [column for column in columns if column.use == "feature"]
     if not used:
-        raise UserError("no column is left to learn from", wish.place, "see the reasons in the table above")
+        why = "; ".join(f"{column.name}: {column.reason or column.use}" for column in columns)
+        raise UserError("no column is left to learn from", wish.place, f"give more columns; here are {why}")
     seen = Seen(source, options, {}, counts, sample_of(table, used, answer), notes=notes)
     seen.options |= {"label": answer, "group": None}
     seen.slices = slices_of(used, table)
     seen.table = [summary(column, table.rows, answer) for column in columns]
-    personal = sorted({(name, kind) for _, name, kind in personal_data(table.sample.with_row_index("id"))})
+    texts = table.sample.rename(lambda name: f"column {name}").with_row_index("id")
+    personal = sorted({(name.removeprefix("column "), kind) for _, name, kind in personal_data(texts)})
     seen.facts = {
         "input": {"name": "row", "type": "table", "meaning": "one row of the table", "shape": None},
         "labels": label_rows(counts, wish.labels),
@@ -57,11 +59,11 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     return seen
 
 
-def chosen_answer(columns: list[Column], wish: Wish) -> str | None:
+def chosen_answer(columns: list[Column], wish: Wish, rows: int) -> str | None:
     """Return the column of the answer: the one that was named, or a guess; None without any, or with LABELS."""
     names = [column.name for column in columns]
     if wish.answer is None:
-        return None if wish.labels else guess_answer(columns)
+        return None if wish.labels else guess_answer(columns, rows)
     trimmed = {name.strip(): name for name in names}
     if wish.answer not in names and wish.answer.strip() not in trimmed:
         raise UserError(f"{wish.place} has no column {wish.answer!r}", "ANSWER", suggest(wish.answer, names))

@@ -20,7 +20,7 @@ from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.tables import slice_mask
 from fullstack_ml.product.types import Product
 
-FEWEST = 20  # labelled records from which on a quick model is tried
+FEWEST, RAREST = 20, 3  # labelled records, and those of the rarest label, from which on a quick model is tried
 COST = "say what a wrong answer costs, in looks of a person"
 
 
@@ -36,9 +36,11 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
         "today": date.today().isoformat(),
     }
     facts |= measurable(seen, size)
-    facts |= asked_of(unmeasured(size), "accuracy", "no labels, so nothing was measured: the thresholds are open")
+    few = size.records < FEWEST or min(size.labels.values()) < RAREST
+    why = f"a label has fewer than {RAREST} records" if size.records and few else "there are no labels yet"
+    facts |= asked_of(unmeasured(why), "accuracy", f"{why}: no model was tried, and the thresholds are open")
     text, product = contract(facts)
-    if size.records < FEWEST or min(size.labels.values()) < 3:
+    if few:
         return text, facts
     trial, masks = tried(seen, product)
     facts["wrong"], facts["cost_reason"] = sensible_cost(trial.outputs, trial.truth)
@@ -79,10 +81,10 @@ def asked_of(asked: Asked, better_on: str, reason: str) -> dict[str, Any]:
     return facts | {"better_on": better_on, "model_reason": reason}
 
 
-def unmeasured(size: Size) -> Asked:
-    """Return what may be asked before there are labels."""
+def unmeasured(reason: str) -> Asked:
+    """Return what may be asked before a model can be tried."""
     asked = Asked()
-    why = "no model was tried; set it when the first labels are there"
+    why = f"a guess, since {reason}"
     asked.ask("accuracy", ">=", 0.8, "share", "ask what a person reaches", why)
     asked.ask("margin_over_baseline", ">=", 0.05, "share", "a model that learned nothing must not ship", why)
     return asked

@@ -22,7 +22,7 @@ from fullstack_ml.workspace.errors import UserError
 
 FOLDS, SEED, BINS = 5, 0, 10
 SIDE = 16  # pixels of a thumbnail's side
-MOST_NOVEL = 4_000  # records by which the novelty score is tried
+MOST_NOVEL, FEWEST = 4_000, 20  # records by which the novelty score is tried
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ def strangeness(inputs: np.ndarray, truth: np.ndarray, product: Product) -> tupl
     """Return the novelty of the records of the second half, and how well it tells made-up strangers from them."""
     chosen = np.random.default_rng(SEED).permutation(len(inputs))[:MOST_NOVEL]
     known, unseen = np.array_split(chosen, 2)
+    if len(unseen) < FEWEST:
+        return np.zeros(1), {}
     alike = input_of(product).ALIKE
     constants = mahalanobis(features_of(inputs[known], product).astype(np.float64), truth[known], alike)
     familiar = distance(constants, features_of(inputs[unseen], product))
