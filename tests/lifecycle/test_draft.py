@@ -27,7 +27,7 @@ def write_customers(file: Path, learnable: bool) -> None:
     leaves = (orders + spent / 12 < 28) ^ (random.random(rows) < 0.05) if learnable else random.random(rows) < 0.4
     place = random.choice(["서울", "부산", "대전"], rows)
     columns = {"no": np.arange(rows), "orders": orders, "spent (EUR)": spent, "place": place}
-    pl.DataFrame({**columns, "left (Y/N)": np.where(leaves, "Y", "N")}).write_csv(file)
+    pl.DataFrame({**columns, "left (Y/N)": np.where(leaves, "Y", "N")}).write_csv(file, separator=";")
 
 
 def test_a_draft_from_own_data_ends_in_a_champion(project: Project) -> None:

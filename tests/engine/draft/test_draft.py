@@ -286,3 +286,27 @@ def test_names_with_every_sign_stay_as_they_are(made: Draft, project: Path) -> N
     assert [feature.meaning for feature in product.formulation.input.features] == names
     assert product.formulation.label_names == sorted(labels)
     assert yaml.safe_load(Path("conf/source/files.yaml").read_text(encoding="utf-8"))["options"]["label"] == "답"
+
+
+@table
+def test_a_table_is_read_as_it_comes(made: Draft, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = patients(120)
+    rows = [";".join(f"{value}".replace(".", ",") for value in row) for row in frame.rows()]
+    lines = [";".join(frame.columns), *rows[:50], "1;2", *rows[50:]]
+    Path("people.csv").write_bytes("\n".join(lines).encode("cp949"))
+    product = made(FROM="people.csv", ANSWER="left (Y/N)")
+    assert product.formulation.input.features[1].low < 40
+    assert product.formulation.label_names == ["no", "예 (yes)"]
+    told = capsys.readouterr().out
+    assert "separated by semicolons" in told
+    assert "decimal comma" in told
+    assert "1 row(s) are kept out, such as people.csv, line 52" in told
+    assert compose.resolve([]).source.options.bad_rows == "keep-out"
+
+
+@table
+def test_the_tables_of_a_folder_are_one(made: Draft, project: Path) -> None:
+    Path("inbox").mkdir()
+    patients(200).head(120).write_csv("inbox/a.csv")
+    patients(200).tail(80).write_parquet("inbox/b.parquet")
+    assert made(FROM="inbox", ANSWER="left (Y/N)").data.kinds[0].wanted == 200

@@ -39,10 +39,15 @@ def look(wish: Wish) -> Seen:
         return tables.look(tally(batches, wish.answer), wish, "sql", options, [])
     system, path = places.opened(wish.place)
     options = {"path": wish.place, "licence": "internal"}
-    if system.isdir(path):
+    if places.holds_pictures(system, path):
         return pictures.look(system, path, wish, options | {"kind": "picture"}, [])
-    batches, notes = places.table(system, path, wish.place)
-    return tables.look(tally(batches, wish.answer), wish, "files", options | {"kind": "record"}, notes)
+    found = places.tables(system, path, wish.place)
+    counted = tally(found.batches, wish.answer)
+    notes = [f"read as: {', '.join(found.notes)}"]
+    if found.bad:
+        options["bad_rows"] = "keep-out"
+        notes.append(f"{len(found.bad)} row(s) are kept out, such as {found.bad[0]}")
+    return tables.look(counted, wish, "files", options | {"kind": "record"}, notes)
 
 
 def split_sizes(labels: dict[str, int]) -> Size:

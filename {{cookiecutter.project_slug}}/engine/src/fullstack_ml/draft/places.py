@@ -5,14 +5,17 @@ Reads what FROM names; writes nothing.
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import fsspec
 import polars as pl
 
-from fullstack_ml.data.collect.sources.delimited import ROW
-from fullstack_ml.data.collect.sources.reading import read_table_file
+from fullstack_ml.data.collect.sources.reading import is_table, read_table_file
 from fullstack_ml.data.collect.sources.sql import _address
+from fullstack_ml.data.collect.sources.tables import listed
+from fullstack_ml.inputs.pictures import FILES
 from fullstack_ml.workspace.errors import UserError, suggest
 
 DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb", "oracle", "mssql", "duckdb")
@@ -33,7 +36,7 @@ def opened(place: str) -> tuple[Any, str]:
     """
     try:
         system, path = fsspec.core.url_to_fs(place)
-        there = system.exists(path)
+        there = system.exists(path) or bool(system.glob(path))
     except (OSError, ValueError, ImportError) as error:
         raise UserError(f"{place!r} cannot be opened: {error}", WHERE, "check the path and the access") from error
     if not there:
@@ -41,14 +44,47 @@ def opened(place: str) -> tuple[Any, str]:
     return system, path
 
 
-def table(system: Any, path: str, place: str) -> tuple[Iterator[pl.DataFrame], list[str]]:
-    """Return the rows of a file in batches, and what was found of its form.
+@dataclass
+class Tables:
+    """The rows of all tables of a place in ``batches``; ``notes`` and ``bad`` are whole when these have been read."""
+
+    batches: Iterator[pl.DataFrame]
+    notes: list[str]
+    bad: list[str]
+
+
+def tables(system: Any, path: str, place: str) -> Tables:
+    """Return the rows of a table, or of all that a folder or a pattern holds, and what was found of their form.
 
     Raises:
-        UserError: if it is no table.
+        UserError: if it is no table, or two tables have different columns.
     """
-    reading = read_table_file(lambda: system.open(path, "rb"), path, where=WHERE, bad_rows="keep-out")
-    return (batch.drop(ROW) for batch in reading.batches), ["read as: " + ", ".join(reading.notes)]
+    files = listed(system, path, place, WHERE)
+    found = Tables(iter(()), [f"{len(files)} tables"] if len(files) > 1 else [], [])
+
+    def read() -> Iterator[pl.DataFrame]:
+        names: list[str] = []
+        for address, file in files.items():
+            opened = partial(system.open, file, "rb")
+            reading = read_table_file(opened, address if is_table(address) else file, None, "keep-out", WHERE)
+            if names and set(reading.names) != set(names):
+                odd = ", ".join(sorted(set(reading.names) ^ set(names)))
+                raise UserError(f"{address} has other columns than the first table: {odd}", WHERE, "give one of them")
+            names = names or reading.names
+            found.notes += [note for note in reading.notes if note not in found.notes]
+            for batch in reading.batches:
+                yield batch.select(names)
+            found.bad += [f"{address}, line {row.line}: {row.reason}" for row in reading.bad]
+
+    found.batches = read()
+    return found
+
+
+def holds_pictures(system: Any, path: str) -> bool:
+    """Say whether a folder holds more pictures than tables."""
+    files = system.find(path) if system.isdir(path) else []
+    pictures = sum(file.lower().endswith(FILES) for file in files)
+    return pictures > sum(map(is_table, files)) or (bool(files) and not any(map(is_table, files)))
 
 
 def statement(query: str, engine: Any) -> str:
