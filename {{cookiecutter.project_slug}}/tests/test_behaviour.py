@@ -82,6 +82,6 @@ def test_what_is_no_record_of_this_product_is_hardly_ever_answered(
 ) -> None:
     # 0.1 where strangers are told apart in 95 of 100 pairs; where product.yaml asks for less, nothing is promised.
     allowed = 0.1 if product.formulation.abstain and promised(product, "novelty_auroc", 0.0) >= 0.95 else 1.0
-    strangers = input_of(product).strangers(unseen.inputs, seed=0)
+    strangers = input_of(product).strangers(unseen.inputs, product, seed=0)
     answered = {kind: (decisions(inputs) == "accept").mean() for kind, inputs in strangers.items()}
     assert {kind: share for kind, share in answered.items() if share > allowed} == {}

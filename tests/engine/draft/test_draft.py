@@ -82,8 +82,8 @@ def test_a_table_becomes_a_contract_with_reachable_thresholds(
     features = {feature.name: feature for feature in product.formulation.input.features}
     assert list(features) == ["age", "weight kg", "temperature"]
     assert features["age"].low == 0, "no age is below 0"
-    assert features["temperature"].low < -10, "a temperature is"
-    assert features["age"].high > 89
+    assert features["temperature"].bounds[0] < -10, "a temperature is"
+    assert features["age"].bounds[1] > 89
     assert product.formulation.label_names == ["no", "예 (yes)"]
     assert re.match(r"\d+ of 600 records", product.formulation.answer.labels[0].definition)
     share = float((patients()["left (Y/N)"] == "no").mean() or 0)  # type: ignore[arg-type]

@@ -84,7 +84,7 @@ def fingerprints(frame):
     return None
 
 
-def strangers(inputs, seed):
+def strangers(inputs, product, seed):
     random = np.random.default_rng(seed)
     return {"any bytes": random.integers(0, 256, inputs.shape).astype(np.uint8)}
 
@@ -150,7 +150,7 @@ def html(record, product):
     return f"<p>{escape(record['code'])}</p>"
 
 
-def draw(values):
+def draw(values, product):
     return bytes(values).decode(errors="replace")
 '''
 

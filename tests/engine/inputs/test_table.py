@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fullstack_ml.inputs import table
+from fullstack_ml.inputs import records, table
 
 pytestmark = pytest.mark.task("tabular-classification")
 
@@ -26,7 +26,7 @@ def test_a_row_is_named_by_the_sha_256_of_its_numbers(product: Any, rows: pl.Dat
     values = rows.drop("id").rows()
     expected = [sha256(struct.pack(f"<{len(row)}d", *row)).hexdigest() for row in values]
     assert table.content_id(rows, product).to_list() == expected
-    assert table.identities(np.array(values)) == expected
+    assert records.identities(np.array(values)) == expected
 
 
 def test_the_order_of_the_columns_does_not_change_the_name(product: Any, rows: pl.DataFrame) -> None:

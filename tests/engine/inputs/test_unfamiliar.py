@@ -18,13 +18,13 @@ def inputs(product: Any) -> np.ndarray:
 
 
 def test_every_kind_has_the_form_of_the_inputs_and_is_none_of_them(inputs: np.ndarray, product: Any) -> None:
-    for name, made in input_of(product).strangers(inputs, 1).items():
+    for name, made in input_of(product).strangers(inputs, product, 1).items():
         assert (made.dtype, made.shape[1:]) == (inputs.dtype, inputs.shape[1:]), name
         assert made.flags.c_contiguous, name
         assert not (made[: len(inputs)] == inputs[: len(made)]).all(), name
 
 
 def test_the_seed_decides_what_is_drawn(inputs: np.ndarray, product: Any) -> None:
-    first, again, other = (input_of(product).strangers(inputs, seed) for seed in (1, 1, 2))
+    first, again, other = (input_of(product).strangers(inputs, product, seed) for seed in (1, 1, 2))
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert any(not np.array_equal(first[name], other[name]) for name in first)

@@ -90,7 +90,7 @@ def test_a_runner_without_map_is_refused(project: Path, config: Any, refused: Re
 
 def test_processes_write_the_report_that_this_process_writes(sharded: Any, refused: Refused) -> None:
     def report() -> tuple[Any, pl.DataFrame]:
-        with refused("3 violation(s) in 1500 records; licence: licence 'stolen'"):
+        with refused("3 of 1500 records break product.yaml: licence (3); such as licence 'stolen'"):
             validate.run(sharded)
         written = json.loads(Path("reports/validation.json").read_text(encoding="utf-8"))
         return written, pl.read_parquet("data/near_duplicates.parquet")

@@ -62,7 +62,7 @@ def test_it_stops_the_pipeline_unless_the_privacy_class_allows_it(
     monkeypatch.setattr(validate, "load", lambda: found)
     shards.write_shard(records[:10].with_columns(group=pl.lit("minseo@example.com")), 0)
     if stops:
-        with refused("10 violation(s) in 10 records; personal: e-mail address in group"):
+        with refused("10 of 10 records break product.yaml: personal (10); such as e-mail address in group"):
             validate.run(config)
     else:
         validate.run(config)

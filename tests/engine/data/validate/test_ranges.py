@@ -28,7 +28,8 @@ def test_a_value_outside_its_range_is_named(
 ) -> None:
     feature = product.formulation.input.features[1]
     store(records, feature.name, {"above": feature.high + 1, "below": feature.low - 1}.get(value, value))
-    with refused(f"payload: {feature.name} is "):
+    rule = "missing" if value is None or value != value else "out of range"
+    with refused(f": {feature.name} {rule} (1); such as {feature.name} is "):
         validate.run(config)
 
 

@@ -61,13 +61,20 @@ def test_a_record_that_the_contract_does_not_allow_is_named(
     raw(with_bad(records, column, value))
     with refused(what, "data/raw", "product.yaml"):
         validate.run(config)
-    named = [record for rows in report()["examples"].values() for record, _ in rows]
+    named = [record for rows in report()["examples"].values() for record, *_ in rows]
     assert named == [records["id"][2]]
 
 
-def test_the_error_names_the_record(project: Path, records: pl.DataFrame, config: Any, refused: Refused) -> None:
-    raw(with_bad(records, "licence", "stolen"))
-    with refused(f"records {records['id'][2][:12]}", "reports/validation.json"):
+def test_the_error_names_every_rule_with_its_count_and_where_a_record_comes_from(
+    project: Path, records: pl.DataFrame, config: Any, refused: Refused
+) -> None:
+    frame = with_bad(with_bad(records, "licence", "stolen"), "kind", None)
+    frame = frame.with_columns(licence=pl.lit("stolen"), source=pl.format("rows.csv#row {}", pl.int_range(10)))
+    raw(frame)
+    counts = "10 of 10 records break product.yaml: licence (10), kind missing (1); such as licence 'stolen' is not in "
+    with refused(counts, "reports/validation.html"):
+        validate.run(config)
+    with refused(", in rows.csv#row 0; kind is missing, in rows.csv#row 2"):
         validate.run(config)
 
 
@@ -85,15 +92,16 @@ def test_a_payload_that_the_contract_does_not_allow_is_named(
 ) -> None:
     payload = batch.columns[0]
     raw(with_bad(records, payload, b"no image" if records.schema[payload] == pl.Binary else float("inf")))
-    with refused("1 violation(s) in 10 records; payload: "):
+    rule = "payload" if records.schema[payload] == pl.Binary else f"{payload} out of range"
+    with refused(f"1 of 10 records break product.yaml: {rule} (1); "):
         validate.run(config)
-    assert [record for record, _ in report()["examples"]["payload"]] == [records["id"][2]]
+    assert [record for record, *_ in report()["examples"][rule]] == [records["id"][2]]
 
 
 def test_every_shard_is_checked(project: Path, records: pl.DataFrame, config: Any, refused: Refused) -> None:
     raw(records[10:30])
     raw(with_bad(records, "licence", "stolen"), number=1)
-    with refused("1 violation(s) in 30 records"):
+    with refused("1 of 30 records break"):
         validate.run(config)
 
 
@@ -102,7 +110,7 @@ def test_the_report_names_at_most_the_configured_number(
 ) -> None:
     raw(records.with_columns(licence=pl.lit("stolen")))
     config.validate.max_reported = 3
-    with refused(f"{len(records)} violation(s)"):
+    with refused(f"{len(records)} of {len(records)} records break product.yaml: licence ({len(records)}); "):
         validate.run(config)
     assert report()["violations"] == {"licence": len(records)}
     assert len(report()["examples"]["licence"]) == 3

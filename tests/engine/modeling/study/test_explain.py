@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -51,8 +52,8 @@ def test_a_record_without_a_label_says_so(
     assert "none yet" in told(labelled["id"][0], monkeypatch, capsys)
 
 
-def test_ink_is_dark_and_paper_is_light() -> None:
-    assert image.draw(np.array([[255, 0]], np.uint8)) == "    @@"
+def test_ink_is_dark_and_paper_is_light(product: Any) -> None:
+    assert image.draw(np.array([[255, 0]], np.uint8), product) == "    @@"
 
 
 def test_the_start_of_an_id_has_to_name_one_record(finished: Path, refused: Refused) -> None:

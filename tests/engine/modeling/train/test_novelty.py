@@ -115,3 +115,19 @@ def test_strangers_among_large_pictures_are_found(pictures: tuple[np.ndarray, np
     }
     lowest = {name: novelty.distance(constants, made).min() / familiar.max() for name, made in strange.items()}
     assert all(ratio > 1 for ratio in lowest.values()), lowest
+
+
+def test_gaps_and_rare_values_are_familiar_where_training_saw_them() -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(2000, 4))
+    rows[:, 1] = random.random(2000) < 0.002  # a category of a few records
+    rows[:, 2] = 7.0  # the same in every record
+    rows[random.random(2000) < 0.1, 3] = np.nan
+    constants = novelty.mahalanobis(rows, np.arange(2000) % 2)
+    rare, never, outlier, new_gap = np.array([[0, 1, 7, 0], [0, 0, 7, np.nan], [9, 0, 7, 0], [np.nan, 0, 7, 0.0]])
+    scores = novelty.distance(constants, np.stack([rare, never, outlier, new_gap]))
+    limit = np.quantile(novelty.distance(constants, rows), 0.98)
+    assert scores[1] < limit
+    assert scores[0] < scores[2], "a rare value counts for less than nine deviations"
+    assert scores[2] > limit
+    assert np.isnan(scores[3]), "where nothing was missing, nothing may be"

@@ -199,3 +199,63 @@ def test_outputs_of_a_label_are_probabilities_in_the_order_of_its_labels() -> No
     assert (given.shape, given.dtype) == ((90, 3), np.float32)
     assert given.sum(axis=1) == pytest.approx(1)
     assert (given.argmax(axis=1) == truth).mean() > 0.5
+
+
+def decimals(step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return two columns of decimals of few digits, as tables hold them, and a label that changes between two."""
+    random = np.random.default_rng(0)
+    rows = np.round(random.integers(0, 200, (600, 2)) * step, 3)
+    return rows.astype(np.float32), (rows[:, 0] + rows[:, 1] > 200 * step).astype(int)
+
+
+TREES = {
+    "boosted": "ensemble.HistGradientBoostingClassifier",
+    "forest": "ensemble.RandomForestClassifier",
+    "gradient": "ensemble.GradientBoostingClassifier",
+    "tree": "tree.DecisionTreeClassifier",
+}
+
+
+@pytest.mark.parametrize("step", [0.01, 0.1, 0.4])
+@pytest.mark.parametrize("name", TREES)
+@pytest.mark.filterwarnings("ignore:Field onnx:DeprecationWarning")
+def test_trees_on_ordinary_decimals_are_the_same_in_onnx(name: str, step: float) -> None:
+    rows, truth = decimals(step)
+    fitted = backend.fit(model(f"sklearn.{TREES[name]}"), 7, rows, truth, label, False)
+    every = np.stack(np.meshgrid(*[np.round(np.arange(200) * step, 3)] * 2), axis=-1).reshape(-1, 2).astype(np.float32)
+    assert run(backend.to_onnx(fitted, 2, 2, "probabilities"), every) == pytest.approx(
+        backend.outputs(fitted, every), abs=1e-5
+    )
+
+
+GAPS = (*TREES.values(), "linear_model.LogisticRegression", "neural_network.MLPClassifier", "dummy.DummyClassifier")
+
+
+@pytest.mark.parametrize("target", GAPS)
+@pytest.mark.filterwarnings("ignore:Field onnx:DeprecationWarning")
+def test_a_value_that_is_missing_is_answered_the_same_in_onnx(target: str) -> None:
+    rows, truth = examples()
+    rows[np.random.default_rng(1).random(rows.shape) < 0.2] = np.nan
+    fitted = backend.fit(model(f"sklearn.{target}", scale=True), 7, rows, truth, label, False)
+    expected = backend.outputs(fitted, rows)
+    assert np.isfinite(expected).all()
+    assert run(backend.to_onnx(fitted, 6, 3, "probabilities"), rows) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["ensemble.HistGradientBoostingClassifier", "linear_model.LogisticRegression"],
+    ids=["boosted", "logistic"],
+)
+def test_balanced_weights_find_more_of_a_rare_label(target: str) -> None:
+    random = np.random.default_rng(0)
+    truth = (np.arange(2000) % 50 == 0).astype(int)
+    rows = (truth[:, None] * 1.5 + random.normal(0, 1, (2000, 3))).astype(np.float32)
+    found = {}
+    for weight in (None, "balanced"):
+        fitted = backend.fit(
+            model(f"sklearn.{target}", class_weight=weight), 7, rows[:1000], truth[:1000], label, False
+        )
+        said = backend.outputs(fitted, rows[1000:]).argmax(axis=1)
+        found[weight] = (said[truth[1000:] == 1] == 1).mean()
+    assert found["balanced"] >= found[None] + 0.1

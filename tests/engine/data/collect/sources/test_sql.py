@@ -118,7 +118,7 @@ def test_a_value_that_is_none_is_rejected_with_its_row(
     change(f"UPDATE records SET {column} = 'n/a' WHERE number = 3")
     assert len(gather()) == 8
     kept = pl.read_parquet("data/rejected/collect.parquet")
-    assert kept["reason"].to_list() == [f"{column} is n/a, which is no Float64"]
+    assert kept["reason"].to_list() == [f"{column} is n/a, which is no number"]
     assert kept["source"].to_list() == ["sqlite:///data.db#number 3"]
 
 

@@ -93,7 +93,7 @@ def strangeness(inputs: np.ndarray, truth: np.ndarray, product: Product) -> tupl
     alike = input_of(product).ALIKE
     constants = mahalanobis(features_of(inputs[known], product).astype(np.float64), truth[known], alike)
     familiar = distance(constants, features_of(inputs[unseen], product))
-    kinds = input_of(product).strangers(inputs[unseen], SEED)
+    kinds = input_of(product).strangers(inputs[unseen], product, SEED)
     strange = [distance(constants, features_of(made, product)) for made in kinds.values()]
     return familiar, separation(familiar, np.concatenate(strange))
 

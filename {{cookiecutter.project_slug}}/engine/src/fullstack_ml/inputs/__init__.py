@@ -54,7 +54,7 @@ class Input(Protocol):
         """Yield what is wrong with ``formulation.input``: place in the file, what, fix."""
 
     def slice_columns(self, product: Product) -> list[str]:
-        """Name the number columns by which ``data.slices`` may select."""
+        """Name the columns by which ``data.slices`` may select: by bounds, or a feature of values by one of them."""
 
     def columns(self, product: Product) -> dict[str, pl.DataType]:
         """Return the payload columns of a stored record."""
@@ -74,11 +74,11 @@ class Input(Protocol):
     def fingerprints(self, frame: pl.DataFrame) -> pl.Series | None:
         """Return 64 bits per record in which alike records differ little; None where there is no such thing."""
 
-    def strangers(self, inputs: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    def strangers(self, inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.ndarray]:
         """Make unfamiliar inputs by kind out of familiar ones; ``evaluate`` asks whether novelty tells them apart."""
 
     def regions(self, product: Product) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield the name of each part of the input and its places in the flattened input, for ``make ablate``."""
+        """Yield the name of each part of the input and its places in ``features``, for ``make ablate``."""
 
     def front(self, model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
         """Put the contract's input in front of a graph whose input is ``features`` (float32, records x values)."""
@@ -117,7 +117,7 @@ class Input(Protocol):
     def html(self, record: dict[str, Any], product: Product) -> str:
         """Return a record as an element of a page that shows many."""
 
-    def draw(self, values: np.ndarray) -> str:
+    def draw(self, values: np.ndarray, product: Product) -> str:
         """Draw one input in characters, for a terminal."""
 
 

@@ -93,7 +93,7 @@ def photographs(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarr
     return np.stack(cuts)
 
 
-def strangers(inputs: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+def strangers(inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.ndarray]:
     """Return unfamiliar pictures by kind, each uint8 (records, height, width) like ``inputs``."""
     random = np.random.default_rng(seed)
     flat = inputs.reshape(len(inputs), -1)
@@ -128,7 +128,7 @@ def typical(inputs: np.ndarray, product: Product) -> dict[str, Any]:
     return {"height": height, "width": width, "ink": float(np.median(ink.mean(axis=(1, 2))))}
 
 
-def draw(values: np.ndarray) -> str:
+def draw(values: np.ndarray, product: Product) -> str:
     """Draw dark pixels as dense characters."""
     inks = " .:-=+*#%@"
     return "\n".join("  " + "".join(2 * inks[(255 - int(value)) * 9 // 255] for value in row) for row in values)

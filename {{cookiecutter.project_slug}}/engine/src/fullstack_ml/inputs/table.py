@@ -1,22 +1,20 @@
-"""Input ``table``: a row of numbers, one per feature of the contract, each within its legal range.
+"""Input ``table``: a row of values, one per feature of the contract.
 
-Reads and writes nothing.
+Reads and writes nothing. ``encoding.py`` says what a value becomes, ``records.py`` what a request holds.
 """
 
 from __future__ import annotations
 
-import hashlib
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from datetime import datetime
 from html import escape
-from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import orjson
-from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from fullstack_ml.inputs import Decoded
+from fullstack_ml.inputs import FEATURES, encoding, records
+from fullstack_ml.inputs.encoding import Layout
+from fullstack_ml.inputs.records import as_inputs
 from fullstack_ml.product.formulation import Feature
 from fullstack_ml.product.types import Finding, Product
 
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     import onnx
     import polars as pl
 
+record_type, example, decoder = records.record_type, records.example, records.decoder
 FILES: tuple[str, ...] = ()
 MEDIA: tuple[str, ...] = ()
 SCREEN = '<HyperText name="record" value="$row" inline="true"/>'
@@ -31,10 +30,8 @@ LAYOUT = "rows"
 FORM_FIELD: str | None = None
 ALIKE = False
 
-LINE = (
-    '<tr title="{meaning}"><td>{name}</td><td align="right"><b>{value}</b></td><td>{unit}</td>'
-    '<td><meter min="{low:g}" max="{high:g}" value="{place:g}"></meter></td></tr>'
-)
+LINE = '<tr title="{meaning}"><td>{name}</td><td align="right"><b>{value}</b></td><td>{unit}</td><td>{place}</td></tr>'
+METER = '<meter min="{low:g}" max="{high:g}" value="{value:g}"></meter>'
 
 
 def check(product: Product) -> Iterator[Finding]:
@@ -54,30 +51,22 @@ def slice_columns(product: Product) -> list[str]:
 
 
 def columns(product: Product) -> dict[str, pl.DataType]:
-    """One number per feature."""
-    import polars as pl
-
-    return {feature.name: pl.Float64() for feature in product.formulation.input.features}
-
-
-def identities(values: np.ndarray) -> list[str]:
-    """Name every row of ``values`` (records, features in the contract's order) by the hex SHA-256 of its numbers."""
-    exact = values.astype("<f8", order="C") + 0.0  # -0.0 becomes 0.0
-    width = exact.shape[1] * 8
-    rows = memoryview(exact.tobytes())
-    return [hashlib.sha256(rows[i * width : (i + 1) * width]).hexdigest() for i in range(len(exact))]
+    """One column per feature, in the type of its values."""
+    return {feature.name: encoding.stored_type(feature) for feature in product.formulation.input.features}
 
 
 def content_id(frame: pl.DataFrame, product: Product) -> pl.Series:
-    """Name every record by the hex SHA-256 of its feature values (little-endian float64, in the contract's order).
+    """Name every record by the hex SHA-256 of its values (little-endian float64, in the contract's order).
 
-    The names are those of ``identities``, in a quarter of the time: the server hashes a row, collect millions.
+    The names are those of ``records.identities``, in a quarter of the time: the server hashes a row, collect millions.
     """
     import polars as pl
     import polars_hash  # here, since the stages after collect name nothing
     import pyarrow as pa
 
-    values = frame.select(slice_columns(product)).to_numpy().astype("<f8", order="C") + 0.0  # -0.0 becomes 0.0
+    values = encoding.from_frame(frame, [encoding.marked(f) for f in product.formulation.input.features])
+    values = values.astype("<f8", order="C") + 0.0  # -0.0 becomes 0.0
+    values[np.isnan(values)] = np.nan
     width = pa.binary(values.shape[1] * 8)
     rows = pa.FixedSizeBinaryArray.from_buffers(width, len(frame), [None, pa.py_buffer(values)])
     named = pl.DataFrame({"id": pl.Series(rows.cast(pa.large_binary()))})
@@ -99,56 +88,96 @@ def fingerprints(frame: pl.DataFrame) -> pl.Series | None:
     return None
 
 
-def as_inputs(values: np.ndarray) -> np.ndarray:
-    """Return the model's input: float32 of shape (records, features)."""
-    return values.astype(np.float32, order="C")
-
-
 def matrix(frame: pl.DataFrame, product: Product) -> np.ndarray:
     """Return float32 of shape (records, features)."""
-    return as_inputs(frame.select(slice_columns(product)).to_numpy())
+    return as_inputs(encoding.from_frame(frame, [encoding.encoded(f) for f in product.formulation.input.features]))
 
 
-def strangers(inputs: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+def strangers(inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.ndarray]:
     """Return rows as faults of collection make them, each float32 (records, features) like ``inputs``."""
-    random = np.random.default_rng(seed)
-    spread = inputs.std(axis=0)
-    return {
-        "rows mixed": random.permuted(inputs, axis=0),
-        "columns swapped": random.permuted(inputs, axis=1),
-        "another unit (x 10)": inputs * np.float32(10),
-        "all zero": np.zeros_like(inputs[:20]) + random.normal(0, 1e-3, (20, inputs.shape[1])).astype(np.float32),
-        "noise of three deviations": inputs + (3 * spread * random.normal(size=inputs.shape)).astype(np.float32),
-    }
+    random, features = np.random.default_rng(seed), product.formulation.input.features
+    made = {"rows mixed": random.permuted(inputs, axis=0)}
+    numbers = np.flatnonzero([feature.type in ("number", "whole") for feature in features])
+    if not len(numbers):
+        return made
+    measured = inputs[:, numbers]
+
+    def changed(values: np.ndarray) -> np.ndarray:
+        copy = inputs[: len(values)].copy()
+        copy[:, numbers] = values
+        return copy
+
+    noise = 3 * np.nanstd(measured, axis=0) * random.normal(size=measured.shape)
+    nearly_zero = random.normal(0, 1e-3, measured[:20].shape)
+    swapped = {"columns swapped": changed(random.permuted(measured, axis=1))} if len(numbers) > 1 else {}
+    return (
+        made
+        | swapped
+        | {
+            "another unit (x 10)": changed(measured * np.float32(10)),
+            "all zero": changed(nearly_zero),
+            "noise of three deviations": changed(measured + noise),
+        }
+    )
 
 
 def regions(product: Product) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield every feature."""
-    for i, feature in enumerate(product.formulation.input.features):
-        yield feature.name, np.array([i])
+    """Yield every feature with all values that are made of it."""
+    features = product.formulation.input.features
+    layout = Layout(features)
+    for i, feature in enumerate(features):
+        yield feature.name, layout.places(i)
 
 
 def front(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
-    """Give the graph's input the contract's name."""
-    old, name = model.graph.input[0].name, product.formulation.input.name
+    """Take float32 (records, features), and give the model what ``encoding.nodes`` makes of it."""
+    old, name, features = model.graph.input[0].name, product.formulation.input.name, product.formulation.input.features
+    layout = Layout(features)
+    if layout.plain:
+        for node in model.graph.node:
+            node.input[:] = [name if taken == old else taken for taken in node.input]
+    else:
+        added, constants = encoding.nodes(layout, name, FEATURES)
+        model.graph.initializer.extend(constants)
+        for node in reversed(added):
+            model.graph.node.insert(0, node)
+        model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = len(features)
     model.graph.input[0].name = name
-    for node in model.graph.node:
-        for i, taken in enumerate(node.input):
-            if taken == old:
-                node.input[i] = name
     return model
 
 
 def random_inputs(product: Product, count: int, seed: int) -> np.ndarray:
-    """Draw every feature between its low and high."""
-    low, high = ([getattr(f, bound) for f in product.formulation.input.features] for bound in ("low", "high"))
-    return np.random.default_rng(seed).uniform(low, high, (count, len(low))).astype("<f4")
+    """Draw every feature from what it may hold; nothing is missing."""
+    random = np.random.default_rng(seed)
+    drawn: list[np.ndarray] = []
+    for feature in product.formulation.input.features:
+        if feature.ranged:
+            low, high = records.finite_bounds(feature)
+            drawn.append(random.uniform(low, high, count))
+        else:
+            drawn.append(random.integers(0, max(2, len(feature.values)), count))
+        if feature.type in ("whole", "date"):
+            drawn[-1] = np.ceil(drawn[-1])
+    return np.stack(drawn, axis=1).astype("<f4")
+
+
+def usual(feature: Feature, values: np.ndarray) -> Any:
+    """Return the median of a feature, or its most frequent value; None where nearly every one is missing."""
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return None
+    if not feature.ranged:
+        most = int(np.bincount(values.astype(int)).argmax())
+        return bool(most) if feature.type == "flag" else [*feature.values, None][most]
+    median = float(np.median(values))
+    if feature.type == "date":
+        return records.as_date(median)
+    return round(median) if feature.type == "whole" else float(f"{median:.4g}")
 
 
 def typical(inputs: np.ndarray, product: Product) -> dict[str, Any]:
-    """Return the median of every feature."""
-    medians = np.median(inputs, axis=0)
-    return {name: float(f"{value:.4g}") for name, value in zip(slice_columns(product), medians, strict=True)}
+    """Return the usual value of every feature."""
+    return {f.name: usual(f, column) for f, column in zip(product.formulation.input.features, inputs.T, strict=True)}
 
 
 def limits() -> dict[str, Any]:
@@ -156,58 +185,35 @@ def limits() -> dict[str, Any]:
     return {}
 
 
-def record_type(product: Product) -> type[BaseModel]:
-    """Return the type of one record of a JSON body."""
-    fields: dict[str, Any] = {}
-    for feature in product.formulation.input.features:
-        what = f"{feature.meaning}, in {feature.unit}"
-        limits = Field(ge=feature.low, le=feature.high, strict=True, allow_inf_nan=False, description=what)
-        fields[feature.name] = (Annotated[float, limits], ...)
-    config = ConfigDict(extra="forbid", json_schema_extra={"example": example(product)})
-    return create_model("Record", __config__=config, **fields)
-
-
-def example(product: Product) -> dict[str, Any]:
-    """Make a record: the value at a third of the legal range of every feature."""
-    features = product.formulation.input.features
-    return {feature.name: round(feature.low + (feature.high - feature.low) / 3, 4) for feature in features}
-
-
 def request_cost(records: list[Any]) -> int:
     """Numbers come decoded."""
     return 0
 
 
-def decoder(product: Product) -> Callable[[list[Any], float], Decoded]:
-    """Return the function that turns records into the model's input, their ids, and what the log keeps."""
-    names = [feature.name for feature in product.formulation.input.features]
-    # attrgetter of one name returns the value itself, of several a tuple.
-    values_of = attrgetter(*names) if len(names) > 1 else lambda record: (getattr(record, names[0]),)
-
-    def decode_all(records: list[Any], until: float = math.inf) -> Decoded:
-        rows = [values_of(record) for record in records]
-        values = np.array(rows, dtype=np.float64)
-        stored = [orjson.dumps(dict(zip(names, row, strict=True))) for row in rows]
-        return as_inputs(values), identities(values), stored
-
-    return decode_all
+def shown(value: Any) -> str:
+    """Write a stored value."""
+    if isinstance(value, datetime):
+        return value.isoformat(" ", "minutes").removesuffix(" 00:00")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "missing" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def line(feature: Feature, value: float | None) -> str:
-    """Return one feature as a line of the table; a missing value is said."""
+def line(feature: Feature, value: Any) -> str:
+    """Return one feature as a line of the table; a number also has its place between low and high."""
+    ranged = feature.type in ("number", "whole")
+    low, high = feature.bounds
     return LINE.format(
         meaning=escape(feature.meaning),
         name=escape(feature.name.replace("_", " ")),
-        value="missing" if value is None else f"{value:.4g}",
+        value=escape(shown(value)),
         unit=escape(feature.unit),
-        low=feature.low,
-        high=feature.high,
-        place=feature.low if value is None else value,
+        place=METER.format(low=low, high=high, value=low if value is None else value) if ranged else "",
     )
 
 
 def html(record: dict[str, Any], product: Product) -> str:
-    """Return the row as a table of its features, each between its low and high."""
+    """Return the row as a table of its features."""
     lines = [line(feature, record[feature.name]) for feature in product.formulation.input.features]
     return f"<table><tbody>{''.join(lines)}</tbody></table>"
 
@@ -217,6 +223,14 @@ def fields(record: dict[str, Any], product: Product) -> dict[str, str]:
     return {"row": html(record, product)}
 
 
-def draw(values: np.ndarray) -> str:
-    """List the values."""
-    return "  " + " ".join(f"{value:g}" for value in values)
+def draw(values: np.ndarray, product: Product) -> str:
+    """List the features with their values."""
+    lines = []
+    for feature, value in zip(product.formulation.input.features, values.tolist(), strict=True):
+        said = "missing" if np.isnan(value) else f"{value:g}"
+        if feature.type == "date" and not np.isnan(value):
+            said = records.as_date(value)
+        elif feature.values and not np.isnan(value):
+            said = [*feature.values, "another value"][int(value)]
+        lines.append(f"  {feature.name}: {said} {feature.unit}".rstrip())
+    return "\n".join(lines)

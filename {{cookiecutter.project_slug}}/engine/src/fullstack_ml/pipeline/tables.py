@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fullstack_ml.product.formulation import moment
 from fullstack_ml.product.types import Slice
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json, replacing
@@ -129,10 +130,11 @@ def raw_records(ids: Collection[str]) -> pl.DataFrame:
 def slice_mask(part: Slice) -> pl.Expr:
     """Select the records of a slice of product.yaml; a missing value belongs to no slice."""
     column, mask = pl.col(part.column), pl.lit(True)
-    if part.at_least is not None:
-        mask &= column >= part.at_least
-    if part.below is not None:
-        mask &= column < part.below
+    low, high = (moment(bound) if isinstance(bound, str) else bound for bound in (part.at_least, part.below))
+    if low is not None:
+        mask &= column >= low
+    if high is not None:
+        mask &= column < high
     if part.equals is not None:
-        mask &= column == part.equals
+        mask &= column.cast(pl.String) == part.equals  # a flag is true or false
     return mask.fill_null(False)

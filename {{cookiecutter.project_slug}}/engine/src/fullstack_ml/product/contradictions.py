@@ -3,12 +3,12 @@
 Reads and writes nothing. Each finding is where it stands, what is wrong, and what to do.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import BaseModel
-
+from fullstack_ml.product.formulation import Feature, place, shown
 from fullstack_ml.product.metrics import metrics_of
 from fullstack_ml.product.types import Finding, Product
 from fullstack_ml.workspace.errors import Location, UserError, suggest
@@ -24,6 +24,7 @@ RECORD = ("id", "group", "kind", "source", "licence", "collected_at", "source_la
 LABEL = ("label", "annotator", "round", "guide_version", "annotated_at", "seconds", "labelled_by", "votes", "share")
 ARRIVAL = ("rejected", "record", "cursor", "reason", "rejected_at")
 VERDICT = ("predicted", "probability", "right_probability", "novelty", "decision", "error", "suspect")
+WANTED = {"number": "number, such as 1.5", "whole": "whole number", "date": "date, such as 2026-01-31"}
 TAKEN = frozenset((*RECORD, *LABEL, *ARRIVAL, *VERDICT))
 
 
@@ -72,40 +73,91 @@ def duplicates(product: Product) -> Iterator[Finding]:
         "licence": (("data", "licences"), product.data.licences),
         "slice": (("data", "slices"), [part.id for part in product.data.slices]),
     }
-    for what, (place, names) in named.items():
+    for what, (at, names) in named.items():
         for name, count in Counter(names).items():
             if count > 1:
                 second = [i for i, other in enumerate(names) if other == name][1]
-                yield (*place, second), f"{what} {name!r} stands {count} times", f"give every {what} its own name"
+                yield (*at, second), f"{what} {name!r} stands {count} times", f"give every {what} its own name"
 
 
 def strange_features(product: Product) -> Iterator[Finding]:
-    """Find empty ranges, and names that the pipeline or pydantic, which makes the API's types, needs for itself."""
+    """Find names that the pipeline needs for itself, and what does not go with a feature's type."""
     for i, feature in enumerate(product.formulation.input.features):
-        name, at = feature.name, ("formulation", "input", "features", i, "name")
+        name, at = feature.name, ("formulation", "input", "features", i)
         if name in TAKEN:
-            yield at, f"feature {name!r} has the name of a column of the pipeline's own", "choose another name"
-        elif name.startswith("_") or "." in name or hasattr(BaseModel, name):
-            yield at, f"feature {name!r} has a name that no field of the API can have", "choose another name"
-        if feature.low >= feature.high:
-            fix = "give a low that is below high"
-            yield (*at[:-1], "low"), f"feature {name!r} has no value from {feature.low:g} to {feature.high:g}", fix
+            fix = f"choose another name, and add column: {name} for the name in the source"
+            yield (*at, "name"), f"feature {name!r} has the name of a column of the pipeline's own", fix
+        elif name == "*" or (name.startswith("^") and name.endswith("$")):  # to polars, a pattern
+            fix = f"choose another name, and add column: '{name}' for the name in the source"
+            yield (*at, "name"), f"feature {name!r} has a name that stands for many columns", fix
+        for key, what, fix in mistakes(feature):
+            yield (*at, key), f"feature {name!r} {what}", fix
+
+
+def mistakes(feature: Feature) -> Iterator[tuple[str, str, str]]:
+    """Yield key, what is wrong and what to do for a feature whose keys do not go with its type."""
+    kind, listed = feature.type, feature.type in ("category", "ordered")
+    if feature.values and not listed:
+        yield "values", f"is a {kind} and has values", "leave the values out, or make it type: category or ordered"
+    if listed and not feature.values:
+        yield "type", f"is of type {kind} and has no values", "add values: [...], every text that it may hold"
+    for value, count in Counter(feature.values).items():
+        if count > 1:
+            yield "values", f"has the value {value!r} {count} times", "list every value once"
+    if feature.other == "allowed" and kind != "category":
+        yield "other", f"is a {kind} and allows other values", "leave other out; only a category may have it"
+    if not feature.ranged:
+        for key in ("low", "high"):
+            if getattr(feature, key) is not None:
+                yield key, f"is a {kind} and has a {key}", f"leave {key} out; number, whole and date have it"
+        return
+    for key in ("low", "high"):
+        bound = getattr(feature, key)
+        if bound is None:
+            if kind != "date":
+                yield "name", f"has no {key}", f"add {key}, the limit that nature sets to it"
+        elif not is_bound(bound, kind):
+            yield key, f"has the {key} {bound!r}", f"write a {WANTED[kind]}"
+    if all(bound is None or is_bound(bound, kind) for bound in (feature.low, feature.high)):
+        low, high = feature.bounds
+        if not low < high:
+            said = f"has no value from {shown(feature.low)} to {shown(feature.high)}"
+            yield "low", said, "give a low that is below high"
+
+
+def is_bound(bound: float | str, kind: str) -> bool:
+    """Tell whether a low or high fits a number, a whole number or a date."""
+    if kind != "date":
+        return isinstance(bound, float) and math.isfinite(bound) and (kind == "number" or bound.is_integer())
+    try:
+        return isinstance(bound, str) and math.isfinite(place(bound))
+    except ValueError:
+        return False
 
 
 def strange_slices(product: Product) -> Iterator[Finding]:
-    """Find slices by a column that no record has, or by bounds of text."""
-    known = columns(product)
+    """Find slices by a column that no record has, by bounds of text, or by a value that the feature cannot have."""
+    known, features = columns(product), {feature.name: feature for feature in product.formulation.input.features}
+    text = {*TEXT, *(name for name, feature in features.items() if not feature.ranged)}
     for i, part in enumerate(product.data.slices):
         at = ("data", "slices", i)
         if part.column not in known:
             yield (*at, "column"), f"slice {part.id!r} selects by {part.column!r}", suggest(part.column, known)
             continue
-        text, bounds = part.column in TEXT, part.at_least is not None or part.below is not None
-        if text == bounds or text != (part.equals is not None):
-            fix = "use equals alone" if text else "use at_least, below or both"
+        feature = features.get(part.column)
+        bounds = [bound for bound in (part.at_least, part.below) if bound is not None]
+        if (part.column in text) == bool(bounds) or (part.column in text) != (part.equals is not None):
+            fix = "use equals alone" if part.column in text else "use at_least, below or both"
             yield (*at, "column"), f"slice {part.id!r} selects by {part.column!r} in the wrong way", fix
-        if part.at_least is not None and part.below is not None and part.at_least >= part.below:
-            what = f"slice {part.id!r} holds no value from {part.at_least:g} to below {part.below:g}"
+        elif feature and part.equals is not None:
+            values = feature.values or ["true", "false"]
+            if part.equals not in values and feature.other == "refused":
+                yield (*at, "equals"), f"slice {part.id!r} equals {part.equals!r}", suggest(part.equals, values)
+        kind = "date" if feature and feature.type == "date" else "number"
+        if not all(is_bound(bound, kind) for bound in bounds):
+            yield at, f"slice {part.id!r} has a bound that is no {kind}", f"write a {WANTED[kind]}"
+        elif len(bounds) == 2 and not place(bounds[0]) < place(bounds[1]):
+            what = f"slice {part.id!r} holds no value from {shown(bounds[0])} to below {shown(bounds[1])}"
             yield (*at, "at_least"), what, "give an at_least that is lower than below"
 
 

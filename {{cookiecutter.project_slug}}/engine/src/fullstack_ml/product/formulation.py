@@ -3,10 +3,15 @@
 ``contract.load()`` reads the file.
 """
 
+import math
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+EPOCH = datetime(1970, 1, 1)
 
 
 class Strict(BaseModel):
@@ -15,14 +20,95 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def as_text(value: Any) -> Any:
+    """Return what YAML reads as a number as text; a truth value is left, since YAML reads ``yes`` as one too."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def as_equal(value: Any) -> Any:
+    """Return what a slice's column equals as text: a truth value as ``true`` or ``false``."""
+    return str(value).lower() if isinstance(value, bool) else as_text(value)
+
+
+def as_bound(value: Any) -> Any:
+    """Return a date of YAML as ISO text, and text that is a number, such as 1e3, as one."""
+    if isinstance(value, date):
+        return value.isoformat()
+    with suppress(TypeError, ValueError):
+        return float(value)
+    return value
+
+
+Text = Annotated[str, BeforeValidator(as_text), Field(min_length=1)]
+Bound = Annotated[float | str | None, BeforeValidator(as_bound)]
+
+
 class Feature(Strict):
-    """A column of a table: its legal range and meaning."""
+    """A column of a table: its type, what it may hold, and its meaning.
+
+    ``number`` and ``whole`` have a ``low`` and a ``high``, a ``date`` may have them (ISO text); ``category`` and
+    ``ordered`` list their ``values``, a ``flag`` is true or false. ``column`` is the name in the source where it
+    differs; ``other`` allows a category values that nobody has listed.
+    """
 
     name: str = Field(min_length=1)
-    low: float
-    high: float
-    unit: str
+    type: Literal["number", "whole", "category", "ordered", "flag", "date"] = "number"
+    low: Bound = None
+    high: Bound = None
+    values: list[Text] = []
+    unit: str = ""
     meaning: str
+    missing: Literal["allowed", "refused"] = "refused"
+    other: Literal["allowed", "refused"] = "refused"
+    column: Annotated[str, Field(min_length=1)] | None = None
+
+    @property
+    def origin(self) -> str:
+        """Return the name of the column in the source."""
+        return self.column or self.name
+
+    @property
+    def ranged(self) -> bool:
+        """Whether a value lies between a low and a high."""
+        return self.type in ("number", "whole", "date")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Return low and high as numbers, a date in days since 1970; infinite where a date has none."""
+        low = -math.inf if self.low is None else place(self.low)
+        return low, math.inf if self.high is None else place(self.high)
+
+    @property
+    def allowed(self) -> str:
+        """Say which values are allowed, in a few words."""
+        if self.ranged:
+            ends = {"from": self.low, "to": self.high}
+            said = " ".join(f"{word} {shown(end)}" for word, end in ends.items() if end is not None) or "any date"
+            said += f" {self.unit}" if self.unit else ""
+        else:
+            said = "true or false" if self.type == "flag" else ", ".join(self.values)
+            said += " or any other text" if self.other == "allowed" else ""
+        return said + (", or missing" if self.missing == "allowed" else "")
+
+
+def shown(bound: float | str | None) -> str:
+    """Write a bound."""
+    return f"{bound:g}" if isinstance(bound, float) else str(bound)
+
+
+def moment(text: str) -> datetime:
+    """Return an ISO date or time as stored: without an offset, in UTC where the text names one.
+
+    Raises:
+        ValueError: for another text.
+    """
+    given = datetime.fromisoformat(text)
+    return given.astimezone(UTC).replace(tzinfo=None) if given.tzinfo else given
+
+
+def place(bound: float | str) -> float:
+    """Return a bound as a number, a date in days since 1970-01-01; raise a ``ValueError`` for text that is no date."""
+    return (moment(bound) - EPOCH) / timedelta(days=1) if isinstance(bound, str) else bound
 
 
 class Input(Strict):

@@ -6,9 +6,9 @@ thresholds from here.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from fullstack_ml.product.formulation import Formulation, Strict
+from fullstack_ml.product.formulation import Bound, Formulation, Strict, as_equal
 from fullstack_ml.workspace.errors import Location
 
 # A mistake that no single key shows: its place in the file, what is wrong, what to do.
@@ -45,14 +45,14 @@ class Kind(Strict):
 
 
 class Slice(Strict):
-    """Records whose ``column`` lies in [at_least, below), or equals ``equals``."""
+    """Records whose ``column`` lies in [at_least, below), or equals ``equals`` (``true`` or ``false`` of a flag)."""
 
     id: str = Field(min_length=1)
     column: str
     reason: str
-    at_least: float | None = None
-    below: float | None = None
-    equals: str | None = None
+    at_least: Bound = None
+    below: Bound = None
+    equals: Annotated[str | None, BeforeValidator(as_equal)] = None
 
     @model_validator(mode="after")
     def _bounded(self) -> "Slice":

@@ -21,6 +21,8 @@ from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import write_json, write_text
 from fullstack_ml.workspace.paths import NEAR_DUPLICATES, RAW, VALIDATION, VALIDATION_PAGE
 
+EXAMPLES = 3  # rules of which the error names a record
+
 
 def read_all(product: Product, settings: Validate, runner: Runner) -> Findings:
     """Check every shard.
@@ -38,13 +40,15 @@ def read_all(product: Product, settings: Validate, runner: Runner) -> Findings:
 
 
 def stop(findings: Findings) -> None:
-    """Name the violations with the ids of their records."""
-    rule, rows = next(iter(findings.examples.items()))
-    ids = ", ".join(record[:12] for record, _ in rows if record)
-    what = f"{findings.broken.total()} violation(s) in {findings.total} records; {rule}: {rows[0][1]}; records {ids}"
+    """Name every rule that is broken, the most frequent first, with an example of each of the first ones."""
+    rules = [rule for rule, _ in findings.broken.most_common()]
+    counts = ", ".join(f"{rule} ({findings.broken[rule]})" for rule in rules)
+    examples = [findings.examples[rule][0] for rule in rules[:EXAMPLES]]
+    shown = "; ".join(f"{what}, in {source}" if source else what for _, what, source in examples)
+    what = f"{findings.faulty} of {findings.total} records break product.yaml: {counts}; such as {shown}"
     # Not make forget: it would keep the record away for good, also once it is mended.
     fix = "allow it in product.yaml; or mend the source, rm -r data/raw, then make"
-    raise UserError(what, f"{RAW}, see {VALIDATION}", fix)
+    raise UserError(what, f"{RAW}, see {VALIDATION_PAGE}", fix)
 
 
 def run(config: Config) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from fullstack_ml.answers import answer_of
+from fullstack_ml.data.validate import features
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.tables import RECORD
 from fullstack_ml.product.types import Product
@@ -26,21 +27,14 @@ def schema_fault(frame: pl.DataFrame, product: Product) -> str | None:
 def violations(frame: pl.DataFrame, product: Product) -> list[Violation]:
     """List (rule, record id, what is wrong) for a batch of raw records."""
     payload = [("payload", record, what) for record, what in input_of(product).faults(frame, product)]
-    return [*_ranges(frame, product), *_missing(frame), *_values(frame, product), *_answers(frame, product), *payload]
-
-
-def _ranges(frame: pl.DataFrame, product: Product) -> Iterator[Violation]:
-    for feature in product.formulation.input.features:
-        inside = pl.col(feature.name).is_between(feature.low, feature.high).fill_null(False)
-        for record, value in frame.filter(~inside).select("id", feature.name).iter_rows():
-            what = f"{feature.name} is {value}, allowed {feature.low:g} to {feature.high:g}"
-            yield "payload", record, what
+    measured = features.violations(frame, product)
+    return [*measured, *_missing(frame), *_values(frame, product), *_answers(frame, product), *payload]
 
 
 def _missing(frame: pl.DataFrame) -> Iterator[Violation]:
     for name in NEEDED:
         for record in frame.filter(pl.col(name).is_null())["id"]:
-            yield "missing", record, f"{name} is missing"
+            yield f"{name} missing", record, f"{name} is missing"
 
 
 def _values(frame: pl.DataFrame, product: Product) -> Iterator[Violation]:

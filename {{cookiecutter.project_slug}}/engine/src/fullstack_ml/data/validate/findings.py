@@ -30,9 +30,9 @@ class Findings:
         self.product, self.settings = product, settings
         self.broken: Counter[str] = Counter()
         self.personal: Counter[str] = Counter()
-        self.examples: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        self.examples: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
         self.counts: dict[str, Counter[str]] = {"source_label": Counter(), "kind": Counter()}
-        self.total = 0
+        self.total = self.faulty = 0
         self.prints = pl.DataFrame(schema={"id": pl.String, "group": pl.String, "fingerprint": pl.UInt64})
 
     def add(self, frame: pl.DataFrame) -> None:
@@ -40,25 +40,30 @@ class Findings:
         self.total += len(frame)
         for column, counter in self.counts.items():
             counter.update(dict(frame[column].drop_nulls().value_counts().iter_rows()))
-        for rule, record, what in violations(frame, self.product):
-            self.violation(rule, record, what)
-        for record, column, kind in personal_data(frame):
-            self.personal[f"{kind} in {column}"] += 1
-            if self.product.data.privacy != "personal":
-                self.violation("personal", record, f"{kind} in {column}")
+        found, personal = violations(frame, self.product), personal_data(frame)
+        self.personal.update(f"{kind} in {column}" for _, column, kind in personal)
+        if self.product.data.privacy != "personal":
+            found += [("personal", record, f"{kind} in {column}") for record, column, kind in personal]
+        faulty = {record for _, record, _ in found}
+        self.faulty += len(faulty)
+        sources = dict(frame.filter(pl.col("id").is_in(list(faulty))).select("id", "source").iter_rows())
+        sources |= {record: None for record, column, _ in personal if column == "source"}  # which is not repeated
+        for rule, record, what in found:
+            self.violation(rule, what, record, sources[record] or "")
         prints = input_of(self.product).fingerprints(frame)
         if prints is not None:
             self.prints.vstack(frame.select("id", "group").with_columns(prints), in_place=True)
 
-    def violation(self, rule: str, record: str, what: str) -> None:
-        """Count one."""
+    def violation(self, rule: str, what: str, record: str = "", source: str = "") -> None:
+        """Count one, of a record or of all together."""
         self.broken[rule] += 1
         if len(self.examples[rule]) < self.settings.max_reported:
-            self.examples[rule].append((record, what))
+            self.examples[rule].append((record, what, source))
 
     def merge(self, later: "Findings") -> None:
         """Add what another shard holds; the examples of this one go first."""
         self.total += later.total
+        self.faulty += later.faulty
         self.broken.update(later.broken)
         self.personal.update(later.personal)
         for column, counter in later.counts.items():
@@ -72,11 +77,11 @@ class Findings:
         labels, kinds = self.counts["source_label"], self.counts["kind"]
         for kind in self.product.data.kinds:
             if self.settings.stop_below_wanted and kinds[kind.name] < kind.wanted:
-                self.violation("wanted", "", f"{kinds[kind.name]} records of kind {kind.name}, wanted {kind.wanted}")
+                self.violation("wanted", f"{kinds[kind.name]} records of kind {kind.name}, wanted {kind.wanted}")
         for label in self.product.formulation.label_names:
             share, least = labels[label] / max(1, labels.total()), self.settings.min_label_share
             if share < least:
-                self.violation("balance", "", f"label {label} has the share {share:.3g}, wanted {least:g}")
+                self.violation("balance", f"label {label} has the share {share:.3g}, wanted {least:g}")
 
     def report(self, near: pl.DataFrame) -> dict[str, Any]:
         """Return everything in the form of reports/validation.json; ``near`` are the near-duplicates."""
@@ -90,8 +95,8 @@ class Findings:
             "labels": dict(sorted(labels.items())),
             "balance": min(labels.values()) / max(labels.values()) if labels else None,
             "kinds": wanted,
-            "violations": dict(self.broken),
-            "examples": {rule: self.examples[rule] for rule in self.broken},
+            "violations": dict(self.broken.most_common()),
+            "examples": {rule: self.examples[rule] for rule, _ in self.broken.most_common()},
             "personal_data": dict(self.personal),
             "exact_duplicates": {"under_another_group_or_label": len(known), "examples": known[:most]},
             "near_duplicates": {

@@ -40,7 +40,7 @@ def collected(record: pl.DataFrame, product: Product) -> list[str]:
         "raw",
         *(f"  {fact}" for fact in facts),
         "input",
-        input_of(product).draw(input_of(product).matrix(record, product)[0]),
+        input_of(product).draw(input_of(product).matrix(record, product)[0], product),
     ]
 
 

@@ -49,8 +49,8 @@ def novelty_constants(name: str, rows: np.ndarray, strata: np.ndarray, alike: bo
 
 def check_novelty(expected: np.ndarray, actual: np.ndarray) -> None:
     """Raise when the graph's novelty is not the one that was fitted; float32 leaves a relative error of 1e-3."""
-    if not np.allclose(expected, actual, rtol=1e-3, atol=1e-3):
-        worst = float(np.abs(expected - actual).max())
+    if not np.allclose(expected, actual, rtol=1e-3, atol=1e-3, equal_nan=True):
+        worst = float(np.nanmax(np.abs(expected - actual)))
         raise UserError(
             f"novelty in ONNX differs by {worst:.2g}", str(CANDIDATE), "use novelty: confidence in conf/train.yaml"
         )
@@ -70,12 +70,22 @@ def check_answers(summary: dict[str, Any], product: Product) -> None:
         raise UserError(f"no training record has the label(s) {', '.join(missing)}", "data/splits/train.parquet", fix)
 
 
+def check_features(inputs: np.ndarray, product: Product) -> None:
+    """Raise when a feature is missing in every training record: there is nothing to learn from it."""
+    features = product.formulation.input.features
+    empty = [f.name for f, column in zip(features, inputs.T, strict=True) if np.isnan(column).all()] if features else []
+    if empty:
+        fix = "collect it, or take the feature out of product.yaml"
+        raise UserError(f"no training record has the feature(s) {', '.join(empty)}", "data/splits/train.parquet", fix)
+
+
 def run(config: Config) -> None:
     """Fit, convert, check the parity on every validation record, report."""
     product = load()
     answer, known, held_out = answer_of(product), read("train", product), read("validation", product)
     summary = answer.summary(known.truth, product)
     check_answers(summary, product)
+    check_features(known.inputs, product)
     rows, unseen = features_of(known.inputs, product), features_of(held_out.inputs, product)
     backend, record = backend_of(config.model), input_of(product)
     fitted = backend.fit(config.model, config.seed, rows, known.truth, answer, record.ALIKE)

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from fullstack_ml.artefact.graph import INNER
 
 NOVELTY = "novelty"
+RARE = 0.22  # spread of a truth value that holds for one record in twenty
 MOST = 64  # values whose whole covariance is kept, and components of more values
 
 
@@ -26,19 +27,22 @@ def mahalanobis(features: np.ndarray, truth: np.ndarray, alike: bool = False) ->
     """
     from sklearn.covariance import LedoitWolf  # slow to import, and only training needs it
 
-    centre, spread = features.mean(axis=0), features.std(axis=0)
-    spread[(spread == 0) | alike] = 1.0
+    truths, filling = are_truths(features) & (not alike), means_of_gaps(features)
+    features = filled(features, filling)
+    centre, spread = features.mean(axis=0), spread_of(features, truths, alike)
     scaled = (features - centre) / spread
     reduced = features.shape[1] > MOST
     basis = components(scaled) if reduced else np.eye(features.shape[1])
     parts = scaled @ basis
     means = np.stack([parts[truth == label].mean(axis=0) for label in np.unique(truth)])
     covariance = LedoitWolf(assume_centered=True).fit(parts - means[np.unique(truth, return_inverse=True)[1]])
-    values, vectors = np.linalg.eigh(covariance.covariance_)
+    # A value that is rare, such as a category of one record in a thousand, is no stranger than one in twenty.
+    rare = 0.0 if reduced else np.diag(np.where(truths, 1.0 - parts.var(axis=0), 0.0))
+    values, vectors = np.linalg.eigh(covariance.covariance_ + rare)
     # Divided by the number of values, the distance of a familiar record is about 1 for every product.
     whiten = vectors / np.sqrt(np.maximum(values, 1e-9) * len(values) * (1 + reduced))
-    points = means @ whiten
-    found = {"novelty_points": -2.0 * points.T, "novelty_squares": (points**2).sum(axis=1)}
+    points, found = means @ whiten, {} if filling is None else {"novelty_filling": filling[None, :]}
+    found |= {"novelty_points": -2.0 * points.T, "novelty_squares": (points**2).sum(axis=1)}
     if not reduced:
         return found | {"novelty_whiten": whiten / spread[:, None], "novelty_shift": -(centre / spread) @ whiten}
     rest = ((scaled**2).sum(axis=1) - (parts**2).sum(axis=1)).mean()
@@ -62,8 +66,36 @@ def components(scaled: np.ndarray) -> np.ndarray:
     return np.asarray(fitted.components_.T)
 
 
+def spread_of(features: np.ndarray, truths: np.ndarray, alike: bool) -> np.ndarray:
+    """Return the deviation by which a value is divided; at least ``RARE`` for truth values, 1 where nothing varies."""
+    spread: np.ndarray = features.std(axis=0)
+    spread[truths] = np.maximum(spread[truths], RARE)
+    spread[(spread == 0) | alike] = 1.0
+    return spread
+
+
+def are_truths(features: np.ndarray) -> np.ndarray:
+    """Tell which values are 0 or 1 wherever they are there, such as a category has, (values,)."""
+    return np.array([bool(((column == 0) | (column == 1) | np.isnan(column)).all()) for column in features.T])
+
+
+def means_of_gaps(features: np.ndarray) -> np.ndarray | None:
+    """Return what a missing value counts as: the mean, or NaN where none was missing, so that it is unfamiliar."""
+    gaps = np.isnan(features)
+    if not gaps.any():
+        return None
+    sums, counts = np.nansum(features, axis=0), (~gaps).sum(axis=0)
+    return np.where(gaps.any(axis=0), sums / np.maximum(counts, 1), np.nan)
+
+
+def filled(features: np.ndarray, filling: np.ndarray | None) -> np.ndarray:
+    """Put ``filling`` where ``features`` is NaN."""
+    return features if filling is None else np.where(np.isnan(features), filling, features)
+
+
 def distance(constants: dict[str, np.ndarray], features: np.ndarray) -> np.ndarray:
     """Compute in numpy what the nodes of ``with_novelty`` compute, to check them."""
+    features = filled(features, constants.get("novelty_filling"))
     rest, kept = np.zeros(len(features)), features
     if "novelty_basis" in constants:
         whole = features * constants["novelty_scale"] + constants["novelty_offset"]
@@ -86,17 +118,25 @@ def distance_nodes(values: str, nearest: str) -> list[onnx.NodeProto]:
     ]
 
 
-def reduced_nodes() -> list[onnx.NodeProto]:
+def reduced_nodes(values: str) -> list[onnx.NodeProto]:
     """Return the nodes of the distance among the components, and of what they leave over."""
     return [
-        helper.make_node("Gemm", [INNER, "novelty_basis", "novelty_start"], ["novelty_kept"], "novelty_keeping"),
+        helper.make_node("Gemm", [values, "novelty_basis", "novelty_start"], ["novelty_kept"], "novelty_keeping"),
         *distance_nodes("novelty_kept", "novelty_nearest"),
-        helper.make_node("Mul", [INNER, "novelty_scale"], ["novelty_scaled"]),
+        helper.make_node("Mul", [values, "novelty_scale"], ["novelty_scaled"]),
         helper.make_node("Add", ["novelty_scaled", "novelty_offset"], ["novelty_whole"]),
         helper.make_node("ReduceSumSquare", ["novelty_whole", "novelty_axis"], ["whole_square"], keepdims=0),
         helper.make_node("ReduceSumSquare", ["novelty_kept", "novelty_axis"], ["kept_square"], keepdims=0),
         helper.make_node("Sub", ["whole_square", "kept_square"], ["novelty_rest"]),
         helper.make_node("Add", ["novelty_nearest", "novelty_rest"], [NOVELTY]),
+    ]
+
+
+def filling_nodes() -> list[onnx.NodeProto]:
+    """Return the nodes that put the mean of training where a value is missing."""
+    return [
+        helper.make_node("IsNaN", [INNER], ["novelty_gaps"]),
+        helper.make_node("Where", ["novelty_gaps", "novelty_filling", INNER], ["novelty_filled"]),
     ]
 
 
@@ -114,7 +154,10 @@ def with_novelty(model: onnx.ModelProto, constants: dict[str, np.ndarray] | None
         ]
     else:
         stored = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
-        nodes = reduced_nodes() if "novelty_basis" in constants else distance_nodes(INNER, NOVELTY)
+        nodes, values = [], INNER
+        if "novelty_filling" in constants:
+            nodes, values = filling_nodes(), "novelty_filled"
+        nodes += reduced_nodes(values) if "novelty_basis" in constants else distance_nodes(values, NOVELTY)
     stored.append(numpy_helper.from_array(np.array([1], np.int64), "novelty_axis"))
     model.graph.initializer.extend(stored)
     model.graph.node.extend(nodes)

@@ -6,16 +6,22 @@ Reads and writes nothing. A value that does not fit its column is not dropped: i
 
 import polars as pl
 
+from fullstack_ml.data.collect.sources.conversion import converted, name_of, without_missing
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, suggest
 
 
+def origins_of(product: Product) -> dict[str, str]:
+    """Return the column of the source for every payload column of a record."""
+    names = {feature.name: feature.origin for feature in product.formulation.input.features}
+    return {name: names.get(name, name) for name in input_of(product).columns(product)}
+
+
 def numeric_columns(product: Product) -> list[str]:
     """Name the columns of the source that hold numbers by the contract."""
     kinds = input_of(product).columns(product)
-    origins = {feature.name: getattr(feature, "origin", feature.name) for feature in product.formulation.input.features}
-    return [origins.get(name, name) for name, kind in kinds.items() if kind.is_numeric()]
+    return [origin for name, origin in origins_of(product).items() if kinds[name].is_numeric()]
 
 
 def refuse_missing(names: list[str], there: list[str], place: str, where: str) -> None:
@@ -44,21 +50,27 @@ def as_records(
     Raises:
         UserError: if a column is missing.
     """
-    wanted = input_of(product).columns(product)
-    text = {"source_label": label, "group": group}
-    refuse_missing([*wanted, *filter(None, text.values())], frame.columns, place, where)
-    columns = [pl.col(name).cast(kind, strict=False) for name, kind in wanted.items()]
-    columns += [(pl.col(old) if old else pl.lit(None)).cast(pl.String).alias(new) for new, old in text.items()]
-    records = frame.select(columns)
-    changed = [name for name, kind in wanted.items() if frame.schema[name] != kind]
-    lost = [name for name in changed if records[name].null_count() > frame[name].null_count()]
+    wanted, text = input_of(product).columns(product), {"source_label": label, "group": group}
+    origins = origins_of(product)
+    refuse_missing([*origins.values(), *filter(None, text.values())], frame.columns, place, where)
+    given = frame.select(pl.col(old).alias(new) for new, old in origins.items())
+    given = without_missing(given, product.formulation.input.features)
+    others = [(pl.col(old) if old else pl.lit(None)).cast(pl.String).alias(new) for new, old in text.items()]
+    records = given.select(converted(name, given.schema[name], kind) for name, kind in wanted.items())
+    records = records.hstack(frame.with_columns(others).select(*text))
+    return with_reasons(records, given, wanted)
+
+
+def with_reasons(records: pl.DataFrame, given: pl.DataFrame, wanted: dict[str, pl.DataType]) -> pl.DataFrame:
+    """Say in the column ``rejected`` which values were lost when ``given`` became ``records``, if any were."""
+    changed = [name for name, kind in wanted.items() if given.schema[name] != kind]
+    lost = [name for name in changed if records[name].null_count() > given[name].null_count()]
     if not lost:
         return records
     reasons = []
     for name in lost:
-        what = pl.format(
-            "{} is {}, which is no {}", pl.lit(name), frame[name].cast(pl.String), pl.lit(str(wanted[name]))
-        )
-        reasons.append(pl.when(records[name].is_null() & frame[name].is_not_null()).then(what))
-    origin = frame.select(record=pl.struct(*wanted).struct.json_encode())["record"]
+        value, kind = given[name].cast(pl.String), pl.lit(name_of(wanted[name]))
+        what = pl.format("{} is {}, which is no {}", pl.lit(name), value, kind)
+        reasons.append(pl.when(records[name].is_null() & given[name].is_not_null()).then(what))
+    origin = given.select(record=pl.struct(*wanted).struct.json_encode())["record"]
     return records.with_columns(rejected=pl.coalesce(reasons), record=origin)

@@ -15,7 +15,9 @@ from hydra.utils import get_class, instantiate
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
@@ -29,6 +31,7 @@ from fullstack_ml.workspace.seams import package_name
 
 # What an estimator of each kind has to be, and the method that gives its outputs.
 KINDS = {"classifier": (ClassifierMixin, "predict_proba"), "regressor": (RegressorMixin, "predict")}
+Dummy = DummyClassifier | DummyRegressor
 CURVES = {"loss": "loss_curve_", "train_score": "train_score_", "validation_score": "validation_score_"}
 
 
@@ -40,8 +43,10 @@ class Fitted:
     method: str
 
 
-def build(model: Model, seed: int, kind: str, alike: bool = False) -> Pipeline:
+def build(model: Model, seed: int, kind: str, alike: bool = False, gaps: bool = False) -> Pipeline:
     """Return the unfitted pipeline: an optional scaler, then the estimator with ``seed`` as its random state.
+
+    Where the rows have ``gaps`` and the estimator takes no NaN, the median of a value comes first in its place.
 
     Where all values are ``alike``, as pixels are, the scaler only centres them: a pixel that is nearly always white
     would otherwise weigh most, and paper of another shade would change every answer.
@@ -67,12 +72,20 @@ def build(model: Model, seed: int, kind: str, alike: bool = False) -> Pipeline:
         arguments.setdefault("random_state", seed)
     # Not recursive: a ``_target_`` among the arguments would be called without a look at the allow-list.
     estimator: Any = instantiate({"_target_": target, **arguments}, _convert_="all", _recursive_=False)
-    return make_pipeline(StandardScaler(with_std=not alike), estimator) if model.scale else make_pipeline(estimator)
+    steps = [SimpleImputer(strategy="median", keep_empty_features=True)] if gaps and not takes_gaps(estimator) else []
+    steps += [StandardScaler(with_std=not alike)] if model.scale else []
+    return make_pipeline(*steps, estimator)
+
+
+def takes_gaps(estimator: Any) -> bool:
+    """Tell whether an estimator takes NaN and stays the same in ONNX: trees on histograms; forests do not."""
+    return isinstance(estimator, HistGradientBoostingClassifier | HistGradientBoostingRegressor | Dummy)
 
 
 def fit(model: Model, seed: int, rows: np.ndarray, truth: np.ndarray, answer: Answer, alike: bool) -> Fitted:
     """Fit the pipeline of ``model``; a value that scikit-learn refuses is the user's mistake."""
-    pipeline, method = build(model, seed, answer.ESTIMATOR, alike), KINDS[answer.ESTIMATOR][1]
+    gaps = not alike and bool(np.isnan(rows).any())
+    pipeline, method = build(model, seed, answer.ESTIMATOR, alike, gaps), KINDS[answer.ESTIMATOR][1]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is a choice of conf/model
@@ -109,7 +122,8 @@ def to_onnx(fitted: Fitted, width: int, answer_width: int, output: str) -> onnx.
     from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 
     last = fitted.pipeline[-1]
-    if isinstance(last, DummyClassifier | DummyRegressor):  # skl2onnx has no converter for them
+    exact_thresholds(last)
+    if isinstance(last, Dummy):  # skl2onnx has no converter for them
         return constant(outputs(fitted, np.zeros((1, width), np.float32))[0], width, output)
     options = {id(last): {"zipmap": False}} if isinstance(last, ClassifierMixin) else None
     inputs = [(FEATURES, FloatTensorType([None, width]))]
@@ -128,6 +142,19 @@ def to_onnx(fitted: Fitted, width: int, answer_width: int, output: str) -> onnx.
     return drop_unused(graph)
 
 
+def exact_thresholds(estimator: Any) -> None:
+    """Round the thresholds of boosted trees down to float32, as the graph has them.
+
+    A row is float32, so that it lies below the same thresholds as before. Rounded to the nearest, a threshold between
+    two decimals moves past one of them.
+    """
+    for trees in getattr(estimator, "_predictors", ()):
+        for tree in trees:
+            exact = tree.nodes["num_threshold"]
+            rounded = exact.astype(np.float32)
+            tree.nodes["num_threshold"] = np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+
+
 def rename(graph: onnx.ModelProto, old: str, new: str) -> None:
     """Give a value of the graph another name."""
     for node in graph.graph.node:
@@ -137,10 +164,13 @@ def rename(graph: onnx.ModelProto, old: str, new: str) -> None:
 
 def constant(answer: np.ndarray, width: int, output: str) -> onnx.ModelProto:
     """Build a graph that gives every record the same ``answer``, (values,)."""
+    # Not the features themselves: nothing times NaN is NaN.
     weights = numpy_helper.from_array(np.zeros((width, len(answer)), np.float32), "weights")
     bias = numpy_helper.from_array(answer.astype(np.float32), "prior")
     nodes = [
-        helper.make_node("MatMul", [FEATURES, "weights"], ["zero"]),
+        helper.make_node("IsNaN", [FEATURES], ["gaps"]),
+        helper.make_node("Cast", ["gaps"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", ["numbers", "weights"], ["zero"]),
         helper.make_node("Add", ["zero", "prior"], [output]),
     ]
     inputs = [helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["batch", width])]

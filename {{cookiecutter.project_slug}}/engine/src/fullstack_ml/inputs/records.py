@@ -1,0 +1,138 @@
+"""A row of a table in a request: its type, an example, and what it becomes.
+
+Reads and writes nothing. A field has the name of its feature, whatever that is: inside, fields are numbered, and the
+feature's name is the alias.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from datetime import timedelta
+from operator import attrgetter
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic_core import PydanticCustomError
+
+from fullstack_ml.inputs import Decoded
+from fullstack_ml.inputs.encoding import encoder, from_rows, marker
+from fullstack_ml.product.formulation import EPOCH, Feature, place
+from fullstack_ml.product.types import Product
+
+CENTURY = 36_525  # days
+LONGEST = 200  # characters of a category that is not listed
+
+
+def dated(feature: Feature) -> Callable[[str], str]:
+    """Return the check of a date: ISO text, between low and high."""
+    low, high = feature.bounds
+
+    def check(text: str) -> str:
+        try:
+            inside = low <= place(text) <= high
+        except (ValueError, OverflowError) as error:
+            raise PydanticCustomError("date", "Input should be a date such as 2026-01-31") from error
+        if not inside:
+            raise PydanticCustomError("date_range", "Input should be a date in the range")
+        return text
+
+    return check
+
+
+def field_type(feature: Feature) -> Any:
+    """Return the type of a field, with its limits and description."""
+    about = f"{feature.meaning}; {feature.allowed}"
+    if feature.type in ("number", "whole"):
+        whole: dict[str, Any] = {"multiple_of": 1} if feature.type == "whole" else {}
+        low, high = feature.bounds
+        limits = Field(ge=low, le=high, strict=True, allow_inf_nan=False, description=about, **whole)
+        kind: Any = Annotated[float, limits]
+    elif feature.type == "date":
+        kind = Annotated[str, Field(strict=True, description=about), AfterValidator(dated(feature))]
+    elif feature.type == "flag":
+        kind = Annotated[bool, Field(strict=True, description=about)]
+    elif feature.other == "allowed":
+        kind = Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST, description=about)]
+    else:
+        kind = Annotated[Literal[tuple(feature.values)], Field(description=about)]
+    return kind
+
+
+def field(feature: Feature) -> tuple[Any, Any]:
+    """Return a field's type and default: null, or left out, where it may be missing."""
+    if feature.missing == "allowed":
+        return (field_type(feature) | None, Field(None, alias=feature.name, description=feature.allowed))
+    return (field_type(feature), Field(alias=feature.name))
+
+
+def record_type(product: Product) -> type[BaseModel]:
+    """Return the type of one record of a JSON body."""
+    fields: dict[str, Any] = {f"f{i}": field(feature) for i, feature in enumerate(product.formulation.input.features)}
+    config = ConfigDict(extra="forbid", json_schema_extra={"example": example(product)})
+    return create_model("Record", __config__=config, **fields)
+
+
+def example_of(feature: Feature) -> Any:
+    """Return an allowed value: a third of the way from low to high, or the first of the values."""
+    if feature.type == "flag":
+        return True
+    if feature.values:
+        return feature.values[0]
+    low, high = finite_bounds(feature)
+    value = low + (high - low) / 3
+    if feature.type == "date":
+        return as_date(math.ceil(value))
+    return math.ceil(value) if feature.type == "whole" else round(value, 4)
+
+
+def finite_bounds(feature: Feature) -> tuple[float, float]:
+    """Return low and high; where a date has none, fifty years from the other, or from 1970."""
+    low, high = feature.bounds
+    high = high if math.isfinite(high) else (low if math.isfinite(low) else 0.0) + CENTURY / 2
+    return low if math.isfinite(low) else high - CENTURY / 2, high
+
+
+def as_date(days: float) -> str:
+    """Write days since 1970 as an ISO date, the last that has begun."""
+    return (EPOCH + timedelta(days=days)).date().isoformat()
+
+
+def example(product: Product) -> dict[str, Any]:
+    """Make a record."""
+    return {feature.name: example_of(feature) for feature in product.formulation.input.features}
+
+
+def identities(values: np.ndarray) -> list[str]:
+    """Name every row of ``values`` (records, features in the contract's order) by the hex SHA-256 of its numbers."""
+    exact = values.astype("<f8", order="C") + 0.0  # -0.0 becomes 0.0
+    exact[np.isnan(exact)] = np.nan  # one of the many that there are
+    width = exact.shape[1] * 8
+    rows = memoryview(exact.tobytes())
+    return [hashlib.sha256(rows[i * width : (i + 1) * width]).hexdigest() for i in range(len(exact))]
+
+
+def as_inputs(values: np.ndarray) -> np.ndarray:
+    """Return the graph's input: float32 of shape (records, features)."""
+    return values.astype(np.float32, order="C")
+
+
+def decoder(product: Product) -> Callable[[list[Any], float], Decoded]:
+    """Return the function that turns records into the graph's input, their ids, and what the log keeps."""
+    features = product.formulation.input.features
+    names, encoders, markers = zip(*((f.name, encoder(f), marker(f)) for f in features), strict=True)
+    listed = any(feature.values for feature in features)
+    # attrgetter of one name returns the value itself, of several a tuple.
+    values_of = attrgetter(*(f"f{i}" for i in range(len(names)))) if len(names) > 1 else lambda record: (record.f0,)
+
+    def decode_all(records: list[Any], until: float = math.inf) -> Decoded:
+        rows = [values_of(record) for record in records]
+        values = from_rows(rows, list(encoders))
+        named = from_rows(rows, list(markers)) if listed else values
+        stored = [orjson.dumps(dict(zip(names, row, strict=True))) for row in rows]
+        return as_inputs(values), identities(named), stored
+
+    return decode_all
