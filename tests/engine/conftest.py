@@ -45,7 +45,7 @@ def part(name: str) -> Any:
     return importlib.import_module(f"fullstack_ml.{name}")
 
 
-def draw_images(folder: Path, shape: tuple[int, int], labels: list[str], count: int) -> None:
+def draw_images(folder: Path, shape: tuple[int, ...], labels: list[str], count: int) -> None:
     """Write noisy copies of one random picture per label; every tenth has a wrong label, as in life."""
     random = np.random.default_rng(0)
     pictures = random.integers(0, 256, (len(labels), *shape))

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from chromium import Page, chromium, served
-from fullstack_ml.inputs.pictures import as_grey
+from fullstack_ml.inputs.canvas import flattened
 from projects import IMAGE, TABLE, Finished, Project
 
 pytestmark = pytest.mark.slow
@@ -71,7 +71,7 @@ const answers = [];
 for (const record of records) {
   const bytes = typeof record === "string" ? Uint8Array.from(atob(record), (c) => c.charCodeAt(0)) : null;
   const data = bytes
-    ? await decode(new Blob([bytes]), description.input.shape, description.max_pixels)
+    ? await decode(new Blob([bytes]), description.input, description.max_pixels)
     : Float32Array.from(record);
   answers.push(await predict(data));
 }
@@ -82,7 +82,7 @@ PICTURES = """
 import base64, io, json
 import numpy as np
 from PIL import Image
-from fullstack_ml.inputs import image
+from fullstack_ml.inputs.canvas import Canvas, decode
 random = np.random.default_rng(3)
 shapes = [(8, 8), (1, 1), (3, 200), (200, 3), (7, 9), (16, 16), (20, 20), (28, 28)]
 shapes += [(33, 17), (299, 301), (640, 480)]
@@ -96,10 +96,13 @@ def encoded(mode, width, height, kind):
 kinds = [("RGB", "PNG"), ("L", "PNG"), ("P", "PNG"), ("1", "PNG"), ("RGB", "BMP"), ("P", "GIF")]
 kinds += [("L", "JPEG"), ("RGB", "JPEG")]
 cases = [(mode, kind, size, encoded(mode, *size, kind)) for mode, kind in kinds for size in shapes]
+plans = [Canvas(8, 8), Canvas(8, 8, 3), Canvas(9, 12, 3, "letterbox", 40), Canvas(12, 9, 1, "crop")]
+plans += [Canvas(20, 7, 3, "crop")]
 print(json.dumps([{
     "name": f"{mode} {kind} {size}",
     "bytes": base64.b64encode(content).decode(),
-    "pixels": image.decode(content, (8, 8)).ravel().tolist(),
+    "inputs": [{"shape": plan.shape, "fit": plan.fit, "ground": plan.ground} for plan in plans],
+    "pixels": [decode(content, plan).ravel().tolist() for plan in plans],
 } for mode, kind, size, content in cases]))
 """
 
@@ -182,9 +185,13 @@ def test_pictures_of_any_size_and_kind_become_the_same_pixels(project: Project, 
     script = """
     const { decode } = await import("./image.js");
     const found = [];
-    for (const { bytes } of cases) {
+    for (const { bytes, inputs } of cases) {
       const blob = new Blob([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))]);
-      found.push([...await decode(blob, [8, 8], 4e6)]);
+      const seen = [];
+      for (const input of inputs) {
+        seen.push([...await decode(blob, input, 4e6)]);
+      }
+      found.push(seen);
     }
     return found;
     """
@@ -253,11 +260,11 @@ def test_a_transparent_image_lies_on_white_as_in_the_pipeline(page: Page, tmp_pa
     rgba[2:6, 2:4], rgba[2:6, 4:6] = (0, 0, 0, 255), (90, 90, 90, 128)
     buffer = io.BytesIO()
     Image.fromarray(rgba).save(buffer, "PNG")
-    expected = np.asarray(as_grey(Image.open(io.BytesIO(buffer.getvalue()))))
+    expected = np.asarray(flattened(Image.open(io.BytesIO(buffer.getvalue())), "L", 255))
     found = page.run(
         'const { decode } = await import("./image.js"); '
         "const bytes = Uint8Array.from(atob(cases), (c) => c.charCodeAt(0)); "
-        "return Array.from(await decode(new Blob([bytes]), [8, 8], 1000));",
+        "return Array.from(await decode(new Blob([bytes]), { shape: [8, 8] }, 1000));",
         cases=base64.b64encode(buffer.getvalue()).decode(),
     )
     assert np.abs(np.array(found) - expected.ravel().astype(int)).max() <= 1

@@ -10,7 +10,9 @@ import polars as pl
 import pytest
 from PIL import ExifTags, Image
 
+from fullstack_ml.artefact.graph import features_of
 from fullstack_ml.inputs import image
+from fullstack_ml.inputs.canvas import MAX_PIXELS, Canvas, canvas_of, decode
 
 pytestmark = pytest.mark.task("image-classification")
 
@@ -46,7 +48,7 @@ KINDS = [("PNG", "L"), ("PNG", "RGB"), ("PNG", "RGBA"), ("BMP", "RGB"), ("TIFF",
 @pytest.mark.parametrize(("kind", "mode"), KINDS)
 def test_an_image_without_loss_gives_its_grey_values(kind: str, mode: str, picture: np.ndarray) -> None:
     height, width = picture.shape
-    found = image.decode(encoded(picture, kind, mode), (height, width))
+    found = decode(encoded(picture, kind, mode), Canvas(height, width))
     assert found.dtype == np.uint8
     assert np.array_equal(found, picture)
 
@@ -72,7 +74,7 @@ def test_a_photograph_stands_upright_however_the_camera_was_held(orientation: in
     exif, buffer = Image.Exif(), io.BytesIO()
     exif[0x0112] = orientation
     Image.fromarray(HELD[orientation](upright).copy()).save(buffer, kind, quality=100, exif=exif)
-    assert image.decode(buffer.getvalue(), (12, 8)) == pytest.approx(upright, abs=3)
+    assert decode(buffer.getvalue(), Canvas(12, 8)) == pytest.approx(upright, abs=3)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
@@ -80,7 +82,7 @@ def test_16_bits_are_scaled_to_8(kind: str) -> None:
     deep = np.array([[0, 257, 32768], [51400, 65278, 65535]], np.uint16)
     buffer = io.BytesIO()
     Image.fromarray(deep).save(buffer, kind)
-    assert image.decode(buffer.getvalue(), (2, 3)).tolist() == [[0, 1, 128], [200, 254, 255]]
+    assert decode(buffer.getvalue(), Canvas(2, 3)).tolist() == [[0, 1, 128], [200, 254, 255]]
 
 
 def transparent(colour: int) -> bytes:
@@ -93,7 +95,7 @@ def transparent(colour: int) -> bytes:
 @pytest.mark.parametrize("colour", [0, 255], ids=["hidden-black", "hidden-white"])
 def test_what_is_transparent_lies_on_white_whatever_colour_is_hidden(colour: int) -> None:
     # Half of black on white is 255 * (1 - 128 / 255).
-    assert image.decode(transparent(colour), (2, 2)).tolist() == [[0, 255], [255, 127]]
+    assert decode(transparent(colour), Canvas(2, 2)).tolist() == [[0, 255], [255, 127]]
 
 
 def test_a_transparent_colour_of_a_palette_lies_on_white_too() -> None:
@@ -101,7 +103,7 @@ def test_a_transparent_colour_of_a_palette_lies_on_white_too() -> None:
     picture.putpalette([0, 0, 0, 0, 0, 0])
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", transparency=1)
-    assert image.decode(buffer.getvalue(), (1, 2)).tolist() == [[0, 255]]
+    assert decode(buffer.getvalue(), Canvas(1, 2)).tolist() == [[0, 255]]
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF"])
@@ -110,7 +112,7 @@ def test_a_picture_that_moves_is_refused_by_name(kind: str) -> None:
     buffer = io.BytesIO()
     frames[0].save(buffer, kind, save_all=True, append_images=frames[1:])
     with pytest.raises(ValueError, match="3 pictures in one file"):
-        image.decode(buffer.getvalue(), (8, 8))
+        decode(buffer.getvalue(), Canvas(8, 8))
 
 
 def test_a_picture_that_moves_is_refused_also_when_it_was_turned() -> None:
@@ -118,38 +120,38 @@ def test_a_picture_that_moves_is_refused_also_when_it_was_turned() -> None:
     turned[ExifTags.Base.Orientation] = 6
     frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:], exif=turned)
     with pytest.raises(ValueError, match="2 pictures in one file"):
-        image.decode(buffer.getvalue(), (8, 8))
+        decode(buffer.getvalue(), Canvas(8, 8))
 
 
 def test_the_preview_in_the_file_of_a_phone_is_passed_over() -> None:
     buffer = io.BytesIO()
     preview = Image.new("L", (8, 8), 200)
     Image.new("L", (64, 64), 10).save(buffer, "MPO", save_all=True, append_images=[preview])
-    assert image.decode(buffer.getvalue(), (2, 2)) == pytest.approx(np.full((2, 2), 10), abs=2)
+    assert decode(buffer.getvalue(), Canvas(2, 2)) == pytest.approx(np.full((2, 2), 10), abs=2)
 
 
 def test_numbers_without_a_range_are_refused() -> None:
     buffer = io.BytesIO()
     Image.fromarray(np.ones((2, 2), np.float32)).save(buffer, "TIFF")
     with pytest.raises(ValueError, match="no range"):
-        image.decode(buffer.getvalue(), (2, 2))
+        decode(buffer.getvalue(), Canvas(2, 2))
 
 
 def test_a_photograph_of_12_megapixels_is_read() -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (4000, 3000), (10, 10, 10)).save(buffer, "JPEG")
-    assert image.decode(buffer.getvalue(), (3, 4)) == pytest.approx(np.full((3, 4), 10), abs=1)
+    assert decode(buffer.getvalue(), Canvas(3, 4)) == pytest.approx(np.full((3, 4), 10), abs=1)
 
 
 def test_a_larger_image_is_averaged_over_blocks(product: Any) -> None:
     height, width = product.formulation.input.shape
     large = np.random.default_rng(0).integers(0, 256, (2 * height, 3 * width), np.uint8)
     blocks = large.reshape(height, 2, width, 3).mean(axis=(1, 3))
-    assert image.decode(encoded(large), (height, width)) == pytest.approx(blocks, abs=1)
+    assert decode(encoded(large), Canvas(height, width)) == pytest.approx(blocks, abs=1)
 
 
 def test_a_smaller_image_is_repeated(product: Any) -> None:
-    found = image.decode(encoded(np.full((1, 1), 77, np.uint8)), product.formulation.input.shape)
+    found = decode(encoded(np.full((1, 1), 77, np.uint8)), canvas_of(product))
     assert np.array_equal(found, np.full(product.formulation.input.shape, 77))
 
 
@@ -163,7 +165,7 @@ FAULTS = {
     "text": lambda picture: b"no image",
     "empty": lambda picture: b"",
     "cut-off": cut_off,
-    "too-large": lambda picture: encoded(np.zeros((image.MAX_PIXELS // 1000 + 1, 1000), np.uint8)),
+    "too-large": lambda picture: encoded(np.zeros((MAX_PIXELS // 1000 + 1, 1000), np.uint8)),
 }
 
 
@@ -177,10 +179,10 @@ def test_a_file_that_cannot_be_decoded_is_named(make: Any, product: Any, picture
 
 
 def test_a_large_image_is_refused_before_it_is_decoded(product: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = encoded(np.zeros((image.MAX_PIXELS // 1000 + 1, 1000), np.uint8))
+    content = encoded(np.zeros((MAX_PIXELS // 1000 + 1, 1000), np.uint8))
     monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("decoded"))
     with pytest.raises(ValueError, match="pixels are more than"):
-        image.decode(content, (8, 8))
+        decode(content, Canvas(8, 8))
 
 
 def test_the_model_gets_grey_values_of_the_shape_of_the_contract(product: Any, picture: np.ndarray) -> None:
@@ -196,3 +198,59 @@ def test_ink_is_the_share_of_black(product: Any) -> None:
     half[: shape[0] // 2] = 0
     frame = records(*(encoded(grey) for grey in (np.full(shape, 255, np.uint8), np.zeros(shape, np.uint8), half)))
     assert image.describe(frame, product)["ink"].to_list() == pytest.approx([0, 1, shape[0] // 2 / shape[0]])
+
+
+def png(values: np.ndarray) -> bytes:
+    """Write colours, and transparency, as they are."""
+    buffer = io.BytesIO()
+    Image.fromarray(values).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+def halves(width: int, height: int) -> bytes:
+    """A picture that is red on the left and blue on the right."""
+    values = np.zeros((height, width, 3), np.uint8)
+    values[:, : width // 2], values[:, width // 2 :] = RED, BLUE
+    return png(values)
+
+
+def test_a_picture_in_colour_keeps_its_colours() -> None:
+    assert decode(halves(8, 4), Canvas(1, 2, 3)).tolist() == [[list(RED), list(BLUE)]]
+    assert decode(halves(8, 4), Canvas(1, 2)).tolist() == [[76, 29]], "the luma of ITU-R 601"
+
+
+def test_a_wide_picture_gets_bars_in_a_letterbox() -> None:
+    found = decode(halves(8, 4), Canvas(4, 4, 3, "letterbox", 9))
+    assert found[0].tolist() == found[3].tolist() == [[9, 9, 9]] * 4
+    assert found[1].tolist() == found[2].tolist() == [list(RED)] * 2 + [list(BLUE)] * 2
+
+
+def test_a_wide_picture_loses_its_ends_when_it_is_cropped() -> None:
+    stripes = np.repeat(np.array([[0, 0, 60, 60, 60, 60, 255, 255]], np.uint8), 4, axis=0)
+    assert decode(encoded(stripes), Canvas(4, 4, fit="crop")).tolist() == [[60] * 4] * 4
+    assert decode(encoded(stripes), Canvas(1, 4)).tolist() == [[0, 60, 60, 255]], "stretched, nothing is lost"
+
+
+@pytest.mark.parametrize("colour", [0, 255])
+def test_what_is_transparent_shows_the_ground_and_not_the_hidden_colour(colour: int) -> None:
+    hidden = np.full((4, 4, 4), colour, np.uint8)
+    hidden[..., 3] = 0
+    assert (decode(png(hidden), Canvas(2, 2)) == 255).all()
+    assert (decode(png(hidden), Canvas(2, 2, 3, ground=12)) == 12).all()
+
+
+def test_a_large_picture_is_averaged_to_what_a_model_can_take(product: Any) -> None:
+    wanted = product.formulation.input.model_copy(update={"shape": (224, 224, 3)})
+    large = product.model_copy(update={"formulation": product.formulation.model_copy(update={"input": wanted})})
+    pictures = np.zeros((2, 224, 224, 3), np.uint8)
+    pictures[1, :, :112] = (255, 51, 0)
+    rows = features_of(pictures, large)
+    assert rows.shape == (2, 3 * 32 * 32), "squares of 7 pixels; of 6 there would be 38 on a side, and 4 332 values"
+    assert rows[0].max() == 0
+    planes = rows[1].reshape(3, rows.shape[1] // 3)
+    assert planes.mean(axis=1) == pytest.approx([0.5, 0.1, 0.0], abs=0.02)
+    places = np.concatenate([where for _, where in image.regions(large)])
+    assert sorted(places.tolist()) == list(range(rows.shape[1])), "every value is part of one region"

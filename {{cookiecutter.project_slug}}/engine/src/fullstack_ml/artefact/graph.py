@@ -10,6 +10,7 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper
 
+from fullstack_ml.artefact.session import records_at_once
 from fullstack_ml.inputs import FEATURES, input_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.files import replacing
@@ -29,8 +30,9 @@ def features_of(inputs: np.ndarray, product: Product) -> np.ndarray:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET[""])], ir_version=10)
     whole = input_of(product).front(model, product).SerializeToString()
     session = ort.InferenceSession(whole, providers=["CPUExecutionProvider"])
-    rows: np.ndarray = session.run(None, {session.get_inputs()[0].name: inputs})[0]
-    return rows
+    name, step = session.get_inputs()[0].name, records_at_once(inputs)
+    parts = [session.run(None, {name: inputs[i : i + step]})[0] for i in range(0, max(1, len(inputs)), step)]
+    return np.concatenate(parts)
 
 
 def drop_unused(model: onnx.ModelProto) -> onnx.ModelProto:

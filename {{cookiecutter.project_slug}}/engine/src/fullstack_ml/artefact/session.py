@@ -16,6 +16,12 @@ from fullstack_ml.answers.words import Scored
 from fullstack_ml.workspace.errors import UserError
 
 NOVELTY = "novelty"
+VALUES = 2**25  # of inputs that are computed together: 128 MiB as float32
+
+
+def records_at_once(inputs: np.ndarray, most: int = 8192) -> int:
+    """Return how many records to compute together: at most ``most``, and fewer when they are large pictures."""
+    return max(1, min(most, VALUES * max(1, len(inputs)) // max(1, inputs.size)))
 
 
 class Artefact:
@@ -40,6 +46,7 @@ class Artefact:
 
     def score(self, inputs: np.ndarray, batch: int = 8192) -> Scored:
         """Score the model's input (records first), ``batch`` records at a time, so that memory stays bounded."""
+        batch = records_at_once(inputs, batch)
         parts = [
             self.session.run(self._outputs, {self.input_name: inputs[start : start + batch]})
             for start in range(0, len(inputs), batch)

@@ -15,8 +15,8 @@ from PIL import Image
 
 from fullstack_ml.draft.numbers import least_of
 from fullstack_ml.draft.seen import Seen, Wish, label_rows
-from fullstack_ml.inputs.image import FILES, FORMATS
-from fullstack_ml.product.formulation import Input
+from fullstack_ml.inputs.canvas import FORMATS
+from fullstack_ml.inputs.image import FILES
 from fullstack_ml.workspace.errors import UserError
 
 LONGEST = 64  # pixels of the model's input: more would make a first model slow
@@ -151,9 +151,8 @@ def coloured(looked: list[Looked]) -> int:
 
 
 def channels(looked: list[Looked]) -> list[int]:
-    """Return three channels where a tenth of the pictures has colour, and the contract can take them."""
-    takes = "fit" in Input.model_fields
-    return [3] if takes and coloured(looked) >= 0.1 * len(looked) else []
+    """Return three channels where a tenth of the pictures has colour."""
+    return [3] if coloured(looked) >= 0.1 * len(looked) else []
 
 
 def slices_of(looked: list[Looked], pictures: int) -> list[dict[str, Any]]:

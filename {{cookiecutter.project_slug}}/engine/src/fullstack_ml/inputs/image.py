@@ -1,4 +1,4 @@
-"""Input ``image``: grey pictures in any common format, scaled to the contract's shape (height, width)."""
+"""Input ``image``: pictures in any common format, grey or colour, brought to the contract's shape."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from html import escape
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from PIL import Image, ImageDraw, UnidentifiedImageError
+from PIL import Image, ImageDraw
 from pydantic import BaseModel, ConfigDict, Field
 
 from fullstack_ml.inputs import FEATURES, Decoded, UnreadableError, pictures
-from fullstack_ml.inputs.pictures import THUMBNAIL, as_grey, picture
+from fullstack_ml.inputs.canvas import FORMATS, MAX_PIXELS, Canvas, canvas_of, decode
+from fullstack_ml.inputs.pictures import THUMBNAIL, picture
 from fullstack_ml.product.types import Finding, Product
 
 if TYPE_CHECKING:
@@ -30,25 +31,19 @@ LAYOUT = "tiles"
 FORM_FIELD: str | None = "image"
 ALIKE = True
 strangers, typical, draw = pictures.strangers, pictures.typical, pictures.draw
-# A larger image is refused before it is decoded: a small file can unpack to gigabytes.
-MAX_PIXELS = 50_000_000  # a photograph of a phone has 12 to 50 million
-# Formats of pictures alone: others of Pillow's decoders start programs or read other files.
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+VALUES = 4096  # of a picture that a model is given
 GRID = 4  # an image is cut into GRID x GRID regions
-
-
-def shape_of(product: Product) -> tuple[int, int]:
-    """Return (height, width) in pixels."""
-    shape = product.formulation.input.shape
-    assert shape is not None
-    return shape
 
 
 def check(product: Product) -> Iterator[Finding]:
     """Find an image without a shape, or with features."""
     wanted = product.formulation.input
     if wanted.shape is None or wanted.features:
-        yield ("formulation", "input"), "an image has a shape and no features", "give shape: [height, width] alone"
+        yield (
+            ("formulation", "input"),
+            "an image has a shape and no features",
+            "give shape: [height, width], or [height, width, 3] for colour",
+        )
 
 
 def slice_columns(product: Product) -> list[str]:
@@ -59,26 +54,6 @@ def slice_columns(product: Product) -> list[str]:
 def identity(payload: bytes) -> str:
     """Name a record by the hex SHA-256 of its image bytes, as collected."""
     return hashlib.sha256(payload).hexdigest()
-
-
-def decode(payload: bytes, shape: tuple[int, int]) -> np.ndarray:
-    """Decode image bytes to grey values, uint8 of ``shape`` (height, width), by a box filter; photographs upright.
-
-    Raises:
-        ValueError: if the bytes are no image, are cut off, or hold more than ``MAX_PIXELS``.
-    """
-    try:
-        with Image.open(io.BytesIO(payload), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{image.width} x {image.height} pixels are more than {MAX_PIXELS}")
-            grey = as_grey(image)
-    except UnidentifiedImageError as error:
-        raise ValueError(f"no image; readable are {', '.join(FORMATS)}") from error
-    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f"unreadable image: {error}") from error
-    if grey.size != (shape[1], shape[0]):
-        grey = grey.resize((shape[1], shape[0]), Image.Resampling.BOX)
-    return np.asarray(grey, dtype=np.uint8)
 
 
 def columns(product: Product) -> dict[str, pl.DataType]:
@@ -96,9 +71,9 @@ def content_id(frame: pl.DataFrame, product: Product) -> pl.Series:
 
 
 def matrix(frame: pl.DataFrame, product: Product) -> np.ndarray:
-    """Return uint8 grey values of shape (records, height, width)."""
-    shape = shape_of(product)
-    return np.stack([decode(payload, shape) for payload in frame["payload"]])
+    """Return uint8 of shape (records, height, width), colour with channels."""
+    canvas = canvas_of(product)
+    return np.stack([decode(payload, canvas) for payload in frame["payload"]])
 
 
 def describe(frame: pl.DataFrame, product: Product) -> pl.DataFrame:
@@ -108,7 +83,7 @@ def describe(frame: pl.DataFrame, product: Product) -> pl.DataFrame:
     ink: list[float | None] = []
     for payload in frame["payload"]:
         try:
-            ink.append(1.0 - float(decode(payload, shape_of(product)).mean()) / 255.0)
+            ink.append(1.0 - float(decode(payload, canvas_of(product)).mean()) / 255.0)
         except ValueError:
             ink.append(None)  # faults() reports the record
     return frame.with_columns(pl.Series("ink", ink, dtype=pl.Float64))
@@ -119,7 +94,7 @@ def faults(frame: pl.DataFrame, product: Product) -> list[tuple[str, str]]:
     unreadable = []
     for record, payload in zip(frame["id"], frame["payload"], strict=True):
         try:
-            decode(payload, shape_of(product))
+            decode(payload, canvas_of(product))
         except ValueError as error:
             unreadable.append((record, str(error)))
     return unreadable
@@ -132,7 +107,7 @@ def fingerprints(frame: pl.DataFrame) -> pl.Series | None:
 
     def hashed(payload: bytes) -> int | None:
         try:
-            grey = decode(payload, (32, 32))  # the size from which the hash is taken
+            grey = decode(payload, Canvas(32, 32))  # the size from which the hash is taken
         except ValueError:
             return None
         return int(str(imagehash.phash(Image.fromarray(grey))), 16)
@@ -140,36 +115,56 @@ def fingerprints(frame: pl.DataFrame) -> pl.Series | None:
     return pl.Series("fingerprint", [hashed(payload) for payload in frame["payload"]], dtype=pl.UInt64)
 
 
+def pooling(canvas: Canvas) -> int:
+    """Return the side of the squares of pixels that are averaged to one value, so that at most ``VALUES`` are left."""
+    side = 1
+    while math.ceil(canvas.height / side) * math.ceil(canvas.width / side) * canvas.channels > VALUES:
+        side += 1
+    return side
+
+
 def regions(product: Product) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the cells of a grid over the picture."""
-    height, width = shape_of(product)
-    places = np.arange(height * width).reshape(height, width)
-    for i, rows in enumerate(np.array_split(places, min(GRID, height))):
-        for j, block in enumerate(np.array_split(rows, min(GRID, width), axis=1)):
+    canvas = canvas_of(product)
+    height, width = (math.ceil(length / pooling(canvas)) for length in canvas[:2])
+    places = np.arange(canvas.channels * height * width).reshape(canvas.channels, height, width)
+    for i, rows in enumerate(np.array_split(places, min(GRID, height), axis=1)):
+        for j, block in enumerate(np.array_split(rows, min(GRID, width), axis=2)):
             yield f"row {i + 1}, column {j + 1}", block.ravel()
 
 
 def front(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
-    """Take uint8 (records, height, width), and give the model grey values from 0 to 1."""
+    """Take uint8 pictures, and give the model values from 0 to 1, channel by channel.
+
+    Of a picture with more than ``VALUES`` values squares of pixels are averaged: a model that takes pixels one by one
+    learns nothing from more, and grows with them.
+    """
     from onnx import TensorProto, helper, numpy_helper
 
-    name = product.formulation.input.name
-    nodes = [
-        helper.make_node("Cast", [name], ["grey"], to=TensorProto.FLOAT),
-        helper.make_node("Div", ["grey", "white"], ["share"]),
-        helper.make_node("Flatten", ["share"], [FEATURES], axis=1),
-    ]
-    model.graph.initializer.append(numpy_helper.from_array(np.float32(255), "white"))
+    name, canvas = product.formulation.input.name, canvas_of(product)
+    side, grey = pooling(canvas), canvas.channels == 1
+    nodes = [helper.make_node("Cast", [name], ["picture_levels"], to=TensorProto.FLOAT)]
+    nodes += [helper.make_node("Div", ["picture_levels", "picture_white"], ["picture_shares"])]
+    # Channels first, as a convolution and a pooling take them; a grey picture gets its one.
+    nodes += [helper.make_node("Unsqueeze", ["picture_shares", "picture_channel"], ["picture_planes"])] if grey else []
+    nodes += [] if grey else [helper.make_node("Transpose", ["picture_shares"], ["picture_planes"], perm=[0, 3, 1, 2])]
+    if side > 1:
+        squares = {"kernel_shape": [side, side], "strides": [side, side], "ceil_mode": 1, "count_include_pad": 0}
+        nodes += [helper.make_node("AveragePool", ["picture_planes"], ["picture_pooled"], **squares)]
+    nodes += [helper.make_node("Flatten", ["picture_pooled" if side > 1 else "picture_planes"], [FEATURES], axis=1)]
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(255), "picture_white"))
+    if grey:
+        model.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "picture_channel"))
     for node in reversed(nodes):
         model.graph.node.insert(0, node)
     del model.graph.input[:]
-    model.graph.input.append(helper.make_tensor_value_info(name, TensorProto.UINT8, ["batch", *shape_of(product)]))
+    model.graph.input.append(helper.make_tensor_value_info(name, TensorProto.UINT8, ["batch", *canvas.shape]))
     return model
 
 
 def random_inputs(product: Product, count: int, seed: int) -> np.ndarray:
     """Draw pictures of noise."""
-    return np.random.default_rng(seed).integers(0, 256, (count, *shape_of(product))).astype(np.uint8)
+    return np.random.default_rng(seed).integers(0, 256, (count, *canvas_of(product).shape)).astype(np.uint8)
 
 
 def limits() -> dict[str, Any]:
@@ -179,7 +174,7 @@ def limits() -> dict[str, Any]:
 
 def record_type(product: Product) -> type[BaseModel]:
     """One field: the picture's bytes in base64."""
-    height, width = shape_of(product)
+    height, width = canvas_of(product)[:2]
     meaning = product.formulation.input.meaning
     what = f"{meaning}; PNG, JPEG or another picture format, scaled to {width} x {height} pixels"
     encoding = {"contentEncoding": "base64", "contentMediaType": "image/png"}
@@ -194,7 +189,7 @@ def record_type(product: Product) -> type[BaseModel]:
 
 def example(product: Product) -> dict[str, Any]:
     """Draw the name of the first label, dark on white, as large as the model's input."""
-    height, width = shape_of(product)
+    height, width = canvas_of(product)[:2]
     image = Image.new("L", (64, 64), 255)
     ImageDraw.Draw(image).text((32, 32), product.formulation.label_names[0], 0, anchor="mm", font_size=64)
     file = io.BytesIO()
@@ -219,7 +214,7 @@ def payload_of(record: Any) -> bytes:
 
 def decoder(product: Product) -> Callable[[list[Any], float], Decoded]:
     """Decode base64 of JSON, or the files of a form."""
-    shape = shape_of(product)
+    canvas = canvas_of(product)
 
     def decode_all(records: list[Any], until: float = math.inf) -> Decoded:
         stored, arrays = [], []
@@ -228,7 +223,7 @@ def decoder(product: Product) -> Callable[[list[Any], float], Decoded]:
                 raise TimeoutError
             try:
                 data = payload_of(record)
-                arrays.append(decode(data, shape))
+                arrays.append(decode(data, canvas))
             except (ValueError, binascii.Error) as error:
                 what = "not base64" if isinstance(error, binascii.Error) else str(error)
                 raise UnreadableError(i, "image", what) from error

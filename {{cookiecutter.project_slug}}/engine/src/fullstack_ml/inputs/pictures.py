@@ -5,11 +5,14 @@ Reads two photographs that are bundled with scikit-learn; writes nothing.
 
 import base64
 import io
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFilter
+from PIL import Image, ImageFilter
 
+from fullstack_ml.inputs.canvas import upright
 from fullstack_ml.product.types import Product
 
 FILES: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -18,50 +21,12 @@ SCREEN = (
     '<Image name="record" value="$image" maxWidth="{width}px" zoom="true" zoomControl="true" rotateControl="false"/>'
 )
 PHOTOGRAPHS = 100
-DEEP = 65_535  # white of 16 bits
 INK = 0.25  # a pixel belongs to a drawing when it is at least this dark, from 0 (white) to 1 (black)
 # A picture is enlarged to about SMALL pixels, smoothly, since people read shapes and not pixels, or reduced to LARGE.
 SMALL, LARGE = 240, 1024
 # On a page with many records it is no larger than this.
 THUMBNAIL = 256
 BROWSERS = ("PNG", "JPEG", "GIF", "WEBP")  # what is sent as it was collected, unless its size is changed
-
-# Pillow's own function also writes EXIF, and fails where that is damaged.
-WAYS = Image.Transpose
-TURNS = {2: WAYS.FLIP_LEFT_RIGHT, 3: WAYS.ROTATE_180, 4: WAYS.FLIP_TOP_BOTTOM, 5: WAYS.TRANSPOSE}
-TURNS |= {6: WAYS.ROTATE_270, 7: WAYS.TRANSVERSE, 8: WAYS.ROTATE_90}
-
-
-def upright(image: Image.Image) -> Image.Image:
-    """Turn a picture as its camera was held, whatever its format (EXIF 2.3, tag 0x0112)."""
-    image.load()  # Pillow turns a TIFF itself then, and no longer says so
-    turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    return image if turn is None else image.transpose(turn)
-
-
-def as_grey(image: Image.Image) -> Image.Image:
-    """Return 8 bits of grey, upright: 16 bits scaled by their range, what is transparent laid on white.
-
-    The page does the same (edge/page/image.js); a test holds the two together.
-
-    Raises:
-        ValueError: for a moving picture, or numbers without a range.
-    """
-    # A phone's JPEG (MPO) holds a preview beside the photograph, which is its first picture.
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-        raise ValueError(f"it moves, or has several pages: {image.n_frames} pictures in one file")  # type: ignore[attr-defined]
-    image = upright(image)
-    if image.mode.startswith("I"):
-        values = np.asarray(image, dtype=np.int64)
-        if values.min() < 0 or values.max() > DEEP:
-            raise ValueError("its numbers go beyond 16 bits; store it in 8 or 16 bits")
-        return Image.fromarray(np.rint(values * (255 / DEEP)).astype(np.uint8))
-    if image.mode == "F":
-        raise ValueError("its numbers have no range (floating point); store it in 8 or 16 bits")
-    if image.has_transparency_data:
-        seen = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("L")
-    return image.convert("L")
 
 
 def picture(payload: bytes, small: int = SMALL, large: int = LARGE) -> str:
@@ -80,23 +45,24 @@ def picture(payload: bytes, small: int = SMALL, large: int = LARGE) -> str:
 
 def photographs(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
     """Cut squares out of the photographs and reduce them to ``shape``."""
-    from sklearn.datasets import load_sample_images  # slow to import
-
+    package = find_spec("sklearn")  # its photographs, read without the second that importing it takes
+    assert package is not None and package.origin is not None
     cuts = []
-    for photograph in load_sample_images().images:
-        grey = np.asarray(Image.fromarray(photograph).convert("L"))
+    for file in sorted((Path(package.origin).parent / "datasets/images").glob("*.jpg")):
+        with Image.open(file) as photograph:
+            seen = np.asarray(photograph.convert("L" if len(shape) == 2 else "RGB"))
         for _ in range(PHOTOGRAPHS // 2):
             side = int(random.integers(32, 128))
-            top, left = (int(random.integers(0, edge - side)) for edge in grey.shape)
-            cut = Image.fromarray(grey[top : top + side, left : left + side])
+            top, left = (int(random.integers(0, edge - side)) for edge in seen.shape[:2])
+            cut = Image.fromarray(seen[top : top + side, left : left + side])
             cuts.append(np.asarray(cut.resize((shape[1], shape[0]), Image.Resampling.BOX)))
     return np.stack(cuts)
 
 
 def strangers(inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.ndarray]:
-    """Return unfamiliar pictures by kind, each uint8 (records, height, width) like ``inputs``."""
+    """Return unfamiliar pictures by kind, each uint8 of the shape of ``inputs``, records first."""
     random = np.random.default_rng(seed)
-    flat = inputs.reshape(len(inputs), -1)
+    flat = inputs.reshape(len(inputs), inputs.shape[1] * inputs.shape[2], -1)
     quarters = 1 if inputs.shape[1] == inputs.shape[2] else 2  # a quarter turn would give another shape
     blank = np.full((20, *inputs.shape[1:]), 255, np.uint8)
     blur = ImageFilter.GaussianBlur(inputs.shape[1] / 6)
@@ -114,10 +80,10 @@ def strangers(inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.n
 def typical(inputs: np.ndarray, product: Product) -> dict[str, Any]:
     """Measure what a drawing has to look like: the shares of the image that its box and its ink take up.
 
-    ``inputs`` is uint8 (records, height, width), dark ink on white. ``height`` and ``width`` hold nine of ten
-    drawings; ``ink`` is the usual mean darkness.
+    ``inputs`` is uint8 (records, height, width), dark ink on white, colour with channels. ``height`` and ``width`` hold
+    nine of ten drawings; ``ink`` is the usual mean darkness.
     """
-    ink = 1.0 - inputs / 255.0
+    ink = 1.0 - inputs.reshape(*inputs.shape[:3], -1).mean(axis=3) / 255.0
     spans = []
     for axis in (2, 1):
         marked = ink.max(axis=axis) >= INK
@@ -131,4 +97,5 @@ def typical(inputs: np.ndarray, product: Product) -> dict[str, Any]:
 def draw(values: np.ndarray, product: Product) -> str:
     """Draw dark pixels as dense characters."""
     inks = " .:-=+*#%@"
+    values = values.reshape(*values.shape[:2], -1).mean(axis=2)
     return "\n".join("  " + "".join(2 * inks[(255 - int(value)) * 9 // 255] for value in row) for row in values)

@@ -111,16 +111,23 @@ def place(bound: float | str) -> float:
     return (moment(bound) - EPOCH) / timedelta(days=1) if isinstance(bound, str) else bound
 
 
-class Input(Strict):
-    """``type`` names a module of seam ``inputs``, such as ``image`` (shape: height, width) or ``table`` (features).
+Pixels = Annotated[int, Field(gt=0)]
 
+
+class Input(Strict):
+    """``type`` names a module of seam ``inputs``, such as ``image`` (shape) or ``table`` (features).
+
+    ``shape`` of a picture is height and width, and 3 where it is in colour; ``fit`` and ``ground`` say what becomes of
+    another proportion, and what lies below what is transparent (0 black to 255 white).
     ``options`` is for what an input of the product's own needs beside these.
     """
 
     name: str
     type: str
     meaning: str
-    shape: tuple[int, int] | None = None
+    shape: tuple[Pixels, Pixels] | tuple[Pixels, Pixels, Literal[3]] | None = None
+    fit: Literal["stretch", "letterbox", "crop"] = "stretch"
+    ground: int = Field(255, ge=0, le=255)
     features: list[Feature] = []
     options: dict[str, Any] = {}
 

@@ -41,8 +41,9 @@ export function fit(strokes, shape, typical) {
   return { scale: Number.isFinite(scale) ? scale : 1, pen, x: x.middle, y: y.middle };
 }
 
-/** Draw the strokes (lists of [x, y]) as the model's input: uint8, rows of `shape` = [height, width]. */
-export function rasterise(strokes, shape, typical) {
+/** Draw the strokes (lists of [x, y]) as the model's input. */
+export function rasterise(strokes, input, typical) {
+  const { shape } = input;
   const [height, width] = shape;
   const times = Math.max(1, Math.round(FINE / Math.max(height, width)));
   const { scale, pen, x, y } = fit(strokes, shape, typical);
@@ -61,5 +62,5 @@ export function rasterise(strokes, shape, typical) {
     places.forEach((place) => context.lineTo(...place));
   }
   context.stroke();
-  return read(context, shape);
+  return read(context, input);
 }

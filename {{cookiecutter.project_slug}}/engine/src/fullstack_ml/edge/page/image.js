@@ -58,21 +58,53 @@ export function resize(pixels, width, height, toWidth, toHeight) {
   return result;
 }
 
-/** Read a canvas as the model's input: uint8, rows of `shape` = [height, width]. */
-export function read(context, shape) {
-  const { width, height } = context.canvas;
-  const rgba = context.getImageData(0, 0, width, height).data;
+const whole = (length) => Math.max(1, Math.floor(length + 0.5)); // as the pipeline rounds
+
+/** Where a picture lies: the part `from` of it that is taken, and the part `to` of the model's input that it fills. */
+export function place(width, height, toWidth, toHeight, fit = "stretch") {
+  const from = { x: 0, y: 0, width, height };
+  const to = { x: 0, y: 0, width: toWidth, height: toHeight };
+  const middle = (outer, inner) => Math.floor((outer - inner) / 2);
+  if (fit === "crop") {
+    const scale = Math.max(toWidth / width, toHeight / height);
+    from.width = Math.min(width, whole(toWidth / scale));
+    from.height = Math.min(height, whole(toHeight / scale));
+    Object.assign(from, { x: middle(width, from.width), y: middle(height, from.height) });
+  } else if (fit === "letterbox") {
+    const scale = Math.min(toWidth / width, toHeight / height);
+    to.width = Math.min(toWidth, whole(width * scale));
+    to.height = Math.min(toHeight, whole(height * scale));
+    Object.assign(to, { x: middle(toWidth, to.width), y: middle(toHeight, to.height) });
+  }
+  return { from, to };
+}
+
+/** Read a canvas as the model's input: uint8, rows of `shape` = [height, width], or with 3 colours per pixel. */
+export function read(context, { shape, fit = "stretch", ground = 255 }) {
+  const [toHeight, toWidth, channels = 1] = shape;
+  const { from, to } = place(context.canvas.width, context.canvas.height, toWidth, toHeight, fit);
+  const rgba = context.getImageData(from.x, from.y, from.width, from.height).data;
   for (let i = 0; i < rgba.length; i += 4) {
     const alpha = rgba[i + 3];
     for (let k = 0; alpha !== 255 && k < 3; k++) {
-      rgba[i + k] = Math.round((rgba[i + k] * alpha + 255 * (255 - alpha)) / 255); // on white
+      rgba[i + k] = Math.round((rgba[i + k] * alpha + ground * (255 - alpha)) / 255);
     }
   }
-  return resize(grey(rgba), width, height, shape[1], shape[0]);
+  const planes = channels === 1 ? [grey(rgba)] : [0, 1, 2].map((k) => rgba.filter((_, i) => i % 4 === k));
+  const result = new Uint8Array(toHeight * toWidth * channels).fill(ground);
+  planes.forEach((plane, k) => {
+    const small = resize(plane, from.width, from.height, to.width, to.height);
+    for (let y = 0; y < to.height; y++) {
+      for (let x = 0; x < to.width; x++) {
+        result[((y + to.y) * toWidth + x + to.x) * channels + k] = small[y * to.width + x];
+      }
+    }
+  });
+  return result;
 }
 
 /** Decode image bytes as the pipeline does: no colour profile; a JPEG photograph stands upright. */
-export async function decode(blob, shape, maxPixels) {
+export async function decode(blob, input, maxPixels) {
   let bitmap;
   try {
     const options = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
@@ -87,5 +119,5 @@ export async function decode(blob, shape, maxPixels) {
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
-  return read(context, shape);
+  return read(context, input);
 }

@@ -17,7 +17,7 @@ function element(tag, properties, ...children) {
  */
 export function mount(root, aside, description, { give, fail, clear }) {
   const { input, typical, max_pixels: maxPixels } = description;
-  const [height, width] = input.shape;
+  const [height, width, channels = 1] = input.shape;
   const unit = SIZE / Math.max(height, width);
   const paper = element("canvas", { className: "paper", width: width * unit, height: height * unit, tabIndex: -1 });
   paper.setAttribute("role", "img");
@@ -45,14 +45,17 @@ export function mount(root, aside, description, { give, fail, clear }) {
 
   function show(pixels) {
     const rgba = new ImageData(width, height);
-    pixels.forEach((value, i) => rgba.data.set([value, value, value, 255], 4 * i));
+    for (let i = 0; i < width * height; i++) {
+      const colours = [0, 1, 2].map((k) => pixels[i * channels + (channels === 1 ? 0 : k)]);
+      rgba.data.set([...colours, 255], 4 * i);
+    }
     seen.getContext("2d").putImageData(rgba, 0, 0);
     give(pixels);
   }
 
   async function take(blob) {
     try {
-      const pixels = await decode(blob, input.shape, maxPixels);
+      const pixels = await decode(blob, input, maxPixels);
       reset();
       show(pixels);
       pen.imageSmoothingEnabled = false;
@@ -94,7 +97,7 @@ export function mount(root, aside, description, { give, fail, clear }) {
       draw(event);
     }
   });
-  paper.addEventListener("lostpointercapture", () => show(rasterise(strokes, input.shape, typical)));
+  paper.addEventListener("lostpointercapture", () => show(rasterise(strokes, input, typical)));
   wipe.addEventListener("click", () => {
     reset();
     clear();

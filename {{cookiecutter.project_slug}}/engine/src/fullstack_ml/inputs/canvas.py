@@ -1,0 +1,129 @@
+"""From the bytes of a picture to the values of the contract: upright, without transparency, at its size.
+
+``formulation.input`` of ``product.yaml`` says how: ``shape`` (``[height, width]`` grey, ``[height, width, 3]`` colour),
+``fit`` and ``ground``. The page in the browser does the same (edge/page/image.js); a test holds the two together.
+"""
+
+import io
+from typing import NamedTuple
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from fullstack_ml.product.types import Product
+
+# A larger image is refused before it is decoded: a small file can unpack to gigabytes.
+MAX_PIXELS = 50_000_000  # a photograph of a phone has 12 to 50 million
+# Formats of pictures alone: others of Pillow's decoders start programs or read other files.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+DEEP = 65_535  # white of 16 bits
+
+# Pillow's own function also writes EXIF, and fails where that is damaged.
+WAYS = Image.Transpose
+TURNS = {2: WAYS.FLIP_LEFT_RIGHT, 3: WAYS.ROTATE_180, 4: WAYS.FLIP_TOP_BOTTOM, 5: WAYS.TRANSPOSE}
+TURNS |= {6: WAYS.ROTATE_270, 7: WAYS.TRANSVERSE, 8: WAYS.ROTATE_90}
+
+
+class Canvas(NamedTuple):
+    """What a picture is brought to: ``channels`` is 1 (grey) or 3 (red, green, blue).
+
+    ``fit`` says what happens to another proportion: ``stretch``, ``letterbox`` (bars of ``ground``) or ``crop`` (the
+    middle). ``ground``, from 0 to 255, also lies below what is transparent.
+    """
+
+    height: int
+    width: int
+    channels: int = 1
+    fit: str = "stretch"
+    ground: int = 255
+
+    @property
+    def mode(self) -> str:
+        """Return Pillow's name of the channels."""
+        return "L" if self.channels == 1 else "RGB"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of the values, without a last dimension where they are grey."""
+        return (self.height, self.width) if self.channels == 1 else (self.height, self.width, self.channels)
+
+
+def canvas_of(product: Product) -> Canvas:
+    """Return what the contract asks for."""
+    wanted = product.formulation.input
+    assert wanted.shape is not None
+    height, width, *channels = wanted.shape
+    return Canvas(height, width, channels[0] if channels else 1, wanted.fit, wanted.ground)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Turn a picture as its camera was held, whatever its format (EXIF 2.3, tag 0x0112)."""
+    image.load()  # Pillow turns a TIFF itself then, and no longer says so
+    turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return image if turn is None else image.transpose(turn)
+
+
+def flattened(image: Image.Image, mode: str, ground: int) -> Image.Image:
+    """Return 8 bits of ``mode``, upright: 16 bits scaled by their range, what is transparent laid on ``ground``.
+
+    Raises:
+        ValueError: for a moving picture, or numbers without a range.
+    """
+    # A phone's JPEG (MPO) holds a preview beside the photograph, which is its first picture.
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        raise ValueError(f"it moves, or has several pages: {image.n_frames} pictures in one file")  # type: ignore[attr-defined]
+    image = upright(image)
+    if image.mode.startswith("I"):
+        values = np.asarray(image, dtype=np.int64)
+        if values.min() < 0 or values.max() > DEEP:
+            raise ValueError("its numbers go beyond 16 bits; store it in 8 or 16 bits")
+        return Image.fromarray(np.rint(values * (255 / DEEP)).astype(np.uint8)).convert(mode)
+    if image.mode == "F":
+        raise ValueError("its numbers have no range (floating point); store it in 8 or 16 bits")
+    if image.has_transparency_data:
+        seen = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", seen.size, (ground, ground, ground)), seen).convert(mode)
+    return image.convert(mode)
+
+
+def fitted(image: Image.Image, canvas: Canvas) -> Image.Image:
+    """Bring a picture to the canvas's size by a box filter, as ``canvas.fit`` says."""
+    width, height = image.size
+    size = (canvas.width, canvas.height)
+    if canvas.fit == "stretch":
+        return image if image.size == size else image.resize(size, Image.Resampling.BOX)
+    scales = (canvas.width / width, canvas.height / height)
+    if canvas.fit == "crop":
+        scale = max(scales)
+        inner = (min(width, whole(canvas.width / scale)), min(height, whole(canvas.height / scale)))
+        left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+        return image.crop((left, top, left + inner[0], top + inner[1])).resize(size, Image.Resampling.BOX)
+    scale = min(scales)
+    inner = (min(canvas.width, whole(width * scale)), min(canvas.height, whole(height * scale)))
+    whole_canvas = Image.new(canvas.mode, size, canvas.ground if canvas.channels == 1 else (canvas.ground,) * 3)
+    place = ((canvas.width - inner[0]) // 2, (canvas.height - inner[1]) // 2)
+    whole_canvas.paste(image.resize(inner, Image.Resampling.BOX), place)
+    return whole_canvas
+
+
+def whole(length: float) -> int:
+    """Round half up, as the page does, to at least one pixel."""
+    return max(1, int(length + 0.5))
+
+
+def decode(payload: bytes, canvas: Canvas) -> np.ndarray:
+    """Decode image bytes to uint8 of ``canvas.shape``.
+
+    Raises:
+        ValueError: if the bytes are no image, are cut off, or hold more than ``MAX_PIXELS``.
+    """
+    try:
+        with Image.open(io.BytesIO(payload), formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width} x {image.height} pixels are more than {MAX_PIXELS}")
+            seen = flattened(image, canvas.mode, canvas.ground)
+    except UnidentifiedImageError as error:
+        raise ValueError(f"no image; readable are {', '.join(FORMATS)}") from error
+    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise ValueError(f"unreadable image: {error}") from error
+    return np.asarray(fitted(seen, canvas), dtype=np.uint8)
