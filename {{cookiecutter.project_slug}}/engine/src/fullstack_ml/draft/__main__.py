@@ -87,7 +87,7 @@ def main() -> None:
     seen.notes += small_labels(size)
     text, facts = complete(seen, size, name_of_product(), wish)
     removed = [] if clear_sample.own_sources() else clear_sample.remove()
-    written = write(text, facts, seen.source, seen.options, "boosted" if facts["input"]["type"] == "table" else None)
+    written = write(text, facts, seen.source, seen.options, "boosted" if facts["input"]["features"] else None)
     print(tell(seen, facts, size, written, removed))
 
 
