@@ -1,4 +1,6 @@
-// The input of a table product: one field per feature, with its range and unit.
+// The input of a table product: one field per feature, with what it may hold.
+
+import { OTHER, about, encode, fault } from "./encoding.js";
 
 function element(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -6,14 +8,41 @@ function element(tag, properties, ...children) {
   return made;
 }
 
-/** Say what is wrong with a field's text, or "" when it is a number in the feature's range. */
-export function fault(feature, text) {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) {
-    return `${feature.name} needs a number.`;
+/** Make a list to choose from; nothing is chosen at first, and nothing may stay where the value may be missing. */
+function list(feature, id, choices) {
+  const empty = feature.missing === "allowed" ? "not known" : "choose …";
+  const options = [["", empty], ...choices].map(([value, textContent]) => element("option", { value, textContent }));
+  return element("select", { id }, ...options);
+}
+
+function control(feature, id) {
+  if (feature.values) {
+    const other = feature.other === "allowed" ? [[OTHER, "another value"]] : [];
+    return list(feature, id, [...feature.values.map((value) => [value, value]), ...other]);
   }
-  const inside = value >= feature.low && value <= feature.high;
-  return inside ? "" : `${feature.name} is ${text.trim()}; allowed are ${feature.low} to ${feature.high}.`;
+  if (feature.type === "flag") {
+    const answers = [["true", "yes"], ["false", "no"]];
+    return feature.missing === "allowed" ? list(feature, id, answers) : element("input", { id, type: "checkbox" });
+  }
+  const date = feature.type === "date";
+  const kind = date ? { type: "date" } : { type: "text", inputMode: "decimal", placeholder: about(feature) };
+  return element("input", { id, autocomplete: "off", ...kind });
+}
+
+const read = (input) => (input.type === "checkbox" ? String(input.checked) : input.value);
+
+/** Put a text into a control; a category that is not listed becomes another one. */
+function write(feature, input, text) {
+  if (input.type === "checkbox") {
+    input.checked = encode([feature], [text])[0] === 1;
+  } else if (input.type === "select-one") {
+    const [place] = encode([feature], [text]);
+    const values = feature.values ?? ["false", "true"];
+    input.value = text.trim() === "" ? "" : (values[place] ?? (feature.other === "allowed" ? OTHER : ""));
+  } else {
+    input.value = text;
+  }
+  input.setAttribute("aria-invalid", "false");
 }
 
 /**
@@ -22,17 +51,12 @@ export function fault(feature, text) {
  */
 export function mount(root, _aside, description, { give, fail, clear }) {
   const { features } = description.input;
-  const inputs = features.map((feature, i) => {
-    const input = element("input", { id: `field-${i}`, type: "text", inputMode: "decimal", autocomplete: "off" });
-    input.setAttribute("aria-describedby", `about-${i}`);
-    input.placeholder = `${feature.low} to ${feature.high}`;
-    return input;
-  });
+  const inputs = features.map((feature, i) => control(feature, `field-${i}`));
   const fields = features.map((feature, i) => {
-    const about = `${feature.low} to ${feature.high} ${feature.unit}`;
+    inputs[i].setAttribute("aria-describedby", `about-${i}`);
     const label = element("label", { htmlFor: `field-${i}`, textContent: feature.name.replaceAll("_", " ") });
     label.title = feature.meaning;
-    return element("div", {}, label, element("small", { id: `about-${i}`, textContent: about }), inputs[i]);
+    return element("div", {}, label, element("small", { id: `about-${i}`, textContent: about(feature) }), inputs[i]);
   });
   const typical = element("button", { type: "button", textContent: "Typical values" });
   const wipe = element("button", { type: "button", textContent: "Clear" });
@@ -46,22 +70,20 @@ export function mount(root, _aside, description, { give, fail, clear }) {
   root.append(form);
 
   function submit() {
-    const faults = inputs.map((input, i) => fault(features[i], input.value));
+    const texts = inputs.map(read);
+    const faults = texts.map((text, i) => fault(features[i], text));
     inputs.forEach((input, i) => input.setAttribute("aria-invalid", String(faults[i] !== "")));
     const first = faults.findIndex((text) => text !== "");
     if (first >= 0) {
       inputs[first].focus();
       fail(new Error(faults[first]));
     } else {
-      give(Float32Array.from(inputs, (input) => Number(input.value)));
+      give(encode(features, texts));
     }
   }
 
-  function fill(values) {
-    inputs.forEach((input, i) => {
-      input.value = values[i] ?? "";
-      input.setAttribute("aria-invalid", "false");
-    });
+  function fill(texts) {
+    inputs.forEach((input, i) => write(features[i], input, String(texts[i] ?? "")));
   }
 
   form.addEventListener("submit", (event) => {
@@ -77,7 +99,8 @@ export function mount(root, _aside, description, { give, fail, clear }) {
     clear();
   });
   inputs[0].addEventListener("paste", (event) => {
-    const cells = event.clipboardData.getData("text").trim().split(/[\t,;]\s*|\s+/);
+    const text = event.clipboardData.getData("text").trim();
+    const cells = text.split(/[\t;]/.test(text) ? /[\t;]/ : /,/.test(text) ? /,/ : /\s+/);
     if (cells.length > 1) {
       event.preventDefault();
       fill(cells);

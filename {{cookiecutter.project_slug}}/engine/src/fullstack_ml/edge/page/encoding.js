@@ -1,0 +1,67 @@
+// What a value of a table is to the model, the same as in inputs/encoding.py. Nothing here touches the page.
+
+export const OTHER = "\u0000other"; // a category that is not listed
+const TRUE = ["true", "t", "yes", "y", "1", "on"];
+const FALSE = ["false", "f", "no", "n", "0", "off"];
+const DATE = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
+const DAY = 86_400_000;
+
+/** Return days since 1970 of an ISO date or time, in UTC where it names an offset; NaN for another text. */
+function days(text) {
+  if (!DATE.test(text)) {
+    return NaN;
+  }
+  const zoned = text.length === 10 || /(Z|[+-]\d{2}:?\d{2})$/.test(text.slice(10));
+  return Date.parse(zoned ? text : `${text}Z`) / DAY;
+}
+
+/** Return a text as the number that the graph takes; NaN where it is empty or none. */
+function number(feature, text) {
+  const type = feature.type ?? "number";
+  if (type === "date") {
+    return days(text);
+  }
+  if (feature.values) {
+    const place = feature.values.indexOf(text);
+    return place < 0 && feature.other === "allowed" ? feature.values.length : place < 0 ? NaN : place;
+  }
+  if (type === "flag") {
+    const word = text.toLowerCase();
+    return TRUE.includes(word) ? 1 : FALSE.includes(word) ? 0 : NaN;
+  }
+  return Number(text);
+}
+
+/** Say which values a feature may have. */
+export function about(feature) {
+  if (feature.values || feature.type === "flag") {
+    return "";
+  }
+  const { low, high } = feature;
+  const from = low === undefined ? "" : high === undefined ? `from ${low}` : `${low} to ${high}`;
+  const range = from || (high === undefined ? "any date" : `up to ${high}`);
+  return `${range} ${feature.unit ?? ""}`.trim();
+}
+
+/** Say what is wrong with a field's text, or "" when the feature may have it. */
+export function fault(feature, given) {
+  const text = given.trim();
+  if (text === "") {
+    return feature.missing === "allowed" ? "" : `${feature.name} needs a value.`;
+  }
+  const value = number(feature, text);
+  const type = feature.type ?? "number";
+  if (!Number.isFinite(value) || (type === "whole" && !Number.isInteger(value))) {
+    const wanted = { whole: "a whole number", date: "a date such as 2026-01-31", flag: "true or false" }[type];
+    return `${feature.name} is ${text}; it needs ${feature.values ? "one of its values" : (wanted ?? "a number")}.`;
+  }
+  const bound = (end) => (end === undefined ? undefined : type === "date" ? days(end) : end);
+  const [low, high] = [bound(feature.low), bound(feature.high)];
+  const outside = !feature.values && (value < low || value > high); // false where there is no bound
+  return outside ? `${feature.name} is ${text}; allowed are ${about(feature)}.` : "";
+}
+
+/** Return the texts of a row as the model's input. */
+export function encode(features, texts) {
+  return Float32Array.from(features, (feature, i) => (texts[i].trim() === "" ? NaN : number(feature, texts[i].trim())));
+}
