@@ -142,6 +142,9 @@ def test_features_of_every_type_go_through_every_stage_to_the_server(
     assert faults.status_code == 422
     said = {fault["pointer"]: fault["detail"] for fault in faults.json()["errors"]}
     assert set(said) == {"/records/1/calls", "/records/2/json", "/records/3/만족도"}
+    assert said["/records/1/calls"].startswith("record 1: calls is 51. ")
+    assert "from 0 to 50" in said["/records/1/calls"]
+    assert said["/records/3/만족도"].endswith("(m; low, middle, high)")
 
 
 def ask(*records: dict[str, Any]) -> Any:

@@ -43,30 +43,34 @@ def dated(feature: Feature) -> Callable[[str], str]:
     return check
 
 
+def about(feature: Feature) -> str:
+    """Say what a field means and may hold."""
+    return f"{feature.meaning}; {feature.allowed}"
+
+
 def field_type(feature: Feature) -> Any:
-    """Return the type of a field, with its limits and description."""
-    about = f"{feature.meaning}; {feature.allowed}"
+    """Return the type of a field, with its limits."""
     if feature.type in ("number", "whole"):
         whole: dict[str, Any] = {"multiple_of": 1} if feature.type == "whole" else {}
         low, high = feature.bounds
-        limits = Field(ge=low, le=high, strict=True, allow_inf_nan=False, description=about, **whole)
+        limits = Field(ge=low, le=high, strict=True, allow_inf_nan=False, **whole)
         kind: Any = Annotated[float, limits]
     elif feature.type == "date":
-        kind = Annotated[str, Field(strict=True, description=about), AfterValidator(dated(feature))]
+        kind = Annotated[str, Field(strict=True), AfterValidator(dated(feature))]
     elif feature.type == "flag":
-        kind = Annotated[bool, Field(strict=True, description=about)]
+        kind = Annotated[bool, Field(strict=True)]
     elif feature.other == "allowed":
-        kind = Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST, description=about)]
+        kind = Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST)]
     else:
-        kind = Annotated[Literal[tuple(feature.values)], Field(description=about)]
+        kind = Literal[tuple(feature.values)]
     return kind
 
 
 def field(feature: Feature) -> tuple[Any, Any]:
     """Return a field's type and default: null, or left out, where it may be missing."""
     if feature.missing == "allowed":
-        return (field_type(feature) | None, Field(None, alias=feature.name, description=feature.allowed))
-    return (field_type(feature), Field(alias=feature.name))
+        return (field_type(feature) | None, Field(None, alias=feature.name, description=about(feature)))
+    return (field_type(feature), Field(alias=feature.name, description=about(feature)))
 
 
 def record_type(product: Product) -> type[BaseModel]:

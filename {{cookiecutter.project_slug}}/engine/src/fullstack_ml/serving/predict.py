@@ -39,7 +39,7 @@ class Predict:
             try:
                 records: list[Any] = self._validate(await read(receive)).records
             except ValidationError as error:
-                raise invalid(error) from error
+                raise invalid(error, self._service.fields) from error
         elif media == FORM and self._service.form_field:
             records = await self._files(scope, receive, self._service.form_field)
         else:

@@ -3,6 +3,8 @@
 Reads and writes nothing. Every answer that is not 2xx is ``application/problem+json`` and says what to change.
 """
 
+import textwrap
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -59,13 +61,22 @@ def unavailable(detail: str) -> Problem:
     return Problem(503, detail, retry_after="1")
 
 
-def invalid(error: ValidationError | RequestValidationError) -> Problem:
-    """Name every mistake in a body; a body that is no JSON is a 400."""
+def invalid(error: ValidationError | RequestValidationError, fields: Mapping[str, str] | None = None) -> Problem:
+    """Name every mistake in a body, with the value and, of one of ``fields``, what is allowed; no JSON is a 400."""
     found = error.errors()
     if any(item["type"] in ("json_invalid", "json_type") for item in found):
         return Problem(400, f"the body is not JSON: {found[0].get('ctx', {}).get('error', found[0]['msg'])}")
-    faults = [Fault(pointer=_pointer(item["loc"]), detail=item["msg"]) for item in found[:20]]
+    faults = [Fault(pointer=_pointer(item["loc"]), detail=_told(item, fields or {})) for item in found[:20]]
     return Problem(422, f"{len(found)} mistake(s) in the request; see /docs for what it may hold", faults)
+
+
+def _told(item: Any, fields: Mapping[str, str]) -> str:
+    """Say what is wrong; of a field of a record also where, the value, and what is allowed."""
+    place = [part for part in item["loc"] if part != "body"]
+    if len(place) < 3 or place[0] != "records" or place[2] not in fields:
+        return str(item["msg"])
+    value = "missing" if item["type"] == "missing" else textwrap.shorten(repr(item["input"]), 60, placeholder="…")
+    return f"record {place[1]}: {place[2]} is {value}. {item['msg']} ({fields[place[2]]})"
 
 
 def _pointer(location: tuple[Any, ...]) -> str:

@@ -31,6 +31,8 @@ class Service:
         self.input, self.answer = input_of(self.product), answer_of(self.product)
         self.decode, self.form_field = self.input.decoder(self.product), self.input.FORM_FIELD
         example = self.types.request.model_validate({"records": [self.input.example(self.product)]})
+        known = type(example.records[0]).model_fields
+        self.fields = {field.alias or name: field.description or "" for name, field in known.items()}
         self.deployment = Deployment(settings, self.product, self.decode(example.records, math.inf)[0])
         self.store = Store(settings)
         self._log_fault: str | None = "the prediction log is not open"
