@@ -54,7 +54,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 def asked(product: Product) -> Product:
     """A contract with features of every type."""
     features = [Feature(**feature, meaning="m") for feature in FEATURES]
-    given = Input(name="row", type="table", meaning="one row", features=features)
+    given = Input.model_validate({"name": "row", "type": "table", "meaning": "one row", "features": features})
     return product.model_copy(update={"formulation": product.formulation.model_copy(update={"input": given})})
 
 
