@@ -278,7 +278,7 @@ def test_a_missing_path_is_refused(project: Project) -> None:
 def test_a_single_label_is_refused(project: Project) -> None:
     command = inbox(project, {"3/a.png": b"", "3/b.png": b""})
     with unchanged(project):
-        refused(project, *command, says=["1 label(s): 3", "at least two labels"])
+        refused(project, *command, says=["1 label: 3", "at least two labels"])
 
 
 # What stage validate says of records, also where it refuses them.

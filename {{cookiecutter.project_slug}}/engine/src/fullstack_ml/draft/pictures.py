@@ -87,14 +87,14 @@ def labels_of(files: list[str], folder: str, wish: Wish) -> tuple[dict[str, str]
     """Return the label of every picture by its folder, and what the source must be told; nothing where all lie flat."""
     parents = {file: PurePosixPath(file.removeprefix(folder).strip("/")).parts[:-1] for file in files}
     if wish.labels or not any(parents.values()):
-        return {}, {}
+        return {}, {"label_folder": None}
     nested = {file: names for file, names in parents.items() if names}
     first, last = ({file: names[end] for file, names in nested.items()} for end in (0, -1))
     leaves = len(set(nested.values()))
     outer = {name.lower() for name in first.values()}
     repeated = len(set(last.values())) < leaves  # a/cat and b/cat
-    chosen = last if outer <= SPLITS or repeated or len(set(first.values())) < 2 else first
-    return chosen, {}
+    inner = outer <= SPLITS or repeated or len(set(first.values())) < 2
+    return last if inner else first, {"label_folder": "last" if inner else "first"}
 
 
 def read_sample(system: Any, files: list[str], labels: dict[str, str]) -> tuple[pl.DataFrame, list[Looked], list[str]]:

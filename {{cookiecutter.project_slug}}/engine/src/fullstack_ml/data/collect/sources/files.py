@@ -1,4 +1,4 @@
-"""Source ``files``: a folder with one sub-folder of images per label, or tables with named columns.
+"""Source ``files``: a folder of images, a sub-folder per label or none yet, or tables with named columns.
 
 Reads ``options.path``, which is a path or any URL of fsspec, such as ``s3://bucket/folder``, ``sftp://`` or
 ``zip://inner.csv::archive.zip``; ``options.storage`` goes to fsspec, which takes secrets from the environment.
@@ -35,6 +35,7 @@ def read(
     label: str | None = None,
     group: str | None = None,
     bad_rows: str = "stop",
+    label_folder: str | None = "last",
     storage: dict[str, Any] | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Yield the records below ``path`` in batches.
@@ -50,7 +51,8 @@ def read(
         batches = read_tables(system, place, path.rstrip("/"), product, Columns(label, group, bad_rows), WHERE)
     elif system.isdir(place):
         source = pl.lit(path.rstrip("/")) + pl.col("source")
-        batches = (batch.with_columns(source=source) for batch in _images(system, place, group, endings))
+        images = _images(system, place, group, endings, label_folder)
+        batches = (batch.with_columns(source=source) for batch in images)
     else:
         what = f"path {path!r} has the wrong form for an input of type {product.formulation.input.type}"
         raise UserError(what, WHERE, "give a folder with one sub-folder of images per label")
@@ -83,21 +85,39 @@ def _grouping(group: str | None) -> re.Pattern[str] | None:
 
 
 def _listed(system: Any, folder: str) -> dict[str, int]:
-    """Return the size of every file in the sub-folders by its path, in the order of the paths."""
+    """Return the size of every file at any depth by its path, in the order of the paths, hidden ones left out."""
     # Not glob, to which a bracket or a star in a name is a pattern.
-    found = system.find(folder, maxdepth=2, detail=True)
-    parts = {path: path.removeprefix(folder).strip("/").split("/") for path in sorted(found)}
-    kept = [path for path, names in parts.items() if len(names) == 2 and not any(n.startswith(".") for n in names)]
+    found = system.find(folder, detail=True)
+    kept = [path for path in sorted(found) if not any(name.startswith(".") for name in _names(path, folder))]
     return {path: found[path]["size"] or 0 for path in kept if found[path]["type"] == "file"}
 
 
-def _images(system: Any, folder: str, group: str | None, endings: tuple[str, ...]) -> Iterator[pl.DataFrame]:
-    """Read the images of every sub-folder in the order of their names."""
+def _names(path: str, folder: str) -> list[str]:
+    """Return the names from ``folder`` to a file."""
+    return path.removeprefix(folder).strip("/").split("/")
+
+
+def _label(path: str, folder: str, which: str | None) -> str | None:
+    """Return the first or last sub-folder of a file; None where it has none, or none is its label."""
+    above = _names(path, folder)[:-1]
+    return above[0 if which == "first" else -1] if above and which else None
+
+
+def _images(
+    system: Any, folder: str, group: str | None, endings: tuple[str, ...], which: str | None
+) -> Iterator[pl.DataFrame]:
+    """Read the images of a folder in the order of their names."""
+    if which not in ("first", "last", None):
+        raise UserError(f"label_folder is {which!r}", WHERE, "write first, last, or null where there are no labels")
     files, pattern = _listed(system, folder), _grouping(group)
-    labels = sorted({file.split("/")[-2] for file in files if file.lower().endswith(endings)})
-    if len(labels) < 2:
-        what = f"{folder} holds images of {len(labels)} label(s): {', '.join(labels) or 'none'}"
-        raise UserError(what, WHERE, "make one sub-folder of images for each of at least two labels")
+    stated = {file: _label(file, folder, which) for file in files}
+    found = {stated[file] for file in files if file.lower().endswith(endings)}
+    if not found:
+        raise UserError(f"{folder} holds no image", WHERE, f"put in files that end in {', '.join(endings)}")
+    if len(labels := sorted(filter(None, found))) == 1:
+        what = f"{folder} holds images of 1 label: {labels[0]}"
+        fix = "make one sub-folder of images for each of at least two labels, or write label_folder: null"
+        raise UserError(what, WHERE, fix)
     for batch in _batches(files):
         # Together, since a remote system then sends them at the same time; cat would take a name for a pattern.
         images = [file for file in batch if file.lower().endswith(endings)]
@@ -106,8 +126,8 @@ def _images(system: Any, folder: str, group: str | None, endings: tuple[str, ...
         named = [pattern.search(PurePosixPath(file).name) if pattern else None for file in batch]
         columns = {
             "payload": [payload if isinstance(payload, bytes) else None for payload in payloads],
-            "source_label": [file.split("/")[-2] for file in batch],
-            "source": ["/" + "/".join(file.split("/")[-2:]) for file in batch],
+            "source_label": [stated[file] for file in batch],
+            "source": ["/" + "/".join(_names(file, folder)) for file in batch],
             "group": [match[1] if match else None for match in named],
             "rejected": [
                 _fault(payload, endings) or (f"no group {group} in its name" if pattern and not match else None)
