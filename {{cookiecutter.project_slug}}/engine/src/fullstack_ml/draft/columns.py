@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from fullstack_ml.data.collect.sources.conversion import FALSE, TRUE, as_moment
 from fullstack_ml.draft.tally import Count, Tally
 
-TRUTHS = [{"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}]
-DATE = r"^\s*\d{4}[-/.]\d{1,2}[-/.]\d{1,2}"
 GROUP = re.compile(r"patient|person|subject|user|customer|client|writer|speaker|device|machine|household|site", re.I)
 KEY = re.compile(r"(^|[\s_.-])(id|no|nr|key|uuid|code|index)$|Id$|^unnamed|^$", re.I)
 ANSWERS = ("label", "target", "class", "y", "answer", "outcome", "diagnosis", "species")
-VALUES = 50  # different values of a category
+VALUES = 50  # values of a category that are listed, the most frequent ones
+NOTHING = ("", "na", "n/a", "nan", "null", "?", "#n/a")  # no value of a category; «none» may well be one
 LONG = 40  # characters of a value on average, from which on a text is read and not chosen
 ALMOST = 0.95  # share of values that must be numbers or dates for the column to be of them
 CODES = 10  # values of whole numbers that may stand for labels
@@ -37,24 +37,31 @@ class Column:
     reason: str = ""
 
 
-def type_of(count: Count, sample: pl.Series, rows: int) -> str:
-    """Name the type that fits a column best."""
-    filled = rows - count.missing
-    if filled == 0 or (count.values is not None and len(count.values) < 2):
+def type_of(count: Count, values: dict[str, int], sample: pl.Series, filled: int) -> str:
+    """Name the type that fits a column best; ``values`` are the texts of its ``filled`` cells, empty if too many."""
+    if filled == 0 or (count.values is not None and len(values) < 2):
         return "constant"
-    words = {value.strip().lower() for value in count.values or ()}
-    if words in TRUTHS:
+    words = {value.lower() for value in values}
+    if len(words) == 2 and len(words & set(TRUE)) == len(words & set(FALSE)) == 1:
         return "flag"
     texts = sample.drop_nulls()
     coded = texts.str.contains(r"^\s*0\d").mean() or 0  # 007 is a name
     if count.numbers >= ALMOST * filled and float(coded) < 0.01:  # type: ignore[arg-type]
         return "whole" if count.whole else "number"
-    if float(texts.str.contains(DATE).mean() or 0) >= ALMOST:  # type: ignore[arg-type]
+    moments = texts.to_frame("text").select(as_moment(pl.col("text"), pl.String())).to_series()
+    if moments.count() >= ALMOST * len(texts):
         return "date"
-    many = count.values is None or len(count.values) > min(max(VALUES, filled // 100), filled // 2)
-    if many or count.lengths > LONG * filled:
-        return "text"
-    return "category"
+    many = count.values is None or len(values) > max(filled // OFTEN, min(VALUES, filled // 2))
+    return "text" if many or count.lengths > LONG * filled else "category"
+
+
+def values_of(count: Count) -> dict[str, int]:
+    """Return the values of a column without blanks at their ends and without words for nothing, with their counts."""
+    found: dict[str, int] = {}
+    for value, times in (count.values or {}).items():
+        if (text := value.strip()).lower() not in NOTHING:
+            found[text] = found.get(text, 0) + times
+    return found
 
 
 def is_key(column: Column, sample: pl.Series, rows: int) -> bool:
@@ -71,12 +78,14 @@ def looked_at(table: Tally) -> list[Column]:
     """Describe every column; those that no model should see are ignored with a reason."""
     found = []
     for name, count in table.counts.items():
-        sample = table.sample[name]
-        kind = type_of(count, sample, table.rows)
-        values = count.values or {}
-        strange = table.rows - count.missing - count.numbers if kind in ("number", "whole") else 0
+        sample, values = table.sample[name], values_of(count)
+        missing = count.missing + count.words
+        if count.values is not None and not count.numbers:
+            missing = table.rows - sum(values.values())
+        kind = type_of(count, values, sample, table.rows - missing)
+        strange = table.rows - missing - count.numbers if kind in ("number", "whole") else 0
         ordered = tuple(sorted(values, key=lambda value: (-values[value], value)))
-        column = Column(name, kind, count.missing, count.low, count.high, ordered, strange)
+        column = Column(name, kind, missing, count.low, count.high, ordered, strange)
         found.append(judged(column, sample, table.rows))
     return found
 

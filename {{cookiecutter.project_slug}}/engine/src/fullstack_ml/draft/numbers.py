@@ -32,8 +32,8 @@ def legal_range(low: float, high: float, whole: bool) -> tuple[float | int, floa
         reason += "; never below 0"
     if low >= 0 and high <= 1 and not whole and high > 0.5:
         top, reason = 1.0, f"seen {low:.4g} to {high:.4g}; a share, it seems"
-    if whole and (low, high) == (0, 1):
-        top, reason = 1.0, "seen 0 and 1"
+    if whole:
+        bottom, top = math.floor(bottom), math.ceil(top)
     if bottom == top:
         top = bottom + 1
     return plain(bottom), plain(top), reason

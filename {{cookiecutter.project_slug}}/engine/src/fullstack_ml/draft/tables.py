@@ -9,13 +9,12 @@ from typing import Any
 import polars as pl
 
 from fullstack_ml.data.validate.personal import personal_data
-from fullstack_ml.draft.columns import Column, group_candidates, guess_answer, looked_at, time_candidates
+from fullstack_ml.draft.columns import VALUES, Column, group_candidates, guess_answer, looked_at, time_candidates
 from fullstack_ml.draft.leaks import alone
 from fullstack_ml.draft.numbers import legal_range
 from fullstack_ml.draft.seen import Seen, Wish, label_rows
 from fullstack_ml.draft.tally import Tally
 from fullstack_ml.product.contradictions import TAKEN
-from fullstack_ml.product.formulation import Feature
 from fullstack_ml.workspace.errors import UserError, suggest
 
 SHOWN = 4  # values of a category in the summary
@@ -94,57 +93,39 @@ def marked(column: Column, answer: str | None, groups: list[str], table: Tally) 
         return column
     if column.name in groups:
         return replace(column, use="ignored", reason="it may be a group: what must stay in one split")
-    reason = unsupported(column)
-    if not reason and answer and (share := alone(table.sample, column, answer)):
+    if answer and (share := alone(table.sample, column, answer)):
         reason = f"it alone predicts the answer in {share:.1%} of rows: was it known before the answer?"
-    return replace(column, use="ignored", reason=reason) if reason else column
-
-
-def unsupported(column: Column) -> str:
-    """Say why a contract cannot take a column; empty where it can."""
-    known = Feature.model_fields
-    if column.type in ("category", "flag", "date") and "type" not in known:
-        return f"a {column.type}: a table takes numbers only"
-    if column.missing and "missing" not in known:
-        return f"{column.missing} values are missing, and a table takes full columns only"
-    if field_name(column.name) != column.name and "column" not in known:
-        return "its name cannot be a field of the API"
-    return ""
+        return replace(column, use="ignored", reason=reason)
+    return column
 
 
 def field_name(name: str) -> str:
-    """Return a name that a field of the API can have."""
-    from pydantic import BaseModel
-
-    changed = name.replace(".", "_").strip().lstrip("_") or "column"
-    return f"{changed}_value" if changed in TAKEN or hasattr(BaseModel, changed) else changed
+    """Return the name of a feature: that of its column, where the pipeline does not need it for itself."""
+    pattern = name == "*" or (name.startswith("^") and name.endswith("$"))
+    return f"{name.strip('^$*')} (value)".strip() if pattern or name in TAKEN else name
 
 
 def feature(column: Column, rows: int) -> dict[str, Any]:
     """Return a feature of the contract and the reason of its guesses."""
     row: dict[str, Any] = {"name": field_name(column.name)}
-    if row["name"] != column.name:
-        row["column"] = column.name
-    reason = ""
+    row |= {} if row["name"] == column.name else {"column": column.name}
+    row |= {} if column.type == "number" else {"type": column.type}
+    reasons = ["say what it means"]
     if column.type in ("number", "whole"):
         low, high, reason = legal_range(column.low, column.high, column.type == "whole")
-        if "type" in Feature.model_fields and column.type == "whole":
-            row["type"] = "whole"
         row |= {"low": low, "high": high}
-    else:
-        row["type"] = column.type
-    if column.type == "category":
-        row |= {"values": list(column.values), "other": "allowed"}
-        reason = f"{len(column.values)} values seen, the most frequent first; others may come"
+        reasons = [reason, "say its unit and what it means"]
+    elif column.type == "category":
+        row |= {"values": list(column.values[:VALUES]), "other": "allowed"}
+        listed = f"the {VALUES} most frequent of " if len(column.values) > VALUES else ""
+        reasons.insert(0, f"{listed}{len(column.values)} values seen; others may come")
     if column.missing:
         row["missing"] = "allowed"
-        reason += f"; {column.missing} of {rows} are missing"
+        reasons.insert(0, f"{column.missing} of {rows} are missing")
     if column.strange:
-        reason += f"; {column.strange} values are no numbers, and their rows will be rejected"
-    if Feature.model_fields["unit"].is_required():
-        row["unit"] = "?"
+        reasons.insert(0, f"{column.strange} values are no numbers, and their rows will be rejected")
     row["meaning"] = column.name.strip() or "?"
-    return {"row": row, "reason": f"{reason.lstrip('; ')}; say unit and meaning".lstrip("; ")}
+    return {"row": row, "reason": "; ".join(reasons)}
 
 
 def group_text(groups: list[str]) -> dict[str, str]:
@@ -157,29 +138,31 @@ def group_text(groups: list[str]) -> dict[str, str]:
 
 
 def slices_of(used: list[Column], table: Tally) -> list[dict[str, Any]]:
-    """Return parts of one column that are worth watching: by thirds of the number that varies most evenly."""
-    best: tuple[int, Column] | None = None
+    """Return parts that are worth watching: the values of a category, or thirds of the number that varies most."""
     for column in used:
-        if column.type in ("number", "whole") and not column.missing and not column.strange:
-            distinct = table.sample[column.name].n_unique()
-            if distinct >= 10 and (best is None or distinct > best[0]):
-                best = distinct, column
-    if best is None:
-        return []
-    column = best[1]
-    values = table.sample[column.name].cast(pl.Float64, strict=False).drop_nulls()
-    cuts = [float(f"{values.quantile(share):.3g}") for share in (1 / 3, 2 / 3)]
-    if len({float(values.min()), *cuts, float(values.max())}) < 4:  # type: ignore[arg-type]
-        return []
-    name, ends = (
-        field_name(column.name),
-        ({"below": cuts[0]}, {"at_least": cuts[0], "below": cuts[1]}, {"at_least": cuts[1]}),
-    )
-    words = ("low", "middle", "high")
-    return [
-        {"id": f"{word} {name}", "column": name, **end, "reason": f"a third of the records by {name}"}
-        for word, end in zip(words, ends, strict=True)
-    ]
+        if column.type == "category" and 2 <= len(column.values) <= 3 and not column.missing:
+            shares = (
+                table.sample[column.name].str.strip_chars().alias("value").value_counts(normalize=True)["proportion"]
+            )
+            if float(shares.min()) >= 0.15:  # type: ignore[arg-type]
+                return [part(f"{field_name(column.name)} {value}", column, equals=value) for value in column.values]
+    numbers = [column for column in used if column.type in ("number", "whole") and not column.missing + column.strange]
+    for column in sorted(numbers, key=lambda column: -table.sample[column.name].n_unique())[:1]:
+        values = table.sample[column.name].cast(pl.Float64, strict=False).drop_nulls()
+        low, high = (float(f"{values.quantile(share):.3g}") for share in (1 / 3, 2 / 3))
+        if float(values.min()) < low < high <= float(values.max()):  # type: ignore[arg-type]
+            name = field_name(column.name)
+            return [
+                part(f"low {name}", column, below=low),
+                part(f"middle {name}", column, at_least=low, below=high),
+                part(f"high {name}", column, at_least=high),
+            ]
+    return []
+
+
+def part(name: str, column: Column, **ends: Any) -> dict[str, Any]:
+    """Return a slice of the contract."""
+    return {"id": name, "column": field_name(column.name), **ends, "reason": f"records by {column.name.strip()}"}
 
 
 def sample_of(table: Tally, used: list[Column], answer: str | None) -> pl.DataFrame:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from fullstack_ml.data.collect.sources.conversion import is_missing
+
 SAMPLE = 20_000  # rows that are kept
 MOST = 500  # different values of a column that are counted
 MOST_ANSWERS = 5_000  # ... of a column that may be the answer
@@ -19,6 +21,7 @@ class Count:
 
     missing: int = 0
     numbers: int = 0  # values that are numbers, as all of a typed column are
+    words: int = 0  # values of a column of numbers that say «nothing is there»
     low: float = float("inf")
     high: float = float("-inf")
     whole: bool = True
@@ -29,7 +32,7 @@ class Count:
         """Count how often every value stands in a batch."""
         if self.values is None:
             return
-        for value, count in values.drop_nulls().value_counts().iter_rows():
+        for value, count in values.drop_nulls().alias("value").value_counts().iter_rows():
             self.values[value] = self.values.get(value, 0) + count
         if len(self.values) > most:
             self.values = None
@@ -59,6 +62,8 @@ def measure(frame: pl.DataFrame, counts: dict[str, Count], answer: str | None) -
         count.missing += texts.null_count()
         found = numbers.drop_nulls()
         if len(found):
+            others = pl.DataFrame({"text": texts.filter(numbers.is_null() & texts.is_not_null())})
+            count.words += others.select(is_missing(pl.col("text")).sum()).item() if len(others) else 0
             count.numbers += len(found)
             count.low = min(count.low, float(found.min()))  # type: ignore[arg-type]
             count.high = max(count.high, float(found.max()))  # type: ignore[arg-type]

@@ -35,7 +35,7 @@ class Trial:
     model: str
 
 
-def quick_model(inputs: np.ndarray) -> tuple[Any, np.ndarray, str]:
+def quick_model(inputs: np.ndarray, product: Product) -> tuple[Any, np.ndarray, str]:
     """Return an unfitted model, the values that it sees of each record, and its name."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
@@ -47,7 +47,7 @@ def quick_model(inputs: np.ndarray) -> tuple[Any, np.ndarray, str]:
         model = make_pipeline(StandardScaler(with_std=False), LogisticRegression(C=1.0, max_iter=200))
         return model, rows, f"logistic regression on thumbnails of {SIDE} x {SIDE}"
     trees = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=SEED)
-    return trees, inputs, "60 boosted trees"
+    return trees, features_of(inputs, product), "60 boosted trees"
 
 
 def thumbnails(inputs: np.ndarray) -> np.ndarray:
@@ -60,12 +60,12 @@ def thumbnails(inputs: np.ndarray) -> np.ndarray:
     return flat
 
 
-def out_of_fold(inputs: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, str]:
+def out_of_fold(inputs: np.ndarray, truth: np.ndarray, product: Product) -> tuple[np.ndarray, str]:
     """Return the probabilities of every record by models that have not seen it, and the model's name."""
     from sklearn.base import clone
     from sklearn.model_selection import StratifiedKFold
 
-    model, rows, name = quick_model(inputs)
+    model, rows, name = quick_model(inputs, product)
     rarest, labels = int(np.bincount(truth).min()), int(truth.max()) + 1
     folds = min(FOLDS if len(truth) * labels < 50_000 else 3, max(2, rarest))
     cut = StratifiedKFold(folds, shuffle=True, random_state=SEED).split(rows, truth)
@@ -104,7 +104,7 @@ def attempt(inputs: np.ndarray, truth: np.ndarray, product: Product, before: Tri
     ``inputs`` is what the contract's input makes of the sample, ``truth`` its answers as indices; the outputs are those
     of the trial ``before``, if there was one.
     """
-    outputs, name = (before.outputs, before.model) if before else out_of_fold(inputs, truth)
+    outputs, name = (before.outputs, before.model) if before else out_of_fold(inputs, truth, product)
     outputs, answer = outputs if before else calibrated(outputs, truth), answer_of(product)
     familiar, novelty = strangeness(inputs, truth, product)
     drawn = np.random.default_rng(SEED).choice(familiar, len(truth))
