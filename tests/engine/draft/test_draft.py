@@ -231,6 +231,21 @@ def test_large_pictures_are_reduced(made: Draft, project: Path) -> None:
 
 
 @image
+def test_colour_and_proportions_are_seen(made: Draft, project: Path) -> None:
+    random = np.random.default_rng(0)
+    for label, side in (("a", 30), ("b", 60)):
+        (Path("inbox/deep") / label).mkdir(parents=True)
+        for n in range(12):
+            Image.fromarray(random.integers(0, 256, (30, side, 3), dtype=np.uint8)).save(f"inbox/deep/{label}/{n}.png")
+    wanted = made(FROM="inbox").formulation
+    assert wanted.input.shape is not None
+    assert wanted.input.shape[2:] == (3,)
+    assert wanted.input.fit == "letterbox"
+    assert wanted.label_names == ["a", "b"], "the folder of the pictures, not the one around all"
+    assert compose.resolve([]).source.options.label_folder == "last"
+
+
+@image
 def test_pictures_without_labels_become_a_contract_with_labels_to_be_named(
     made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -286,6 +301,32 @@ def test_names_with_every_sign_stay_as_they_are(made: Draft, project: Path) -> N
     assert [feature.meaning for feature in product.formulation.input.features] == names
     assert product.formulation.label_names == sorted(labels)
     assert yaml.safe_load(Path("conf/source/files.yaml").read_text(encoding="utf-8"))["options"]["label"] == "답"
+
+
+@table
+def test_every_type_of_column_becomes_a_feature(made: Draft, project: Path) -> None:
+    frame = patients(300)
+    n = np.arange(300)
+    frame = frame.with_columns(
+        member=pl.Series(np.where(n % 3 == 0, "yes", "no")),
+        city=pl.Series(np.array(["서울", "부산", "", "N/A", "none"])[n % 5]),
+        since=pl.Series([f"20{10 + i % 14}/{1 + i % 12:02}/03" for i in n]),
+        rooms=pl.Series([str(i % 7) if i % 10 else "?" for i in n]),
+        share=pl.Series(n / 1000),
+        id=pl.Series([f"k{i // 3}" for i in n]),
+    )
+    frame.write_csv("people.csv")
+    product = made(FROM="people.csv", ANSWER="left (Y/N)")
+    features = {feature.name: feature for feature in product.formulation.input.features}
+    assert features["member"].type == "flag"
+    assert (features["city"].type, features["city"].missing) == ("category", "allowed")
+    assert features["city"].values == ["none", "부산", "서울"]
+    assert features["city"].other == "allowed"
+    assert features["since"].type == "date"
+    assert (features["rooms"].type, features["rooms"].missing, features["rooms"].low) == ("whole", "allowed", 0)
+    assert features["share (value)"].column == "share", "the pipeline has a column of that name"
+    assert "id" not in {feature.origin for feature in features.values()}
+    assert "'id' comes back in several rows" in Path("product.yaml").read_text(encoding="utf-8")
 
 
 @table

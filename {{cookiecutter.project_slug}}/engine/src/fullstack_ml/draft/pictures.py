@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from PIL import Image
+from PIL import ExifTags, Image
 
 from fullstack_ml.draft.numbers import least_of
 from fullstack_ml.draft.seen import Seen, Wish, label_rows
-from fullstack_ml.inputs.canvas import FORMATS
+from fullstack_ml.inputs.canvas import FORMATS, flattened
 from fullstack_ml.inputs.image import FILES
 from fullstack_ml.workspace.errors import UserError
 
@@ -60,7 +60,8 @@ def look(system: Any, folder: str, wish: Wish, options: dict[str, Any], notes: l
     seen.table = [(name, str(count), f"{count / total:.1%}") for name, count in counts.items()]
     seen.slices = slices_of(looked, len(files))
     seen.facts = {
-        "input": {"name": "image", "type": "image", "meaning": "one picture", "shape": shape, "shape_reason": reason},
+        "input": {"name": "image", "type": "image", "meaning": "one picture", "shape": shape, "shape_reason": reason}
+        | fit_of(looked),
         "labels": label_rows(counts, wish.labels),
         "ignored": [],
         "kind": {"name": "picture", "wanted": len(files), "scope": "in", "note": "one picture"},
@@ -120,10 +121,12 @@ def read_sample(system: Any, files: list[str], labels: dict[str, str]) -> tuple[
 def look_at(payload: bytes) -> Looked:
     """Measure one picture on a thumbnail of it."""
     with Image.open(io.BytesIO(payload), formats=FORMATS) as image:
-        size = (image.height, image.width)
+        lies = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # a quarter turn
+        size = (image.width, image.height) if lies else (image.height, image.width)
         image.draft("RGB", (128, 128))
-        image.thumbnail((64, 64))
-        values = np.asarray(image.convert("RGB"), dtype=np.float64)
+        seen = flattened(image, "RGB", 255)
+    seen.thumbnail((64, 64))
+    values = np.asarray(seen, dtype=np.float64)
     colour = np.ptp(values, axis=2).mean()
     return Looked(size, float(colour), 1 - float(values.mean()) / 255)
 
@@ -143,6 +146,15 @@ def shape_of(looked: list[Looked]) -> tuple[list[int], str]:
         height, width = max(8, round(height * factor)), max(8, round(width * factor))
         seen += f"; reduced to {LONGEST} for a first model"
     return [height, width, *channels(looked)], seen + f"; {coloured(looked)} of {len(looked)} have colour"
+
+
+def fit_of(looked: list[Looked]) -> dict[str, Any]:
+    """Return bars around the picture where proportions differ much, and nothing where they hardly do."""
+    low, high = (np.quantile([one.size[1] / one.size[0] for one in looked], share) for share in (0.05, 0.95))
+    if high / low < 1.3:
+        return {"fit": None}
+    reason = f"width by height is from {low:.2g} to {high:.2g}: bars around a picture, or it would be squashed"
+    return {"fit": "letterbox", "fit_reason": reason}
 
 
 def coloured(looked: list[Looked]) -> int:

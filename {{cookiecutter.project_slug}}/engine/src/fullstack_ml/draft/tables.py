@@ -43,7 +43,7 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     texts = table.sample.rename(lambda name: f"column {name}").with_row_index("id")
     personal = sorted({(name.removeprefix("column "), kind) for _, name, kind in personal_data(texts)})
     seen.facts = {
-        "input": {"name": "row", "type": "table", "meaning": "one row of the table", "shape": None},
+        "input": {"name": "row", "type": "table", "meaning": "one row of the table", "shape": None, "fit": None},
         "labels": label_rows(counts, wish.labels),
         "ignored": [f"left out: {column.name} ({column.reason})" for column in columns if column.use == "ignored"],
         "kind": {"name": "record", "wanted": table.rows, "scope": "in", "note": "one row of the table"},
