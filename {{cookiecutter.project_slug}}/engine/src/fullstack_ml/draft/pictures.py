@@ -52,29 +52,41 @@ def look(system: Any, folder: str, wish: Wish, options: dict[str, Any], notes: l
         raise UserError(f"no picture of {wish.place} can be read: {broken[0]}", "FROM", "mend the files")
     if broken:
         notes.append(f"{len(broken)} of {len(looked) + len(broken)} pictures cannot be read, such as {broken[0]}")
-    shape, reason = shape_of(looked)
     seen = Seen("files", options, {}, counts, records, notes=notes)
     seen.options |= {"label": None, "group": None} | place
     seen.head = ("label", "pictures", "share")
     total = max(sum(counts.values()), 1)
     seen.table = [(name, str(count), f"{count / total:.1%}") for name, count in counts.items()]
     seen.slices = slices_of(looked, len(files))
-    seen.facts = {
-        "input": {"name": "image", "type": "image", "meaning": "one picture", "shape": shape, "shape_reason": reason}
+    seen.facts = facts_of(looked, counts, len(files), wish)
+    seen.questions = ["what the pictures show, and what makes a picture one of each label"]
+    seen.questions += ["do several pictures show the same thing or person? Then set group in conf/source/files.yaml"]
+    return seen
+
+
+def facts_of(looked: list[Looked], counts: dict[str, int], pictures: int, wish: Wish) -> dict[str, Any]:
+    """Return the facts of the contract."""
+    shape, reason = shape_of(looked)
+    facts: dict[str, Any] = {
+        "input": {
+            "name": "image",
+            "type": "image",
+            "meaning": "one picture",
+            "shape": shape,
+            "shape_reason": reason,
+            "features": [],
+        }
         | fit_of(looked),
         "labels": label_rows(counts, wish.labels),
         "ignored": [],
-        "kind": {"name": "picture", "wanted": len(files), "scope": "in", "note": "one picture"},
+        "kind": {"name": "picture", "wanted": pictures, "scope": "in", "note": "one picture"},
         "group": {"text": "none is known", "reason": "say what must stay in one split: a person, a device, a film"},
         "row_key": None,
         "times": [],
         "privacy": "internal",
         "privacy_reason": "do the pictures show persons, names or addresses? Then it is personal",
     }
-    seen.facts["input"]["features"] = []
-    seen.questions = ["what the pictures show, and what makes a picture one of each label"]
-    seen.questions += ["do several pictures show the same thing or person? Then set group in conf/source/files.yaml"]
-    return seen
+    return facts
 
 
 def listed(system: Any, folder: str) -> list[str]:
