@@ -246,6 +246,18 @@ def test_colour_and_proportions_are_seen(made: Draft, project: Path) -> None:
 
 
 @image
+def test_sub_folders_beside_the_pictures_of_a_label_are_no_labels(made: Draft, project: Path) -> None:
+    for label in ("a", "b"):
+        for folder in (".", "monday", "tuesday"):
+            (Path("inbox") / label / folder).mkdir(parents=True, exist_ok=True)
+            for n in range(6):
+                grey = np.full((30, 30), n * 9 + ord(label) + len(folder), np.uint8)
+                Image.fromarray(grey).save(f"inbox/{label}/{folder}/{n}.png")
+    assert made(FROM="inbox").formulation.label_names == ["a", "b"]
+    assert compose.resolve([]).source.options.label_folder == "first"
+
+
+@image
 def test_pictures_without_labels_become_a_contract_with_labels_to_be_named(
     made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

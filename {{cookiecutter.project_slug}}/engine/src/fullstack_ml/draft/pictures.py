@@ -106,7 +106,9 @@ def labels_of(files: list[str], folder: str, wish: Wish) -> tuple[dict[str, str]
     leaves = len(set(nested.values()))
     outer = {name.lower() for name in first.values()}
     repeated = len(set(last.values())) < leaves  # a/cat and b/cat
-    inner = outer <= SPLITS or repeated or len(set(first.values())) < 2
+    mixed = any(len(names) == 1 for names in nested.values()) and len(set(first.values())) > 1
+    # Pictures that lie in a folder beside its sub-folders: the sub-folders sort the pictures of that label.
+    inner = outer <= SPLITS or len(set(first.values())) < 2 or (repeated and not mixed)
     return last if inner else first, {"label_folder": "last" if inner else "first"}
 
 
