@@ -82,6 +82,7 @@ def watch() -> Iterator[Watch]:
 
     def checked(product: Any) -> Iterator[Any]:
         yield from check(product)
+        product.formulation.__dict__.pop("label_names", None)  # which the check has read, and would hide a stage's read
         watch.know(product)
 
     def read(part: Any, name: str) -> Any:

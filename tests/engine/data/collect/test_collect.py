@@ -77,6 +77,7 @@ def test_a_later_run_adds_only_what_is_new(gather: Callable[..., pl.DataFrame], 
     assert listed() == [("shard-00000", 20), ("shard-00001", 10)]
 
 
+@pytest.mark.task("image-classification")  # equal rows of a table are all kept: test_table_rows.py
 def test_duplicates_are_removed_within_and_between_batches(
     gather: Callable[..., pl.DataFrame], batch: pl.DataFrame
 ) -> None:
@@ -84,6 +85,7 @@ def test_duplicates_are_removed_within_and_between_batches(
     assert found.select(batch.columns).equals(batch[:8])
 
 
+@pytest.mark.task("image-classification")
 def test_what_came_again_is_counted(
     gather: Callable[..., pl.DataFrame], batch: pl.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -193,6 +195,7 @@ def test_a_label_that_comes_later_is_history_and_no_error(
     assert again["source_label"].null_count() == 0, "a source that states no label takes none away"
 
 
+@pytest.mark.task("image-classification")
 def test_two_late_labels_of_one_record_are_still_a_contradiction(
     gather: Callable[..., pl.DataFrame], batch: pl.DataFrame
 ) -> None:

@@ -66,6 +66,7 @@ def test_what_comes_in_after_all_is_struck_from_the_list(
     assert len(pl.read_parquet("data/raw/*.parquet")) == 10
 
 
+@pytest.mark.task("image-classification")  # a table has contrary rows: test_table_rows.py
 @pytest.mark.parametrize("column", ["group", "source_label"])
 def test_known_content_under_another_group_or_label_is_kept_and_reported(
     column: str, gather: Callable[..., list[dict[str, Any]]], batch: pl.DataFrame, config: Any

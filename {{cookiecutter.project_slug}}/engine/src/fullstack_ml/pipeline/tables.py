@@ -24,6 +24,7 @@ RECORD: dict[str, pl.DataType] = {
     "group": pl.String(),
     "kind": pl.String(),
     "source": pl.String(),
+    "source_row": pl.Int64(),  # of a table, from 1
     "licence": pl.String(),
     "collected_at": pl.Datetime("us", "UTC"),
     "source_label": pl.String(),

@@ -62,13 +62,18 @@ class Slice(Strict):
 
 
 class Data(Strict):
-    """What may be collected and kept."""
+    """What may be collected and kept.
+
+    Of a table, ``row_key`` is the column that names a row, and ``time`` the one that says when it was.
+    """
 
     kinds: list[Kind] = Field(min_length=1)
     licences: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1)
     privacy: Literal["public", "internal", "personal"]
     retention_days: int = Field(gt=0)
     group: str
+    row_key: str | None = None
+    time: str | None = None
     slices: list[Slice]
 
 

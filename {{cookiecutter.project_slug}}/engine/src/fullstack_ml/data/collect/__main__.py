@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from fullstack_ml.data.collect.intake import CURSOR, Intake
 from fullstack_ml.data.collect.rejects import FILE, Rejects
 from fullstack_ml.data.store import manifest, tombstones
-from fullstack_ml.data.store.index import Index, keys, marks
+from fullstack_ml.data.store.index import Index, contents_of, keys, marks
 from fullstack_ml.data.store.shards import label_late, purge, rechunk, write_shard
-from fullstack_ml.pipeline.config import Config
+from fullstack_ml.pipeline.config import Config, Source
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import read_batches
 from fullstack_ml.product.contract import load
@@ -45,6 +46,26 @@ def open_source(
     return iter(read(product, **options, **{key: give() for key, give in (state or {}).items() if key in asked}))
 
 
+def settle(draft: manifest.Manifest, source: Source) -> None:
+    """Remember from which columns label and group come.
+
+    Raises:
+        UserError: if a table that is stored is read with others: its rows would be stored once more.
+    """
+    columns = {name: source.options.get(name) for name in ("group", "label")}
+    place = {
+        name: value for name, value in source.options.items() if name in ("path", "url", "query", "urls", "sitemap")
+    }
+    key = f"{source.name} {json.dumps(place, sort_keys=True, default=str)}"
+    before = draft["columns"].setdefault(key, columns)
+    for name, column in columns.items():
+        if draft["shards"] and before[name] != column and (name == "group" or None not in (before[name], column)):
+            what = f"{name} was {before[name]!r} when this table was collected, and is {column!r}"
+            fix = "set it back; to read the table anew, delete data/raw, then make"
+            raise UserError(what, f"source.options in conf/source/{source.name}.yaml", fix)
+    draft["columns"][key] = columns
+
+
 def stored(draft: manifest.Manifest, *columns: str) -> Iterator[pl.DataFrame]:
     """Read columns of what is stored, batch by batch."""
     for entry in draft["shards"]:
@@ -56,6 +77,15 @@ def seen(draft: manifest.Manifest, finished: bool) -> set[str]:
     frames = [frame["source"] for frame in stored(draft, "source")]
     last = {frames[-1][-1]} if frames and not finished else set()
     return set().union(*frames) - last - {None}
+
+
+def labelled_contents(draft: manifest.Manifest) -> Index:
+    """Return the contents of what is stored with a label."""
+    index = Index(manifest.WORK)
+    for frame in stored(draft, "id", "source_label"):
+        found = contents_of(frame.filter(pl.col("source_label").is_not_null())["id"])
+        index.sort_out(found, np.zeros(len(found), dtype=np.uint64))
+    return index
 
 
 def forget_buried(draft: manifest.Manifest, stones: tombstones.Tombstones, key: str) -> None:
@@ -113,11 +143,14 @@ def run(config: Config) -> None:
         for frame in stored(draft, "id", "group", "source_label"):
             index.sort_out(keys(frame["id"]), marks(frame))
         before, finished = index.count, not manifest.DRAFT.exists()
+        held = list(draft["shards"])
+        intake = Intake(product, index, stones, rejects, lambda: labelled_contents({**draft, "shards": held}))
+        if intake.names.rows:
+            settle(draft, source)
         state = {
             "cursor": lambda: manifest.decode_cursor(draft["cursors"].get(key)),
             "seen": lambda: seen(draft, finished),
         }
-        intake = Intake(product, index, stones, rejects)
         fresh = intake.records(open_source(source.name, source.options, product, state))
         write_all(rechunk(fresh, config.collect.shard_rows, config.collect.shard_mib), draft, key, rejects)
         label_late(draft, intake.late)

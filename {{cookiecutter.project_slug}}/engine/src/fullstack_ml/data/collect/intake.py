@@ -3,13 +3,14 @@
 Reads nothing; rejected records go to ``rejects.py``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from fullstack_ml.data.collect.names import FRESH, ROW_KEY, Names
 from fullstack_ml.data.collect.rejects import Rejects
 from fullstack_ml.data.store.index import Index, keys, marks
 from fullstack_ml.data.store.tombstones import Tombstones
@@ -22,7 +23,7 @@ REJECTED, ORIGINAL, CURSOR = "rejected", "record", "cursor"
 
 
 def prepare(batch: pl.DataFrame, product: Product, now: datetime) -> pl.DataFrame:
-    """Give a batch its ids, its time and its describing columns, in the order of the record schema."""
+    """Give a batch its content as id, its time and its describing columns, in the order of the record schema."""
     batch = batch.with_columns(
         input_of(product).content_id(batch, product), collected_at=pl.lit(now, RECORD["collected_at"])
     )
@@ -39,9 +40,12 @@ class Intake:
     ``forgotten``.
     """
 
-    def __init__(self, product: Product, index: Index, stones: Tombstones, rejects: Rejects) -> None:
-        """Take what is known (``index``), what was forgotten (``stones``), and where rejected records go."""
+    def __init__(
+        self, product: Product, index: Index, stones: Tombstones, rejects: Rejects, contents: Callable[[], Index]
+    ) -> None:
+        """Take what is known, what was forgotten, where rejected records go, and the contents that have labels."""
         self.product, self.index, self.stones, self.rejects = product, index, stones, rejects
+        self.names = Names(product, index, contents)
         self.cursor: Any = None
         self.read = self.known = self.labelled = self.rejected = self.forgotten = 0
         self.late: dict[str, str] = {}
@@ -53,32 +57,43 @@ class Intake:
             if CURSOR in batch.columns and len(batch):
                 self.cursor = batch[CURSOR][-1]
             if REJECTED in batch.columns:
-                refused = batch.filter(pl.col(REJECTED).is_not_null())
-                self.rejected += len(refused)
-                self.rejects.add(refused, pl.col(REJECTED))
-                batch = batch.filter(pl.col(REJECTED).is_null())
+                batch = self._without(batch, pl.col(REJECTED).is_not_null(), pl.col(REJECTED))
+            if self.names.keyed and len(batch):
+                reason = pl.lit(f"{self.product.data.row_key} is missing, which names the row")
+                batch = self._without(batch, pl.col(ROW_KEY).is_null(), reason)
             if not len(batch):
                 continue
-            frame = prepare(batch, self.product, datetime.now(UTC))
+            frame, again = self.names.give(prepare(batch, self.product, datetime.now(UTC)))
+            self.known += again
             if self.stones:
                 kept = frame.filter(~self.stones.mask(frame))
                 self.forgotten += len(frame) - len(kept)
                 frame = kept
             yield from self.first_seen(frame)
 
+    def _without(self, batch: pl.DataFrame, mask: pl.Expr, reason: pl.Expr) -> pl.DataFrame:
+        """Reject the records that ``mask`` selects, and return the others."""
+        refused = batch.filter(mask)
+        self.rejected += len(refused)
+        self.rejects.add(refused, reason)
+        return batch.filter(~mask) if len(refused) else batch
+
     def first_seen(self, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """Yield the records of ``frame`` that are new.
 
         A known record that had no label and comes with one now is labelled late; one without a label says nothing
-        new; one under another group or label is rejected.
+        new; one under another group or label, or a row key with other values, is rejected.
         """
         mark = marks(frame)
-        new, remembered = self.index.sort_out(keys(frame["id"]), mark)
+        new, remembered = self.index.sort_out(keys(frame["id"]), mark | FRESH)
+        remembered &= ~FRESH
         silent = frame["source_label"].is_null().to_numpy()
         late = ~new & ~silent & (remembered == marks(frame, labelled=False))
-        contrary = ~new & ~silent & ~late & (remembered != mark)
+        contrary = ~new & ~late & (remembered != mark)
+        if not self.names.keyed:
+            contrary &= ~silent
         contrary |= self._two_labels(frame, late)
-        self.rejects.add(frame.filter(pl.Series(contrary)), pl.lit("known content under another group or label"))
+        self.rejects.add(frame.filter(pl.Series(contrary)), pl.lit(self.names.contrary))
         self.rejected += int(contrary.sum())
         self.labelled += int((late & ~contrary).sum())
         self.rejects.accept(frame["source"])

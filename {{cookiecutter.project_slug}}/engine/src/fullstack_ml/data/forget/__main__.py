@@ -16,6 +16,7 @@ from fullstack_ml.data.forget.keep import keep
 from fullstack_ml.data.forget.log import forget_predictions
 from fullstack_ml.data.forget.trained import trained_on
 from fullstack_ml.data.store import manifest, tombstones
+from fullstack_ml.data.store.identity import HALF, content_of
 from fullstack_ml.data.store.shards import purge
 from fullstack_ml.pipeline.tables import read_batches, write_parquet
 from fullstack_ml.workspace.errors import UserError, guard
@@ -32,8 +33,15 @@ from fullstack_ml.workspace.paths import (
     TOMBSTONES,
 )
 
+WHOLE = 64  # characters of an id or a content
 SHORTEST = 8  # characters of an id that may stand for it
 ROWS = 50_000
+
+
+def meant(record: str) -> pl.Expr:
+    """Select the record of an id or of its beginning, or all records of a whole content, which a prediction names."""
+    same = pl.col("id").str.starts_with(record)
+    return same | (content_of(pl.col("id")) == record[:HALF]) if len(record) == WHOLE else same
 
 
 def find(draft: manifest.Manifest, record: str | None, group: str | None) -> list[str]:
@@ -42,7 +50,7 @@ def find(draft: manifest.Manifest, record: str | None, group: str | None) -> lis
     Raises:
         UserError: if there is none, or if the first characters of an id fit several.
     """
-    wanted = pl.col("group") == group if group else pl.col("id").str.starts_with(record or "")
+    wanted = pl.col("group") == group if group else meant(record or "")
     found: set[str] = set()
     for entry in draft["shards"]:
         for batch in read_batches(manifest.locate(entry["shard"]), ROWS, ["id", "group"]):
@@ -51,11 +59,14 @@ def find(draft: manifest.Manifest, record: str | None, group: str | None) -> lis
     if group:
         known = tombstones.group_hash(group) in stones.groups
     else:
-        found |= {known for known in stones.ids if known.startswith(record or "")}
+        found |= set(pl.DataFrame({"id": list(stones.ids)}, schema={"id": pl.String}).filter(wanted)["id"])
         known = False
-    if record and len(found) > 1:
+    if record and len(found) > 1 and record in found:
+        found = {record}
+    if record and len(found) > 1 and len(record) < WHOLE:
         several = ", ".join(sorted(found)[:5])
-        raise UserError(f"{record} is the beginning of {len(found)} ids", "ID", f"give one of {several}")
+        fix = f"give one of {several}; or all {WHOLE} digits of a content, to forget every record of it"
+        raise UserError(f"{record} is the beginning of {len(found)} ids", "ID", fix)
     if not found and not known:
         what = f"no record has the {'group' if group else 'id'} {group or record!r}"
         raise UserError(what, str(RAW), "look it up in data/raw; an id is the SHA-256 of the content")
@@ -125,7 +136,9 @@ def forget(record: str | None, group: str | None) -> list[str]:
     with manifest.exclusive():
         draft = manifest.begin("forget")
         ids = find(draft, record, group)
-        stones = tombstones.add(ids, group)
+        content = record if record and len(record) == WHOLE and record not in ids else None
+        stones = tombstones.add(ids, group, content)
+        forget_predictions([*stones.ids, *stones.contents])
         purge(draft, stones)
         listed = [row for row in draft["rejected"] if row["id"] not in ids and (not group or row["group"] != group)]
         draft |= {"rejected": listed, "tombstones": sha256(TOMBSTONES)}
@@ -136,7 +149,6 @@ def forget(record: str | None, group: str | None) -> list[str]:
         rewrite_rounds(set(stones.ids))
         mend_split_manifest()
         keep_labels()
-        forget_predictions(stones.ids)
     return ids
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from fullstack_ml.data.store.identity import HALF
 from fullstack_ml.workspace.errors import UserError
 
 FILE = Path("predictions.db")
@@ -16,7 +17,7 @@ BATCH = 500  # ids in one statement: databases bound the number of parameters
 
 
 def forget_predictions(ids: Iterable[str]) -> int:
-    """Delete what was predicted for the records, and what people said of it; return the number of predictions.
+    """Delete what was predicted for the contents of the records, and what people said of it; return how much.
 
     Raises:
         UserError: if the database does not answer.
@@ -44,7 +45,8 @@ def _delete(connection: sa.Connection, ids: list[str]) -> int:
         return 0
     predictions, feedback = tables.tables["predictions"], tables.tables.get("feedback")
     for start in range(0, len(ids), BATCH):
-        meant = predictions.c.input_sha256.in_(ids[start : start + BATCH])
+        contents = [record[:HALF] for record in ids[start : start + BATCH]]
+        meant = sa.func.substr(predictions.c.input_sha256, 1, HALF).in_(contents)
         if feedback is not None:
             asked = sa.select(predictions.c.prediction_id).where(meant)
             connection.execute(sa.delete(feedback).where(feedback.c.prediction_id.in_(asked)))

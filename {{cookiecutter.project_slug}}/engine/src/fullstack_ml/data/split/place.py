@@ -15,11 +15,12 @@ HEX, SPACE = 12, 16**12
 
 
 def key(frame: pl.DataFrame) -> pl.Series:
-    """Return what places a record: its group's SHA-256, or its id, which is one already."""
+    """Return what places a record: its group's SHA-256, or its id, which begins with that of its content."""
     if frame["group"].null_count() == len(frame):
         return frame["id"]
     import polars_hash  # here, since most data has no groups
 
+    frame = frame.select("id", pl.col("group").cast(pl.String))  # it may be read as a category
     return frame.select(pl.coalesce(polars_hash.col("group").chash.sha2_256(), "id")).to_series()
 
 

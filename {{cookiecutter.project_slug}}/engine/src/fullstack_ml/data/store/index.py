@@ -1,6 +1,6 @@
 """Which records are known, by id: exact in fixed memory, however many there are.
 
-Reads and writes one unnamed temporary file in ``data/.collecting``, of 16 bytes per record. An id counts by its first
+Reads and writes one unnamed temporary file in ``data/.collecting``, of 16 bytes per record. An id counts by its last
 64 bits: among 30 million records, two different ones are taken for the same with a chance below 1 in 40,000.
 """
 
@@ -20,17 +20,23 @@ RUNS = 8
 
 
 def keys(ids: pl.Series) -> np.ndarray:
-    """Return the first 64 bits of hexadecimal ids as uint64."""
+    """Return the last 64 bits of hexadecimal ids as uint64: the first ones are those of the content."""
+    return ids.str.slice(48, 16).str.to_integer(base=16, dtype=pl.UInt64).to_numpy()
+
+
+def contents_of(ids: pl.Series) -> np.ndarray:
+    """Return the first 64 bits of hexadecimal ids as uint64: those of the content."""
     return ids.str.slice(0, 16).str.to_integer(base=16, dtype=pl.UInt64).to_numpy()
 
 
 def marks(frame: pl.DataFrame, labelled: bool = True) -> np.ndarray:
-    """Hash what should agree between two records of one id: group and source label. Valid within this process.
+    """Hash what should agree between two records of one name: content, group and label. Valid within this process.
 
-    Not ``labelled``: as it would be of the same record before it had a label.
+    The last bit is free. Not ``labelled``: as it would be of the same record before it had a label.
     """
     label = pl.col("source_label") if labelled else pl.lit(None, pl.String).alias("source_label")
-    return frame.select(mark=pl.struct("group", label).hash())["mark"].to_numpy()
+    content = pl.col("id").str.slice(0, 32)
+    return frame.select(mark=pl.struct(content, "group", label).hash())["mark"].to_numpy() & ~np.uint64(1)
 
 
 class Index:
@@ -62,6 +68,16 @@ class Index:
         fresh, remembered = np.zeros(len(key), dtype=bool), np.zeros(len(key), dtype=np.uint64)
         fresh[order], remembered[order] = new, expected
         return fresh, remembered
+
+    def find(self, key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return which keys are known and their marks, without remembering those that are not."""
+        known, mark = np.zeros(len(key), dtype=bool), np.zeros(len(key), dtype=np.uint64)
+        for run in self._runs():
+            at = np.minimum(np.searchsorted(run[:, 0], key), len(run) - 1)
+            hit = run[at, 0] == key
+            known |= hit
+            mark[hit] = run[at[hit], 1]
+        return known, mark
 
     def _add(self, pairs: Pairs) -> None:
         """Take sorted pairs in; merge what is in memory now and then."""

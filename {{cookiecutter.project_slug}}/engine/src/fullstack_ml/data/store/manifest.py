@@ -31,7 +31,7 @@ Manifest = dict[str, Any]
 
 def empty() -> Manifest:
     """Return a manifest of nothing."""
-    return {"shards": [], "cursors": {}, "rejected": [], "tombstones": None}
+    return {"shards": [], "cursors": {}, "rejected": [], "tombstones": None, "columns": {}}
 
 
 def published() -> Manifest:

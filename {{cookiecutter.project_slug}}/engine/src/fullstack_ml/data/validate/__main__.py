@@ -9,6 +9,7 @@ from functools import partial
 
 from fullstack_ml.data.validate.duplicates import near_duplicates
 from fullstack_ml.data.validate.findings import Findings, check_shard
+from fullstack_ml.data.validate.noise import label_noise, repeated_records
 from fullstack_ml.data.validate.page import page
 from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config, Validate
@@ -56,7 +57,9 @@ def run(config: Config) -> None:
     product = load()
     findings = read_all(product, config.validate, runner_of(config))
     near = near_duplicates(findings.prints, config.validate.near_duplicate_bits)
-    report = findings.report(near)
+    labelled = findings.counts["source_label"].total()
+    noise = label_noise(repeated_records(), labelled, config.validate.max_reported)
+    report = findings.report(near) | {"label_noise": noise}
     write_parquet(NEAR_DUPLICATES, [near])
     write_json(VALIDATION, report)
     write_text(VALIDATION_PAGE, page(report, product))
@@ -64,6 +67,14 @@ def run(config: Config) -> None:
         stop(findings)
     text = "validate: %(records)s records keep product.yaml; look at %(page)s"
     print(words(text, records=findings.total, page=VALIDATION_PAGE))
+    if noise["contrary"]:
+        said = noise["examples"][0]["places"]
+        text = (
+            "validate: label noise: %(contrary)s of %(labelled)s labels differ from most of the same content, so that "
+            "no accuracy above %(bound)s can be reached; such as %(places)s"
+        )
+        bound = f"{noise['bound']:.3f}"
+        print(words(text, contrary=noise["contrary"], labelled=labelled, bound=bound, places="; ".join(said)))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,9 @@ def find(start: str) -> pl.DataFrame:
     fix = "copy the id from a report, at least its first digits"
     if len(start) < SHORTEST:
         raise UserError(f"ID {start!r} is shorter than {SHORTEST} digits", "make explain ID=<id>", fix)
-    found = raw().filter(pl.col("id").str.starts_with(start)).collect()
+    content = pl.col("id").str.slice(0, 32) == start[:32]  # what a prediction names is the content
+    found = raw().filter(pl.col("id").str.starts_with(start) | (content & (len(start) == 64))).collect()
+    found = found[:1] if found["id"].str.slice(0, 32).n_unique() == 1 else found  # their values are the same
     if len(found) != 1:
         raise UserError(f"{len(found)} records have an id that begins with {start!r}", str(RAW), fix)
     return found

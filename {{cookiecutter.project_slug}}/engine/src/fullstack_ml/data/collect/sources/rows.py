@@ -51,6 +51,7 @@ def as_records(
         UserError: if a column is missing.
     """
     wanted, text = input_of(product).columns(product), {"source_label": label, "group": group}
+    text |= {"row_key": product.data.row_key} if product.data.row_key else {}
     origins = origins_of(product)
     refuse_missing([*origins.values(), *filter(None, text.values())], frame.columns, place, where)
     given = frame.select(pl.col(old).alias(new) for new, old in origins.items())

@@ -109,6 +109,7 @@ def records(reading: Reading, address: str, product: Product, columns: Columns, 
     as_records(nothing, product, columns.label, columns.group, address, where)  # of a file without a row, too
     for frame in reading.batches:
         batch = as_records(frame, product, columns.label, columns.group, address, where)
+        batch = batch.with_columns(frame[ROW].cast(pl.Int64).alias("source_row"))
         if "rejected" in batch.columns:
             named = pl.format("{}#row {}", pl.lit(address), frame[ROW])
             good = pl.col("rejected").is_null()

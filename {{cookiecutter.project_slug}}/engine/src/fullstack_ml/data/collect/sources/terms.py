@@ -9,7 +9,9 @@ from fullstack_ml.workspace.errors import UserError
 
 def kind_of(product: Product, kind: str | None) -> str:
     """Return the kind that a source states, else the first of the contract that is in scope."""
-    return kind or next((one.name for one in product.data.kinds if one.scope == "in"), product.data.kinds[0].name)
+    kinds = product.data.kinds
+    default = next((one.name for one in kinds if one.scope == "in"), kinds[0].name)
+    return kind or default
 
 
 def licence_of(product: Product, licence: str | None, where: str) -> str:
