@@ -41,7 +41,7 @@ for number, who in enumerate(people):
         right = names.index(truth[record])
         errs = who.startswith("annotator") and place % (number + 2) == 0
         said = names[(right + (number + 1) * errs) % len(names)]
-        result = {"from_name": "label", "to_name": "record", "type": "choices", "value": {"choices": [said]}}
+        result = {"from_name": "answer", "to_name": "record", "type": "choices", "value": {"choices": [said]}}
         body = {"result": [result], "lead_time": 1.5 + number}
         client.post(f"/api/tasks/{task['id']}/annotations/", json=body).raise_for_status()
         given.setdefault(record, {})[who.split("@")[0]] = said

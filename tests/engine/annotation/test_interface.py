@@ -4,6 +4,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from fullstack_ml.annotation import interface
+from fullstack_ml.answers.label.annotation import CANNOT_KEY
 
 HOSTILE = 'a<b & "c"'
 
@@ -34,7 +35,7 @@ def test_no_two_choices_share_a_key(product: Any) -> None:
     keys = [choice.get("hotkey") for choice in choices(renamed(product, *names)) if choice.get("hotkey")]
     assert keys[:3] == ["7", "2", "1"]
     assert len(keys) == len(set(keys)) > 30
-    assert keys[-1] == interface.CANNOT_KEY
+    assert keys[-1] == CANNOT_KEY
 
 
 def test_labels_are_text_and_never_markup(product: Any) -> None:

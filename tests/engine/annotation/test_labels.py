@@ -105,7 +105,11 @@ def test_of_two_labels_of_one_annotator_the_later_counts_and_the_other_is_kept(
 
 @pytest.mark.parametrize(
     ("given", "reason"),
-    [(["no such label"], "unknown label"), ([], "not exactly one label"), (["a", "b"], "not exactly one label")],
+    [
+        (["no such label"], "not allowed by product.yaml"),
+        ([], "not exactly one answer"),
+        (["a", "b"], "not exactly one answer"),
+    ],
     ids=["unknown", "none", "two"],
 )
 def test_a_wrong_label_is_rejected_with_its_reason_and_the_others_come_home(

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from fullstack_ml.annotation import choose, opinion, queue
+from fullstack_ml.answers import label
 
 Refused = Callable[..., AbstractContextManager[None]]
 Settings = Callable[..., Any]
@@ -152,4 +153,4 @@ def test_a_round_that_cannot_be_is_refused_and_leaves_nothing(
 
 def test_unsure_is_one_at_a_tie_and_none_at_certainty() -> None:
     scored = np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.7, 0.2, 0.1]])
-    assert opinion.unsure(scored).tolist() == pytest.approx([1.0, 0.0, 0.5])
+    assert label.unsure(scored).tolist() == pytest.approx([1.0, 0.0, 0.5])

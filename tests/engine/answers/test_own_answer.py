@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import polars as pl
@@ -18,9 +20,14 @@ from pydantic import SecretStr
 from sklearn.metrics import mean_absolute_error
 from starlette.testclient import TestClient
 
+from fullstack_ml.annotation import annotate, interface, labels, suspects
+from fullstack_ml.annotation.opinion import ask
 from fullstack_ml.artefact.session import Artefact
-from fullstack_ml.pipeline import examples
+from fullstack_ml.data.label import __main__ as label
+from fullstack_ml.data.label.rounds import Round
+from fullstack_ml.pipeline import examples, stage
 from fullstack_ml.product import contract
+from fullstack_ml.product.guide import guide_version
 from fullstack_ml.serving import online
 from fullstack_ml.serving.app import create_app
 from fullstack_ml.serving.model import Version
@@ -42,6 +49,7 @@ from pydantic import Field
 from fullstack_ml.product.metrics import Metric, Sums
 
 OUTPUT, MAIN, HEADLINE, CALIBRATIONS, ESTIMATOR = "amount", "mae", ("mae",), ("none",), "regressor"
+SCALE = "interval"
 METRICS = {
     "mae": Metric("units", "lower", "mean absolute error", lambda sums: sums.mean("score")),
     "worst_slice_mae": Metric("units", "lower", "highest mean absolute error of a slice"),
@@ -186,6 +194,31 @@ def scores(outputs, product):
 
 def judge(given, right):
     return np.array([np.nan if one is None else abs(float(one) - float(other)) for one, other in zip(given, right)])
+
+
+def asked(product, cannot, words):
+    none = {"name": cannot, "says": "there is none", "key": "x"}
+    return [{"name": "amount", "says": "how much it is", "key": ""}, none]
+
+
+def control(product, cannot, words):
+    low, high = product.formulation.answer.options["range"]
+    number = f'<Number name="answer" toName="record" min="{low}" max="{high}"/>'
+    none = f'<Choices name="none" toName="record"><Choice value="{cannot}" hotkey="x"/></Choices>'
+    return f"<View>{number}{none}</View>"
+
+
+def said(result):
+    numbers = [f"{part['value']['number']:.6g}" for part in result if part["type"] == "number"]
+    return numbers + [name for part in result if part["type"] == "choices" for name in part["value"]["choices"]]
+
+
+def suggestion(answer):
+    return {"from_name": "answer", "to_name": "record", "type": "number", "value": {"number": float(answer)}}
+
+
+def unsure(outputs):
+    return np.zeros(len(outputs))
 '''
 
 
@@ -317,6 +350,57 @@ def test_a_number_is_served_logged_and_judged_by_late_answers(
     assert report["measures"]["mae"]["champion"] == pytest.approx(np.mean(errors), rel=1e-4)
     assert report["measures"]["mae"]["difference"] == 0
     assert report["labelled"] == 2 * len(truth)
+
+
+def number(value: float) -> dict[str, Any]:
+    return {"from_name": "answer", "to_name": "record", "type": "number", "value": {"number": value}}
+
+
+NONE = {"from_name": "none", "to_name": "record", "type": "choices", "value": {"choices": ["cannot be annotated"]}}
+
+
+def test_a_number_is_asked_of_annotators_and_read_back(
+    trained: list[dict[str, float]], amounts: DictConfig, refused: Refused
+) -> None:
+    product, ids = contract.load(), pl.read_parquet("data/labelled.parquet")["id"].head(4).to_list()
+    form = ElementTree.fromstring(interface.interface(product))
+    box = next(form.iter("Number"))
+    assert (box.get("toName"), box.get("min"), box.get("max")) == ("record", "-1000", "1000")
+    assert "how much it is" in interface.instruction(product, "1.0")
+    opinion = ask(ids, product)
+    assert opinion is not None
+    model = dict(opinion.select("id", "says").iter_rows())
+    one = Round(
+        name="first", kind="production", guide_version=guide_version(), made_at="2026-01-01", annotators=["a", "b"],
+        items=dict.fromkeys(ids, "random"), model=model, shown=[],
+    )  # fmt: skip
+    task = annotate.tasks(one.model_copy(update={"shown": ids[:1]}), ids[:1], product)[0]
+    assert task["predictions"][0]["result"][0]["value"] == {"number": float(model[ids[0]])}
+    words = [[number(10), number(11)], [number(20), number(20)], [number(30), NONE], [NONE, NONE]]
+    fixed = {"was_cancelled": False, "lead_time": 2.0, "updated_at": "2026-01-01T00:00:00.000000Z"}
+    tasks: list[Any] = [
+        {
+            "data": {"id": i},
+            "annotations": [{"result": [word], "completed_by": who, **fixed} for who, word in enumerate(said)],
+        }
+        for i, said in zip(ids, words, strict=True)
+    ]
+    tasks[0]["annotations"].append({"result": [number(1), number(2)], "completed_by": 2, **fixed})
+    pulled = labels.rows(one, tasks, {0: "a", 1: "b", 2: "c"}, product)
+    good, bad = labels.sort_out(pulled)
+    assert bad["reason"].to_list() == ["not exactly one answer"]
+    Path("data/labels").mkdir()
+    good.write_parquet("data/labels/first.parquet")
+    label.run(stage.typed(amounts))
+    said = dict(pl.read_parquet("data/labelled.parquet").filter(labelled_by="people").select("id", "label").iter_rows())
+    assert said == {ids[0]: "10", ids[1]: "20", ids[2]: "30"}
+    report = json.loads(Path("reports/agreement.json").read_text(encoding="utf-8"))
+    # Units 10, 11 and 20, 20: 4 numbers that differ by 1 within, and by 1, 10, 10, 9, 9 between.
+    assert report["alpha"]["alpha"] == pytest.approx(1 - 3 * 1 / (1 + 100 + 100 + 81 + 81))
+    review = pl.read_parquet("data/review.parquet").sort("reason")
+    assert dict(review.select("id", "reason").iter_rows()) == {ids[2]: "tie"}
+    with refused("an answer of type amount is no label", "product.yaml"):
+        suspects.run(stage.typed(amounts))
 
 
 def test_an_answer_that_lacks_a_function_is_named_with_its_seam(project: Path, refused: Refused) -> None:

@@ -64,7 +64,9 @@ def tasks(one: Round, ids: list[str], product: Product) -> list[dict[str, Any]]:
     made = []
     for record in raw_records(ids).iter_rows(named=True):
         data = shown(record, product) | ({} if said is None else {"said": said.get(record["id"], "nothing")})
-        hint = [suggestion(one.model[record["id"]], f"model at {one.name}")] if record["id"] in one.shown else []
+        hint = (
+            [suggestion(one.model[record["id"]], f"model at {one.name}", product)] if record["id"] in one.shown else []
+        )
         made.append({"data": data, "predictions": hint})
     return made
 

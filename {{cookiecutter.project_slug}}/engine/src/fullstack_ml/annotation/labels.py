@@ -15,6 +15,7 @@ import polars as pl
 from fullstack_ml.annotation.annotate import identity
 from fullstack_ml.annotation.server import place
 from fullstack_ml.annotation.studio import Studio
+from fullstack_ml.answers import answer_of
 from fullstack_ml.data.forget.keep import keep
 from fullstack_ml.data.label.agreement import CANNOT
 from fullstack_ml.data.label.rounds import Round, named
@@ -22,35 +23,33 @@ from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import LABEL, write_parquet
 from fullstack_ml.product.contract import load
+from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.paths import LABELS, REJECTED, ROUNDS
 
 REASON = {**LABEL, "reason": pl.String()}
 
 
-def choice(annotation: dict[str, Any]) -> str | None:
-    """Return the one label of an annotation, or None where there is none or several."""
-    chosen = [c for part in annotation["result"] if part["type"] == "choices" for c in part["value"]["choices"]]
-    return chosen[0] if len(chosen) == 1 else None
-
-
-def rows(one: Round, tasks: Iterable[dict[str, Any]], people: dict[int, str], names: list[str]) -> pl.DataFrame:
+def rows(one: Round, tasks: Iterable[dict[str, Any]], people: dict[int, str], product: Product) -> pl.DataFrame:
     """Return every finished annotation in the columns of ``records.LABEL``, with a ``reason`` where it is wrong."""
+    answer = answer_of(product)
     found = []
     for task in tasks:
         record = task["data"].get("id")
         for annotation in task["annotations"]:
             if annotation["was_cancelled"]:
                 continue
-            said, who = choice(annotation), annotation["completed_by"]
-            label = None if said == CANNOT and CANNOT not in names else said
+            said, who = answer.said(annotation["result"]), annotation["completed_by"]
+            illegal = answer.illegal(said, product)
+            none = said == illegal == [CANNOT]
             reason = None
             if record not in one.items:
                 reason = "unknown record"
-            elif said is None:
-                reason = "not exactly one label"
-            elif label is not None and label not in names:
-                reason = "unknown label"
+            elif len(said) != 1:
+                reason = "not exactly one answer"
+            elif illegal and not none:
+                reason = "not allowed by product.yaml"
+            label = None if none or len(said) != 1 else said[0]
             found.append(
                 {"id": record, "label": label, "annotator": people.get(who, str(who)), "round": one.name}
                 | {"guide_version": one.guide_version, "seconds": annotation["lead_time"], "reason": reason}
@@ -100,7 +99,7 @@ def run(config: Config) -> None:
     if project is None:
         what = f"Label Studio has no project of round {one.name!r}"
         raise UserError(what, studio.url, f"make annotate ROUND={one.name}")
-    pulled = rows(one, studio.tasks(project["id"]), studio.names(), product.formulation.label_names)
+    pulled = rows(one, studio.tasks(project["id"]), studio.names(), product)
     good, bad = sort_out(pulled)
     path, rejected = LABELS / f"{one.name}.parquet", REJECTED / f"labels-{one.name}.parquet"
     everything, only_here = merged(path, good)

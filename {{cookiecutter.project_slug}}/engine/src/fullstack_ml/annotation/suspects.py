@@ -9,6 +9,7 @@ make the test easier for models. Run: ``make suspects``, then ``make round NAME=
 import numpy as np
 import polars as pl
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.answers.label.confident import likely_label_errors
 from fullstack_ml.data.split.place import bounds, masks
 from fullstack_ml.inputs import input_of
@@ -41,8 +42,12 @@ def suspects(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
     """Return id, label, ``model_says`` and ``confidence`` in the label, the least likely first.
 
     Raises:
-        UserError: if a label has too few records to fit and to predict.
+        UserError: if the answer is no label, or a label has too few records to fit and to predict.
     """
+    kind = product.formulation.answer.type
+    if answer_of(product).ESTIMATOR != "classifier":
+        fix = "look at the worst errors in reports/analysis.html instead"
+        raise UserError(f"an answer of type {kind} is no label", "product.yaml, formulation.answer.type", fix)
     names = frame["label"].unique().sort().to_list()
     counts = frame["label"].value_counts().sort("count")
     if len(names) < 2 or counts["count"][0] < FOLDS:

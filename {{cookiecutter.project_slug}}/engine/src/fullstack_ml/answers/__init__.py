@@ -3,7 +3,8 @@
 ``formulation.answer.type`` of ``product.yaml`` chooses the module: one of this folder, or
 ``src/<package>/answers/<type>.py``. A module fills the protocol ``Answer`` with functions of these names. The server
 uses it too, so nothing that needs polars, scikit-learn or onnx is imported at its top. A large module is a folder whose
-``__init__.py`` names what its parts define: see ``label/``, with ``api.py`` for the server.
+``__init__.py`` names what its parts define: see ``label/``, with
+``api.py`` for the server and ``annotation.py`` for Label Studio.
 
 Every answer is kept as text in the tables of the pipeline: a label as it is, a number in digits.
 """
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from fullstack_ml.answers.words import Scored
+from fullstack_ml.answers.words import Scored, Words
 from fullstack_ml.product.metrics import Metric
 from fullstack_ml.product.types import Finding, Product
 from fullstack_ml.workspace.seams import find_choice
@@ -44,6 +45,8 @@ class Answer(Protocol):
     METRICS: dict[str, Metric]
     #: What ``export.calibration`` may be.
     CALIBRATIONS: tuple[str, ...]
+    #: How far two answers of people are apart: ``nominal``, alike or not, or ``interval``, their difference.
+    SCALE: str
 
     def check(self, product: Product) -> Iterator[Finding]:
         """Yield what is wrong with ``formulation.answer``: place in the file, what, fix."""
@@ -152,6 +155,24 @@ class Answer(Protocol):
 
         ``given`` is None where the scores were not finite; NaN leaves a comparison open.
         """
+
+    def asked(self, product: Product, cannot: str, words: Words) -> list[dict[str, str]]:
+        """Return the lines of the annotator's instruction: ``name``, what it ``says``, its ``key`` or ``""``.
+
+        ``cannot`` is the answer that there is none to give; ``words`` translates.
+        """
+
+    def control(self, product: Product, cannot: str, words: Words) -> str:
+        """Return the form as XML of Label Studio, one element; its tags belong to the record: ``toName="record"``."""
+
+    def said(self, result: list[dict[str, Any]]) -> list[str]:
+        """Return the answers as text, ``cannot`` among them, in the ``result`` of an annotation; one is right."""
+
+    def suggestion(self, answer: str) -> dict[str, Any]:
+        """Return an answer as a part of a prediction of Label Studio."""
+
+    def unsure(self, outputs: np.ndarray) -> np.ndarray:
+        """Return how much a model wants to be told of every record: annotation begins with the largest."""
 
 
 # What a module has to define; find_choice() and make check name what is missing.

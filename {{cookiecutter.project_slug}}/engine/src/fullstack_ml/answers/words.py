@@ -1,9 +1,11 @@
 """What every answer shares: the scores of an artefact, and the three words of a decision."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+Words = Callable[[str], str]  # translates a text that people read
 ACCEPT, UNFAMILIAR, UNCERTAIN = "accept", "unfamiliar", "uncertain"
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fullstack_ml.answers.label.annotation import SCALE, asked, control, said, suggestion, unsure
 from fullstack_ml.answers.label.api import example, from_text, json_type, judge, scores, scores_type, to_text
 from fullstack_ml.answers.label.metrics import METRICS, TINY, columns, right_probability
 from fullstack_ml.answers.label.report import (
@@ -44,10 +45,13 @@ __all__ = [
     "MAIN",
     "METRICS",
     "OUTPUT",
+    "SCALE",
+    "asked",
     "baselines",
     "calibrate",
     "case_columns",
     "check",
+    "control",
     "decide",
     "draw",
     "example",
@@ -64,17 +68,20 @@ __all__ = [
     "note",
     "read_rule",
     "record_columns",
+    "said",
     "same",
     "scores",
     "scores_type",
     "sections",
     "strata",
+    "suggestion",
     "summary",
     "suspects",
     "text",
     "to_text",
     "training_facts",
     "truth",
+    "unsure",
     "width",
     "worst",
 ]  # fmt: skip

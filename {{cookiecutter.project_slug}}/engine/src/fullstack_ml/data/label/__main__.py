@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from fullstack_ml.answers import answer_of
+from fullstack_ml.data.label import interval
 from fullstack_ml.data.label.aggregate import AGGREGATIONS, decide, flags, guide_major, votes
 from fullstack_ml.data.label.agreement import measure
 from fullstack_ml.data.label.rounds import Round, adjudications, read_all
@@ -92,9 +93,11 @@ def independent(said: pl.DataFrame, guide: str, rounds: dict[str, Round]) -> pl.
 def run(config: Config) -> None:
     """Write one label per record, what to look at again, and how far the annotators agree."""
     product, guide, rounds = load(), guide_version(), read_all()
-    method = AGGREGATIONS.get(config.label.aggregation)
+    names = answer_of(product).SCALE == "nominal"
+    methods = AGGREGATIONS if names else interval.AGGREGATIONS
+    method = methods.get(config.label.aggregation)
     if method is None:
-        fix = suggest(config.label.aggregation, AGGREGATIONS)
+        fix = suggest(config.label.aggregation, methods)
         raise UserError(f"there is no aggregation {config.label.aggregation!r}", "conf/label.yaml", fix)
     everything = annotations()
     check(everything, product)
@@ -102,12 +105,13 @@ def run(config: Config) -> None:
     said, final = everything.filter(~ruling), everything.filter(ruling)
     people = decide(method, said, final)
     rows = write_parquet(LABELLED, labelled(people, guide))
-    review = flags(said, people, final, major(guide), config.label.sure)
+    review = flags(said if names else interval.alike(said), people, final, major(guide), config.label.sure)
     write_parquet(REVIEW, [review])
     mentioned = pl.col("id").is_in(everything["id"].unique().to_list())
     known = raw().select("id").filter(mentioned).collect()
     gold = {record: label for one in rounds.values() for record, label in one.gold.items()}
-    report = measure(independent(said, guide, rounds), product.formulation.label_names, gold)
+    judged = independent(said, guide, rounds)
+    report = measure(judged, product.formulation.label_names, gold) if names else interval.measure(judged)
     report |= {
         "records": rows,
         "labelled_by_people": people["label"].count(),

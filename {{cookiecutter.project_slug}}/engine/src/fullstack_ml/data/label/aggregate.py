@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
+Method = Callable[[pl.DataFrame], pl.DataFrame]
 FLAG: dict[str, pl.DataType] = {"id": pl.String(), "reason": pl.String(), "detail": pl.String()}
 # Steps of expectation and maximisation, and the change of a probability at which they end.
 STEPS, CHANGE = 100, 1e-6
@@ -76,14 +77,14 @@ def adjudicated(labels: pl.DataFrame) -> pl.DataFrame:
     return majority(labels).with_columns(label=agreed)
 
 
-AGGREGATIONS: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
+AGGREGATIONS: dict[str, Method] = {
     "majority": majority,
     "dawid_skene": dawid_skene,
     "adjudicated": adjudicated,
 }
 
 
-def decide(method: Callable[[pl.DataFrame], pl.DataFrame], said: pl.DataFrame, final: pl.DataFrame) -> pl.DataFrame:
+def decide(method: Method, said: pl.DataFrame, final: pl.DataFrame) -> pl.DataFrame:
     """Aggregate ``said`` by ``method``; what an adjudicator says in ``final`` stands above it."""
     ruled = majority(votes(final)) if len(final) else majority(final)
     open_cases = votes(said).join(ruled, on="id", how="anti")

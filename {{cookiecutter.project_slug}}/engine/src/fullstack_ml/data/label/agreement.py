@@ -9,6 +9,7 @@ Medical Research Methodology 16. Records with the same labels are counted togeth
 records is one draw from a multinomial distribution.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,9 @@ def as_interval(value: float, samples: np.ndarray) -> dict[str, float | None]:
     return {name: float(number) if np.isfinite(number) else None for name, number in given.items()}
 
 
-def bootstrap(tables: dict[str, np.ndarray], units: np.ndarray) -> dict[str, dict[str, float | None]]:
+def bootstrap(
+    tables: dict[str, np.ndarray], units: np.ndarray, alpha: Callable[[np.ndarray, np.ndarray], np.ndarray] = alpha
+) -> dict[str, dict[str, float | None]]:
     """Alpha with its interval for each of ``tables`` of value counts, over the same samples of ``units``."""
     random, drawn = np.random.default_rng(SEED), dict[str, list[np.ndarray]]()
     n = int(units.sum())

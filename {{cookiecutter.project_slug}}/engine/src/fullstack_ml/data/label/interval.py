@@ -1,0 +1,95 @@
+"""How far annotators agree on numbers, and the number that stands for theirs.
+
+Reads and writes nothing. Takes tables of ``records.LABEL`` with one label per annotator and record, a number as text; a
+missing one says that the record cannot be annotated. Alpha for interval data, whose difference is the square of a
+distance: K. Krippendorff (2011), Computing Krippendorff's alpha-reliability.
+"""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from fullstack_ml.data.label.aggregate import Method, adjudicated
+from fullstack_ml.data.label.agreement import annotators, bootstrap
+
+
+def alpha(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Krippendorff's alpha of numbers, once per row of ``weights``.
+
+    Args:
+        sums: (units, 3), the count of a unit's numbers, their sum, and the sum of their squares.
+        weights: (samples, units), how often each unit stands in each sample.
+
+    Returns:
+        (samples,); NaN where there is nothing to compare, or where all numbers are the same.
+    """
+    count, total, squares = sums.T
+    used = np.where(count > 1, weights, 0)
+    apart = (count * squares - total**2) / np.maximum(count - 1, 1)
+    n, whole, power = used @ count, used @ total, used @ squares
+    expected = n * power - whole**2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        result: np.ndarray = np.where(expected > 1e-12, 1 - (n - 1) * (used @ apart) / expected, np.nan)
+    return result
+
+
+def measure(said: pl.DataFrame) -> dict[str, Any]:
+    """Return the agreement report of numbers, of the same parts as ``agreement.measure``."""
+    value = said.drop_nulls("label").with_columns(value=pl.col("label").cast(pl.Float64))
+    centred = value.with_columns(value=pl.col("value") - pl.col("value").mean())
+    every = spread(centred)
+    shared = said.group_by("id").agg(pl.col("label").n_unique(), votes=pl.len()).filter(pl.col("votes") > 1)
+    return {
+        "metrics": {"agreement_alpha": every["alpha"], "worst_label_alpha": None, "worst_gold_accuracy": None},
+        "intervals": {} if every["low"] is None else {"agreement_alpha": [every["low"], every["high"]]},
+        "alpha": every,
+        "per_label": {},
+        "pairs": pairs(centred),
+        "annotators": annotators(said, {}),
+        "median_seconds": said["seconds"].median(),
+        "shared_records": len(shared),
+        "disagreements": shared.filter(pl.col("label") > 1).height,
+    }
+
+
+def spread(centred: pl.DataFrame) -> dict[str, float | None]:
+    """Return alpha of the column ``value`` with its 95 % interval."""
+    x = pl.col("value")
+    units = centred.group_by("id").agg(count=pl.len(), total=x.sum(), squares=(x**2).sum()).filter(pl.col("count") > 1)
+    sums = units.sort("id").drop("id").to_numpy().astype(float).reshape(-1, 3)
+    return bootstrap({"": sums}, np.ones(len(sums)), alpha)[""]
+
+
+def pairs(centred: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return alpha and shared records of every two annotators who share any."""
+    both = centred.join(centred, on="id", suffix="_b").filter(pl.col("annotator") < pl.col("annotator_b"))
+    found = []
+    for (a, b), mine in both.sort("annotator", "annotator_b").group_by("annotator", "annotator_b", maintain_order=True):
+        values = pl.concat([mine.select("id", "value"), mine.select("id", value="value_b")])
+        found.append({"annotators": [a, b], "records": len(mine), **spread(values), "kappa": None})
+    return found
+
+
+def middle(labels: pl.DataFrame) -> pl.DataFrame:
+    """Take the median, the lower of two, as somebody wrote it; none where most say that there is none."""
+    value = pl.col("label").cast(pl.Float64)
+    ordered = pl.col("label").sort_by(value).drop_nulls()
+    given = pl.col("label").count() / pl.len()
+    latest = pl.col("guide_version").sort_by("annotated_at").last()
+    grouped = labels.group_by("id").agg(
+        label=ordered.get((pl.col("label").count() - 1) // 2, null_on_oob=True),
+        votes=pl.len(), share=given, guide_version=latest,
+    )  # fmt: skip
+    most = pl.col("share") >= 0.5
+    return grouped.with_columns(
+        label=pl.when(most).then("label"), share=pl.when(most).then("share").otherwise(1 - pl.col("share"))
+    )
+
+
+def alike(labels: pl.DataFrame) -> pl.DataFrame:
+    """Take all numbers for one: two that differ are no tie to decide, a number and none are."""
+    return labels.with_columns(label=pl.when(pl.col("label").is_not_null()).then(pl.lit("a number")))
+
+
+AGGREGATIONS: dict[str, Method] = {"majority": middle, "adjudicated": adjudicated}
