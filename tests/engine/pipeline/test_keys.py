@@ -53,6 +53,8 @@ class Watch:
         if isinstance(value, Strict):
             self.places[id(value)] = place
             self.kept.append(value)
+            for name in set(value.__dict__) - set(type(value).model_fields):  # kept by the check: it counts again
+                del value.__dict__[name]
             for name, part in value.__dict__.items():
                 self.know(part, f"{place}.{name}".lstrip("."))
         elif isinstance(value, list):
