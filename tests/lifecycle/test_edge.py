@@ -171,10 +171,10 @@ def test_the_page_answers_as_the_pipeline_does(project: Project, page: Page) -> 
     found = page.run(ANSWERS, records=expected["records"])
     assert len(found) == 250
     assert [answer["decision"] for answer in found] == expected["decisions"]
-    assert [answer["label"] for answer in found] == expected["labels"]
+    assert [answer["said"] for answer in found] == expected["labels"]
     for answer, probabilities, novelty in zip(found, expected["probabilities"], expected["novelty"], strict=True):
         # The two builds of the engine cut the tails of the logistic function at different places.
-        assert answer["probabilities"] == pytest.approx(probabilities, abs=1e-4)
+        assert answer["outputs"] == pytest.approx(probabilities, abs=1e-4)
         assert answer["novelty"] == pytest.approx(novelty, rel=1e-4)
     assert set(expected["decisions"]) == {"accept", "unfamiliar", "uncertain"}, "nothing was compared there"
 

@@ -1,9 +1,11 @@
 """An answer of the product's own, a number, goes through every stage and is judged by its mean absolute error."""
 
+import base64
 import copy
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -25,6 +27,7 @@ from fullstack_ml.annotation.opinion import ask
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.data.label import __main__ as label
 from fullstack_ml.data.label.rounds import Round
+from fullstack_ml.edge import build
 from fullstack_ml.pipeline import examples, stage
 from fullstack_ml.product import contract
 from fullstack_ml.product.guide import guide_version
@@ -32,6 +35,7 @@ from fullstack_ml.serving import online
 from fullstack_ml.serving.app import create_app
 from fullstack_ml.serving.model import Version
 from fullstack_ml.serving.settings import Settings
+from fullstack_ml.workspace import seams
 
 pytestmark = pytest.mark.task("tabular-classification")
 Refused = Callable[..., AbstractContextManager[None]]
@@ -49,7 +53,7 @@ from pydantic import Field
 from fullstack_ml.product.metrics import Metric, Sums
 
 OUTPUT, MAIN, HEADLINE, CALIBRATIONS, ESTIMATOR = "amount", "mae", ("mae",), ("none",), "regressor"
-SCALE = "interval"
+SCALE, PAGE = "interval", ("value.js",)
 METRICS = {
     "mae": Metric("units", "lower", "mean absolute error", lambda sums: sums.mean("score")),
     "worst_slice_mae": Metric("units", "lower", "highest mean absolute error of a slice"),
@@ -230,7 +234,7 @@ def amounts(root: Path, tmp_path: Path, composed: DictConfig) -> DictConfig:
     (own / PLACE).parent.mkdir(parents=True)
     (own / PLACE).write_text(AMOUNT, encoding="utf-8")
     written = yaml.safe_load((root / "product.yaml").read_text(encoding="utf-8"))
-    written["formulation"]["answer"] = {"type": "amount", "options": {"range": [-1000, 1000]}}
+    written["formulation"]["answer"] = {"type": "amount", "options": {"range": [-1000, 1000], "unit": "kg"}}
     row = {"operator": "<=", "unit": "units", "owner": "o", "reason": "r"}
     written["requirements"] = [
         {**row, "id": "R1", "metric": "mae", "threshold": 2.0, "decide": "bound"},
@@ -401,6 +405,48 @@ def test_a_number_is_asked_of_annotators_and_read_back(
     assert dict(review.select("id", "reason").iter_rows()) == {ids[2]: "tie"}
     with refused("an answer of type amount is no label", "product.yaml"):
         suspects.run(stage.typed(amounts))
+
+
+@pytest.fixture
+def accepted(trained: list[dict[str, float]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the artefact pass, and stand in for the page's runtime, which is 14 MB."""
+    verdict = {"accepted": True, "failed": [], "verdicts": []}
+    Path("reports/acceptance.json").write_text(json.dumps(verdict), encoding="utf-8")
+    (tmp_path / "runtime").mkdir()
+    monkeypatch.setattr(build, "fetch", lambda: tmp_path / "runtime")
+
+
+def test_the_page_says_a_number_by_the_part_that_the_answer_names(accepted: None) -> None:
+    build.run()
+    site = Path("dist/edge")
+    assert {path.name for path in site.glob("*.js")} == {"page.js", "model.js", "fields.js", "value.js"}
+    described = json.loads((site / "model.json").read_text(encoding="utf-8"))
+    assert described["parts"] == {"input": "fields.js", "answer": "value.js"}
+    assert described["answer"]["options"]["unit"] == "kg"
+    assert described["rule"] == {"novelty": pytest.approx(Artefact(Path("models/model.onnx")).rule.novelty)}
+    model = Artefact(Path("models/model.onnx"))
+    drawn = np.frombuffer(base64.b64decode(described["checks"]["inputs"]), "f4").reshape(
+        -1, *described["tensor"]["shape"]
+    )
+    scored = model.score(drawn)
+    assert described["checks"]["outputs"] == scored.outputs.tolist()
+    assert described["checks"]["decisions"] == model.decide(scored).tolist()
+    assert '<link rel="modulepreload" href="value.js">' in (site / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_product_may_show_its_answer_by_a_file_of_its_own(accepted: None, refused: Refused) -> None:
+    text = PLACE.read_text(encoding="utf-8")
+    part = PLACE.with_name("scale.js")
+    for files, said in (("()", "a page cannot show 'amount'"), ('("scale.js",)', "scale.js is not there")):
+        PLACE.write_text(text.replace('("value.js",)', files), encoding="utf-8")
+        seams._imported.cache_clear()
+        sys.modules.pop("my_product.answers.amount", None)
+        with refused(said, "PAGE of the answers module 'amount'", "src/my_product/answers/"):
+            build.run()
+        assert not Path("dist").exists()
+    part.write_text("export const decide = () => 'accept';", encoding="utf-8")
+    build.run()
+    assert Path("dist/edge/scale.js").read_bytes() == part.read_bytes()
 
 
 def test_an_answer_that_lacks_a_function_is_named_with_its_seam(project: Path, refused: Refused) -> None:

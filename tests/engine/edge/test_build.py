@@ -60,7 +60,7 @@ def test_the_page_holds_the_artefact_byte_for_byte_and_knows_its_hash(site: Path
 def test_labels_and_rule_are_those_in_the_artefact(site: Path) -> None:
     metadata = onnxruntime.InferenceSession("models/model.onnx").get_modelmeta().custom_metadata_map
     described = description(site)
-    assert [label["name"] for label in described["labels"]] == json.loads(metadata["labels"])
+    assert [label["name"] for label in described["answer"]["labels"]] == json.loads(metadata["labels"])
     assert described["rule"] == json.loads(metadata["decision"])
     assert described["input"] == json.loads(metadata["input"])
 
@@ -68,7 +68,7 @@ def test_labels_and_rule_are_those_in_the_artefact(site: Path) -> None:
 def test_the_texts_are_those_of_the_contract(site: Path, product: Any) -> None:
     described = description(site)
     assert (described["name"], described["decision"]) == (product.service.name, product.service.decision)
-    assert {label["name"]: label["definition"] for label in described["labels"]} == {
+    assert {label["name"]: label["definition"] for label in described["answer"]["labels"]} == {
         label.name: label.definition for label in product.formulation.answer.labels
     }
 
@@ -90,8 +90,8 @@ def test_the_version_is_told_only_when_the_registry_has_the_same_bytes(accepted:
 
 def test_the_checks_are_answers_of_the_artefact_to_no_training_record(site: Path, product: Any) -> None:
     wanted, checks = product.formulation.input, description(site)["checks"]
-    assert len(checks["novelty"]) == len(checks["probabilities"]) == build.CHECKS
-    assert np.allclose(np.sum(checks["probabilities"], axis=1), 1, atol=1e-4)
+    assert len(checks["novelty"]) == len(checks["outputs"]) == build.CHECKS
+    assert np.allclose(np.sum(checks["outputs"], axis=1), 1, atol=1e-4)
     values = np.prod(wanted.shape) if wanted.shape else 4 * len(wanted.features)
     assert len(checks["inputs"]) == pytest.approx(build.CHECKS * values * 4 / 3, abs=4)
 
@@ -132,9 +132,16 @@ def test_a_new_build_drops_what_the_former_one_held(site: Path) -> None:
 
 def test_every_file_that_the_page_loads_is_there(site: Path) -> None:
     named = re.compile(r"""(?:from|import\(?|href=|src=)\s*"(?:\./)?([\w./-]+)\"""")
-    loaded = {name for text in PAGE.values() for name in named.findall(text)}
+    texts = [path.read_text(encoding="utf-8") for path in site.iterdir() if path.suffix in (".js", ".html")]
+    loaded = {name for text in texts for name in named.findall(text)} | set(description(site)["parts"].values())
     assert {"page.js", "decision.js", "runtime/ort.wasm.min.mjs"} <= loaded
     assert [name for name in loaded if not (site / name).is_file()] == []
+
+
+def test_a_page_has_only_the_parts_of_its_input_and_answer(site: Path, product: Any) -> None:
+    kind = product.formulation.input.type
+    own = {"image": {"paper.js", "drawing.js", "image.js"}, "table": {"fields.js"}}[kind]
+    assert {path.name for path in site.glob("*.js")} == {"page.js", "model.js", "label.js", "decision.js", *own}
 
 
 def test_the_page_names_no_other_server_and_runs_no_inline_code() -> None:

@@ -32,7 +32,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 WIDTH = 8
-FILES, MEDIA, FORM_FIELD, LAYOUT, ALIKE = (), (), None, "rows", False
+FILES, MEDIA, FORM_FIELD, LAYOUT, PAGE, ALIKE = (), (), None, "rows", (), False
 SCREEN = '<Text name="record" value="$code"/>'
 
 

@@ -47,6 +47,9 @@ class Answer(Protocol):
     CALIBRATIONS: tuple[str, ...]
     #: How far two answers of people are apart: ``nominal``, alike or not, or ``interval``, their difference.
     SCALE: str
+    #: Files of the browser page, in ``src/<package>/answers/`` or ``edge/page/``, the one with ``mount`` first; or
+    #: (). ``value.js`` says numbers with the option ``unit``.
+    PAGE: tuple[str, ...]
 
     def check(self, product: Product) -> Iterator[Finding]:
         """Yield what is wrong with ``formulation.answer``: place in the file, what, fix."""

@@ -8,7 +8,6 @@ metadata. Run: ``make edge``, then ``make edge-serve``.
 import base64
 import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,14 @@ from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.registry.registration import registered
 from fullstack_ml.workspace.errors import UserError, guard
-from fullstack_ml.workspace.files import read_json, sha256, write_json
+from fullstack_ml.workspace.files import read_json, sha256, write_json, write_text
 from fullstack_ml.workspace.paths import ACCEPTANCE, MODEL, PRODUCT
+from fullstack_ml.workspace.seams import SOURCE, package_name
 
 SITE = Path("dist/edge")
 PAGE = Path(__file__).with_name("page")
+# What every page has; the parts that a product's input and answer name come beside it.
+FRAME = ("index.html", "page.css", "icon.svg", "page.js", "model.js")
 # Random records on which a browser has to agree with this machine before the page answers anything.
 CHECKS = 3
 
@@ -37,26 +39,53 @@ def checks(artefact: Artefact, product: Product) -> dict[str, Any]:
     scored = artefact.score(inputs)
     return {
         "inputs": base64.b64encode(inputs.tobytes()).decode(),
-        "probabilities": scored.outputs.tolist(),
+        "outputs": scored.outputs.tolist(),
         "novelty": scored.novelty.tolist(),
+        "decisions": artefact.decide(scored).tolist(),
     }
+
+
+def tensor(artefact: Artefact) -> dict[str, Any]:
+    """Return how the graph is asked: names of input and output, type and shape of one record."""
+    given = artefact.session.get_inputs()[0]
+    kind = given.type.removeprefix("tensor(").removesuffix(")").replace("float", "float32")
+    return {"input": given.name, "output": artefact.output_name, "type": kind, "shape": given.shape[1:]}
+
+
+def parts(seam: str, kind: str, names: tuple[str, ...]) -> list[Path]:
+    """Return the files of the page that a module of a seam names, the product's own before the engine's.
+
+    Raises:
+        UserError: if it names none, or one that is not there.
+    """
+    own = SOURCE / package_name() / seam
+    where = f"PAGE of the {seam} module {kind!r}"
+    if not names:
+        fix = f'write {own}/{kind}.js, and PAGE = ("{kind}.js",) in the module; or make remove PART=edge'
+        raise UserError(f"a page cannot show {kind!r}: it names no file", where, fix)
+    found = [next((f / name for f in (own, PAGE) if (f / name).is_file()), own / name) for name in names]
+    for path in found:
+        if not path.is_file():
+            raise UserError(f"{path.name} is not there", where, f"write {path}")
+    return found
 
 
 def describe(artefact: Artefact, product: Product, inputs: np.ndarray) -> dict[str, Any]:
     """Return what the page needs to know, for ``model.json``."""
     formulation, metadata = product.formulation, artefact.metadata
-    definitions = {label.name: label.definition for label in formulation.answer.labels}
     digest = sha256(MODEL)
     return {
         "name": product.service.name,
         "decision": product.service.decision,
         "in_scope": formulation.in_scope,
         "out_of_scope": formulation.out_of_scope,
-        "labels": [{"name": name, "definition": definitions[name]} for name in artefact.labels],
+        "answer": formulation.answer.model_dump(mode="json"),
         "input": json.loads(metadata["input"]),
         "max_pixels": None,
         **input_of(product).limits(),
-        "rule": asdict(artefact.rule),
+        "tensor": tensor(artefact),
+        "parts": {"input": input_of(product).PAGE[0], "answer": artefact.answer.PAGE[0]},
+        "rule": json.loads(metadata["decision"]),
         "typical": input_of(product).typical(inputs, product),
         "checks": checks(artefact, product),
         "model": {"file": "model.onnx", "sha256": digest, "bytes": MODEL.stat().st_size},
@@ -86,11 +115,20 @@ def run(site: Path = SITE) -> None:
         raise UserError(f"{MODEL} is not there", str(MODEL), "run dvc repro accept")
     product, artefact = load(), Artefact(MODEL)
     refuse(artefact)
+    wanted, answer = product.formulation.input.type, product.formulation.answer.type
+    page = [PAGE / name for name in FRAME] + parts("inputs", wanted, input_of(product).PAGE)
+    page += parts("answers", answer, artefact.answer.PAGE)
     description = describe(artefact, product, read("train", product).inputs)
     engine = fetch()
     building = site.with_name(f".{site.name}.tmp")
     shutil.rmtree(building, ignore_errors=True)
-    shutil.copytree(PAGE, building)
+    building.mkdir(parents=True)
+    for path in page:
+        shutil.copyfile(path, building / path.name)
+    loaded = [path.name for path in page if path.suffix == ".js" and path.name != "page.js"]
+    links = "\n".join(f'    <link rel="modulepreload" href="{name}">' for name in loaded)
+    index = building / "index.html"
+    write_text(index, index.read_text(encoding="utf-8").replace("    <!-- parts -->", links))
     shutil.copytree(engine, building / "runtime")
     shutil.copyfile(MODEL, building / "model.onnx")
     write_json(building / "model.json", description)

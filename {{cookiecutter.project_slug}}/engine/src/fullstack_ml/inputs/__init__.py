@@ -47,6 +47,8 @@ class Input(Protocol):
     LAYOUT: str
     #: Field of a multipart form that carries records as files; None where a form cannot.
     FORM_FIELD: str | None
+    #: Files of the browser page, in ``src/<package>/inputs/`` or ``edge/page/``, the one with ``mount`` first; or ().
+    PAGE: tuple[str, ...]
     #: Whether all values share one scale, as pixels do: then no value is brought to a spread of its own.
     ALIKE: bool
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FILES, MEDIA, SCREEN = pictures.FILES, pictures.MEDIA, pictures.SCREEN
 LAYOUT = "tiles"
+PAGE: tuple[str, ...] = ("paper.js", "drawing.js", "image.js")
 FORM_FIELD: str | None = "image"
 ALIKE = True
 strangers, typical, draw = pictures.strangers, pictures.typical, pictures.draw

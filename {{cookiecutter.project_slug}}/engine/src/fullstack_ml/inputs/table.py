@@ -27,6 +27,7 @@ FILES: tuple[str, ...] = ()
 MEDIA: tuple[str, ...] = ()
 SCREEN = '<HyperText name="record" value="$row" inline="true"/>'
 LAYOUT = "rows"
+PAGE: tuple[str, ...] = ("fields.js",)
 FORM_FIELD: str | None = None
 ALIKE = False
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import onnx
 
 OUTPUT, MAIN, ESTIMATOR = "probabilities", "accuracy", "classifier"
+PAGE: tuple[str, ...] = ("label.js", "decision.js")
 CALIBRATIONS: tuple[str, ...] = ("temperature", "isotonic", "none")
 read_rule = Rule.from_json
 
@@ -45,6 +46,7 @@ __all__ = [
     "MAIN",
     "METRICS",
     "OUTPUT",
+    "PAGE",
     "SCALE",
     "asked",
     "baselines",

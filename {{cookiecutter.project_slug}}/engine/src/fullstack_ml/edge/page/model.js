@@ -1,8 +1,8 @@
 // The artefact: fetched, held against its hash, loaded, checked, and asked. Nothing here touches the page.
 
 import * as ort from "./runtime/ort.wasm.min.mjs";
-import { decide } from "./decision.js";
 
+const ARRAYS = { uint8: Uint8Array, float32: Float32Array, int64: BigInt64Array };
 const TOLERANCE = 1e-3; // relative, between this browser and the machine that evaluated the model
 
 ort.env.wasm.wasmPaths = new URL("./runtime/", import.meta.url).href;
@@ -30,35 +30,38 @@ async function verified(description) {
   return bytes;
 }
 
-/** Load everything and return `{ description, predict }`; throws unless the model is the accepted one. */
+/** Load everything and return `{ description, answer, predict }`; throws unless the model is the accepted one. */
 export async function load() {
   const description = await (await fetched("model.json")).json();
   const session = await ort.InferenceSession.create(await verified(description), { executionProviders: ["wasm"] });
-  const { input, labels, rule, checks } = description;
-  const isImage = input.type === "image";
-  const dimensions = isImage ? input.shape : [input.features.length];
+  const { tensor, rule, checks } = description;
+  const answer = await import(`./${description.parts.answer}`);
 
   /** Score `count` records that lie one after the other in a typed array. */
   async function predictAll(data, count) {
-    const tensor = new ort.Tensor(isImage ? "uint8" : "float32", data, [count, ...dimensions]);
-    const scored = await session.run({ [input.name]: tensor });
+    const given = new ort.Tensor(tensor.type, data, [count, ...tensor.shape]);
+    const scored = await session.run({ [tensor.input]: given });
+    const found = scored[tensor.output].data;
+    const width = found.length / count;
     return Array.from({ length: count }, (_, i) => {
-      const probabilities = Array.from(scored.probabilities.data.subarray(i * labels.length, (i + 1) * labels.length));
+      const outputs = Array.from(found.subarray(i * width, (i + 1) * width));
       const novelty = scored.novelty.data[i];
-      const label = labels[probabilities.indexOf(Math.max(...probabilities))]?.name ?? null;
-      return { label, probabilities, novelty, decision: decide(probabilities, novelty, rule) };
+      const decision = answer.decide(outputs, novelty, rule);
+      return { said: answer.say(outputs, description), outputs, novelty, decision };
     });
   }
 
   const bytes = Uint8Array.from(atob(checks.inputs), (character) => character.charCodeAt(0));
-  const inputs = isImage ? bytes : new Float32Array(bytes.buffer);
-  const answers = await predictAll(inputs, checks.novelty.length);
+  const answers = await predictAll(new ARRAYS[tensor.type](bytes.buffer), checks.novelty.length);
   const same = (found, expected) => Math.abs(found - expected) <= TOLERANCE * (1 + Math.abs(expected)); // false for NaN
-  const agrees = (answer, i) =>
-    same(answer.novelty, checks.novelty[i]) &&
-    answer.probabilities.every((value, k) => same(value, checks.probabilities[i][k]));
+  const agrees = ({ outputs, novelty }, i) =>
+    same(novelty, checks.novelty[i]) && outputs.every((value, k) => same(value, checks.outputs[i][k]));
   if (!answers.every(agrees)) {
     throw new Error("This browser computes other scores than the machine that evaluated the model.");
   }
-  return { description, predict: async (data) => (await predictAll(data, 1))[0] };
+  const decides = (decision, i) => answer.decide(checks.outputs[i], checks.novelty[i], rule) === decision;
+  if (!checks.decisions.every(decides)) {
+    throw new Error("This page decides otherwise than the machine that evaluated the model.");
+  }
+  return { description, answer, predict: async (data) => (await predictAll(data, 1))[0] };
 }

@@ -1,12 +1,10 @@
 // The page: what the product is, what was given, what the model says. Texts come from product.yaml by way of model.json.
+// Two parts are chosen by `parts` of model.json. That of the input has mount(root, aside, description, { give, fail,
+// clear }), which returns a hint. That of the answer has decide(outputs, novelty, rule), say(outputs, description),
+// explain(said, decision, description), and mount(root, description), which returns show(outputs or null).
 
 import { load } from "./model.js";
 
-const REASONS = {
-  accept: "The input is familiar, and one label is likely enough.",
-  unfamiliar: "No answer: the input is unlike what the model was trained on.",
-  uncertain: "No answer: no single label is likely enough.",
-};
 const HEADINGS = { unfamiliar: "Unfamiliar", uncertain: "Uncertain" };
 const byId = (id) => document.getElementById(id);
 
@@ -17,45 +15,11 @@ function verdict(state, heading, reason) {
 }
 
 const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;
-const share = (value) => `${(100 * value).toFixed(1)} %`;
-
-function bars(description, probabilities) {
-  const highest = probabilities ? Math.max(...probabilities) : NaN;
-  byId("probabilities").replaceChildren(
-    ...description.labels.map((label, i) => {
-      const row = document.createElement("li");
-      const [name, bar, fill, value] = ["span", "span", "i", "span"].map((tag) => document.createElement(tag));
-      name.textContent = label.name;
-      row.title = label.definition;
-      bar.className = "bar";
-      bar.setAttribute("aria-hidden", "true");
-      bar.append(fill);
-      value.className = "value";
-      if (probabilities) {
-        fill.style.width = `${100 * probabilities[i]}%`;
-        value.textContent = share(probabilities[i]);
-        row.classList.toggle("top", probabilities[i] === highest);
-      }
-      row.append(name, bar, value);
-      return row;
-    }),
-  );
-}
 
 function novelty(description, value) {
-  const limit = description.rule.novelty;
+  const limit = description.rule.novelty ?? null;
   const said = value === undefined ? "" : `Novelty ${value.toPrecision(3)}`;
   byId("novelty").textContent = said && limit !== null ? `${said}, familiar up to ${limit.toPrecision(3)}` : said;
-}
-
-function show(description, answer) {
-  const { decision, label, probabilities } = answer;
-  const unsure = label === null ? "" : ` The most likely label is ${label}.`;
-  const definition = sentence(description.labels.find((known) => known.name === label)?.definition ?? "");
-  const reason = decision === "accept" ? `${definition} ${REASONS.accept}` : `${REASONS[decision]}${unsure}`;
-  verdict(decision, decision === "accept" ? label : HEADINGS[decision], reason);
-  bars(description, probabilities);
-  novelty(description, answer.novelty);
 }
 
 function about(description) {
@@ -83,15 +47,21 @@ function failed(error) {
 }
 
 async function start() {
-  const { description, predict } = await load();
+  const { description, answer, predict } = await load();
   document.title = byId("name").textContent = description.name;
   byId("purpose").textContent = sentence(description.decision);
   about(description);
   let hint = "";
+  const beside = answer.mount(byId("beside"), description);
   const empty = () => {
     verdict("empty", "…", hint);
-    bars(description, null);
+    beside(null);
     novelty(description, undefined);
+  };
+  const show = ({ said, outputs, decision, novelty: found }) => {
+    verdict(decision, decision === "accept" ? said : HEADINGS[decision], answer.explain(said, decision, description));
+    beside(outputs);
+    novelty(description, found);
   };
   const fail = (error) => {
     empty();
@@ -101,9 +71,9 @@ async function start() {
   const give = async (data) => {
     const mine = ++newest;
     try {
-      const answer = await predict(data);
+      const found = await predict(data);
       if (mine === newest) {
-        show(description, answer);
+        show(found);
       }
     } catch (error) {
       fail(error);
@@ -113,7 +83,7 @@ async function start() {
     newest += 1;
     empty();
   };
-  const { mount } = await import(description.input.type === "image" ? "./paper.js" : "./fields.js");
+  const { mount } = await import(`./${description.parts.input}`);
   hint = mount(byId("input"), byId("seen"), description, { give, fail, clear });
   empty();
   performance.mark("ready");

@@ -1,0 +1,51 @@
+// The answer of type label: the most probable one, a bar per label, and why there is none. Part of the page: see page.js.
+
+export { decide } from "./decision.js";
+
+const REASONS = {
+  accept: "The input is familiar, and one label is likely enough.",
+  unfamiliar: "No answer: the input is unlike what the model was trained on.",
+  uncertain: "No answer: no single label is likely enough.",
+};
+const share = (value) => `${(100 * value).toFixed(1)} %`;
+
+/** The most probable label; null where nothing can be compared. */
+export function say(probabilities, { answer }) {
+  return answer.labels[probabilities.indexOf(Math.max(...probabilities))]?.name ?? null;
+}
+
+/** Tell in sentences why this is said, or why nothing is. */
+export function explain(label, decision, { answer }) {
+  const unsure = label === null ? "" : ` The most likely label is ${label}.`;
+  const definition = answer.labels.find((known) => known.name === label)?.definition.replace(/\.$/, "") ?? "";
+  const sentence = definition && `${definition[0].toUpperCase()}${definition.slice(1)}. `;
+  return decision === "accept" ? `${sentence}${REASONS.accept}` : `${REASONS[decision]}${unsure}`;
+}
+
+/** Put the bars into `root`; return the function that shows probabilities, or none. */
+export function mount(root, { answer }) {
+  const list = Object.assign(document.createElement("ol"), { id: "probabilities", ariaLabel: "Probability of each label" });
+  root.append(list);
+  return (probabilities) => {
+    const highest = probabilities ? Math.max(...probabilities) : NaN;
+    list.replaceChildren(
+      ...answer.labels.map((label, i) => {
+        const row = document.createElement("li");
+        const [name, bar, fill, value] = ["span", "span", "i", "span"].map((tag) => document.createElement(tag));
+        name.textContent = label.name;
+        row.title = label.definition;
+        bar.className = "bar";
+        bar.setAttribute("aria-hidden", "true");
+        bar.append(fill);
+        value.className = "value";
+        if (probabilities) {
+          fill.style.width = `${100 * probabilities[i]}%`;
+          value.textContent = share(probabilities[i]);
+          row.classList.toggle("top", probabilities[i] === highest);
+        }
+        row.append(name, bar, value);
+        return row;
+      }),
+    );
+  };
+}
