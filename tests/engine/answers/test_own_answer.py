@@ -4,6 +4,7 @@ import base64
 import copy
 import hashlib
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from starlette.testclient import TestClient
 
 from fullstack_ml.annotation import annotate, interface, labels, suspects
 from fullstack_ml.annotation.opinion import ask
+from fullstack_ml.answers import NEEDED
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.data.label import __main__ as label
 from fullstack_ml.data.label.rounds import Round
@@ -40,190 +42,8 @@ from fullstack_ml.workspace import seams
 pytestmark = pytest.mark.task("tabular-classification")
 Refused = Callable[..., AbstractContextManager[None]]
 PLACE = Path("src/my_product/answers/amount.py")
-AMOUNT = '''
-"""Answer ``amount``: a number; it is never given where the record is strange."""
-
-import json
-from types import SimpleNamespace
-from typing import Annotated
-
-import numpy as np
-from pydantic import Field
-
-from fullstack_ml.product.metrics import Metric, Sums
-
-OUTPUT, MAIN, HEADLINE, CALIBRATIONS, ESTIMATOR = "amount", "mae", ("mae",), ("none",), "regressor"
-SCALE, PAGE = "interval", ("value.js",)
-METRICS = {
-    "mae": Metric("units", "lower", "mean absolute error", lambda sums: sums.mean("score")),
-    "worst_slice_mae": Metric("units", "lower", "highest mean absolute error of a slice"),
-}
-
-
-def check(product):
-    if product.formulation.answer.labels:
-        yield ("formulation", "answer", "labels"), "an amount has no labels", "leave them out"
-
-
-def width(product):
-    return 1
-
-
-def illegal(answers, product):
-    return sorted(text for text in set(answers) if not text.replace(".", "", 1).replace("-", "", 1).isdigit())
-
-
-def truth(answers, product):
-    return np.array([float(text) for text in answers])
-
-
-def text(outputs, product):
-    return [f"{value:.6g}" for value in outputs[:, 0]]
-
-
-def strata(truth):
-    return np.zeros(len(truth), np.int64)
-
-
-def summary(truth, product):
-    return {"records": len(truth), "mean": float(truth.mean())}
-
-
-def missing(summary, product):
-    return []
-
-
-def training_facts(summary, product):
-    return {"costs": (1.0, 1.0)}
-
-
-def record_columns(outputs, truth, answered, rule, bins):
-    error = np.abs(outputs[:, 0] - truth)
-    return {"score": error, "answered_wrong": answered * (error > 1)}
-
-
-def losses(outputs, truth):
-    return np.abs(outputs[:, 0] - truth)
-
-
-def headline(outputs, truth, bins=10):
-    return {"mae": float(losses(outputs, truth).mean())}
-
-
-def same(one, other):
-    return np.isclose(one[:, 0], other[:, 0], rtol=1e-3, atol=1e-3)
-
-
-def calibrate(method, model, outputs, truth):
-    return model
-
-
-class Rule(SimpleNamespace):
-    def to_json(self):
-        return json.dumps(vars(self))
-
-
-def fit_rule(scored, truth, product):
-    return Rule(novelty=float(np.quantile(scored.novelty, 0.98)))
-
-
-def read_rule(text):
-    return Rule(**json.loads(text))
-
-
-def decide(outputs, novelty, rule):
-    return np.where(novelty <= rule.novelty, "accept", "unfamiliar").astype(object)
-
-
-def metadata(product):
-    return {"output": "amount: float32 (records, 1); novelty: float32 (records,)"}
-
-
-def sections(outputs, truth, words, rule, product, bins):
-    return {}
-
-
-def baselines(summary, truth, product, bins):
-    return {"mean": {"mae": float(np.abs(truth - summary["mean"]).mean())}}
-
-
-def worst(outputs, truth, words):
-    return np.argsort(-losses(outputs, truth))[:20]
-
-
-def suspects(outputs, truth):
-    return np.array([], np.int64)
-
-
-def case_columns(outputs, truth, product):
-    return {"label": [f"{value:.6g}" for value in truth], "predicted": text(outputs, product)}
-
-
-def explain(before, final, rule, product):
-    return [f"amount {final.outputs[0, 0]:.4g}"]
-
-
-def note(verdict, evaluation):
-    return None
-
-
-def draw(report, pairs, plots, figures):
-    figures.mkdir(parents=True, exist_ok=True)
-
-
-def json_type(product):
-    low, high = product.formulation.answer.options["range"]
-    return Annotated[float, Field(ge=low, le=high, strict=True, allow_inf_nan=False)]
-
-
-def scores_type(product):
-    return dict[str, float]
-
-
-def example(product):
-    return 12.5
-
-
-def from_text(text, product):
-    return float(text)
-
-
-def to_text(answer, product):
-    return f"{answer:.6g}"
-
-
-def scores(outputs, product):
-    return [{"likely_error": 0.8}] * len(outputs)
-
-
-def judge(given, right):
-    return np.array([np.nan if one is None else abs(float(one) - float(other)) for one, other in zip(given, right)])
-
-
-def asked(product, cannot, words):
-    none = {"name": cannot, "says": "there is none", "key": "x"}
-    return [{"name": "amount", "says": "how much it is", "key": ""}, none]
-
-
-def control(product, cannot, words):
-    low, high = product.formulation.answer.options["range"]
-    number = f'<Number name="answer" toName="record" min="{low}" max="{high}"/>'
-    none = f'<Choices name="none" toName="record"><Choice value="{cannot}" hotkey="x"/></Choices>'
-    return f"<View>{number}{none}</View>"
-
-
-def said(result):
-    numbers = [f"{part['value']['number']:.6g}" for part in result if part["type"] == "number"]
-    return numbers + [name for part in result if part["type"] == "choices" for name in part["value"]["choices"]]
-
-
-def suggestion(answer):
-    return {"from_name": "answer", "to_name": "record", "type": "number", "value": {"number": float(answer)}}
-
-
-def unsure(outputs):
-    return np.zeros(len(outputs))
-'''
+DOCS = Path(__file__).parents[3] / "docs"
+AMOUNT = (DOCS / "examples/amount.py").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -234,7 +54,7 @@ def amounts(root: Path, tmp_path: Path, composed: DictConfig) -> DictConfig:
     (own / PLACE).parent.mkdir(parents=True)
     (own / PLACE).write_text(AMOUNT, encoding="utf-8")
     written = yaml.safe_load((root / "product.yaml").read_text(encoding="utf-8"))
-    written["formulation"]["answer"] = {"type": "amount", "options": {"range": [-1000, 1000], "unit": "kg"}}
+    written["formulation"]["answer"] = {"type": "amount", "options": {"low": -1000, "high": 1000, "unit": "kg"}}
     row = {"operator": "<=", "unit": "units", "owner": "o", "reason": "r"}
     written["requirements"] = [
         {**row, "id": "R1", "metric": "mae", "threshold": 2.0, "decide": "bound"},
@@ -327,7 +147,7 @@ def test_a_number_is_served_logged_and_judged_by_late_answers(
         for row, found, novelty, right in zip(sent, expected.outputs[:, 0], expected.novelty, truth, strict=True):
             said = {"prediction_id": row["prediction_id"], "answer": right, "who": "till", "how": "drawn"}
             assert client.post("/v1/feedback", json=said).json()["answer"] == pytest.approx(right, rel=1e-5)
-            assert row["scores"] == {"likely_error": 0.8}
+            assert row["scores"] == {"amount": pytest.approx(float(found), rel=1e-5)}
             assert row["novelty"] == pytest.approx(float(novelty), rel=1e-4)
             if row["decision"] == "accept":
                 assert row["answer"] == pytest.approx(float(found), rel=1e-5)
@@ -344,7 +164,7 @@ def test_a_number_is_served_logged_and_judged_by_late_answers(
         other = {"prediction_id": sent[0]["prediction_id"], "answer": truth[0] + 1, "who": "till"}
         assert client.post("/v1/feedback", json=other).status_code == 409
         described = client.get("/openapi.json").json()["components"]["schemas"]
-        assert described["Feedback"]["example"]["answer"] == 12.5
+        assert described["Feedback"]["example"]["answer"] == 0
         assert described["Feedback"]["properties"]["answer"]["maximum"] == 1000
         assert client.get("/v1/model").json()["answer"]["type"] == "amount"
     monkeypatch.setattr("sys.argv", ["online"])
@@ -370,7 +190,7 @@ def test_a_number_is_asked_of_annotators_and_read_back(
     form = ElementTree.fromstring(interface.interface(product))
     box = next(form.iter("Number"))
     assert (box.get("toName"), box.get("min"), box.get("max")) == ("record", "-1000", "1000")
-    assert "how much it is" in interface.instruction(product, "1.0")
+    assert "amount" in interface.instruction(product, "1.0")
     opinion = ask(ids, product)
     assert opinion is not None
     model = dict(opinion.select("id", "says").iter_rows())
@@ -447,6 +267,12 @@ def test_a_product_may_show_its_answer_by_a_file_of_its_own(accepted: None, refu
     part.write_text("export const decide = () => 'accept';", encoding="utf-8")
     build.run()
     assert Path("dist/edge/scale.js").read_bytes() == part.read_bytes()
+
+
+def test_the_docs_list_what_an_answer_defines_step_by_step() -> None:
+    section = (DOCS / "3-extend.md").read_text(encoding="utf-8").partition("| step | what an answer defines |")[2]
+    table = section.partition("\n\n")[0]
+    assert sorted(set(re.findall(r"`(\w+)`", table))) == sorted(NEEDED)
 
 
 def test_an_answer_that_lacks_a_function_is_named_with_its_seam(project: Path, refused: Refused) -> None:
