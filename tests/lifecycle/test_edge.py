@@ -65,8 +65,8 @@ print(json.dumps({
 # The page's own modules, from stored record to answer.
 ANSWERS = """
 const { load } = await import("./model.js");
-const { decode } = await import("./image.js");
 const { description, predict } = await load();
+const decode = description.parts.input === "paper.js" ? (await import("./image.js")).decode : null;
 const answers = [];
 for (const record of records) {
   const bytes = typeof record === "string" ? Uint8Array.from(atob(record), (c) => c.charCodeAt(0)) : null;
