@@ -27,7 +27,7 @@ FILES: tuple[str, ...] = ()
 MEDIA: tuple[str, ...] = ()
 SCREEN = '<HyperText name="record" value="$row" inline="true"/>'
 LAYOUT = "rows"
-PAGE: tuple[str, ...] = ("fields.js",)
+PAGE: tuple[str, ...] = ("fields.js", "encoding.js")
 FORM_FIELD: str | None = None
 ALIKE = False
 
