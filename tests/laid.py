@@ -24,13 +24,15 @@ LAID: tuple[str, ...] = (
 LAID += ("docker", "compose.yaml", "pyproject.toml", ".dockerignore", "engine/pyproject.toml", "tests")
 TAG = re.compile(r"\{\{ ?cookiecutter\.(\w+).*?\}\}")
 ANSWERS = {"__package": PACKAGE, "project_name": "My Product", "project_slug": "my-product"}
+MODELS = {"tabular-classification": "boosted"}
 
 
-def render(source: Path, target: Path) -> None:
-    """Copy a file of the template with the answers of a default project in it."""
+def render(source: Path, target: Path, task: str) -> None:
+    """Copy a file of the template with the answers of a default project of ``task`` in it."""
+    answers = {**ANSWERS, "__model": MODELS.get(task, "mlp")}
     target.parent.mkdir(parents=True, exist_ok=True)
     text = source.read_text(encoding="utf-8")
-    target.write_text(TAG.sub(lambda tag: ANSWERS.get(tag[1], "something"), text), encoding="utf-8")
+    target.write_text(TAG.sub(lambda tag: answers.get(tag[1], "something"), text), encoding="utf-8")
 
 
 def lay_template(task: str, folder: Path) -> None:
@@ -39,5 +41,5 @@ def lay_template(task: str, folder: Path) -> None:
         for path in (file for name in LAID for file in [root / name, *(root / name).rglob("*")] if file.is_file()):
             name = path.relative_to(root).as_posix().replace("{{cookiecutter.__package}}", PACKAGE)
             if "__pycache__" not in name:
-                render(path, folder / name)
+                render(path, folder / name, task)
     seal_files(folder)

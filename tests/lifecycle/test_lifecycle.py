@@ -132,11 +132,21 @@ def test_a_repeated_run_does_nothing(project: Project) -> None:
     assert project.files() == before
 
 
+# A setting of every default model, and another value for it.
+SETTING = {"mlp": ("alpha: 0.001", "alpha: 0.002"), "boosted": ("min_samples_leaf: 20", "min_samples_leaf: 18")}
+
+
+def chosen_model(project: Project) -> str:
+    """Return the model that conf/config.yaml chooses."""
+    return next(iter(re.findall(r"(?m)^  - model: (\w+)$", (project.folder / "conf/config.yaml").read_text("utf-8"))))
+
+
 def test_a_changed_model_runs_again_from_train_on_and_is_registered_from_a_commit(project: Project) -> None:
-    project.replace("conf/model/mlp.yaml", "alpha: 0.001", "alpha: 0.002")
+    name = chosen_model(project)
+    project.replace(f"conf/model/{name}.yaml", *SETTING[name])
     uncommitted = project.run("dvc", "repro")
     assert uncommitted.returncode != 0
-    assert "error: 1 uncommitted file(s): conf/model/mlp.yaml\n" in uncommitted.stderr
+    assert f"error: 1 uncommitted file(s): conf/model/{name}.yaml\n" in uncommitted.stderr
     assert ran(uncommitted.stdout) == ["compose", *FROM_TRAIN]
     assert store(project)["champion"]["version"] == 1
     project.commit()
@@ -164,7 +174,7 @@ def test_an_experiment_is_logged_and_not_registered(project: Project) -> None:
 
 def test_a_rejected_model_is_logged_and_stopped(project: Project) -> None:
     champion = store(project)["champion"]
-    project.replace("conf/config.yaml", "- model: mlp", "- model: majority")
+    project.replace("conf/config.yaml", f"- model: {chosen_model(project)}", "- model: majority")
     project.commit()
     done = project.run("dvc", "repro")
     assert done.returncode != 0

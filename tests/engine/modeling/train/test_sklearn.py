@@ -259,3 +259,11 @@ def test_balanced_weights_find_more_of_a_rare_label(target: str) -> None:
         said = backend.outputs(fitted, rows[1000:]).argmax(axis=1)
         found[weight] = (said[truth[1000:] == 1] == 1).mean()
     assert found["balanced"] >= found[None] + 0.1
+
+
+def test_a_label_of_one_record_does_not_keep_boosted_trees_from_stopping() -> None:
+    rows, truth = examples()
+    truth[0] = 3
+    early: dict[str, Any] = {"early_stopping": True, "max_iter": 1000}
+    fitted = backend.fit(model(f"sklearn.{TREES['boosted']}", **early), 7, rows, truth, label, False)
+    assert fitted.pipeline[-1].n_iter_ == 100

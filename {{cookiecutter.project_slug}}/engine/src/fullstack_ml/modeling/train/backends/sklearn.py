@@ -31,6 +31,7 @@ from fullstack_ml.workspace.seams import package_name
 
 # What an estimator of each kind has to be, and the method that gives its outputs.
 KINDS = {"classifier": (ClassifierMixin, "predict_proba"), "regressor": (RegressorMixin, "predict")}
+FIXED = 100  # iterations where nothing tells when to stop
 Dummy = DummyClassifier | DummyRegressor
 CURVES = {"loss": "loss_curve_", "train_score": "train_score_", "validation_score": "validation_score_"}
 
@@ -86,6 +87,8 @@ def fit(model: Model, seed: int, rows: np.ndarray, truth: np.ndarray, answer: An
     """Fit the pipeline of ``model``; a value that scikit-learn refuses is the user's mistake."""
     gaps = not alike and bool(np.isnan(rows).any())
     pipeline, method = build(model, seed, answer.ESTIMATOR, alike, gaps), KINDS[answer.ESTIMATOR][1]
+    if answer.ESTIMATOR == "classifier":
+        stop_without_proof(pipeline[-1], truth)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is a choice of conf/model
@@ -96,6 +99,14 @@ def fit(model: Model, seed: int, rows: np.ndarray, truth: np.ndarray, answer: An
         what = f"{type(pipeline[-1]).__name__} gives no probabilities"
         raise UserError(what, place(model), "choose an estimator that does")
     return Fitted(pipeline, method)
+
+
+def stop_without_proof(estimator: Any, truth: np.ndarray) -> None:
+    """Fit a fixed number of iterations where too few records have a label for some to be held back."""
+    counts = np.unique(truth, return_counts=True)[1]
+    held = len(truth) * getattr(estimator, "validation_fraction", 1.0)
+    if getattr(estimator, "early_stopping", False) is True and (counts.min() < 2 or held < len(counts)):
+        estimator.set_params(early_stopping=False, max_iter=min(estimator.max_iter, FIXED))
 
 
 def place(model: Model) -> str:
