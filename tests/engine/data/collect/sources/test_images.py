@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from fullstack_ml.data.collect import __main__ as collect
 from fullstack_ml.data.collect.sources import files
 
 pytestmark = pytest.mark.task("image-classification")
@@ -154,3 +155,25 @@ def test_a_group_that_finds_nothing_in_a_name_is_refused(
 ) -> None:
     with refused(f"group {group!r} is no regular expression", "conf/source/files.yaml", "before the last underscore"):
         read(product, inbox, group=group)
+
+
+def test_a_broken_picture_is_kept_out_by_name_and_the_others_come_in(
+    project: Path, config: Any, inbox: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label in ("one", "two"):
+        shutil.copytree(inbox / label, f"pictures/{label}")
+    inbox = Path("pictures").resolve()
+    whole = (inbox / "one/0.png").read_bytes()
+    (inbox / "one/cut.png").write_bytes(whole[: len(whole) - 30])
+    (inbox / "two/letter.jpg").write_text("no picture", encoding="utf-8")
+    config.source.name, config.source.options = "files", {"path": str(inbox), "licence": "internal", "kind": "scan"}
+    collect.run(config)
+    stored = pl.concat([pl.read_parquet(path) for path in sorted(Path("data/raw").glob("*.parquet"))])
+    assert sorted(Path(source).name for source in stored["source"]) == ["0.png", "0.png", "1.png", "1.png"]
+    rejected = pl.read_parquet("data/rejected/collect.parquet").sort("source")
+    assert [Path(source).name for source in rejected["source"]] == ["cut.png", "letter.jpg"]
+    assert "unreadable image" in rejected["reason"][0]
+    assert "no image" in rejected["reason"][1]
+    told = capsys.readouterr().out
+    assert "6 read: 4 new" in told
+    assert "cut.png" in told

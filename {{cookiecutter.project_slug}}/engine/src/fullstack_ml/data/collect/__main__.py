@@ -159,6 +159,8 @@ def run(config: Config) -> None:
             raise nothing_stored(intake, f"conf/source/{source.name}.yaml")
         manifest.publish(draft)
     print(f"collect: {index.count} records in {RAW}; {account(intake, index.count - before)}")
+    if intake.rejected:
+        print(f"  {rejects.summary()}")
 
 
 def nothing_stored(intake: Intake, where: str) -> UserError:

@@ -63,13 +63,23 @@ class Intake:
                 batch = self._without(batch, pl.col(ROW_KEY).is_null(), reason)
             if not len(batch):
                 continue
-            frame, again = self.names.give(prepare(batch, self.product, datetime.now(UTC)))
+            frame, again = self.names.give(self._readable(prepare(batch, self.product, datetime.now(UTC))))
             self.known += again
             if self.stones:
                 kept = frame.filter(~self.stones.mask(frame))
                 self.forgotten += len(frame) - len(kept)
                 frame = kept
             yield from self.first_seen(frame)
+
+    def _readable(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Reject the records that nobody can read, such as a broken picture: what describes them is missing then."""
+        record = input_of(self.product)
+        described = record.slice_columns(self.product)
+        doubtful = frame.filter(pl.any_horizontal(pl.lit(False), *(pl.col(name).is_null() for name in described)))
+        faults = dict(record.faults(doubtful, self.product)) if len(doubtful) else {}
+        if not faults:
+            return frame
+        return self._without(frame, pl.col("id").is_in(list(faults)), pl.col("id").replace_strict(faults, default=None))
 
     def _without(self, batch: pl.DataFrame, mask: pl.Expr, reason: pl.Expr) -> pl.DataFrame:
         """Reject the records that ``mask`` selects, and return the others."""
