@@ -82,7 +82,8 @@ def test_a_bar_in_a_text_stays_in_its_cell() -> None:
 
 
 ENGINE = Path(words.__file__).parents[1]
-TEMPLATES = sorted(ENGINE.rglob("*.j2"))
+# A draft is a file that its owners write on, in the language of the project; it is no page.
+TEMPLATES = sorted(path for path in ENGINE.rglob("*.j2") if path.relative_to(ENGINE).parts[0] != "draft")
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=[path.name for path in TEMPLATES])
