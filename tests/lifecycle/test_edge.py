@@ -299,7 +299,7 @@ def test_fields_say_their_range_and_unit_and_refuse_what_is_outside(page: Page) 
     assert said(page)[0] in ("accept", "uncertain")
     page.run("document.querySelector('#field-0').value = '41';")
     page.run(click, text="Ask the model")
-    assert said(page) == ["error", "Not possible", "mean_radius is 41; allowed are 0 to 40."]
+    assert said(page) == ["error", "Not possible", "mean_radius is 41; allowed are 0 to 40 um."]
     assert page.run("return document.activeElement.id + document.activeElement.ariaInvalid") == "field-0true"
 
 
