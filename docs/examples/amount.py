@@ -7,13 +7,17 @@ The example of docs/3-extend.md: put it into ``src/<package>/answers/amount.py``
 
 import json
 import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
+from fullstack_ml.answers.words import Scored, Words
 from fullstack_ml.product.metrics import Metric
+from fullstack_ml.product.types import Finding, Product
 
 OUTPUT, ESTIMATOR, CALIBRATIONS = "amount", "regressor", ("none",)
 MAIN, HEADLINE = "mae", ("mae",)
@@ -29,197 +33,243 @@ TOLERATED = 1.0
 # The contract, and answers as text.
 
 
-def bounds(product):
+def bounds(product: Product) -> tuple[float, float]:
+    """The smallest and the largest amount that the contract allows."""
     options = product.formulation.answer.options
     return options["low"], options["high"]
 
 
-def check(product):
+def check(product: Product) -> Iterator[Finding]:
+    """Find labels, and bounds that are not there."""
     if product.formulation.answer.labels:
         yield ("formulation", "answer", "labels"), "an amount has no labels", "leave them out"
     if not {"low", "high"} <= product.formulation.answer.options.keys():
         yield ("formulation", "answer", "options"), "an amount has no bounds", "options: {unit: kg, low: 0, high: 1000}"
 
 
-def number(text):
+def number(text: str) -> float:
+    """A text as a number; NaN where it is none."""
     try:
         return float(text)
     except ValueError:
         return math.nan
 
 
-def illegal(answers, product):
+def illegal(answers: Sequence[str], product: Product) -> list[str]:
+    """The texts that are no number within the bounds."""
     low, high = bounds(product)
     return sorted(text for text in set(answers) if not low <= number(text) <= high)
 
 
-def to_text(answer, product):
+def to_text(answer: float, product: Product) -> str:
+    """Seven digits: what a float32 holds."""
     return f"{answer:.7g}"
 
 
-def from_text(text, product):
+def from_text(text: str, product: Product) -> float:
+    """The number again."""
     return float(text)
 
 
-def text(outputs, product):
+def text(outputs: np.ndarray, product: Product) -> list[str]:
+    """The amount of every record."""
     return [to_text(value, product) for value in outputs[:, 0]]
 
 
-def truth(answers, product):
+def truth(answers: Sequence[str], product: Product) -> np.ndarray:
+    """The numbers themselves."""
     return np.array([float(text) for text in answers])
 
 
 # Training and export.
 
 
-def width(product):
+def width(product: Product) -> int:
+    """One value."""
     return 1
 
 
-def strata(truth):
+def strata(truth: np.ndarray) -> np.ndarray:
+    """All records belong together."""
     return np.zeros(len(truth), np.int64)
 
 
-def summary(truth, product):
+def summary(truth: np.ndarray, product: Product) -> dict[str, Any]:
+    """What the baseline answers."""
     return {"records": len(truth), "mean": float(truth.mean())}
 
 
-def missing(summary, product):
+def missing(summary: dict[str, Any], product: Product) -> list[str]:
+    """No amount is missing: a model may give one between two that it saw."""
     return []
 
 
-def losses(outputs, truth):
-    return np.abs(outputs[:, 0] - truth)
+def losses(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """The absolute error of every record."""
+    return np.asarray(np.abs(outputs[:, 0] - truth))
 
 
-def same(one, other):
-    return np.isclose(one[:, 0], other[:, 0], rtol=1e-3, atol=1e-3)
+def same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Alike to a thousandth."""
+    return np.asarray(np.isclose(one[:, 0], other[:, 0], rtol=1e-3, atol=1e-3))
 
 
-def calibrate(method, model, outputs, truth):
+def calibrate(method: str, model: Any, outputs: np.ndarray, truth: np.ndarray) -> Any:
+    """Nothing to calibrate."""
     return model
 
 
 class Rule(SimpleNamespace):
-    def to_json(self):
+    """``novelty``: a record above it is unfamiliar; None where every record is answered."""
+
+    def to_json(self) -> str:
+        """For the artefact's metadata."""
         return json.dumps(vars(self))
 
 
-def fit_rule(scored, truth, product):
+def fit_rule(scored: Scored, truth: np.ndarray, product: Product) -> Rule:
+    """Hold back as many familiar records as the contract allows."""
     abstain = product.formulation.abstain
     return Rule(novelty=float(np.quantile(scored.novelty, 1 - abstain.false_alarms)) if abstain else None)
 
 
-def read_rule(text):
+def read_rule(text: str) -> Rule:
+    """From the artefact's metadata."""
     return Rule(**json.loads(text))
 
 
-def decide(outputs, novelty, rule):
+def decide(outputs: np.ndarray, novelty: np.ndarray, rule: Any) -> np.ndarray:
+    """Answer where the record is familiar."""
     familiar = True if rule.novelty is None else novelty <= rule.novelty
     return np.where(familiar & np.isfinite(outputs[:, 0]), "accept", "unfamiliar").astype(object)
 
 
-def metadata(product):
+def metadata(product: Product) -> dict[str, str]:
+    """What the artefact says of its answer."""
     return {"output": "amount: float32 (records, 1); novelty: float32 (records,)"}
 
 
 # Evaluation, and what the cards say.
 
 
-def training_facts(summary, product):
+def training_facts(summary: dict[str, Any], product: Product) -> dict[str, Any]:
+    """What the metrics of any answer ask for."""
     cost = product.service.error_cost
     return {"costs": (cost.wrong, cost.abstain)}
 
 
-def record_columns(outputs, truth, answered, rule, bins):
+def record_columns(
+    outputs: np.ndarray, truth: np.ndarray, answered: np.ndarray, rule: Any, bins: int
+) -> dict[str, np.ndarray]:
+    """The error, and whether an answer that was given is too far off."""
     error = losses(outputs, truth)
     return {"score": error, "answered_wrong": answered * (error > TOLERATED)}
 
 
-def headline(outputs, truth, bins=10):
+def headline(outputs: np.ndarray, truth: np.ndarray, bins: int = 10) -> dict[str, float]:
+    """The mean absolute error."""
     return {"mae": float(losses(outputs, truth).mean())}
 
 
-def sections(outputs, truth, words, rule, product, bins):
+def sections(
+    outputs: np.ndarray, truth: np.ndarray, words: Any, rule: Any, product: Product, bins: int
+) -> dict[str, Any]:
+    """Nothing beside the metrics."""
     return {}
 
 
-def baselines(summary, truth, product, bins):
+def baselines(summary: dict[str, Any], truth: np.ndarray, product: Product, bins: int) -> dict[str, Any]:
+    """The mean of the training split."""
     return {"mean": {"mae": float(np.abs(truth - summary["mean"]).mean())}}
 
 
-def worst(outputs, truth, words):
+def worst(outputs: np.ndarray, truth: np.ndarray, words: Any) -> np.ndarray:
+    """The 20 largest errors."""
     return np.argsort(-losses(outputs, truth))[:20]
 
 
-def suspects(outputs, truth):
+def suspects(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """None: a large error may be the model's."""
     return np.array([], np.int64)
 
 
-def case_columns(outputs, truth, product):
+def case_columns(outputs: np.ndarray, truth: np.ndarray, product: Product) -> dict[str, list[Any]]:
+    """Both amounts."""
     return {"label": [to_text(value, product) for value in truth], "predicted": text(outputs, product)}
 
 
-def explain(before, final, rule, product):
+def explain(before: np.ndarray, final: Scored, rule: Any, product: Product) -> list[str]:
+    """The amount alone: one value has no parts."""
     return [f"amount {final.outputs[0, 0]:.4g}"]
 
 
-def note(verdict, evaluation):
+def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
+    """Nothing beside the number."""
     return None
 
 
-def draw(report, pairs, plots, figures):
-    figures.mkdir(parents=True, exist_ok=True)
+def draw(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path) -> None:
+    """No table and no picture."""
 
 
 # The server.
 
 
-def json_type(product):
+def json_type(product: Product) -> Any:
+    """A number within the bounds."""
     low, high = bounds(product)
     return Annotated[float, Field(ge=low, le=high, strict=True, allow_inf_nan=False)]
 
 
-def example(product):
+def example(product: Product) -> float:
+    """The middle."""
     low, high = bounds(product)
     return (low + high) / 2
 
 
-def scores_type(product):
+def scores_type(product: Product) -> Any:
+    """The amount before it is rounded to text."""
     return dict[str, float]
 
 
-def scores(outputs, product):
+def scores(outputs: np.ndarray, product: Product) -> list[Any]:
+    """The amount as the graph gave it."""
     return [{"amount": value} for value in outputs[:, 0].tolist()]
 
 
-def judge(given, right):
+def judge(given: Sequence[str | None], right: Sequence[str]) -> np.ndarray:
+    """The absolute error; NaN where nothing was given."""
     return np.array([abs(number(one or "none") - float(other)) for one, other in zip(given, right, strict=True)])
 
 
 # Annotation.
 
 
-def asked(product, cannot, words):
+def asked(product: Product, cannot: str, words: Words) -> list[dict[str, str]]:
+    """The unit, and the way out."""
     unit = product.formulation.answer.options.get("unit", "")
     return [{"name": "amount", "says": unit, "key": ""}, {"name": cannot, "says": words("see the guide"), "key": "x"}]
 
 
-def control(product, cannot, words):
+def control(product: Product, cannot: str, words: Words) -> str:
+    """A box for a number, and a choice for none."""
     low, high = bounds(product)
     box = f'<Number name="answer" toName="record" min="{low}" max="{high}"/>'
     none = f'<Choices name="none" toName="record"><Choice value="{cannot}" hotkey="x"/></Choices>'
     return f"<View>{box}{none}</View>"
 
 
-def said(result):
-    numbers = [to_text(part["value"]["number"], None) for part in result if part["type"] == "number"]
+def said(result: list[dict[str, Any]]) -> list[str]:
+    """Every number and every choice."""
+    numbers = [f"{part['value']['number']:.7g}" for part in result if part["type"] == "number"]
     return numbers + [name for part in result if part["type"] == "choices" for name in part["value"]["choices"]]
 
 
-def suggestion(answer):
+def suggestion(answer: str) -> dict[str, Any]:
+    """A number as Label Studio keeps it."""
     return {"from_name": "answer", "to_name": "record", "type": "number", "value": {"number": float(answer)}}
 
 
-def unsure(outputs):
-    return np.zeros(len(outputs))  # novelty alone chooses whom to ask about
+def unsure(outputs: np.ndarray) -> np.ndarray:
+    """Novelty alone chooses whom to ask about."""
+    return np.zeros(len(outputs))

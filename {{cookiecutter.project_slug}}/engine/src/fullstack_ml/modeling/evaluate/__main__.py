@@ -3,7 +3,7 @@
 Reads ``models/*.onnx``, the test split and ``reports/training.json``; writes
 ``reports/metrics.json`` (the headline), ``reports/evaluation.json`` (everything, with intervals),
 ``reports/performance.json`` (size and time on this machine), ``reports/errors.parquet`` (the records to look at),
-``reports/plots`` and ``reports/figures``. Run: ``python -m fullstack_ml.modeling.evaluate``.
+``reports/plots/answer`` and ``reports/figures``. Run: ``python -m fullstack_ml.modeling.evaluate``.
 """
 
 import time
@@ -101,7 +101,10 @@ def run(config: Config) -> None:
     write_json(METRICS, report["metrics"])
     write_json(PERFORMANCE, performance(MODEL, tested.examples.frame, product, config.evaluate.timed_calls))
     pairs = (tested.examples.frame["label"].to_list(), answer.text(tested.scored.outputs, product))
-    answer.draw(report, pairs, PLOTS, FIGURES)
+    plots = PLOTS / "answer"
+    for folder in (plots, FIGURES):
+        folder.mkdir(parents=True, exist_ok=True)  # an answer may draw nothing
+    answer.draw(report, pairs, plots, FIGURES)
     headline = (*answer.HEADLINE[:1], *answer.HEADLINE[-1:], "answered_share")
     values = ", ".join(f"{name} {report['metrics'][name]:.3f}" for name in dict.fromkeys(headline))
     print(f"evaluate: {values} on {report['records']} test records")
