@@ -229,4 +229,5 @@ def test_a_record_is_shown_with_all_its_values(product_of_customers: Any) -> Non
     inputs = table.matrix(stored(product_of_customers), product_of_customers)
     drawn = table.draw(inputs[1], product_of_customers)
     assert "plan: another value" in drawn
+    assert "json: no" in drawn
     assert "joined.on: missing" in drawn

@@ -73,7 +73,7 @@ def check_mixed(wish: Wish) -> None:
     place = "://".join(wish.place.split("://")[-1:]).rstrip("/")
     others = [source for source in clear_sample.own_sources() if place not in source]
     if others:
-        fix = "to begin anew, remove data/raw and data/labels; to keep both, change product.yaml by hand"
+        fix = "to begin anew, remove data/raw, and the rounds in data/labels; to keep both, change product.yaml by hand"
         raise UserError(f"data/raw holds records of {', '.join(others[:3])}", "data/raw/manifest.json", fix)
 
 

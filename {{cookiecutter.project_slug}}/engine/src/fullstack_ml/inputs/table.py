@@ -231,7 +231,7 @@ def draw(values: np.ndarray, product: Product) -> str:
         said = "missing" if np.isnan(value) else f"{value:g}"
         if feature.type == "date" and not np.isnan(value):
             said = records.as_date(value)
-        elif feature.values and not np.isnan(value):
-            said = [*feature.values, "another value"][int(value)]
+        elif not feature.ranged and not np.isnan(value):
+            said = [*(feature.values or ["no", "yes"]), "another value"][int(value)]
         lines.append(f"  {feature.name}: {said} {feature.unit}".rstrip())
     return "\n".join(lines)
