@@ -207,3 +207,13 @@ def test_one_of_equal_rows_can_be_forgotten_or_all_by_their_content(
     assert len(forget(content, None)) == 3  # the one that was forgotten before is named again
     more = gather(pl.concat([table, rows([1], ["high"])]))
     assert more["id"].to_list() == [stored["id"][3]]
+
+
+def test_a_key_that_the_source_cannot_give_is_refused(
+    gather: Callable[..., pl.DataFrame], batch: pl.DataFrame, config: Any, monkeypatch: pytest.MonkeyPatch,
+    refused: Refused,
+) -> None:  # fmt: skip
+    keep_a_key()
+    monkeypatch.setattr(collect, "open_source", lambda *_: iter([batch[:5]]))
+    with refused("names the column 'case', and the source gives no such thing", "product.yaml", "leave it out"):
+        collect.run(config)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from fullstack_ml.data.split import __main__ as split
-from fullstack_ml.data.split import leakage, place
+from fullstack_ml.data.split import leakage, place, when
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -61,8 +61,8 @@ def test_a_group_in_two_splits_is_found(
     frame = pl.read_parquet("data/labelled.parquet").with_columns(group=pl.lit("one writer"))
     frame.write_parquet("data/labelled.parquet")
     leakage.run(config)
-    by_id = place.masks
-    monkeypatch.setattr(leakage, "masks", lambda f, edges: by_id(f.with_columns(group=pl.lit(None, pl.String)), edges))
+    by_id = when.placed
+    monkeypatch.setattr(leakage, "placed", lambda f, plan: by_id(f.with_columns(group=pl.lit(None, pl.String)), plan))
     with refused("1 shared groups", "reports/leakage.json"):
         leakage.run(config)
 

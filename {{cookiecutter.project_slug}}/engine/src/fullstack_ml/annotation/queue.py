@@ -20,7 +20,7 @@ from fullstack_ml.annotation.opinion import ask
 from fullstack_ml.annotation.server import OWNER
 from fullstack_ml.data.label.__main__ import annotations
 from fullstack_ml.data.label.rounds import NAME, Kind, Round, adjudications, read_all, write
-from fullstack_ml.data.split.place import bounds, masks
+from fullstack_ml.data.split.when import COLUMNS, Plan, placed, plan_of
 from fullstack_ml.pipeline.config import Annotation, Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import raw, slice_mask
@@ -36,20 +36,20 @@ FLAGGED = {"review": ["old guide"], "adjudication": ["tie", "unsure"]}
 RANDOM = {"uncertain": 0.0, "novel": 0.0, "random": 1.0}
 
 
-def candidates(product: Product, shares: dict[str, float], size: int, seed: int) -> pl.DataFrame:
+def candidates(product: Product, plan: Plan, size: int, seed: int) -> pl.DataFrame:
     """Return a random pool of ``size`` records that nobody was asked about, with what ``choose`` reads.
 
     Where records have no label at all, the pool has as many of them as there are, then those that the source labels.
     """
     parts = product.data.slices
     asked = {record for one in read_all().values() for record in one.items} | set(annotations()["id"])
-    fresh = raw().select(sorted({"id", "group", "source_label", *(part.column for part in parts)}))
+    fresh = raw().select(sorted({*COLUMNS, "source_label", *(part.column for part in parts)}))
     fresh = fresh.filter(~pl.col("id").is_in(list(asked)))
     bare = pl.col("source_label").is_null()
     without = draw(fresh.filter(bare), size, seed)
     frame = pl.concat([without, draw(fresh.filter(~bare), size - len(without), seed)])
     slices = [slice_mask(part).alias(f"slice {part.id}") for part in parts]
-    return frame.with_columns(slices).with_columns(bare=bare, in_train=masks(frame, bounds(shares))["train"])
+    return frame.with_columns(slices).with_columns(bare=bare, in_train=placed(frame, plan)["train"])
 
 
 def flagged(kind: str) -> dict[str, str]:
@@ -78,7 +78,7 @@ def known_answers(gold_from: str, count: int, seed: int) -> dict[str, str]:
 def fresh(config: Config, settings: Annotation, product: Product, rng: Generator) -> dict[str, dict[str, str]]:
     """Choose the items of a pilot or production round, and the gold items among them."""
     seed = zlib.crc32((settings.round or "").encode())
-    pool = candidates(product, config.split.shares, settings.pool, seed)
+    pool = candidates(product, plan_of(config.split), settings.pool, seed)
     if settings.kind == "pilot":
         return {"items": choose(pool, settings.items, RANDOM, settings.quota, rng), "gold": {}}
     opinion = ask(pool["id"], product)

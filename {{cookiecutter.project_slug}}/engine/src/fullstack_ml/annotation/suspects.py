@@ -11,7 +11,7 @@ import polars as pl
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.answers.label.confident import likely_label_errors
-from fullstack_ml.data.split.place import bounds, masks
+from fullstack_ml.data.split.when import placed, plan_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
@@ -65,8 +65,8 @@ def suspects(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
 
 def run(config: Config) -> None:
     """Write the list and say how to use it."""
-    edges = bounds(config.split.shares)
-    parts = [batch.filter(~masks(batch, edges)["test"]) for batch in read_batches(LABELLED, ROWS)]
+    plan = plan_of(config.split)
+    parts = [batch.filter(~placed(batch, plan)["test"]) for batch in read_batches(LABELLED, ROWS)]
     found = suspects(pl.concat(parts), load())
     write_json(SUSPECTS, {"suspects": found})
     print(f"suspects: {len(found)} labels are likely wrong, see {SUSPECTS} and make agreement")

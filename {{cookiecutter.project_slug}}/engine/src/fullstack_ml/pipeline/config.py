@@ -92,10 +92,16 @@ class Label:
 
 @dataclass(config=STRICT)
 class Split:
-    """Shares of ``train``, ``validation``, ``calibration`` and ``test``; whether images that look alike stop it."""
+    """Shares of ``train``, ``validation``, ``calibration`` and ``test``; whether images that look alike stop it.
+
+    ``by``: a hash of the content or group, or the time of ``data.time``; ``gap``: days before each split that are left
+    out then.
+    """
 
     shares: dict[str, Share]
     stop_at_near_duplicates: bool
+    by: Literal["hash", "time"] = "hash"
+    gap: Annotated[float, Field(ge=0)] = 0
 
 
 @dataclass(config=STRICT)

@@ -25,6 +25,8 @@ RECORD: dict[str, pl.DataType] = {
     "kind": pl.String(),
     "source": pl.String(),
     "source_row": pl.Int64(),  # of a table, from 1
+    "happened_at": pl.Datetime("us"),  # by data.time of product.yaml, in UTC
+    "given_split": pl.String(),  # train or test, where the source says so
     "licence": pl.String(),
     "collected_at": pl.Datetime("us", "UTC"),
     "source_label": pl.String(),
@@ -32,7 +34,18 @@ RECORD: dict[str, pl.DataType] = {
 }
 
 # Columns whose values repeat. A dictionary of ids or measurements is built for nothing, and takes most of the time.
-REPEATED = ("group", "kind", "source", "licence", "collected_at", "source_label", "shard", "label", "labelled_by")
+REPEATED = (
+    "given_split",
+    "group",
+    "kind",
+    "source",
+    "licence",
+    "collected_at",
+    "source_label",
+    "shard",
+    "label",
+    "labelled_by",
+)
 
 BATCH_BYTES = 64 * 2**20  # of records that are in memory together
 

@@ -20,7 +20,19 @@ TEXT = ("kind", "group", "source")  # columns of every record that hold text
 # Columns that stand beside the features in the tables of the pipeline: of every record, of labels, of what a source
 # says to stage collect, and of the error analysis. Written out: the server reads the contract, and has no polars for
 # ``pipeline/tables.py``; a test holds them to the tables.
-RECORD = ("id", "group", "kind", "source", "source_row", "licence", "collected_at", "source_label", "shard")
+RECORD = (
+    "id",
+    "group",
+    "kind",
+    "source",
+    "source_row",
+    "happened_at",
+    "given_split",
+    "licence",
+    "collected_at",
+    "source_label",
+    "shard",
+)
 LABEL = ("label", "annotator", "round", "guide_version", "annotated_at", "seconds", "labelled_by", "votes", "share")
 ARRIVAL = ("rejected", "record", "cursor", "row_key", "reason", "rejected_at")
 VERDICT = ("predicted", "probability", "right_probability", "novelty", "decision", "error", "suspect")

@@ -17,6 +17,7 @@ from fullstack_ml.data.store.tombstones import Tombstones
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.tables import RECORD
 from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.errors import UserError
 
 # Columns by which a source speaks to this stage; they are not stored.
 REJECTED, ORIGINAL, CURSOR = "rejected", "record", "cursor"
@@ -46,6 +47,8 @@ class Intake:
         """Take what is known, what was forgotten, where rejected records go, and the contents that have labels."""
         self.product, self.index, self.stones, self.rejects = product, index, stones, rejects
         self.names = Names(product, index, contents)
+        named = {"happened_at": product.data.time, ROW_KEY: product.data.row_key if self.names.keyed else None}
+        self.wanted = {name: column for name, column in named.items() if column}
         self.cursor: Any = None
         self.read = self.known = self.labelled = self.rejected = self.forgotten = 0
         self.late: dict[str, str] = {}
@@ -58,6 +61,10 @@ class Intake:
                 self.cursor = batch[CURSOR][-1]
             if REJECTED in batch.columns:
                 batch = self._without(batch, pl.col(REJECTED).is_not_null(), pl.col(REJECTED))
+            for name, column in self.wanted.items() if len(batch) else ():
+                if name not in batch.columns:
+                    what = f"product.yaml names the column {column!r}, and the source gives no such thing"
+                    raise UserError(what, "product.yaml, data", "leave it out, or take a source that reads tables")
             if self.names.keyed and len(batch):
                 reason = pl.lit(f"{self.product.data.row_key} is missing, which names the row")
                 batch = self._without(batch, pl.col(ROW_KEY).is_null(), reason)

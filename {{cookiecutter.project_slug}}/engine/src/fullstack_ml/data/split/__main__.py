@@ -1,4 +1,4 @@
-"""Stage ``split``: train, validation, calibration and test by a hash of the record's group, or of its id.
+"""Stage ``split``: train, validation, calibration and test by a hash of the group or the content, or by time.
 
 Reads ``data/labelled.parquet`` once, batch by batch; writes ``data/splits/*.parquet`` and
 ``data/splits/manifest.json``, all of them or none. The test split is frozen: its share cannot change any more, and
@@ -17,7 +17,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fullstack_ml.data.split.place import NAMES, bounds, masks
+from fullstack_ml.data.split.place import NAMES
+from fullstack_ml.data.split.when import COLUMNS, Plan, placed, plan_of
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import batch_rows, parquet_writer, repeated
@@ -69,8 +70,8 @@ class Part:
         return {"rows": self.rows, "labels": labels, "sha256": self.sha256.hexdigest(), "interval": interval}
 
 
-def write_parts(edges: dict[str, tuple[float, float]], labels: list[str]) -> dict[str, Any]:
-    """Write every split into the work folder; a thread per core writes while the next batch is read."""
+def write_parts(plan: Plan, labels: list[str]) -> tuple[dict[str, Any], int]:
+    """Write every split into the work folder, a thread per core while the next batch is read; count what is in none."""
     as_dictionary = repeated(pq.read_schema(LABELLED))
     with (
         pq.ParquetFile(LABELLED, pre_buffer=False, read_dictionary=as_dictionary) as file,
@@ -78,15 +79,17 @@ def write_parts(edges: dict[str, tuple[float, float]], labels: list[str]) -> dic
     ):
         parts = {name: Part(name, file.schema_arrow) for name in NAMES}
         waiting: list[Any] = []
+        rows = file.metadata.num_rows
         for batch in file.iter_batches(batch_rows(file, ROWS), use_threads=False):
-            frame = pl.DataFrame({name: pl.from_arrow(batch.column(name)) for name in ("id", "group")})
-            chosen = masks(frame, edges)
+            frame = pl.DataFrame({name: pl.from_arrow(batch.column(name)) for name in COLUMNS})
+            chosen = placed(frame, plan)
             for one in waiting:
                 one.result()
             waiting = [pool.submit(part.add, batch, chosen[name]) for name, part in parts.items()]
         for one in waiting:
             one.result()
-    return {name: part.end(labels, edges[name]) for name, part in parts.items()}
+    splits = {name: part.end(labels, plan.edges[name]) for name, part in parts.items()}
+    return splits, rows - sum(entry["rows"] for entry in splits.values())
 
 
 def keep_frozen(edges: dict[str, tuple[float, float]]) -> None:
@@ -101,16 +104,22 @@ def keep_frozen(edges: dict[str, tuple[float, float]]) -> None:
 
 def run(config: Config) -> None:
     """Write the four splits and their manifest, then let them take the place of the old ones in one step."""
-    labels, edges = load().formulation.label_names, bounds(config.split.shares)
-    keep_frozen(edges)
+    labels, plan = load().formulation.label_names, plan_of(config.split)
+    keep_frozen(plan.edges)
     shutil.rmtree(WORK, ignore_errors=True)  # of a run that was killed
     WORK.mkdir(parents=True)
-    splits = write_parts(edges, labels)
+    splits, out = write_parts(plan, labels)
     write_json(WORK / "manifest.json", splits)
-    write_json(FROZEN, {"test": edges["test"]})
+    moments = {"by": "time", "moments": [moment.isoformat() for moment in plan.moments]} if plan.moments else {}
+    write_json(FROZEN, {"test": plan.edges["test"], **moments})
     shutil.rmtree(SPLITS, ignore_errors=True)
     WORK.replace(SPLITS)
     print("split: " + ", ".join(f"{name} {splits[name]['rows']}" for name in NAMES))
+    if out:
+        why = "in a gap, without a time, or at another time than the split of their group"
+        print(f"split: {out} records are left out: {why}")
+    for name, moment in zip(NAMES[1:], plan.moments, strict=False):
+        print(f"split: {name} begins {moment:%Y-%m-%d %H:%M}, frozen in {FROZEN}")
 
 
 if __name__ == "__main__":

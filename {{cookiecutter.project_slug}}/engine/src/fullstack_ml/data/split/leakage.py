@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fullstack_ml.data.split.place import NAMES, bounds, masks
+from fullstack_ml.data.split.place import NAMES
+from fullstack_ml.data.split.when import COLUMNS, Plan, placed, plan_of
 from fullstack_ml.data.store.index import Index, keys
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
@@ -24,20 +25,21 @@ ROWS = 250_000
 NAMED = 20
 
 
-def numbers(frame: pl.DataFrame, edges: dict[str, tuple[float, float]]) -> np.ndarray:
-    """Return the split of every record as the place of its name in ``NAMES``."""
-    found = np.zeros(len(frame), dtype=np.uint64)
-    for name, mask in masks(frame, edges).items():
+def numbers(frame: pl.DataFrame, plan: Plan) -> np.ndarray:
+    """Return the split of every record as the place of its name in ``NAMES``, after them for one in no split."""
+    found = np.full(len(frame), len(NAMES), dtype=np.uint64)
+    for name, mask in placed(frame, plan).items():
         found[mask.to_numpy()] = NAMES.index(name)
     return found
 
 
-def shared(edges: dict[str, tuple[float, float]], folder: Path) -> dict[str, list[str]]:
+def shared(plan: Plan, folder: Path) -> dict[str, list[str]]:
     """List ids and groups that stand in more than one split."""
     indexes = {"id": Index(folder), "group": Index(folder)}
     found: dict[str, list[str]] = {name: [] for name in indexes}
-    for frame in read_batches(LABELLED, ROWS, ["id", "group"]):
-        split = numbers(frame, edges)
+    for frame in read_batches(LABELLED, ROWS, COLUMNS):
+        frame = frame.filter(pl.Series(numbers(frame, plan) < len(NAMES)))
+        split = numbers(frame, plan)
         for name, index in indexes.items():
             present = frame[name].is_not_null().to_numpy()
             if present.any():
@@ -48,20 +50,22 @@ def shared(edges: dict[str, tuple[float, float]], folder: Path) -> dict[str, lis
     return found
 
 
-def near(edges: dict[str, tuple[float, float]]) -> pl.DataFrame:
+def near(plan: Plan) -> pl.DataFrame:
     """Return the pairs of near-duplicates of which one stands in another split: id, other, distance, splits."""
     if not NEAR_DUPLICATES.exists():
         return pl.DataFrame(schema=["id", "other", "distance", "split", "other_split"])
     pairs = pl.read_parquet(NEAR_DUPLICATES)
     ends = [pairs.select("id", "group"), pairs.select(id="other", group="other_group")]
-    first, second = (pl.Series(NAMES).gather(numbers(end, edges)) for end in ends)
+    nothing = {"happened_at": pl.lit(None, pl.Datetime("us")), "given_split": pl.lit(None, pl.String)}
+    by_hash = Plan(plan.edges)  # pictures have no time
+    first, second = (pl.Series(NAMES).gather(numbers(end.with_columns(**nothing), by_hash)) for end in ends)
     return pairs.with_columns(split=first, other_split=second).filter(pl.col("split") != pl.col("other_split"))
 
 
 def run(config: Config) -> None:
     """Report what leaks; stop for what must never happen, and for near-duplicates where conf/split.yaml says so."""
-    edges = bounds(config.split.shares)
-    exact, pairs = shared(edges, LABELLED.parent), near(edges)
+    plan = plan_of(config.split)
+    exact, pairs = shared(plan, LABELLED.parent), near(plan)
     report: dict[str, Any] = {
         "exact_duplicates": len(exact["id"]),
         "shared_groups": len(exact["group"]),

@@ -8,7 +8,8 @@ import sys
 import polars as pl
 
 from fullstack_ml.artefact.session import Artefact
-from fullstack_ml.data.split.place import bounds, masks, position
+from fullstack_ml.data.split.place import position
+from fullstack_ml.data.split.when import placed, plan_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.compose import resolve
 from fullstack_ml.pipeline.stage import typed
@@ -52,10 +53,11 @@ def labelled(record: pl.DataFrame) -> list[str]:
     if not len(found):
         return ["label", "  none yet"]
     row = found.row(0, named=True)
-    place, shares = float(position(found)[0]), typed(resolve([])).split.shares
-    split = next(name for name, mask in masks(found, bounds(shares)).items() if mask[0])
+    place, plan = float(position(found)[0]), plan_of(typed(resolve([])).split)
+    split = next((name for name, mask in placed(found, plan).items() if mask[0]), "none")
     said = f"{row['label']}, by {row['labelled_by']}, {row['votes']} vote(s), guide version {row['guide_version']}"
-    return ["label", f"  {said}", "split", f"  {split}, since its hash is {place:.4f}"]
+    reason = f"since its time is {found['happened_at'][0]}" if plan.moments else f"since its hash is {place:.4f}"
+    return ["label", f"  {said}", "split", f"  {split}, {reason}"]
 
 
 def scored(record: pl.DataFrame, product: Product) -> list[str]:

@@ -35,6 +35,7 @@ def read(
     label: str | None = None,
     group: str | None = None,
     bad_rows: str = "stop",
+    split: str | None = None,
     label_folder: str | None = "last",
     storage: dict[str, Any] | None = None,
 ) -> Iterator[pl.DataFrame]:
@@ -48,7 +49,7 @@ def read(
     endings = input_of(product).FILES  # of a file that is a record, else records are rows
     system, place = _opened(path, storage or {}, pattern=not endings)
     if not endings:
-        batches = read_tables(system, place, path.rstrip("/"), product, Columns(label, group, bad_rows), WHERE)
+        batches = read_tables(system, place, path.rstrip("/"), product, Columns(label, group, bad_rows, split), WHERE)
     elif system.isdir(place):
         source = pl.lit(path.rstrip("/")) + pl.col("source")
         images = _images(system, place, group, endings, label_folder)

@@ -44,6 +44,7 @@ def read(
     label: str | None = None,
     group: str | None = None,
     bad_rows: str = "stop",
+    split: str | None = None,
     fetch: dict[str, Any] | None = None,
     seen: frozenset[str] = frozenset(),
 ) -> Iterator[pl.DataFrame]:
@@ -62,7 +63,9 @@ def read(
     listed = _listed(urls, *columns) if urls else _mapped(str(sitemap), fetcher, *columns)
     wanted = (entry for entry in listed if entry["url"] not in seen)
     batches = (
-        _files(wanted, fetcher, media) if media else _tables(wanted, fetcher, product, Columns(label, group, bad_rows))
+        _files(wanted, fetcher, media)
+        if media
+        else _tables(wanted, fetcher, product, Columns(label, group, bad_rows, split))
     )
     terms = {"kind": pl.lit(kind_of(product, kind)), "licence": pl.lit(licence_of(product, licence, WHERE))}
     for batch in batches:

@@ -6,7 +6,7 @@ Reads and writes nothing. A value that does not fit its column is not dropped: i
 
 import polars as pl
 
-from fullstack_ml.data.collect.sources.conversion import converted, name_of, without_missing
+from fullstack_ml.data.collect.sources.conversion import as_moment, converted, name_of, without_missing
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, suggest
@@ -35,7 +35,13 @@ def refuse_missing(names: list[str], there: list[str], place: str, where: str) -
 
 
 def as_records(
-    frame: pl.DataFrame, product: Product, label: str | None, group: str | None, place: str, where: str
+    frame: pl.DataFrame,
+    product: Product,
+    label: str | None,
+    group: str | None,
+    place: str,
+    where: str,
+    split: str | None = None,
 ) -> pl.DataFrame:
     """Select and convert the columns of a batch.
 
@@ -46,20 +52,42 @@ def as_records(
         group: column whose rows must stay in one split, if there is one.
         place: the table, for error messages.
         where: the option that names the table, for error messages.
+        split: column that says train or test, if there is one.
 
     Raises:
         UserError: if a column is missing.
     """
     wanted, text = input_of(product).columns(product), {"source_label": label, "group": group}
-    text |= {"row_key": product.data.row_key} if product.data.row_key else {}
+    also = {"row_key": product.data.row_key, "happened_at": product.data.time, "given_split": split}
+    text |= {name: column for name, column in also.items() if column}
     origins = origins_of(product)
     refuse_missing([*origins.values(), *filter(None, text.values())], frame.columns, place, where)
     given = frame.select(pl.col(old).alias(new) for new, old in origins.items())
     given = without_missing(given, product.formulation.input.features)
     others = [(pl.col(old) if old else pl.lit(None)).cast(pl.String).alias(new) for new, old in text.items()]
     records = given.select(converted(name, given.schema[name], kind) for name, kind in wanted.items())
-    records = records.hstack(frame.with_columns(others).select(*text))
-    return with_reasons(records, given, wanted)
+    records = with_reasons(records.hstack(frame.with_columns(others).select(*text)), given, wanted)
+    return with_place(records, frame, product.data.time, split)
+
+
+def with_place(records: pl.DataFrame, frame: pl.DataFrame, time: str | None, split: str | None) -> pl.DataFrame:
+    """Add what places records in a split: the time of the column ``time``, checked as the word of ``split`` is."""
+    if time:
+        moment = frame.select(as_moment(pl.col(time), frame.schema[time]))
+        records = refused(records, moment.to_series().is_null(), f"{time} is no date, which says the time")
+        records = records.with_columns(moment.to_series().cast(pl.Datetime("us")).alias("happened_at"))
+    if split:
+        strange = ~records["given_split"].is_in(["train", "test"]).fill_null(False)
+        records = refused(records, strange, f"{split} is neither train nor test")
+    return records
+
+
+def refused(records: pl.DataFrame, mask: pl.Series, reason: str) -> pl.DataFrame:
+    """Say of the records that ``mask`` selects why they are none, where nothing else was said."""
+    if not mask.any():
+        return records
+    said = pl.col("rejected") if "rejected" in records.columns else pl.lit(None, pl.String)
+    return records.with_columns(rejected=pl.coalesce(said, pl.when(mask).then(pl.lit(reason))))
 
 
 def with_reasons(records: pl.DataFrame, given: pl.DataFrame, wanted: dict[str, pl.DataType]) -> pl.DataFrame:

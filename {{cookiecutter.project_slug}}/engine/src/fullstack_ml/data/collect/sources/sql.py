@@ -15,6 +15,7 @@ from uuid import UUID
 import polars as pl
 
 from fullstack_ml.data.collect.sources.rows import as_records
+from fullstack_ml.data.collect.sources.tables import Columns
 from fullstack_ml.data.collect.sources.terms import kind_of, licence_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
@@ -32,6 +33,7 @@ def read(
     cursor_column: str | None = None,
     label: str | None = None,
     group: str | None = None,
+    split: str | None = None,
     batch_rows: int = 50_000,
     cursor: Any = None,
 ) -> Iterator[pl.DataFrame]:
@@ -52,7 +54,7 @@ def read(
             result = connection.execute(statement)
             names = list(result.keys())
             for rows in result.partitions(batch_rows):
-                batch = _records(rows, names, product, cursor_column, label, group)
+                batch = _records(rows, names, product, cursor_column, Columns(label, group, split=split))
                 source = pl.lit(address.render_as_string()) + pl.col("source")
                 yield batch.with_columns(**terms, source=source)
         engine.dispose()
@@ -110,13 +112,13 @@ def _series(name: str, values: list[Any]) -> pl.Series:
 
 
 def _records(
-    rows: Sequence[Any], names: list[str], product: Product, cursor: str | None, label: str | None, group: str | None
+    rows: Sequence[Any], names: list[str], product: Product, cursor: str | None, chosen: Columns
 ) -> pl.DataFrame:
     """Turn rows into records; a row is told from the others by its cursor."""
     # Column by column: a database without strict types may give a text among numbers, which is for as_records to see.
     columns = zip(names, zip(*rows, strict=True), strict=True)
     frame = pl.DataFrame([_series(name, list(values)) for name, values in columns])
-    batch = as_records(frame, product, label, group, "the query", WHERE)
+    batch = as_records(frame, product, chosen.label, chosen.group, "the query", WHERE, chosen.split)
     if cursor is None:
         return batch.with_columns(source=pl.lit(""))
     if cursor not in names:

@@ -25,6 +25,7 @@ class Columns:
     label: str | None
     group: str | None
     bad_rows: str = "stop"
+    split: str | None = None
 
 
 def listed(system: Any, place: str, path: str, where: str) -> dict[str, str]:
@@ -106,9 +107,11 @@ def read_tables(
 def records(reading: Reading, address: str, product: Product, columns: Columns, where: str) -> Iterator[pl.DataFrame]:
     """Turn the rows of a table into records; a rejected one is named by its row, so that a person finds it."""
     nothing = pl.DataFrame(schema=dict.fromkeys(reading.names, pl.String))
-    as_records(nothing, product, columns.label, columns.group, address, where)  # of a file without a row, too
+    as_records(
+        nothing, product, columns.label, columns.group, address, where, columns.split
+    )  # of a file without a row, too
     for frame in reading.batches:
-        batch = as_records(frame, product, columns.label, columns.group, address, where)
+        batch = as_records(frame, product, columns.label, columns.group, address, where, columns.split)
         batch = batch.with_columns(frame[ROW].cast(pl.Int64).alias("source_row"))
         if "rejected" in batch.columns:
             named = pl.format("{}#row {}", pl.lit(address), frame[ROW])
