@@ -68,7 +68,7 @@ class Input(Protocol):
         """Return the model's input, records first."""
 
     def describe(self, frame: pl.DataFrame, product: Product) -> pl.DataFrame:
-        """Add the columns of ``slice_columns`` that the payload does not hold already."""
+        """Add the columns of ``slice_columns`` that the payload does not hold already; empty where it is unreadable."""
 
     def faults(self, frame: pl.DataFrame, product: Product) -> list[tuple[str, str]]:
         """List (record id, what is wrong) for every payload that the contract does not allow."""

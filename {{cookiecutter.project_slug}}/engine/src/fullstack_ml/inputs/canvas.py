@@ -71,7 +71,7 @@ def flattened(image: Image.Image, mode: str, ground: int) -> Image.Image:
     """
     # A phone's JPEG (MPO) holds a preview beside the photograph, which is its first picture.
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-        raise ValueError(f"it moves, or has several pages: {image.n_frames} pictures in one file")  # type: ignore[attr-defined]
+        raise ValueError(f"it moves, or has several pages: {image.n_frames} pictures in one file; store one of them")  # type: ignore[attr-defined]
     image = upright(image)
     if image.mode.startswith("I"):
         values = np.asarray(image, dtype=np.int64)

@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 from fullstack_ml.inputs.canvas import upright
 from fullstack_ml.product.types import Product
 
-FILES: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+FILES: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 MEDIA: tuple[str, ...] = ("image/*",)
 SCREEN = (
     '<Image name="record" value="$image" maxWidth="{width}px" zoom="true" zoomControl="true" rotateControl="false"/>'

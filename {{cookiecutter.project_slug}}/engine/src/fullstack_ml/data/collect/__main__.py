@@ -158,9 +158,8 @@ def run(config: Config) -> None:
         if not index.count:
             raise nothing_stored(intake, f"conf/source/{source.name}.yaml")
         manifest.publish(draft)
-    print(f"collect: {index.count} records in {RAW}; {account(intake, index.count - before)}")
-    if intake.rejected:
-        print(f"  {rejects.summary()}")
+    said = f"collect: {index.count} records in {RAW}; {account(intake, index.count - before)}"
+    print("\n".join([said, *rejects.told()]))
 
 
 def nothing_stored(intake: Intake, where: str) -> UserError:

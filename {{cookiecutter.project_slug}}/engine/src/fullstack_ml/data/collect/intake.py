@@ -79,14 +79,19 @@ class Intake:
             yield from self.first_seen(frame)
 
     def _readable(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Reject the records that nobody can read, such as a broken picture: what describes them is missing then."""
+        """Reject the records that nobody can read, such as a broken picture: what describes them is missing then.
+
+        They have no id: once the file is mended it comes in, and is struck from the list by its name.
+        """
         record = input_of(self.product)
         described = record.slice_columns(self.product)
         doubtful = frame.filter(pl.any_horizontal(pl.lit(False), *(pl.col(name).is_null() for name in described)))
         faults = dict(record.faults(doubtful, self.product)) if len(doubtful) else {}
         if not faults:
             return frame
-        return self._without(frame, pl.col("id").is_in(list(faults)), pl.col("id").replace_strict(faults, default=None))
+        why = pl.col("id").replace_strict(faults, default=None, return_dtype=pl.String)
+        named = frame.with_columns(why=why).with_columns(id=pl.when(pl.col("why").is_null()).then("id"))
+        return self._without(named, pl.col("why").is_not_null(), pl.col("why")).drop("why")
 
     def _without(self, batch: pl.DataFrame, mask: pl.Expr, reason: pl.Expr) -> pl.DataFrame:
         """Reject the records that ``mask`` selects, and return the others."""

@@ -27,6 +27,7 @@ SCHEMA: dict[str, pl.DataType] = {
 }
 TOLD = ("source", "reason", "id")  # what tells two rejected records apart
 PLACE = re.compile(r"#(row|line) \d+$")  # of a row in a table
+SHOWN = 10  # rejected records that the terminal names
 LISTED = ("source", "reason", "id", "group", "source_label")
 
 
@@ -71,6 +72,12 @@ class Rejects:
                 if self.listed[key]["id"] is None and PLACE.sub("", self.listed[key]["source"] or "") in arrived:
                     del self.listed[key]
                     self.before.discard(key)
+
+    def told(self) -> list[str]:
+        """Name the first ``SHOWN`` that this run has rejected, a line each, and how many more there are."""
+        now = [entry for key, entry in self.listed.items() if key not in self.before]
+        lines = [f"  {entry['source']}: {entry['reason']}" for entry in now[:SHOWN]]
+        return [*lines, f"  and {len(now) - SHOWN} more"] if len(now) > SHOWN else lines
 
     def summary(self) -> str:
         """Say how many there are, why most of them, and which one is the first; reasons are counted without values."""
