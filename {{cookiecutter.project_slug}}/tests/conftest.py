@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 import yaml
 
-from fullstack_ml.answers.label import rule
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.pipeline import examples
 from fullstack_ml.product import contract
@@ -85,7 +84,19 @@ def decisions(model: Artefact) -> Decide:
     """Return accept, uncertain or unfamiliar for inputs of the model."""
 
     def decide(inputs: np.ndarray) -> np.ndarray:
-        scored = model.score(inputs)
-        return np.asarray(rule.decide(scored.outputs, scored.novelty, model.rule))
+        return model.decide(model.score(inputs))
 
     return decide
+
+
+@pytest.fixture(scope="session")
+def promised(product: Product) -> Callable[[str, float], float]:
+    """Return the threshold that product.yaml sets to a metric, or the number given where it sets none."""
+    thresholds = {row.metric: row.threshold for row in reversed(product.requirements)}
+    return lambda metric, otherwise: thresholds.get(metric, otherwise)
+
+
+@pytest.fixture(scope="session")
+def least() -> Callable[[float, int], float]:
+    """Return how far chance lets a share fall in so many records: four standard deviations."""
+    return lambda share, records: share - 4 * float(np.sqrt(share * (1 - share) / records))
