@@ -336,7 +336,7 @@ def test_a_value_outside_its_range_is_refused(project: Project) -> None:
     )
     with unchanged(project, *VALIDATED):
         wrong, high = rows[0][0], features[0]["high"]
-        says = ["1 of 2 records", f"{features[0]['name']} is {wrong}", f"to {high}"]
+        says = ["records break", "out of range (1)", f"{features[0]['name']} is {wrong}", f"to {high}"]
         refused(project, "fullstack_ml.data.validate", says=says)
 
 

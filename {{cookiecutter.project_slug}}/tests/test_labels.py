@@ -39,10 +39,11 @@ def test_prediction_sets_hold_the_right_label_as_often_as_promised(
     assert held.mean() >= least(abstain.coverage if abstain else 1.0, records)
 
 
-def test_measuring_again_keeps_most_answers(model: Any, unseen: Any, promised: Any) -> None:
+def test_measuring_again_keeps_most_answers(model: Any, unseen: Any, product: Any, promised: Any) -> None:
     inputs = unseen.inputs.reshape(len(unseen.inputs), -1).astype(np.float64)
-    noise = np.random.default_rng(0).normal(0, 0.02, inputs.shape) * inputs.std(axis=0)
-    again = np.clip(inputs + noise, inputs.min(axis=0), inputs.max(axis=0)).astype(unseen.inputs.dtype)
+    measured = [f.type in ("number", "whole") for f in product.formulation.input.features] or [True]
+    noise = np.random.default_rng(0).normal(0, 0.02, inputs.shape) * np.nanstd(inputs, axis=0) * measured
+    again = np.clip(inputs + noise, np.nanmin(inputs, axis=0), np.nanmax(inputs, axis=0)).astype(unseen.inputs.dtype)
     answers = [model.score(each).outputs.argmax(axis=1) for each in (again.reshape(unseen.inputs.shape), unseen.inputs)]
     # A model that is wrong more often stands nearer to its borders.
     assert (answers[0] == answers[1]).mean() >= min(0.97, promised("accuracy", 1.0) + 0.1)

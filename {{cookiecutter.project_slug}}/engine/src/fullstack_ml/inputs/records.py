@@ -24,6 +24,7 @@ from fullstack_ml.product.formulation import EPOCH, Feature, place
 from fullstack_ml.product.types import Product
 
 CENTURY = 36_525  # days
+TWENTIES = (18_262.0, 21_915.0)  # 2020-01-01 to 2030-01-01 in days since 1970
 LONGEST = 200  # characters of a category that is not listed
 
 
@@ -94,9 +95,11 @@ def example_of(feature: Feature) -> Any:
 
 
 def finite_bounds(feature: Feature) -> tuple[float, float]:
-    """Return low and high; where a date has none, fifty years from the other, or from 1970."""
+    """Return low and high; where a date has none, fifty years from the other, or 2020 to 2030."""
     low, high = feature.bounds
-    high = high if math.isfinite(high) else (low if math.isfinite(low) else 0.0) + CENTURY / 2
+    if math.isinf(low) and math.isinf(high):
+        return TWENTIES
+    high = high if math.isfinite(high) else low + CENTURY / 2
     return low if math.isfinite(low) else high - CENTURY / 2, high
 
 
