@@ -99,7 +99,7 @@ def test_the_log_can_be_a_postgresql_server(project: Project, database: Any) -> 
     assert len(seen.ids) > 500
     assert set(seen.ids) <= found
     with running(project, database_url=database.get_uri(driver="psycopg")) as server:
-        label = server.ask("GET", "/v1/model")[1]["labels"][0]
+        label = server.ask("GET", "/v1/model")[1]["answer"]["labels"][0]["name"]
         said = {"prediction_id": seen.ids[0], "answer": label, "who": "reviewer"}
         assert server.ask("POST", "/v1/feedback", said)[0] == 200
         assert server.ask("POST", "/v1/feedback", said)[0] == 200

@@ -223,6 +223,9 @@ def test_a_number_is_asked_of_annotators_and_read_back(
     assert report["alpha"]["alpha"] == pytest.approx(1 - 3 * 1 / (1 + 100 + 100 + 81 + 81))
     review = pl.read_parquet("data/review.parquet").sort("reason")
     assert dict(review.select("id", "reason").iter_rows()) == {ids[2]: "tie"}
+    good.with_columns(label=pl.lit("lots")).write_parquet("data/labels/first.parquet")
+    with refused("label 'lots' of record", "data/labels/first.parquet", "as formulation.answer of product.yaml allows"):
+        label.run(stage.typed(amounts))
     with refused("an answer of type amount is no label", "product.yaml"):
         suspects.run(stage.typed(amounts))
 

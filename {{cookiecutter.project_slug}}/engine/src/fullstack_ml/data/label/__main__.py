@@ -59,7 +59,8 @@ def check(said: pl.DataFrame, product: Product) -> None:
     if len(strange):
         row = strange.row(0, named=True)
         what = f"label {row['label']!r} of record {row['id'][:12]} by {row['annotator']} is not in product.yaml"
-        fix = suggest(row["label"], product.formulation.label_names)
+        names = product.formulation.label_names
+        fix = suggest(row["label"], names) if names else "give it as formulation.answer of product.yaml allows"
         raise UserError(what, f"{LABELS}/{row['round']}.parquet", fix)
 
 
