@@ -231,3 +231,28 @@ def test_a_record_is_shown_with_all_its_values(product_of_customers: Any) -> Non
     assert "plan: another value" in drawn
     assert "json: no" in drawn
     assert "joined.on: missing" in drawn
+
+
+def test_what_is_made_up_is_what_the_contract_allows(product_of_customers: Any) -> None:
+    record = table.record_type(product_of_customers)
+    example = table.example(product_of_customers)
+    assert json.loads(record.model_validate(example).model_dump_json(by_alias=True)) == example
+    drawn = table.random_inputs(product_of_customers, 500, 0)
+    for feature, column in zip(product_of_customers.formulation.input.features, drawn.T, strict=True):
+        low, high = feature.bounds if feature.ranged else (0, max(1, len(feature.values) - 1))
+        assert column.min() >= low, feature.name
+        assert column.max() <= high, feature.name
+        assert feature.type == "number" or (column == column.round()).all(), feature.name
+
+
+def test_strange_rows_leave_categories_what_they_are_and_gaps_where_they_were(product_of_customers: Any) -> None:
+    inputs = table.random_inputs(product_of_customers, 50, 0)
+    inputs[::5, 0] = np.nan
+    strange = table.strangers(inputs, product_of_customers, 1)
+    assert set(strange) > {"rows mixed", "columns swapped", "another unit (x 10)"}
+    for name, made in strange.items():
+        assert made.dtype == np.float32
+        if name != "rows mixed":
+            assert np.array_equal(made[:, 2:], inputs[: len(made), 2:], equal_nan=True), name
+    assert np.array_equal(strange["another unit (x 10)"][:, :2], inputs[:, :2] * 10, equal_nan=True)
+    assert all(set(np.unique(strange["rows mixed"][:, i])) == set(np.unique(inputs[:, i])) for i in (1, 2, 3))
