@@ -128,10 +128,23 @@ def test_splitting_again_gives_the_same_bytes(finished: Path, config: Any) -> No
     assert {path.name: path.read_bytes() for path in Path("data/splits").iterdir()} == before
 
 
-def test_a_label_that_a_split_lacks_is_named(finished: Path, product: Any, config: Any, refused: Refused) -> None:
+@pytest.mark.parametrize("name", ["train", "calibration"])
+def test_a_label_that_a_split_lacks_is_named(
+    name: str,
+    finished: Path,
+    product: Any,
+    config: Any,
+    refused: Refused,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     rare = product.formulation.label_names[-1]
     frame = pl.read_parquet("data/labelled.parquet")
-    inside = place.masks(frame, place.bounds(config.split.shares))["calibration"]
+    inside = place.masks(frame, place.bounds(config.split.shares))[name]
     frame.filter(~((frame["label"] == rare) & inside)).write_parquet("data/labelled.parquet")
-    with refused(f"with the label(s) {rare}", "calibration.parquet", "collect or label"):
+    if name == "train":
+        with refused(f"with the label(s) {rare}", "train.parquet", "collect or label"):
+            split.run(config)
+    else:
         split.run(config)
+        assert f"{name} has no record with the label(s) {rare}: not measurable there" in capsys.readouterr().out
+        assert split_manifest()[name]["labels"][rare] == 0

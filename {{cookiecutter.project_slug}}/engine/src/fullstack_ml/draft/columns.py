@@ -18,6 +18,7 @@ VALUES = 50  # values of a category that are listed, the most frequent ones
 NOTHING = ("", "na", "n/a", "nan", "null", "?", "#n/a")  # no value of a category; «none» may well be one
 LONG = 40  # characters of a value on average, from which on a text is read and not chosen
 ALMOST = 0.95  # share of values that must be numbers or dates for the column to be of them
+NAME_OF_ROW = "every row has its own value: a name of the row"
 CODES = 10  # values of whole numbers that may stand for labels
 FEW, OFTEN = 50, 10  # labels at most, and rows of each on average, where the answer is guessed
 
@@ -96,7 +97,7 @@ def judged(column: Column, sample: pl.Series, rows: int) -> Column:
     if column.type == "constant":
         reason = "it is empty" if column.missing == rows else "it has one value only"
     elif is_key(column, sample, rows):
-        reason = "every row has its own value: a name of the row"
+        reason = NAME_OF_ROW
     elif KEY.search(column.name) and column.type in ("whole", "text", "category"):
         reason = "its name says that it names something; a model would learn the names"
     elif column.type == "text":

@@ -9,7 +9,15 @@ from typing import Any
 import polars as pl
 
 from fullstack_ml.data.validate.personal import personal_data
-from fullstack_ml.draft.columns import VALUES, Column, group_candidates, guess_answer, looked_at, time_candidates
+from fullstack_ml.draft.columns import (
+    NAME_OF_ROW,
+    VALUES,
+    Column,
+    group_candidates,
+    guess_answer,
+    looked_at,
+    time_candidates,
+)
 from fullstack_ml.draft.leaks import alone
 from fullstack_ml.draft.numbers import legal_range
 from fullstack_ml.draft.seen import Seen, Wish, label_rows
@@ -48,8 +56,11 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
         "ignored": [f"left out: {column.name} ({column.reason})" for column in columns if column.use == "ignored"],
         "kind": {"name": "record", "wanted": table.rows, "scope": "in", "note": "one row of the table"},
         "group": group_text(groups),
-        "row_key": None,
-        "times": [f"{name!r} looks like a time: will the future look like the past?" for name in times],
+        "row_key": next((column.name for column in columns if column.reason == NAME_OF_ROW), None),
+        "times": [
+            f"{name!r} looks like a time: time: <column> here, and by: time in conf/split.yaml, test the future"
+            for name in times
+        ],
         "privacy": "personal" if personal else "internal",
         "privacy_reason": "; ".join(f"{kind} in {name!r}" for name, kind in personal) or "no personal data was noticed",
     }
