@@ -30,6 +30,7 @@ class Names:
         self.index, self.contents = index, contents
         self.keyed = product.data.row_key is not None and rows
         self.rows = rows and not self.keyed
+        self.stored = index.count > 0  # before this run
         self.labelled: Index | None = None
         self.counters = [Counter(index.folder) for _ in range(2)] if self.rows else []
         self.contrary = "known content under another group or label"
@@ -45,7 +46,7 @@ class Names:
             return frame, 0
         label = pl.col("source_label")
         ids = numbered(frame, label, self.counters[0].count(frame, "id", "group", "source_label"))
-        if not self.index.count:
+        if not self.stored:
             return frame.with_columns(ids), 0
         unlabelled = frame["source_label"].is_null().to_numpy()
         known = self.index.find(keys(ids))[0]

@@ -70,16 +70,13 @@ class Counter:
         if not sources & self.sources:
             self._begin()  # another file: what was counted is done with
         self.sources = sources
-        rows = frame.select(key=pl.struct("source", *columns).hash()).with_columns(
-            number=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("key")
-        )
-        held = rows.group_by("key", maintain_order=True).len()
-        keys, counts = held["key"].to_numpy(), held["len"].to_numpy().astype(np.int64)
-        new = self.index.sort_out(keys, np.zeros(len(keys), dtype=np.uint64))[0]
-        before = np.zeros(len(keys), dtype=np.int64)
-        for i in np.flatnonzero(~new).tolist():
-            before[i] = self.repeated.get(int(keys[i]), 1)
-        for i in np.flatnonzero(before + counts > 1).tolist():
-            self.repeated[int(keys[i])] = int(before[i] + counts[i])
-        joined = rows.join(held.with_columns(before=before), on="key", how="left", maintain_order="left")
-        return joined.select(number=pl.col("number") + pl.col("before"))["number"]
+        keys = frame.select(key=pl.struct("source", *columns).hash())["key"].to_numpy()
+        fresh = self.index.sort_out(keys, np.zeros(len(keys), dtype=np.uint64))[0]
+        numbers, again = np.ones(len(keys), dtype=np.int64), np.flatnonzero(~fresh)
+        if len(again):
+            held, inverse, counts = np.unique(keys[again], return_inverse=True, return_counts=True)
+            before = np.array([self.repeated.get(key, 1) for key in held.tolist()])
+            ranks = pl.DataFrame({"key": inverse}).select(pl.int_range(1, pl.len() + 1).over("key")).to_series()
+            numbers[again] = before[inverse] + ranks.to_numpy()
+            self.repeated.update(zip(held.tolist(), (before + counts).tolist(), strict=True))
+        return pl.Series("number", numbers)
