@@ -47,7 +47,7 @@ def chosen_input(product: Product) -> Any:
 
 def columns(product: Product) -> list[str]:
     """Columns by which a slice may select: the features, and those that every record has."""
-    return [*chosen_input(product).slice_columns(product), *TEXT]
+    return [*chosen_input(product).slice_columns(product), *TEXT, *product.data.columns]
 
 
 def contradictions(product: Product) -> Iterator[Finding]:
@@ -83,6 +83,7 @@ def duplicates(product: Product) -> Iterator[Finding]:
         "label": (("formulation", "answer", "labels"), product.formulation.label_names),
         "kind": (("data", "kinds"), [kind.name for kind in product.data.kinds]),
         "licence": (("data", "licences"), product.data.licences),
+        "column": (("data", "columns"), product.data.columns),
         "slice": (("data", "slices"), [part.id for part in product.data.slices]),
     }
     for what, (at, names) in named.items():
@@ -94,6 +95,11 @@ def duplicates(product: Product) -> Iterator[Finding]:
 
 def strange_features(product: Product) -> Iterator[Finding]:
     """Find names that the pipeline needs for itself, and what does not go with a feature's type."""
+    held = TAKEN.union(("payload",), chosen_input(product).slice_columns(product))
+    for i, name in enumerate(product.data.columns):
+        if name in held:
+            what = f"column {name!r} is one that every record has already"
+            yield ("data", "columns", i), what, "take it out, or give the column another name in the source"
     for i, feature in enumerate(product.formulation.input.features):
         name, at = feature.name, ("formulation", "input", "features", i)
         if name in TAKEN:
@@ -150,7 +156,7 @@ def is_bound(bound: float | str, kind: str) -> bool:
 def strange_slices(product: Product) -> Iterator[Finding]:
     """Find slices by a column that no record has, by bounds of text, or by a value that the feature cannot have."""
     known, features = columns(product), {feature.name: feature for feature in product.formulation.input.features}
-    text = {*TEXT, *(name for name, feature in features.items() if not feature.ranged)}
+    text = {*TEXT, *product.data.columns, *(name for name, feature in features.items() if not feature.ranged)}
     for i, part in enumerate(product.data.slices):
         at = ("data", "slices", i)
         if part.column not in known:

@@ -64,7 +64,8 @@ class Slice(Strict):
 class Data(Strict):
     """What may be collected and kept.
 
-    Of a table, ``row_key`` is the column that names a row, and ``time`` the one that says when it was.
+    Of a table, ``row_key`` is the column that names a row, and ``time`` the one that says when it was. ``columns`` are
+    kept beside a record as text, for slices.
     """
 
     kinds: list[Kind] = Field(min_length=1)
@@ -74,6 +75,7 @@ class Data(Strict):
     group: str
     row_key: str | None = None
     time: str | None = None
+    columns: list[Annotated[str, Field(min_length=1)]] = Field([])
     slices: list[Slice]
 
 

@@ -49,6 +49,7 @@ class Intake:
         self.names = Names(product, index, contents)
         named = {"happened_at": product.data.time, ROW_KEY: product.data.row_key if self.names.keyed else None}
         self.wanted = {name: column for name, column in named.items() if column}
+        self.wanted |= {name: name for name in product.data.columns}
         self.cursor: Any = None
         self.read = self.known = self.labelled = self.rejected = self.forgotten = 0
         self.late: dict[str, str] = {}
@@ -64,7 +65,7 @@ class Intake:
             for name, column in self.wanted.items() if len(batch) else ():
                 if name not in batch.columns:
                     what = f"product.yaml names the column {column!r}, and the source gives no such thing"
-                    raise UserError(what, "product.yaml, data", "leave it out, or take a source that reads tables")
+                    raise UserError(what, "product.yaml, data", "leave it out, or take a source that has it")
             if self.names.keyed and len(batch):
                 reason = pl.lit(f"{self.product.data.row_key} is missing, which names the row")
                 batch = self._without(batch, pl.col(ROW_KEY).is_null(), reason)

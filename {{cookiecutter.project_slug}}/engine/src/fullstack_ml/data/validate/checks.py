@@ -16,7 +16,8 @@ Violation = tuple[str, str, str]  # rule, record id, what is wrong
 
 def schema_fault(frame: pl.DataFrame, product: Product) -> str | None:
     """Say which column of a shard is missing or has another type than its stage writes."""
-    for name, kind in {**RECORD, **input_of(product).columns(product)}.items():
+    also = dict.fromkeys(product.data.columns, pl.String())
+    for name, kind in {**RECORD, **also, **input_of(product).columns(product)}.items():
         if name not in frame.columns:
             return f"column {name!r} is missing"
         if frame.schema[name] != kind:

@@ -5,6 +5,7 @@ Reads ``options.path``, which is a path or any URL of fsspec, such as ``s3://buc
 ``options.group`` is the column of a table, or for images a regular expression with one pair of brackets: what they
 enclose in the file name is the group. A table is a CSV file in any form, an Excel, Parquet or JSON lines file, a folder
 of such files or a pattern such as ``data/inbox/*.csv``; ``reading.py`` says what is found out of a file itself.
+``options.labels`` is a table that says of each image what its folder does not (``listing.py``).
 """
 
 import re
@@ -16,6 +17,7 @@ from typing import Any
 import fsspec
 import polars as pl
 
+from fullstack_ml.data.collect.sources.listing import Said, matched, read_listing
 from fullstack_ml.data.collect.sources.tables import Columns, read_tables
 from fullstack_ml.data.collect.sources.terms import kind_of, licence_of
 from fullstack_ml.inputs import input_of
@@ -24,7 +26,9 @@ from fullstack_ml.workspace.errors import UserError
 
 BATCH_IMAGES, BATCH_BYTES = 2000, 64 * 2**20
 WHERE = "source.options in conf/source/files.yaml"
-SCHEMA = {"payload": pl.Binary} | dict.fromkeys(("source_label", "source", "group", "rejected"), pl.String)
+SCHEMA = {"payload": pl.Binary} | dict.fromkeys(
+    ("source_label", "given_split", "source", "group", "rejected"), pl.String
+)
 
 
 def read(
@@ -37,6 +41,7 @@ def read(
     bad_rows: str = "stop",
     split: str | None = None,
     label_folder: str | None = "last",
+    labels: str | None = None,
     storage: dict[str, Any] | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Yield the records below ``path`` in batches.
@@ -52,7 +57,11 @@ def read(
         batches = read_tables(system, place, path.rstrip("/"), product, Columns(label, group, bad_rows, split), WHERE)
     elif system.isdir(place):
         source = pl.lit(path.rstrip("/")) + pl.col("source")
-        images = _images(system, place, group, endings, label_folder)
+        listed = read_listing(labels, product, WHERE) if labels else None
+        files = _listed(system, place)
+        files.pop(fsspec.core.url_to_fs(labels)[1] if labels else "", None)  # the table may lie among the pictures
+        stated = _stated(files, place, label_folder, listed, endings)
+        images = _images(system, place, files, stated, group, endings, product.data.columns)
         batches = (batch.with_columns(source=source) for batch in images)
     else:
         what = f"path {path!r} has the wrong form for an input of type {product.formulation.input.type}"
@@ -104,21 +113,46 @@ def _label(path: str, folder: str, which: str | None) -> str | None:
     return above[0 if which == "first" else -1] if above and which else None
 
 
-def _images(
-    system: Any, folder: str, group: str | None, endings: tuple[str, ...], which: str | None
-) -> Iterator[pl.DataFrame]:
-    """Read the images of a folder in the order of their names."""
+def _stated(
+    files: dict[str, int], folder: str, which: str | None, listed: dict[str, Said] | None, endings: tuple[str, ...]
+) -> dict[str, Said]:
+    """Return what the table, or else its folder, says of every file.
+
+    Raises:
+        UserError: if there is no image, all are of one label, or the table names a file that is not there.
+    """
     if which not in ("first", "last", None):
         raise UserError(f"label_folder is {which!r}", WHERE, "write first, last, or null where there are no labels")
-    files, pattern = _listed(system, folder), _grouping(group)
-    stated = {file: _label(file, folder, which) for file in files}
-    found = {stated[file] for file in files if file.lower().endswith(endings)}
+    if listed is None:
+        stated: dict[str, Said] = {file: {"source_label": _label(file, folder, which)} for file in files}
+    else:
+        names = {file: "/".join(_names(file, folder)) for file in files}
+        said, missing = matched(listed, list(names.values()))
+        if missing:
+            what = f"labels names {len(missing)} file(s) that {folder} does not hold, such as {missing[0]}"
+            raise UserError(what, WHERE, "write names as they are below the folder, or take these rows out")
+        stated = {file: said.get(name, {}) for file, name in names.items()}
+    found = {stated[file].get("source_label") for file in files if file.lower().endswith(endings)}
     if not found:
         raise UserError(f"{folder} holds no image", WHERE, f"put in files that end in {', '.join(endings)}")
     if len(labels := sorted(filter(None, found))) == 1:
         what = f"{folder} holds images of 1 label: {labels[0]}"
         fix = "make one sub-folder of images for each of at least two labels, or write label_folder: null"
         raise UserError(what, WHERE, fix)
+    return stated
+
+
+def _images(
+    system: Any,
+    folder: str,
+    files: dict[str, int],
+    stated: dict[str, Said],
+    group: str | None,
+    endings: tuple[str, ...],
+    extra: list[str],
+) -> Iterator[pl.DataFrame]:
+    """Read the images of a folder in the order of their names, with what is stated of each."""
+    pattern = _grouping(group)
     for batch in _batches(files):
         # Together, since a remote system then sends them at the same time; cat would take a name for a pattern.
         images = [file for file in batch if file.lower().endswith(endings)]
@@ -127,15 +161,15 @@ def _images(
         named = [pattern.search(PurePosixPath(file).name) if pattern else None for file in batch]
         columns = {
             "payload": [payload if isinstance(payload, bytes) else None for payload in payloads],
-            "source_label": [stated[file] for file in batch],
             "source": ["/" + "/".join(_names(file, folder)) for file in batch],
-            "group": [match[1] if match else None for match in named],
+            **{name: [stated[file].get(name) for file in batch] for name in ("source_label", "given_split", *extra)},
+            "group": [m[1] if m else stated[file].get("group") for m, file in zip(named, batch, strict=True)],
             "rejected": [
                 _fault(payload, endings) or (f"no group {group} in its name" if pattern and not match else None)
                 for payload, match in zip(payloads, named, strict=True)
             ],
         }
-        yield pl.DataFrame(columns, schema=SCHEMA)
+        yield pl.DataFrame(columns, schema=SCHEMA | dict.fromkeys(extra, pl.String))
 
 
 def _batches(files: dict[str, int]) -> Iterator[list[str]]:

@@ -59,7 +59,7 @@ def as_records(
     """
     wanted, text = input_of(product).columns(product), {"source_label": label, "group": group}
     also = {"row_key": product.data.row_key, "happened_at": product.data.time, "given_split": split}
-    text |= {name: column for name, column in also.items() if column}
+    text |= {name: column for name, column in also.items() if column} | {name: name for name in product.data.columns}
     origins = origins_of(product)
     refuse_missing([*origins.values(), *filter(None, text.values())], frame.columns, place, where)
     given = frame.select(pl.col(old).alias(new) for new, old in origins.items())
