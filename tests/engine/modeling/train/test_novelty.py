@@ -131,3 +131,12 @@ def test_gaps_and_rare_values_are_familiar_where_training_saw_them() -> None:
     assert scores[0] < scores[2], "a rare value counts for less than nine deviations"
     assert scores[2] > limit
     assert np.isnan(scores[3]), "where nothing was missing, nothing may be"
+
+
+def test_few_large_pictures_leave_a_residual_to_measure() -> None:
+    pictures = np.random.default_rng(0).random((60, 3072))
+    constants = novelty.mahalanobis(pictures[:24], np.arange(24) % 2, alike=True)
+    assert novelty.distance(constants, pictures[:24]).mean() == pytest.approx(1, abs=0.3)
+    assert novelty.distance(constants, pictures[24:]).mean() < 10, (
+        "a new picture of the same kind is not a million away"
+    )

@@ -61,7 +61,7 @@ def components(scaled: np.ndarray) -> np.ndarray:
     """Return (values, components): the directions in which the records differ most, the same at every call."""
     from sklearn.decomposition import PCA
 
-    count = min(MOST, len(scaled) - 1)
+    count = min(MOST, max(1, len(scaled) // 2))  # as many as records would leave nothing over to measure
     fitted = PCA(count, svd_solver="randomized", random_state=0).fit(scaled)
     return np.asarray(fitted.components_.T)
 
