@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
+from fullstack_ml.inputs import input_of
 from fullstack_ml.serving import app, settings
 
 DATABASE = "predictions.db"
@@ -63,12 +64,11 @@ def logged() -> Callable[[str], list[dict[str, Any]]]:
 
 
 @pytest.fixture
-def asked(records: pl.DataFrame) -> Callable[[int], list[dict[str, Any]]]:
+def asked(records: pl.DataFrame, product: Any) -> Callable[[int], list[dict[str, Any]]]:
     """Return drawn records as a client would send them."""
 
     def first(count: int) -> list[dict[str, Any]]:
-        known = {"id", "group", "kind", "source", "licence", "collected_at", "source_label", "shard", "ink"}
-        rows = records.head(count).select(pl.exclude(*known)).to_dicts()
+        rows = records.head(count).select(list(input_of(product).columns(product))).to_dicts()
         return [{"image": base64.b64encode(r["payload"]).decode()} if "payload" in r else r for r in rows]
 
     return first
