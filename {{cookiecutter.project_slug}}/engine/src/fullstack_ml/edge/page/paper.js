@@ -1,4 +1,4 @@
-// The input of an image product: draw with a pointer, or drop, choose or paste an image.
+// The input of an image product: draw with a pointer (where it is grey), or drop, choose or paste an image.
 
 import { decode } from "./image.js";
 import { rasterise } from "./drawing.js";
@@ -18,10 +18,11 @@ function element(tag, properties, ...children) {
 export function mount(root, aside, description, { give, fail, clear }) {
   const { input, typical, max_pixels: maxPixels } = description;
   const [height, width, channels = 1] = input.shape;
+  const draws = channels === 1; // a drawn line has no colour
   const unit = SIZE / Math.max(height, width);
   const paper = element("canvas", { className: "paper", width: width * unit, height: height * unit, tabIndex: -1 });
   paper.setAttribute("role", "img");
-  paper.setAttribute("aria-label", `Paper to draw on: ${input.meaning}`);
+  paper.setAttribute("aria-label", `${draws ? "Paper to draw on" : "Picture"}: ${input.meaning}`);
   const pen = paper.getContext("2d");
   const seen = element("canvas", { width, height });
   seen.setAttribute("aria-hidden", "true");
@@ -85,6 +86,9 @@ export function mount(root, aside, description, { give, fail, clear }) {
   }
 
   paper.addEventListener("pointerdown", (event) => {
+    if (!draws) {
+      return;
+    }
     if (!strokes.length) {
       reset(); // an image may lie on the paper
     }
@@ -123,5 +127,5 @@ export function mount(root, aside, description, { give, fail, clear }) {
     });
   }
   reset();
-  return `Draw ${input.meaning}; or drop, choose or paste an image of it.`;
+  return `${draws ? `Draw ${input.meaning}; or drop` : "Drop"}, choose or paste an image of ${draws ? "it" : input.meaning}.`;
 }
