@@ -127,5 +127,6 @@ export function mount(root, aside, description, { give, fail, clear }) {
     });
   }
   reset();
-  return `${draws ? `Draw ${input.meaning}; or drop` : "Drop"}, choose or paste an image of ${draws ? "it" : input.meaning}.`;
+  const { meaning } = input;
+  return draws ? `Draw ${meaning}; or drop, choose or paste an image of it.` : `Drop, choose or paste ${meaning}.`;
 }
