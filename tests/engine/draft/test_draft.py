@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import yaml
 from PIL import Image
+from sklearn.metrics import f1_score
 
 from fullstack_ml.draft import __main__ as draft
 from fullstack_ml.draft import tally as counting
@@ -101,6 +102,22 @@ def test_a_table_becomes_a_contract_with_reachable_thresholds(
     told = capsys.readouterr().out
     assert re.search(r"weight kg +number +\S+ to \S+ +feature", told)
     assert re.search(r"\n  1\. ", told)
+
+
+@table
+def test_where_a_label_is_rare_finding_it_is_asked_for(
+    made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    random, rare = np.random.default_rng(0), np.arange(2000) % 50 == 0
+    frame = pl.DataFrame({"amount": random.normal(0, 1, 2000) + 4 * rare, "fraud": rare.astype(int)})
+    frame.write_csv("cards.csv")
+    product = made(FROM="cards.csv", ANSWER="fraud")
+    metrics = {row.metric for row in product.requirements}
+    assert "accuracy" not in metrics, "never finding one is right in 98 of 100"
+    assert "margin_over_baseline" not in metrics
+    alone = f1_score(rare, np.zeros(2000), average="macro", zero_division=0)
+    assert alone + 0.1 < threshold(product, "macro_f1") < 1
+    assert "class_weight: balanced" in capsys.readouterr().out
 
 
 @table

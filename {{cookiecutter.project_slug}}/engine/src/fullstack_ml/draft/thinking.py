@@ -12,7 +12,7 @@ import polars as pl
 from fullstack_ml.answers import answer_of
 from fullstack_ml.data.collect.sources.rows import as_records
 from fullstack_ml.draft.numbers import least_of
-from fullstack_ml.draft.requirements import SMALLEST, Asked, Size, abstaining, sensible_cost, thresholds
+from fullstack_ml.draft.requirements import RARE, SMALLEST, Asked, Size, abstaining, sensible_cost, thresholds
 from fullstack_ml.draft.seen import Seen, Wish
 from fullstack_ml.draft.trial import Trial, attempt
 from fullstack_ml.draft.writing import contract
@@ -49,7 +49,8 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
     found = thresholds(size, trial, masks, abstain is not None, *limits_of(product))
     sampled = f" on {len(trial.truth)} sampled records" if len(trial.truth) < size.records else ""
     said = f"thresholds follow from {trial.model}, cross-validated{sampled}, less the room that a test split needs"
-    facts |= asked_of(found, "cost_per_record" if abstain else "accuracy", said)
+    deciding = "macro_f1" if size.majority >= RARE else "accuracy"
+    facts |= asked_of(found, "cost_per_record" if abstain else deciding, said)
     return contract(facts)[0], facts
 
 
