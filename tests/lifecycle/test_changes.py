@@ -22,7 +22,7 @@ CHANGES: dict[str, tuple[str, str, str, set[str]]] = {
     "a-stage's-helper": (f"{ENGINE}/modeling/train/novelty.py", "", "\n# edited\n", {"train"}),
     "a-stage-itself": (f"{ENGINE}/modeling/accept/__main__.py", "", "\n# edited\n", {"accept"}),
     "a-page": (f"{ENGINE}/modeling/cards/templates/model-card.md.j2", "", "edited\n", {"cards"}),
-    "a-shared-store": (f"{ENGINE}/data/store/index.py", "", "\n# edited\n", {"collect", "split"}),
+    "a-shared-store": (f"{ENGINE}/data/store/index.py", "", "\n# edited\n", {"collect", "validate", "split"}),
     "a-shared-module": (f"{ENGINE}/pipeline/tables.py", "", "\n# edited\n", ALL - {"compose"}),
     "a-command-of-people": (f"{ENGINE}/modeling/study/compare.py", "", "\n# edited\n", set()),
     "the-server": (f"{ENGINE}/serving/app.py", "", "\n# edited\n", set()),
