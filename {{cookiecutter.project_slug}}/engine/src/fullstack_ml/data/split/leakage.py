@@ -84,7 +84,8 @@ def run(config: Config) -> None:
         said = ", ".join(f"{report[name]} {name.replace('_', ' ')}" for name in broken)
         fix = "give near-duplicates one group, so that they stand in one split, and collect again"
         raise UserError(f"splits share records: {said}", str(LEAKAGE), fix)
-    print(f"leakage: no record or group is in two splits; {len(pairs)} pairs of images in two splits look alike")
+    alike = f"; {len(pairs)} pairs of records in two splits look alike" if len(pairs) else ""
+    print(f"leakage: no record or group is in two splits{alike}")
 
 
 if __name__ == "__main__":
