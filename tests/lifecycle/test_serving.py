@@ -170,7 +170,7 @@ def test_made_up_requests_find_no_error(project: Project, examples: int, expecte
         ]
         options += [
             "--workers",
-            "2",
+            "1",  # two threads that read source code at once stop Python 3.11 (SystemError: AST constructor recursion)
             "--no-shrink",
             "--continue-on-failure",
             "--no-color",
