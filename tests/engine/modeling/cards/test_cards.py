@@ -23,6 +23,14 @@ def test_a_card_has_its_sections_in_their_order(card: Path, sections: list[str],
     assert re.findall(r"(?m)^## (.+)$", card.read_text(encoding="utf-8")) == sections
 
 
+def test_no_page_shows_its_own_template(finished: Path) -> None:
+    pages = [MODEL_CARD, DATA_CARD, REQUIREMENTS, *Path("reports").glob("*.html")]
+    assert len(pages) >= 5
+    for page in pages:
+        left = re.findall(r"\{\{|\{%|%\(\w+\)s", page.read_text(encoding="utf-8"))
+        assert left == [], page
+
+
 def test_the_model_card_holds_what_was_measured(finished: Path, product: Any) -> None:
     text = MODEL_CARD.read_text(encoding="utf-8")
     evaluation = json.loads(Path("reports/evaluation.json").read_text(encoding="utf-8"))
