@@ -14,7 +14,7 @@ from fullstack_ml.data.collect.sources.rows import as_records
 from fullstack_ml.draft.numbers import least_of
 from fullstack_ml.draft.requirements import RARE, SMALLEST, Asked, Size, abstaining, sensible_cost, thresholds
 from fullstack_ml.draft.seen import Seen, Wish
-from fullstack_ml.draft.trial import Trial, attempt
+from fullstack_ml.draft.trial import Trial, attempt, calibrated, out_of_fold
 from fullstack_ml.draft.writing import contract
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.tables import slice_mask
@@ -42,11 +42,9 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
     text, product = contract(facts)
     if few:
         return text, facts
-    trial, masks = tried(seen, product)
-    facts["wrong"], facts["cost_reason"] = sensible_cost(trial.outputs, trial.truth)
-    product = contract(facts)[1]  # the cost moves the rule
-    trial, masks = tried(seen, product, trial)
-    found = thresholds(size, trial, masks, abstain is not None, *limits_of(product))
+    records = sample_records(seen, product)
+    trial, facts["wrong"], facts["cost_reason"] = tried(records, product, facts)
+    found = thresholds(size, trial, slices_of(records, product), abstain is not None, *limits_of(product))
     sampled = f" on {len(trial.truth)} sampled records" if len(trial.truth) < size.records else ""
     said = f"thresholds follow from {trial.model}, cross-validated{sampled}, less the room that a test split needs"
     deciding = "macro_f1" if size.majority >= RARE else "accuracy"
@@ -108,14 +106,20 @@ def sample_records(seen: Seen, product: Product) -> pl.DataFrame:
     return frame.filter(pl.col("rejected").is_null()) if "rejected" in frame.columns else frame
 
 
-def tried(seen: Seen, product: Product, before: Trial | None = None) -> tuple[Trial, dict[str, np.ndarray]]:
-    """Return the trial of a quick model and the records of every slice."""
-    frame, chosen = sample_records(seen, product), input_of(product)
-    truth = answer_of(product).truth(frame["label"].to_list(), product)
-    trial = attempt(chosen.matrix(frame, product), truth, product, before=before)
-    described = chosen.describe(frame, product) if product.data.slices else frame
-    masks = {
-        part.id: described.select(mask=slice_mask(part))["mask"].fill_null(False).to_numpy()
-        for part in product.data.slices
-    }
-    return trial, {name: mask for name, mask in masks.items() if mask.any()}
+def tried(records: pl.DataFrame, product: Product, facts: dict[str, Any]) -> tuple[Trial, int, str]:
+    """Return the trial of a quick model, what a wrong answer costs by its probabilities, and why."""
+    inputs = input_of(product).matrix(records, product)
+    truth = answer_of(product).truth(records["label"].to_list(), product)
+    outputs, model = out_of_fold(inputs, truth, product)
+    outputs = calibrated(outputs, truth)
+    wrong, reason = sensible_cost(outputs, truth)
+    priced = contract(facts | {"wrong": wrong, "cost_reason": reason})[1]  # the cost moves the rule
+    return attempt(inputs, truth, outputs, model, priced), wrong, reason
+
+
+def slices_of(records: pl.DataFrame, product: Product) -> dict[str, np.ndarray]:
+    """Return which records every slice holds, where it holds any."""
+    parts = product.data.slices
+    described = input_of(product).describe(records, product) if parts else records
+    masks = {part.id: described.select(mask=slice_mask(part))["mask"].to_numpy() for part in parts}
+    return {name: mask for name, mask in masks.items() if mask.any()}

@@ -98,14 +98,13 @@ def strangeness(inputs: np.ndarray, truth: np.ndarray, product: Product) -> tupl
     return familiar, separation(familiar, np.concatenate(strange))
 
 
-def attempt(inputs: np.ndarray, truth: np.ndarray, product: Product, before: Trial | None = None) -> Trial:
-    """Fit, measure, and try the rule that answers or abstains, fitted on one half and measured on the other.
+def attempt(inputs: np.ndarray, truth: np.ndarray, outputs: np.ndarray, model: str, product: Product) -> Trial:
+    """Measure, and try the rule that answers or abstains, fitted on one half and measured on the other.
 
-    ``inputs`` is what the contract's input makes of the sample, ``truth`` its answers as indices; the outputs are those
-    of the trial ``before``, if there was one.
+    ``inputs`` is what the contract's input makes of the sample, ``truth`` its answers as indices, ``outputs`` what
+    ``out_of_fold`` and ``calibrated`` make of both.
     """
-    outputs, name = (before.outputs, before.model) if before else out_of_fold(inputs, truth, product)
-    outputs, answer = outputs if before else calibrated(outputs, truth), answer_of(product)
+    answer = answer_of(product)
     familiar, novelty = strangeness(inputs, truth, product)
     drawn = np.random.default_rng(SEED).choice(familiar, len(truth))
     half = np.random.default_rng(SEED + 1).permutation(len(truth)) < len(truth) // 2
@@ -123,7 +122,7 @@ def attempt(inputs: np.ndarray, truth: np.ndarray, product: Product, before: Tri
     found |= measured({key: metrics[key] for key in RULED if key in metrics}, Sums.of(decided, facts))
     values = {key: float(value[0]) for key, value in found.items()}
     values |= {f"novelty_{key}": value for key, value in novelty.items()}
-    return Trial(outputs, truth, values, name)
+    return Trial(outputs, truth, values, model)
 
 
 RULED = ("set_coverage", "answered_share", "answered_error", "cost_per_record")
