@@ -16,7 +16,7 @@ from fullstack_ml.data.forget.keep import keep
 from fullstack_ml.data.forget.log import forget_predictions
 from fullstack_ml.data.forget.trained import trained_on
 from fullstack_ml.data.store import manifest, tombstones
-from fullstack_ml.data.store.identity import HALF, content_of
+from fullstack_ml.data.store.identity import WHOLE, named
 from fullstack_ml.data.store.shards import purge
 from fullstack_ml.pipeline.tables import read_batches, write_parquet
 from fullstack_ml.workspace.errors import UserError, guard
@@ -33,15 +33,8 @@ from fullstack_ml.workspace.paths import (
     TOMBSTONES,
 )
 
-WHOLE = 64  # characters of an id or a content
 SHORTEST = 8  # characters of an id that may stand for it
 ROWS = 50_000
-
-
-def meant(record: str) -> pl.Expr:
-    """Select the record of an id or of its beginning, or all records of a whole content, which a prediction names."""
-    same = pl.col("id").str.starts_with(record)
-    return same | (content_of(pl.col("id")) == record[:HALF]) if len(record) == WHOLE else same
 
 
 def find(draft: manifest.Manifest, record: str | None, group: str | None) -> list[str]:
@@ -50,7 +43,7 @@ def find(draft: manifest.Manifest, record: str | None, group: str | None) -> lis
     Raises:
         UserError: if there is none, or if the first characters of an id fit several.
     """
-    wanted = pl.col("group") == group if group else meant(record or "")
+    wanted = pl.col("group") == group if group else named(record or "")
     found: set[str] = set()
     for entry in draft["shards"]:
         for batch in read_batches(manifest.locate(entry["shard"]), ROWS, ["id", "group"]):

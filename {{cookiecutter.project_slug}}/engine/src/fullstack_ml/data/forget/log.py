@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from fullstack_ml.data.store.identity import HALF
+from fullstack_ml.data.store.index import HALF
 from fullstack_ml.workspace.errors import UserError
 
 FILE = Path("predictions.db")

@@ -13,15 +13,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from fullstack_ml.data.store.index import Index
+from fullstack_ml.data.store.index import HALF, Index, content_of
 
-HALF = 32  # digits of an id that tell the content
+WHOLE = 2 * HALF  # digits of an id
 BETWEEN = "\x1f"  # parts of a name that is hashed
 
 
-def content_of(ids: pl.Expr) -> pl.Expr:
-    """Return what of ids tells the content."""
-    return ids.str.slice(0, HALF)
+def named(record: str) -> pl.Expr:
+    """Select the record of an id or of its beginning, or all records of a whole content, which a prediction names."""
+    same = pl.col("id").str.starts_with(record)
+    return same | (content_of(pl.col("id")) == record[:HALF]) if len(record) == WHOLE else same
 
 
 def _hashed(parts: list[pl.Expr]) -> pl.Expr:

@@ -14,9 +14,15 @@ import polars as pl
 
 Pairs = np.ndarray  # uint64 of shape (records, 2), sorted by the first column: key and mark
 
+HALF = 32  # digits of an id that tell the content
 HELD = 2_000_000  # pairs in memory before they are merged into the file: 32 MB
 BLOCK = 1_000_000  # pairs read from the file at once
 RUNS = 8
+
+
+def content_of(ids: pl.Expr) -> pl.Expr:
+    """Return what of ids tells the content."""
+    return ids.str.slice(0, HALF)
 
 
 def keys(ids: pl.Series) -> np.ndarray:
@@ -35,8 +41,9 @@ def marks(frame: pl.DataFrame, labelled: bool = True) -> np.ndarray:
     The last bit is free. Not ``labelled``: as it would be of the same record before it had a label.
     """
     label = pl.col("source_label") if labelled else pl.lit(None, pl.String).alias("source_label")
-    content = pl.col("id").str.slice(0, 32)
-    return frame.select(mark=pl.struct(content, "group", label).hash())["mark"].to_numpy() & ~np.uint64(1)
+    return frame.select(mark=pl.struct(content_of(pl.col("id")), "group", label).hash())[
+        "mark"
+    ].to_numpy() & ~np.uint64(1)
 
 
 class Index:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from fullstack_ml.data.store.identity import HALF, content_of
+from fullstack_ml.data.store.index import HALF, content_of
 from fullstack_ml.workspace.files import read_json, write_json
 from fullstack_ml.workspace.paths import TOMBSTONES
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fullstack_ml.data.store.identity import content_of
-from fullstack_ml.data.store.index import Index, contents_of
+from fullstack_ml.data.store.index import Index, content_of, contents_of
 from fullstack_ml.pipeline.tables import read_batches, shards
 from fullstack_ml.workspace.paths import RAW
 

@@ -10,6 +10,8 @@ import polars as pl
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.data.split.place import position
 from fullstack_ml.data.split.when import placed, plan_of
+from fullstack_ml.data.store.identity import named
+from fullstack_ml.data.store.index import content_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.compose import resolve
 from fullstack_ml.pipeline.stage import typed
@@ -27,9 +29,8 @@ def find(start: str) -> pl.DataFrame:
     fix = "copy the id from a report, at least its first digits"
     if len(start) < SHORTEST:
         raise UserError(f"ID {start!r} is shorter than {SHORTEST} digits", "make explain ID=<id>", fix)
-    content = pl.col("id").str.slice(0, 32) == start[:32]  # what a prediction names is the content
-    found = raw().filter(pl.col("id").str.starts_with(start) | (content & (len(start) == 64))).collect()
-    found = found[:1] if found["id"].str.slice(0, 32).n_unique() == 1 else found  # their values are the same
+    found = raw().filter(named(start)).collect()
+    found = found[:1] if found.select(content_of(pl.col("id")).n_unique()).item() == 1 else found  # of equal values
     if len(found) != 1:
         raise UserError(f"{len(found)} records have an id that begins with {start!r}", str(RAW), fix)
     return found
