@@ -56,6 +56,13 @@ def test_ink_is_dark_and_paper_is_light(product: Any) -> None:
     assert image.draw(np.array([[255, 0]], np.uint8), product) == "    @@"
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_of_equal_rows_the_one_that_is_named_is_told(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = ["a" * 32 + letter * 32 for letter in "bc"]
+    monkeypatch.setattr(explain, "raw", lambda: pl.LazyFrame({"id": ids}))
+    assert explain.find(ids[place])["id"].to_list() == [ids[place]]
+
+
 def test_the_start_of_an_id_has_to_name_one_record(finished: Path, refused: Refused) -> None:
     with refused("'ab' is shorter than 6", "make explain"):
         explain.find("ab")

@@ -29,7 +29,7 @@ def find(start: str) -> pl.DataFrame:
     fix = "copy the id from a report, at least its first digits"
     if len(start) < SHORTEST:
         raise UserError(f"ID {start!r} is shorter than {SHORTEST} digits", "make explain ID=<id>", fix)
-    found = raw().filter(named(start)).collect()
+    found = raw().filter(named(start)).sort(pl.col("id") != start).collect()
     found = found[:1] if found.select(content_of(pl.col("id")).n_unique()).item() == 1 else found  # of equal values
     if len(found) != 1:
         raise UserError(f"{len(found)} records have an id that begins with {start!r}", str(RAW), fix)
