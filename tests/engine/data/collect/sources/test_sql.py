@@ -171,7 +171,7 @@ def test_a_cursor_of_a_database_servers_own_type_is_gone_on_from(
 
     address = get_server(tmp_path / "server", cleanup_mode="delete").get_uri()
     monkeypatch.setenv("DATABASE_URL", address.replace("postgresql://", "postgresql+psycopg://"))
-    engine = sqlalchemy.create_engine(sql._address("env:DATABASE_URL"))
+    engine = sqlalchemy.create_engine(sql.address_of("env:DATABASE_URL"))
     make = "lpad(to_hex(n), 32, '0')::uuid" if cursor == "uuid" else f"(n * 1.5)::{cursor}"
 
     def rows(first: int, last: int) -> None:

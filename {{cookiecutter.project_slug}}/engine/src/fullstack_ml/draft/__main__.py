@@ -17,9 +17,10 @@ from fullstack_ml.draft.summary import tell
 from fullstack_ml.draft.tally import tally
 from fullstack_ml.draft.thinking import complete
 from fullstack_ml.draft.writing import check_replaceable, write
+from fullstack_ml.modeling.study.readiness import split_shares
 from fullstack_ml.project import clear_sample
 from fullstack_ml.workspace.errors import UserError, guard
-from fullstack_ml.workspace.paths import CONF, PRODUCT
+from fullstack_ml.workspace.paths import PRODUCT
 
 
 def wished() -> Wish:
@@ -52,7 +53,7 @@ def look(wish: Wish) -> Seen:
 
 def split_sizes(labels: dict[str, int]) -> Size:
     """Return the records per label with the shares of conf/split.yaml."""
-    shares = yaml.safe_load((CONF / "split.yaml").read_text(encoding="utf-8"))["shares"]
+    shares = split_shares()
     return Size(labels, shares["test"], shares["calibration"])
 
 
@@ -70,7 +71,7 @@ def check_mixed(wish: Wish) -> None:
     Raises:
         UserError: with what to remove.
     """
-    place = "://".join(wish.place.split("://")[-1:]).rstrip("/")
+    place = wish.place.rpartition("://")[2].rstrip("/")
     others = [source for source in clear_sample.own_sources() if place not in source]
     if others:
         fix = "to begin anew, remove data/raw, and the rounds in data/labels; to keep both, change product.yaml by hand"

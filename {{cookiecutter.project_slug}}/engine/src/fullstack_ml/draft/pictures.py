@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from PIL import ExifTags, Image
 
+from fullstack_ml.data.collect.sources.files import files_below, names_below
 from fullstack_ml.draft.numbers import least_of
 from fullstack_ml.draft.seen import Seen, Wish, label_rows
 from fullstack_ml.inputs.canvas import FORMATS, flattened
@@ -91,14 +92,12 @@ def facts_of(looked: list[Looked], counts: dict[str, int], pictures: int, wish: 
 
 def listed(system: Any, folder: str) -> list[str]:
     """Return the paths of all pictures, at any depth, hidden ones left out."""
-    found = system.find(folder)
-    parts = {path: path.removeprefix(folder).strip("/").split("/") for path in sorted(found)}
-    return [path for path, names in parts.items() if path.lower().endswith(FILES) and names[-1][0] != "."]
+    return [path for path in files_below(system, folder) if path.lower().endswith(FILES)]
 
 
 def labels_of(files: list[str], folder: str, wish: Wish) -> tuple[dict[str, str], dict[str, Any]]:
     """Return the label of every picture by its folder, and what the source must be told; nothing where all lie flat."""
-    parents = {file: PurePosixPath(file.removeprefix(folder).strip("/")).parts[:-1] for file in files}
+    parents = {file: tuple(names_below(file, folder)[:-1]) for file in files}
     if wish.labels or not any(parents.values()):
         return {}, {"label_folder": None}
     nested = {file: names for file, names in parents.items() if names}

@@ -6,15 +6,14 @@ Reads what FROM names; writes nothing.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import fsspec
 import polars as pl
 
-from fullstack_ml.data.collect.sources.reading import is_table, read_table_file
-from fullstack_ml.data.collect.sources.sql import _address
-from fullstack_ml.data.collect.sources.tables import listed
+from fullstack_ml.data.collect.sources.reading import is_table
+from fullstack_ml.data.collect.sources.sql import address_of, fetched, reason
+from fullstack_ml.data.collect.sources.tables import listed, open_table
 from fullstack_ml.inputs.pictures import FILES
 from fullstack_ml.workspace.errors import UserError, suggest
 
@@ -65,8 +64,7 @@ def tables(system: Any, path: str, place: str) -> Tables:
     def read() -> Iterator[pl.DataFrame]:
         names: list[str] = []
         for address, file in files.items():
-            opened = partial(system.open, file, "rb")
-            reading = read_table_file(opened, address if is_table(address) else file, None, "keep-out", WHERE)
+            reading = open_table(system, address, file, None, "keep-out", WHERE)
             if names and set(reading.names) != set(names):
                 odd = ", ".join(sorted(set(reading.names) ^ set(names)))
                 raise UserError(f"{address} has other columns than the first table: {odd}", WHERE, "give one of them")
@@ -102,7 +100,7 @@ def database(place: str, query: str | None) -> tuple[Iterator[pl.DataFrame], str
     """
     import sqlalchemy as sql
 
-    engine = sql.create_engine(_address(place))
+    engine = sql.create_engine(address_of(place))
     try:
         if query is None:
             tables = sql.inspect(engine).get_table_names()
@@ -113,7 +111,7 @@ def database(place: str, query: str | None) -> tuple[Iterator[pl.DataFrame], str
         query = statement(query, engine)
         return rows_of(engine, query), query
     except sql.exc.SQLAlchemyError as error:
-        raise UserError(f"the database says: {getattr(error, 'orig', None) or error}", WHERE, "mend the URL") from error
+        raise UserError(reason(error), WHERE, "mend the URL") from error
 
 
 def rows_of(engine: Any, query: str) -> Iterator[pl.DataFrame]:
@@ -121,12 +119,8 @@ def rows_of(engine: Any, query: str) -> Iterator[pl.DataFrame]:
     import sqlalchemy as sql
 
     try:
-        with engine.connect().execution_options(stream_results=True, max_row_buffer=BATCH) as connection:
-            result = connection.execute(sql.text(query))
-            names = list(result.keys())
-            for rows in result.partitions(BATCH):
-                columns = zip(names, zip(*rows, strict=True), strict=True)
-                yield pl.DataFrame({name: [None if v is None else str(v) for v in values] for name, values in columns})
+        for names, rows in fetched(engine, sql.text(query), BATCH):
+            columns = zip(names, zip(*rows, strict=True), strict=True)
+            yield pl.DataFrame({name: [None if v is None else str(v) for v in values] for name, values in columns})
     except sql.exc.SQLAlchemyError as error:
-        text = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise UserError(f"the database says: {text}", "QUERY", "name a table, or mend the query") from error
+        raise UserError(reason(error), "QUERY", "name a table, or mend the query") from error

@@ -41,13 +41,13 @@ def comment(text: str) -> str:
     return re.sub(r"[\s\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff]+", " ", text).strip()
 
 
-def cell(text: str) -> str:
-    """Return a text that stays in its cell of a Markdown table."""
+def code(text: str) -> str:
+    """Return a text that stays in a span of code, and in its cell of a Markdown table."""
     return comment(text).replace("|", "\\|").replace("`", "'")
 
 
 def render(template: str, facts: dict[str, Any]) -> str:
     """Fill a template of this room."""
     made = environment(TEMPLATES, escape=False)
-    made.filters |= {"scalar": scalar, "flow": flow, "comment": comment, "cell": cell}
+    made.filters |= {"scalar": scalar, "flow": flow, "comment": comment, "code": code}
     return made.get_template(template).render(facts)

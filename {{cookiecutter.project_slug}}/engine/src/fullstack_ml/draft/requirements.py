@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from fullstack_ml.answers.label.rule import least_records
 from fullstack_ml.draft.numbers import least_of, room
 from fullstack_ml.draft.trial import Trial
 
 SMALLEST = 20  # records of a slice that stage evaluate measures, as in conf/evaluate.yaml
 RARE = 0.9  # share of one label from which on the others are rare
-COVERAGES = ((0.95, 19), (0.9, 9))  # of prediction sets, with the calibration records that each needs
-ALARMS = ((0.02, 49), (0.05, 19), (0.1, 9))  # familiar records called unfamiliar, likewise
+COVERAGES = (0.95, 0.9)  # of prediction sets, the best first
+ALARMS = (0.02, 0.05, 0.1)  # familiar records called unfamiliar, likewise
+LEAST = least_records(COVERAGES[-1])  # calibration records of the loosest rule
+LOOSEST = "abstain: {coverage: 0.9, false_alarms: 0.1}"
 
 
 @dataclass(frozen=True)
@@ -66,17 +69,17 @@ class Asked:
 def abstaining(size: Size) -> tuple[dict[str, float] | None, str]:
     """Return the rule to abstain that the calibration split can carry, and the reason."""
     held = least_of(size.records, size.calibration)
-    coverage = next((value for value, needed in COVERAGES if held >= needed), None)
-    alarms = next((value for value, needed in ALARMS if held >= needed), None)
+    coverage = next((value for value in COVERAGES if held >= least_records(value)), None)
+    alarms = next((value for value in ALARMS if held >= least_records(1 - value)), None)
     if coverage is None or alarms is None:
-        wanted = needed_records(9, size.calibration)
+        wanted = needed_records(LEAST, size.calibration)
         return None, (
             f"of {size.records} labelled records about {size.records * size.calibration:.0f} calibrate, and the rule "
-            f"to abstain needs 9; with {wanted} records write abstain: {{coverage: 0.9, false_alarms: 0.1}}"
+            f"to abstain needs {LEAST}; with {wanted} records write {LOOSEST}"
         )
     said = f"{size.records} labelled records leave at least {held} for calibration"
-    if (coverage, alarms) != (COVERAGES[0][0], ALARMS[0][0]):
-        wanted = needed_records(49, size.calibration)
+    if (coverage, alarms) != (COVERAGES[0], ALARMS[0]):
+        wanted = needed_records(least_records(1 - ALARMS[0]), size.calibration)
         said += f"; with {wanted} records, coverage: 0.95 and false_alarms: 0.02 are possible"
     return {"coverage": coverage, "false_alarms": alarms}, said
 
@@ -115,7 +118,7 @@ def thresholds(
     asked.ask("records", ">=", least, "records", "fewer say little in the test split", f"there are {size.records}")
     if abstains:
         held = least_of(size.records, size.calibration)
-        aim = 0.95 if held >= COVERAGES[0][1] else 0.9
+        aim = COVERAGES[0] if held >= least_records(COVERAGES[0]) else COVERAGES[-1]
         few = min(tested, held)
         asked.at_least("set_coverage", aim, few, "the right label has to be among those shown")
         _answered(asked, values, few)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from unicodedata import east_asian_width
 
-from fullstack_ml.draft.requirements import Size, needed_records
+from fullstack_ml.draft.requirements import LEAST, Size, needed_records
 from fullstack_ml.draft.seen import Seen
 from fullstack_ml.workspace.git import git
 
@@ -73,7 +73,7 @@ def next_steps(seen: Seen, size: Size) -> list[str]:
     keep = ["  git add -A && git commit -m 'Draft the contract'"] if git("rev-parse", "HEAD") else []
     if seen.labels:
         return ["next:", *keep, "  make"]
-    wanted = needed_records(9, size.calibration)
+    wanted = needed_records(LEAST, size.calibration)
     return [
         "there are no labels yet. next:",
         "  name the labels in product.yaml and say in docs/2-data/annotation-guide.md what makes a record one",

@@ -16,7 +16,7 @@ from fullstack_ml.draft.seal import is_untouched, sealed
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
-from fullstack_ml.workspace.files import write_text
+from fullstack_ml.workspace.files import write_texts
 from fullstack_ml.workspace.paths import CONF, GUIDE, PRODUCT
 
 
@@ -73,6 +73,5 @@ def write(text: str, facts: dict[str, Any], source: str, options: dict[str, Any]
     texts[config] = with_choices(config.read_text(encoding="utf-8"), choices)
     if not GUIDE.exists() or is_untouched(GUIDE.read_text(encoding="utf-8")):
         texts[GUIDE] = sealed(render("annotation-guide.md.j2", facts), markdown=True)
-    for place, content in texts.items():
-        write_text(place, content)
+    write_texts(texts)
     return list(texts)

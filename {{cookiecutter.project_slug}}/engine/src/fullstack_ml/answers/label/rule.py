@@ -60,6 +60,11 @@ def decide(probabilities: np.ndarray, novelty: np.ndarray, rule: Rule) -> np.nda
     return WORDS[np.where(familiar, sure, 2)]
 
 
+def least_records(level: float) -> int:
+    """Return how many calibration records a level needs: the fewest n of which one has the rank (n + 1) level."""
+    return math.ceil(level / (1 - level) - 1e-9)
+
+
 def conformal_quantile(scores: np.ndarray, level: float) -> float:
     """Return the split-conformal quantile: a new score is at most this with probability ``level``.
 
@@ -70,7 +75,7 @@ def conformal_quantile(scores: np.ndarray, level: float) -> float:
     """
     rank = math.ceil((len(scores) + 1) * level)
     if rank > len(scores):
-        least = math.ceil(level / (1 - level))
+        least = least_records(level)
         what = f"a level of {level:g} needs at least {least} calibration records, and there are {len(scores)}"
         raise UserError(what, WHERE, "collect more, raise the share of the calibration split, or lower the level")
     return float(np.sort(scores)[rank - 1])

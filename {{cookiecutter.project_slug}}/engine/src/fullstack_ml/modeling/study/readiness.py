@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import yaml
 
+from fullstack_ml.answers.label.rule import least_records
 from fullstack_ml.pipeline.compose import keys_of_contract
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.paths import CONF, CONTRACT, LABELLED, LOCK
@@ -51,8 +52,7 @@ def shortfalls(counts: dict[str, int], product: Product, shares: dict[str, float
         found.append(Shortfall(f"no record has the label {', '.join(missing)}", fix))
     abstain = product.formulation.abstain
     if abstain:
-        level = max(abstain.coverage, 1 - abstain.false_alarms)
-        needed = math.ceil(level / (1 - level) - 1e-9)
+        needed = least_records(max(abstain.coverage, 1 - abstain.false_alarms))
         wanted = math.ceil(needed / shares["calibration"])
         if total < wanted:
             what = f"{total} labels; the rule to abstain wants {needed} calibration records, about {wanted} labels"

@@ -58,7 +58,7 @@ def read(
     elif system.isdir(place):
         source = pl.lit(path.rstrip("/")) + pl.col("source")
         listed = read_listing(labels, product, WHERE) if labels else None
-        files = _listed(system, place)
+        files = files_below(system, place)
         files.pop(fsspec.core.url_to_fs(labels)[1] if labels else "", None)  # the table may lie among the pictures
         stated = _stated(files, place, label_folder, listed, endings)
         images = _images(system, place, files, stated, group, endings, product.data.columns)
@@ -94,22 +94,22 @@ def _grouping(group: str | None) -> re.Pattern[str] | None:
     raise UserError(f"group {group!r} is no regular expression with one pair of brackets", WHERE, fix)
 
 
-def _listed(system: Any, folder: str) -> dict[str, int]:
+def files_below(system: Any, folder: str) -> dict[str, int]:
     """Return the size of every file at any depth by its path, in the order of the paths, hidden ones left out."""
     # Not glob, to which a bracket or a star in a name is a pattern.
     found = system.find(folder, detail=True)
-    kept = [path for path in sorted(found) if not any(name.startswith(".") for name in _names(path, folder))]
+    kept = [path for path in sorted(found) if not any(name.startswith(".") for name in names_below(path, folder))]
     return {path: found[path]["size"] or 0 for path in kept if found[path]["type"] == "file"}
 
 
-def _names(path: str, folder: str) -> list[str]:
+def names_below(path: str, folder: str) -> list[str]:
     """Return the names from ``folder`` to a file."""
     return path.removeprefix(folder).strip("/").split("/")
 
 
 def _label(path: str, folder: str, which: str | None) -> str | None:
     """Return the first or last sub-folder of a file; None where it has none, or none is its label."""
-    above = _names(path, folder)[:-1]
+    above = names_below(path, folder)[:-1]
     return above[0 if which == "first" else -1] if above and which else None
 
 
@@ -126,7 +126,7 @@ def _stated(
     if listed is None:
         stated: dict[str, Said] = {file: {"source_label": _label(file, folder, which)} for file in files}
     else:
-        names = {file: "/".join(_names(file, folder)) for file in files}
+        names = {file: "/".join(names_below(file, folder)) for file in files}
         said, missing = matched(listed, list(names.values()))
         if missing:
             what = f"labels names {len(missing)} file(s) that {folder} does not hold, such as {missing[0]}"
@@ -161,7 +161,7 @@ def _images(
         named = [pattern.search(PurePosixPath(file).name) if pattern else None for file in batch]
         columns = {
             "payload": [payload if isinstance(payload, bytes) else None for payload in payloads],
-            "source": ["/" + "/".join(_names(file, folder)) for file in batch],
+            "source": ["/" + "/".join(names_below(file, folder)) for file in batch],
             **{name: [stated[file].get(name) for file in batch] for name in ("source_label", "given_split", *extra)},
             "group": [m[1] if m else stated[file].get("group") for m, file in zip(named, batch, strict=True)],
             "rejected": [

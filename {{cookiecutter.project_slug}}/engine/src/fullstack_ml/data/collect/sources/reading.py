@@ -41,13 +41,15 @@ ENDINGS = (*FORMS, *(f"{ending}.gz" for ending in FORMS if ending not in (".parq
 class Reading:
     """A table: its column ``names``, its ``batches`` (to be read once), and ``notes`` on what was found.
 
-    A batch has the column ``ROW`` beside those of the file. ``bad`` fills with rows that are kept out.
+    A batch has the column ``ROW`` beside those of the file. ``bad`` fills with rows that are kept out. ``separator`` is
+    the sign between cells, where there is one.
     """
 
     names: list[str]
     batches: Iterator[pl.DataFrame]
     notes: list[str]
     bad: list[BadRow] = field(default_factory=list)
+    separator: str = ""
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -119,7 +121,7 @@ def _finished(
     """Return the batches with their numbers written in one way; note which way was found."""
     if first is None:
         return iter(())
-    writing = numbers.writing_of(first.head(delimited.ROWS), numeric, "separated by commas" in " ".join(reading.notes))
+    writing = numbers.writing_of(first.head(delimited.ROWS), numeric, reading.separator == ",")
     reading.notes += writing.notes
     rest = reading.batches
 
@@ -166,9 +168,10 @@ def _delimited(opened: Any, name: str, where: str, bad: list[BadRow], keep_out: 
     form = delimited.form_of(opened, encoding)
     form.names = unique(form.names, name, where)
     rows = delimited.batches(opened, form, bad, name, where, keep_out)
-    said = [f"separated by {delimited.SEPARATORS[form.separator]}s" if len(form.names) > 1 else "one column"]
+    separator = form.separator if len(form.names) > 1 else ""
+    said = [f"separated by {delimited.SEPARATORS[separator]}s" if separator else "one column"]
     said += [] if encoding == "utf-8" else [f"encoding {encoding.removesuffix('-sig')}"]
-    return Reading(form.names, rows, said)
+    return Reading(form.names, rows, said, separator=separator)
 
 
 def _parquet(opened: Any, name: str, where: str, bad: list[BadRow], keep_out: bool) -> Reading:

@@ -47,24 +47,33 @@ def read(
 
     terms = {"kind": pl.lit(kind_of(product, kind)), "licence": pl.lit(licence_of(product, licence, WHERE))}
     try:
-        address = _address(url)
+        address = address_of(url)
         statement = _statement(query, cursor_column, cursor)
         engine = sql.create_engine(address)
-        with engine.connect().execution_options(stream_results=True, max_row_buffer=batch_rows) as connection:
-            result = connection.execute(statement)
-            names = list(result.keys())
-            for rows in result.partitions(batch_rows):
-                batch = _records(rows, names, product, cursor_column, Columns(label, group, split=split))
-                source = pl.lit(address.render_as_string()) + pl.col("source")
-                yield batch.with_columns(**terms, source=source)
+        for names, rows in fetched(engine, statement, batch_rows):
+            batch = _records(rows, names, product, cursor_column, Columns(label, group, split=split))
+            source = pl.lit(address.render_as_string()) + pl.col("source")
+            yield batch.with_columns(**terms, source=source)
         engine.dispose()
     except (sql.exc.SQLAlchemyError, ImportError) as error:
-        text = str(getattr(error, "orig", None) or error).splitlines()[0]
-        fix = "mend it and collect again; what was read is kept"
-        raise UserError(f"the database says: {text}", WHERE, fix) from error
+        raise UserError(reason(error), WHERE, "mend it and collect again; what was read is kept") from error
 
 
-def _address(url: str) -> Any:
+def fetched(engine: Any, statement: Any, most: int) -> Iterator[tuple[list[str], Sequence[Any]]]:
+    """Yield the names of a statement's columns with its next rows, at most ``most``; the database keeps the others."""
+    with engine.connect().execution_options(stream_results=True, max_row_buffer=most) as connection:
+        result = connection.execute(statement)
+        names = list(result.keys())
+        for rows in result.partitions(most):
+            yield names, rows
+
+
+def reason(error: Exception) -> str:
+    """Return the first line of what a database says."""
+    return f"the database says: {str(getattr(error, 'orig', None) or error).splitlines()[0]}"
+
+
+def address_of(url: str) -> Any:
     """Return the URL of the database, from the environment where it says so."""
     import sqlalchemy as sql
 

@@ -3,8 +3,9 @@
 Reads what the file system holds; writes nothing, and prints a line per file on what was read and how.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -81,14 +82,9 @@ def read_tables(
     labels: set[str] = set()
     rows = 0
     files = listed(system, place, path, where)
+    numeric = numeric_columns(product)
     for number, (address, file) in enumerate(files.items()):
-
-        def opened(file: str = file) -> Any:
-            return system.open(file, "rb")
-
-        numeric = numeric_columns(product)
-        named = address if is_table(address) else file  # such as zip://table.csv::archive.zip
-        reading = read_table_file(opened, named, numeric, columns.bad_rows, where)
+        reading = open_table(system, address, file, numeric, columns.bad_rows, where)
         count = 0
         for batch in records(reading, address, product, columns, where):
             labels.update(batch["source_label"].drop_nulls().unique().head(2))
@@ -104,12 +100,19 @@ def read_tables(
         raise UserError(f"column {columns.label!r} of {path} holds {held}", where, "give records of two labels or more")
 
 
+def open_table(
+    system: Any, address: str, file: str, numeric: Collection[str] | None, bad_rows: str, where: str
+) -> Reading:
+    """Open one of the tables that ``listed`` names."""
+    named = address if is_table(address) else file  # such as zip://table.csv::archive.zip
+    return read_table_file(partial(system.open, file, "rb"), named, numeric, bad_rows, where)
+
+
 def records(reading: Reading, address: str, product: Product, columns: Columns, where: str) -> Iterator[pl.DataFrame]:
     """Turn the rows of a table into records; a rejected one is named by its row, so that a person finds it."""
     nothing = pl.DataFrame(schema=dict.fromkeys(reading.names, pl.String))
-    as_records(
-        nothing, product, columns.label, columns.group, address, where, columns.split
-    )  # of a file without a row, too
+    # Of a file without a row, too.
+    as_records(nothing, product, columns.label, columns.group, address, where, columns.split)
     for frame in reading.batches:
         batch = as_records(frame, product, columns.label, columns.group, address, where, columns.split)
         batch = batch.with_columns(frame[ROW].cast(pl.Int64).alias("source_row"))
