@@ -7,7 +7,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
+from time import sleep
+from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -117,9 +120,34 @@ def test_python_ends_in_good_order_after_a_bad_row(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(RAGGED)
     code = "from fullstack_ml.data.collect.sources.reading import read_table_file\n"
     code += "import sys\ntry:\n    read_table_file(sys.argv[1]).frame\nexcept Exception as e:\n    sys.exit(str(e))"
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "t.csv")], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "line 6" in done.stderr
+    command = [sys.executable, "-c", code, str(tmp_path / "t.csv")]
+    for _ in range(10):  # one process of fourteen came to a bad end, while others ran
+        processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+        for process in processes:
+            said = process.communicate()[1]
+            assert process.returncode == 1
+            assert "line 6" in said
+
+
+def test_nothing_is_left_with_arrow_after_a_bad_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    """Arrow reads ahead in a thread; here it takes so long that the error would be out first."""
+    (tmp_path / "t.csv").write_bytes(RAGGED)
+    watched: list[Any] = []
+
+    class Slow(delimited.Lent):
+        def read(self, size: int = -1) -> np.ndarray:
+            if watched:
+                sleep(0.2)
+            watched.append(self.given)
+            return super().read(size)
+
+    monkeypatch.setattr(delimited, "Lent", Slow)
+    with refused("line 6"):
+        read_table_file(tmp_path / "t.csv")
+    assert len(watched) > 1, "nothing was read ahead"
+    assert [one for one in watched[-1] if one() is not None] == []
 
 
 def test_the_first_sheet_of_an_excel_file_is_read_as_a_csv_file_would_be(tmp_path: Path) -> None:

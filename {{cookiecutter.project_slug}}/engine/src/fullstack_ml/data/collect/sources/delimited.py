@@ -6,13 +6,17 @@ Reads what it is handed; writes nothing. The encoding is that of the whole file,
 import codecs
 import csv
 import io
+import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
+from time import monotonic, sleep
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 from pyarrow import csv as arrow
@@ -24,6 +28,7 @@ PEEK = 2**18  # bytes and rows of the beginning that tell the form
 ROWS = 1000
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+SECONDS = 5.0  # that Arrow gets to let go
 ROW = "#row"  # column of batches: the number of the row among those below the header, from 1
 
 Opener = Callable[[], Any]  # opens the bytes anew
@@ -138,6 +143,49 @@ class Lines:
         return row
 
 
+class Lent:
+    """A file that remembers what Arrow was given of it, and can be ended early."""
+
+    def __init__(self, file: Any) -> None:
+        """Begin as the file itself."""
+        self.file, self.ended = file, False
+        self.given: list[weakref.ref[Any]] = [weakref.ref(self)]
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the file in all but reading."""
+        return getattr(self.file, name)
+
+    def read(self, size: int = -1) -> np.ndarray:
+        """Return the next bytes; none once it is ended."""
+        block = np.frombuffer(b"" if self.ended else self.file.read(size), np.uint8)
+        self.given.append(weakref.ref(block))
+        return block
+
+
+def streamed(file: Any, form: Form, on_bad: Callable[[Any], str]) -> Generator[Any, None, None]:
+    """Yield the batches of a file; at the end, or when it is closed, wait until Arrow has let go of what it was given.
+
+    Arrow reads ahead in threads of its own. One that lets go of a Python object while Python ends brings the process
+    down, as it did after an error in the middle of a file.
+    """
+    lent, handler = Lent(file), partial(on_bad)
+    given = lent.given
+    given.append(weakref.ref(handler))
+    stream = stream_of(lent, form, handler)
+    try:
+        for batch in stream:  # noqa: UP028 - «yield from» would close the stream and leave what was read ahead
+            yield batch
+    finally:
+        lent.ended = True
+        with suppress(pa.ArrowException):
+            for _ in stream:
+                pass
+        del stream, lent, handler
+        until = monotonic() + SECONDS
+        while any(one() is not None for one in given) and monotonic() < until:
+            sleep(0.001)
+
+
 def stream_of(file: Any, form: Form, on_bad: Callable[[Any], str]) -> Any:
     """Open the stream of batches in which the columns are called by their places, so that no name stands in the way."""
     names = [str(i) for i in range(len(form.names))]
@@ -172,8 +220,8 @@ def batches(
         found.append(row)
         return "skip"
 
-    with open_bytes() as file:
-        for batch in stream_of(file, form, skip):
+    with open_bytes() as file, closing(streamed(file, form, skip)) as stream:
+        for batch in stream:
             for row in found:
                 line = (lines or Lines(open_bytes, form)).find(row.number)
                 reason = f"line {line} has {row.actual_columns} cells, the header has {len(form.names)}"
