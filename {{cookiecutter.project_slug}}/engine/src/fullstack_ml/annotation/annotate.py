@@ -64,9 +64,9 @@ def tasks(one: Round, ids: list[str], product: Product) -> list[dict[str, Any]]:
     made = []
     for record in raw_records(ids).iter_rows(named=True):
         data = shown(record, product) | ({} if said is None else {"said": said.get(record["id"], "nothing")})
-        hint = (
-            [suggestion(one.model[record["id"]], f"model at {one.name}", product)] if record["id"] in one.shown else []
-        )
+        name, hint = record["id"], []
+        if name in one.shown:
+            hint = [suggestion(one.model[name], f"model at {one.name}", product)]
         made.append({"data": data, "predictions": hint})
     return made
 
@@ -79,7 +79,7 @@ def fill(studio: Studio, project: int, one: Round, product: Product) -> int:
     """
     there = {task["data"].get("id"): (task["id"], task["overlap"]) for task in studio.tasks(project)}
     missing = sorted(set(one.items) - set(there))  # by id, which is a hash: no place tells why an item is there
-    known = set(raw_records(missing)["id"])
+    known = set(raw_records(missing, "id")["id"])
     gone = [record for record in missing if record not in known]
     if gone:
         what = f"{len(gone)} records of the round are not in data/raw, first {gone[0][:12]}"

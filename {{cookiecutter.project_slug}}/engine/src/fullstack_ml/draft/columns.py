@@ -115,9 +115,8 @@ def guess_answer(columns: list[Column], rows: int) -> str | None:
             if column.name.strip().lower() == word:
                 return column.name
     words = [column for column in few if column.type in ("flag", "category")]
-    codes = [
-        column for column in few if column.type == "whole" and column.use == "feature" and len(column.values) <= 10
-    ]
+    whole = [column for column in few if column.type == "whole" and column.use == "feature"]
+    codes = [column for column in whole if len(column.values) <= CODES]
     ends = words if words and few[-1] not in codes else codes or words
     return ends[-1].name if ends else None
 

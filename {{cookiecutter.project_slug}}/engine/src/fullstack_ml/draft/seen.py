@@ -5,8 +5,6 @@ from typing import Any
 
 import polars as pl
 
-KINDS = {"table": "record", "image": "picture"}
-
 
 @dataclass(frozen=True)
 class Wish:
@@ -36,7 +34,6 @@ class Seen:
     questions: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     slices: list[dict[str, Any]] = field(default_factory=list)
-    groups: str | None = None
 
 
 def label_rows(counts: dict[str, int], named: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fullstack_ml.product.formulation import Feature, moment, place
+from fullstack_ml.product.formulation import Feature, place
 
 if TYPE_CHECKING:
     import onnx
@@ -103,11 +103,6 @@ def from_rows(rows: list[tuple[Any, ...]], functions: list[Callable[[Any], float
 def from_frame(frame: pl.DataFrame, columns: list[pl.Expr]) -> np.ndarray:
     """Return float64 (records, features) of stored columns."""
     return frame.select(column.fill_null(math.nan) for column in columns).to_numpy().astype(np.float64, copy=False)
-
-
-def stored_date(text: str | None) -> Any:
-    """Return a date of a request as it is stored."""
-    return None if text is None else moment(text)
 
 
 class Layout:

@@ -136,9 +136,9 @@ def raw() -> pl.LazyFrame:
     return pl.scan_parquet(shards(RAW))
 
 
-def raw_records(ids: Collection[str]) -> pl.DataFrame:
-    """Return the raw records of ``ids`` that are stored, in the order of their ids."""
-    return raw().filter(pl.col("id").is_in(list(ids))).sort("id").collect()
+def raw_records(ids: Collection[str], *columns: str) -> pl.DataFrame:
+    """Return the raw records of ``ids`` that are stored, in the order of their ids; all columns where none is named."""
+    return raw().filter(pl.col("id").is_in(list(ids))).sort("id").select(*columns or (pl.all(),)).collect()
 
 
 def slice_mask(part: Slice) -> pl.Expr:

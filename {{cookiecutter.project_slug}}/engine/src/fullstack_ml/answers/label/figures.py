@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height))
 
 
+@cache
 def _font_with_hangul() -> list[str]:
     """Name the font for letters that matplotlib's own font lacks."""
     from matplotlib.font_manager import FontProperties, fontManager

@@ -38,8 +38,9 @@ def shared(plan: Plan, folder: Path) -> dict[str, list[str]]:
     indexes = {"id": Index(folder), "group": Index(folder)}
     found: dict[str, list[str]] = {name: [] for name in indexes}
     for frame in read_batches(LABELLED, ROWS, COLUMNS):
-        frame = frame.filter(pl.Series(numbers(frame, plan) < len(NAMES)))
         split = numbers(frame, plan)
+        placed_somewhere = split < len(NAMES)
+        frame, split = frame.filter(pl.Series(placed_somewhere)), split[placed_somewhere]
         for name, index in indexes.items():
             present = frame[name].is_not_null().to_numpy()
             if present.any():
