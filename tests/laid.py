@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from fullstack_ml.draft.seal import seal_files
 
@@ -33,6 +34,12 @@ def render(source: Path, target: Path, task: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     text = source.read_text(encoding="utf-8")
     target.write_text(TAG.sub(lambda tag: answers.get(tag[1], "something"), text), encoding="utf-8")
+
+
+def requirement(name: str, metric: str, threshold: float, **changed: Any) -> dict[str, Any]:
+    """Return a requirement as product.yaml has it: at least ``threshold``, where ``changed`` says nothing else."""
+    row = {"id": name, "metric": metric, "operator": ">=", "threshold": threshold, "unit": "share"}
+    return {**row, "owner": "o", "reason": "r", **changed}
 
 
 def lay_template(task: str, folder: Path) -> None:

@@ -7,6 +7,7 @@ folder of the test.
 """
 
 import contextlib
+import copy
 import importlib
 import logging
 import os
@@ -24,6 +25,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
@@ -173,6 +175,36 @@ def source_options(product: product.Product, tmp_path_factory: pytest.TempPathFa
 def composed(root: Path, source_options: dict[str, Any]) -> DictConfig:
     """What conf/ says, with the drawn records as source."""
     return compose_with(root, source_options)
+
+
+@pytest.fixture(scope="session")
+def lay_own(
+    root: Path, composed: DictConfig, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., tuple[Path, DictConfig]]:
+    """Return how a project is laid whose contract, table and modules are its own; and what its conf/ then says.
+
+    ``change`` gets what product.yaml says, without slices and evaluation, and changes it; ``modules`` maps a place in
+    the project to its text.
+    """
+
+    def lay(
+        change: Callable[[dict[str, Any]], None], table: pl.DataFrame, modules: dict[Path, str] | None = None
+    ) -> tuple[Path, DictConfig]:
+        own = tmp_path_factory.mktemp("own") / "project"
+        shutil.copytree(root, own)
+        for place, text in (modules or {}).items():
+            (own / place).parent.mkdir(parents=True)
+            (own / place).write_text(text, encoding="utf-8")
+        written = yaml.safe_load((root / "product.yaml").read_text(encoding="utf-8"))
+        written["evaluation"], written["data"]["slices"] = [], []
+        change(written)
+        (own / "product.yaml").write_text(yaml.safe_dump(written, allow_unicode=True), encoding="utf-8")
+        table.write_csv(own.parent / "own.csv")
+        chosen = copy.deepcopy(composed)
+        chosen.source.options.path = str(own.parent / "own.csv")
+        return own, chosen
+
+    return lay
 
 
 @pytest.fixture(name="config")

@@ -1,17 +1,16 @@
 """Labels are taken as people write them: signs, markup, Hangul, 200 characters, from the source to MLflow."""
 
-import copy
 import json
 import shutil
 import sqlite3
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-import yaml
 from omegaconf import DictConfig
 from starlette.testclient import TestClient
 
@@ -19,34 +18,29 @@ from fullstack_ml.annotation import interface
 from fullstack_ml.modeling.register import runlog
 from fullstack_ml.product import contract
 from fullstack_ml.registry.tracking import connect, entity_name
+from laid import requirement
 
 pytestmark = pytest.mark.task("tabular-classification")
 LABELS = [">50K", "C++", "50 %", "it's", "a/b", "A, B", "a & b", "None", "01", "$5 $9", "x|y"]
 LABELS += ["<script>alert(1)</script>", "라벨 하나", "e" * 200]
 
 
-@pytest.fixture
-def named(root: Path, tmp_path: Path, composed: DictConfig) -> tuple[Path, DictConfig]:
-    """Write a contract and a table whose labels have such names, one cluster of rows each."""
-    own = tmp_path / "own"
-    shutil.copytree(root, own)
-    written = yaml.safe_load((root / "product.yaml").read_text(encoding="utf-8"))
+def ask_for_labels(written: dict[str, Any]) -> None:
+    """Ask for a label of such a name from a point in the plane."""
     features = [{"name": name, "low": -100, "high": 100, "unit": "m", "meaning": name} for name in ("x", "y")]
     written["formulation"]["input"]["features"] = features
     written["formulation"]["answer"]["labels"] = [{"name": name, "definition": f"is {name}"} for name in LABELS]
-    written["data"]["slices"] = []
-    row = {"operator": ">=", "unit": "share", "owner": "o", "reason": "r"}
-    written["requirements"] = [{**row, "id": "R1", "metric": "accuracy", "threshold": 0.9}]
-    written["evaluation"] = []
-    (own / "product.yaml").write_text(yaml.safe_dump(written, allow_unicode=True), encoding="utf-8")
+    written["requirements"] = [requirement("R1", "accuracy", 0.9)]
+
+
+@pytest.fixture
+def named(lay_own: Callable[..., tuple[Path, DictConfig]]) -> tuple[Path, DictConfig]:
+    """Write a contract and a table whose labels have such names, one cluster of rows each."""
     random, place = np.random.default_rng(0), np.repeat(np.arange(len(LABELS)), 100)
     angle = 2 * np.pi * place / len(LABELS)
     points = {"x": 80 * np.cos(angle) + random.normal(0, 2, len(place))}
     points["y"] = 80 * np.sin(angle) + random.normal(0, 2, len(place))
-    pl.DataFrame({**points, "label": [LABELS[i] for i in place]}).write_csv(tmp_path / "named.csv")
-    chosen = copy.deepcopy(composed)
-    chosen.source.options.path = str(tmp_path / "named.csv")
-    return own, chosen
+    return lay_own(ask_for_labels, pl.DataFrame({**points, "label": [LABELS[i] for i in place]}))
 
 
 def test_a_label_of_any_name_goes_from_the_source_to_the_store(

@@ -1,11 +1,9 @@
 """An answer of the product's own, a number, goes through every stage and is judged by its mean absolute error."""
 
 import base64
-import copy
 import hashlib
 import json
 import re
-import shutil
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -17,7 +15,6 @@ from xml.etree import ElementTree
 import numpy as np
 import polars as pl
 import pytest
-import yaml
 from omegaconf import DictConfig, OmegaConf
 from pydantic import SecretStr
 from sklearn.metrics import mean_absolute_error
@@ -33,33 +30,30 @@ from fullstack_ml.edge import build
 from fullstack_ml.pipeline import examples, stage
 from fullstack_ml.product import contract
 from fullstack_ml.product.guide import guide_version
+from fullstack_ml.product.types import Product
 from fullstack_ml.serving import online
 from fullstack_ml.serving.app import create_app
 from fullstack_ml.serving.model import Version
 from fullstack_ml.serving.settings import Settings
 from fullstack_ml.workspace import seams
+from laid import requirement
 
 pytestmark = pytest.mark.task("tabular-classification")
 Refused = Callable[..., AbstractContextManager[None]]
+Own = tuple[Path, DictConfig]
 PLACE = Path("src/my_product/answers/amount.py")
 DOCS = Path(__file__).parents[3] / "docs"
 AMOUNT = (DOCS / "examples/amount.py").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def amounts(root: Path, tmp_path: Path, composed: DictConfig) -> DictConfig:
-    """Write the answer, a contract that asks for it, and rows whose amount follows from their features."""
-    own = tmp_path / "own"
-    shutil.copytree(root, own)
-    (own / PLACE).parent.mkdir(parents=True)
-    (own / PLACE).write_text(AMOUNT, encoding="utf-8")
-    written = yaml.safe_load((root / "product.yaml").read_text(encoding="utf-8"))
+def ask_for_amount(written: dict[str, Any]) -> None:
+    """Ask for an amount, judged by its mean absolute error, and compare versions by it."""
     written["formulation"]["answer"] = {"type": "amount", "options": {"low": -1000, "high": 1000, "unit": "kg"}}
-    row = {"operator": "<=", "unit": "units", "owner": "o", "reason": "r"}
+    at_most = {"operator": "<=", "unit": "units"}
     written["requirements"] = [
-        {**row, "id": "R1", "metric": "mae", "threshold": 2.0, "decide": "bound"},
-        {**row, "id": "R2", "metric": "worst_slice_mae", "threshold": 3.0},
-        {**row, "id": "R3", "metric": "mae", "slice": "small", "threshold": 0.001},
+        requirement("R1", "mae", 2.0, decide="bound", **at_most),
+        requirement("R2", "worst_slice_mae", 3.0, **at_most),
+        requirement("R3", "mae", 0.001, slice="small", **at_most),
     ]
     plan = {"test": "sequential", "detect": 2.0}
     online = {"cell": "online-quantitative", "method": "m", "who": "o", "when": "weekly", "decides": [], "plan": plan}
@@ -68,26 +62,29 @@ def amounts(root: Path, tmp_path: Path, composed: DictConfig) -> DictConfig:
     middle = sum(written["formulation"]["input"]["features"][0][end] for end in ("low", "high")) / 2
     written["data"]["slices"] = [{**cut, "id": "small", "below": middle}, {**cut, "id": "large", "at_least": middle}]
     written["release"] = {"better_on": "mae"}
-    (own / "product.yaml").write_text(yaml.safe_dump(written, allow_unicode=True), encoding="utf-8")
-    features = written["formulation"]["input"]["features"]
+
+
+@pytest.fixture
+def amounts(product: Product, lay_own: Callable[..., Own]) -> Own:
+    """Write the answer, a contract that asks for it, and rows whose amount follows from their features."""
+    features = product.formulation.input.features
     random = np.random.default_rng(0)
     shares = random.uniform(0.1, 0.9, (900, len(features)))
-    low, high = (np.array([f[end] for f in features], float) for end in ("low", "high"))
+    low, high = (np.array([getattr(f, end) for f in features], float) for end in ("low", "high"))
     amount = 40 * shares[:, 0] - 10 * shares[:, 1] + random.normal(0, 1, 900)
-    table = pl.DataFrame(low + shares * (high - low), schema=[f["name"] for f in features], orient="row")
-    table.with_columns(label=pl.Series(amount.round(4))).write_csv(tmp_path / "amounts.csv")
-    chosen = copy.deepcopy(composed)
-    chosen.source.options.path = str(tmp_path / "amounts.csv")
+    table = pl.DataFrame(low + shares * (high - low), schema=[f.name for f in features], orient="row")
+    own, chosen = lay_own(ask_for_amount, table.with_columns(label=pl.Series(amount.round(4))), {PLACE: AMOUNT})
     estimator = {"_target_": "sklearn.linear_model.Ridge", "alpha": 1e-3}
     chosen.model = OmegaConf.create({"name": "ridge", "scale": True, "estimator": estimator})
     chosen.export.calibration = "none"
-    return chosen
+    return own, chosen
 
 
 def test_a_number_goes_through_every_stage(
-    stages: Callable[..., None], amounts: DictConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stages: Callable[..., None], amounts: Own, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stages(amounts, tmp_path / "own")
+    own, chosen = amounts
+    stages(chosen, own)
     product = contract.load()
     known, model = examples.read("test", product), Artefact(Path("models/model.onnx"))
     given = model.score(known.inputs)
@@ -112,9 +109,10 @@ def test_a_number_goes_through_every_stage(
 
 
 @pytest.fixture
-def trained(stages: Callable[..., None], amounts: DictConfig, tmp_path: Path) -> list[dict[str, float]]:
+def trained(stages: Callable[..., None], amounts: Own) -> list[dict[str, float]]:
     """Train on the amounts, and return the test split as records of requests, each with its ``amount``."""
-    stages(amounts, tmp_path / "own")
+    own, chosen = amounts
+    stages(chosen, own)
     known = examples.read("test", contract.load())
     names = [feature.name for feature in contract.load().formulation.input.features]
     return [
@@ -184,7 +182,7 @@ NONE = {"from_name": "none", "to_name": "record", "type": "choices", "value": {"
 
 
 def test_a_number_is_asked_of_annotators_and_read_back(
-    trained: list[dict[str, float]], amounts: DictConfig, refused: Refused
+    trained: list[dict[str, float]], amounts: Own, refused: Refused
 ) -> None:
     product, ids = contract.load(), pl.read_parquet("data/labelled.parquet")["id"].head(4).to_list()
     form = ElementTree.fromstring(interface.interface(product))
@@ -215,7 +213,7 @@ def test_a_number_is_asked_of_annotators_and_read_back(
     assert bad["reason"].to_list() == ["not exactly one answer"]
     Path("data/labels").mkdir()
     good.write_parquet("data/labels/first.parquet")
-    label.run(stage.typed(amounts))
+    label.run(stage.typed(amounts[1]))
     said = dict(pl.read_parquet("data/labelled.parquet").filter(labelled_by="people").select("id", "label").iter_rows())
     assert said == {ids[0]: "10", ids[1]: "20", ids[2]: "30"}
     report = json.loads(Path("reports/agreement.json").read_text(encoding="utf-8"))
@@ -225,9 +223,9 @@ def test_a_number_is_asked_of_annotators_and_read_back(
     assert dict(review.select("id", "reason").iter_rows()) == {ids[2]: "tie"}
     good.with_columns(label=pl.lit("lots")).write_parquet("data/labels/first.parquet")
     with refused("label 'lots' of record", "data/labels/first.parquet", "as formulation.answer of product.yaml allows"):
-        label.run(stage.typed(amounts))
+        label.run(stage.typed(amounts[1]))
     with refused("an answer of type amount is no label", "product.yaml"):
-        suspects.run(stage.typed(amounts))
+        suspects.run(stage.typed(amounts[1]))
 
 
 @pytest.fixture

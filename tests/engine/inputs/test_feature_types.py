@@ -26,6 +26,7 @@ from fullstack_ml.modeling.register import __main__ as register
 from fullstack_ml.pipeline import stage
 from fullstack_ml.product import contract
 from fullstack_ml.serving import app, settings
+from laid import requirement
 
 pytestmark = pytest.mark.task("tabular-classification")
 PLANS, STEPS = ["month to month", "one year", "two years"], ["low", "middle", "high"]
@@ -65,43 +66,36 @@ def draw_customers(count: int = 2000) -> pl.DataFrame:
     return frame.with_columns(pl.when(kept[n]).then(pl.col(n)).otherwise(pl.lit(words[n])).alias(n) for n in gaps)
 
 
-def contract_of_customers(root: Path) -> dict[str, Any]:
-    """Return product.yaml with these features, the labels Y and N, and requirements that a useful model meets."""
-    written: dict[str, Any] = yaml.safe_load((root / "product.yaml").read_text(encoding="utf-8"))
+def ask_for_customers(written: dict[str, Any]) -> None:
+    """Ask for these features, the labels Y and N, and what a useful model meets."""
     written["formulation"]["input"]["features"] = [{**feature, "meaning": "m"} for feature in FEATURES]
     labels = [{"name": name, "definition": name} for name in ("N", "Y")]
     written["formulation"]["answer"]["labels"] = labels
-    row: dict[str, Any] = {"operator": ">=", "unit": "share", "owner": "o", "reason": "r"}
-    written["requirements"] = [
-        {**row, "id": "R1", "metric": "accuracy", "threshold": 0.75},
-        {**row, "id": "R2", "metric": "worst_slice_accuracy", "threshold": 0.6},
-    ]
-    written["evaluation"] = []
+    written["requirements"] = [requirement("R1", "accuracy", 0.75), requirement("R2", "worst_slice_accuracy", 0.6)]
     chosen: list[dict[str, Any]] = [{"column": "plan", "equals": PLANS[1]}, {"column": "json", "equals": True}]
     chosen += [{"column": "joined.on", "at_least": "2022-01-01"}, {"column": "calls", "below": 3}]
     written["data"]["slices"] = [{"id": f"slice {i}", "reason": "r", **part} for i, part in enumerate(chosen)]
-    return written
 
 
 @pytest.fixture(scope="module")
-def customers(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose contract has features of every type, and its table."""
-    own = tmp_path_factory.mktemp("customers") / "own"
-    shutil.copytree(root, own)
-    written = yaml.safe_dump(contract_of_customers(root), allow_unicode=True, sort_keys=False)
-    (own / "product.yaml").write_text(written, encoding="utf-8")
-    draw_customers().write_csv(own.parent / "customers.csv")
-    return own
+def laid(lay_own: Callable[..., tuple[Path, DictConfig]]) -> tuple[Path, DictConfig]:
+    """A project whose contract has features of every type, its table as source, and boosted trees as model."""
+    own, chosen = lay_own(ask_for_customers, draw_customers())
+    chosen.source.options.label = "left (Y/N)"
+    chosen.model = OmegaConf.load(own / "conf/model/boosted.yaml")
+    return own, chosen
 
 
 @pytest.fixture
-def chosen(customers: Path, composed: DictConfig) -> DictConfig:
-    """What conf/ says, with this table as source and boosted trees as model."""
-    changed = copy.deepcopy(composed)
-    changed.source.options.path = str(customers.parent / "customers.csv")
-    changed.source.options.label = "left (Y/N)"
-    changed.model = OmegaConf.load(customers / "conf/model/boosted.yaml")
-    return changed
+def customers(laid: tuple[Path, DictConfig]) -> Path:
+    """Such a project; only read it."""
+    return laid[0]
+
+
+@pytest.fixture
+def chosen(laid: tuple[Path, DictConfig]) -> DictConfig:
+    """What its conf/ says; the test may change it."""
+    return copy.deepcopy(laid[1])
 
 
 def plain_accuracy() -> float:

@@ -1,16 +1,14 @@
 """An input of the product's own, a short string of bytes, goes from a CSV file to the answer of the server."""
 
-import copy
 import json
-import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-import yaml
 from omegaconf import DictConfig, OmegaConf
 from pydantic import SecretStr
 from starlette.testclient import TestClient
@@ -18,9 +16,11 @@ from starlette.testclient import TestClient
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.product import contract
 from fullstack_ml.serving import app, settings
+from laid import requirement
 
 pytestmark = pytest.mark.task("tabular-classification")
 Refused = Callable[..., AbstractContextManager[None]]
+Own = tuple[Path, DictConfig]
 PLACE = Path("src/my_product/inputs/code.py")
 CODE = '''
 """Input ``code``: up to eight letters, one byte each; shorter ones end in zeros."""
@@ -155,39 +155,31 @@ def draw(values, product):
 '''
 
 
-@pytest.fixture
-def codes(root: Path, tmp_path: Path, composed: DictConfig) -> DictConfig:
-    """Write the input, a contract that asks for it, and codes that are ``early`` where the first letter is before n."""
-    own = tmp_path / "own"
-    shutil.copytree(root, own)
-    (own / PLACE).parent.mkdir(parents=True)
-    (own / PLACE).write_text(CODE, encoding="utf-8")
-    written = yaml.safe_load((root / "product.yaml").read_text(encoding="utf-8"))
+def ask_for_codes(written: dict[str, Any]) -> None:
+    """Ask for which half of the alphabet a code begins with."""
     written["formulation"]["input"] = {"name": "code", "type": "code", "meaning": "the letters of a shelf"}
     labels = [{"name": name, "definition": f"the {name} half"} for name in ("early", "late")]
     written["formulation"]["answer"] = {"type": "label", "labels": labels}
-    row = {"operator": ">=", "unit": "share", "owner": "o", "reason": "r"}
-    written["requirements"] = [{**row, "id": "R1", "metric": "accuracy", "threshold": 0.95}]
-    written["requirements"] += [{**row, "id": "R2", "metric": "accuracy", "slice": "short", "threshold": 0.9}]
-    written["evaluation"] = []
+    written["requirements"] = [requirement("R1", "accuracy", 0.95), requirement("R2", "accuracy", 0.9, slice="short")]
     written["data"]["slices"] = [{"id": "short", "column": "length", "below": 5, "reason": "little to go by"}]
-    (own / "product.yaml").write_text(yaml.safe_dump(written, allow_unicode=True), encoding="utf-8")
+
+
+@pytest.fixture
+def codes(lay_own: Callable[..., Own]) -> Own:
+    """Write the input, a contract that asks for it, and codes that are ``early`` where the first letter is before n."""
     random = np.random.default_rng(0)
     texts = {"".join(chr(97 + k) for k in random.integers(0, 26, random.integers(3, 9))) for _ in range(1500)}
     table = pl.DataFrame({"code": sorted(texts)})
     table = table.with_columns(label=pl.when(pl.col("code") < "n").then(pl.lit("early")).otherwise(pl.lit("late")))
-    table.write_csv(tmp_path / "codes.csv")
-    chosen = copy.deepcopy(composed)
-    chosen.source.options.path = str(tmp_path / "codes.csv")
+    own, chosen = lay_own(ask_for_codes, table, {PLACE: CODE})
     trees = {"_target_": "sklearn.ensemble.HistGradientBoostingClassifier", "max_iter": 30}
     chosen.model = OmegaConf.create({"name": "trees", "scale": False, "estimator": trees})
-    return chosen
+    return own, chosen
 
 
-def test_a_string_of_bytes_goes_through_every_stage_to_the_server(
-    stages: Callable[..., None], codes: DictConfig, tmp_path: Path
-) -> None:
-    stages(codes, tmp_path / "own")
+def test_a_string_of_bytes_goes_through_every_stage_to_the_server(stages: Callable[..., None], codes: Own) -> None:
+    own, chosen = codes
+    stages(chosen, own)
     verdicts = json.loads(Path("reports/acceptance.json").read_text(encoding="utf-8"))
     assert verdicts["accepted"], verdicts["failed"]
     evaluation = json.loads(Path("reports/evaluation.json").read_text(encoding="utf-8"))
