@@ -6,6 +6,7 @@ counts as there: an output in dvc.yaml, a line of .gitignore, or a name in the p
 
 import json
 import re
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -236,6 +237,15 @@ def test_what_a_reader_wants_to_change_is_where_the_readme_says(project: Path) -
         assert named or commands, places
         assert [name for name in named if not any(project.glob(name.strip("/")))] == []
         assert commands <= targets(project)
+
+
+def test_the_rooms_of_the_engine_stand_in_their_order(project: Path) -> None:
+    rooms = re.findall(r"^[├└]── (\w+)/", read(project / "engine/README.md"), re.MULTILINE)
+    assert sorted(rooms) == sorted(path.parent.name for path in project.glob("engine/src/fullstack_ml/*/__init__.py"))
+    contracts = tomllib.loads(read(project / "engine/pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    layers = next(one["layers"] for one in contracts if one["type"] == "layers")
+    there = [name.strip("()") for name in reversed(layers) if name.strip("()") in rooms]
+    assert rooms == there
 
 
 def test_settings_of_the_server_exist(project: Path) -> None:
