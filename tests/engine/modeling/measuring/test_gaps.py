@@ -17,7 +17,7 @@ def found(product: Any, sizes: dict[str, int], resamples: int = 50) -> tuple[dic
     """Compare records from sources ``a`` (9 of 10 right) and ``b`` (6 of 10 right, never answered)."""
     sources = np.concatenate([np.repeat(name, size) for name, size in sizes.items()])
     hit = np.concatenate([np.arange(size) < RIGHT.get(name, 1.0) * size for name, size in sizes.items()])
-    frame = pl.DataFrame({"source": sources, "kind": ["one"] * len(sources)})
+    frame = pl.DataFrame({"source": sources, "kind": ["one"] * len(sources), "group": [None] * len(sources)})
     settings: Any = SimpleNamespace(min_slice=20, resamples=resamples)
     table = {"score": hit.astype(np.float32), "answered": (sources != "b").astype(np.float32)}
     answer: Any = label

@@ -1,6 +1,7 @@
 """Metrics from sums: the same as from records, with intervals of the right width."""
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy import stats
 from sklearn import metrics
@@ -68,6 +69,29 @@ def test_the_interval_of_the_accuracy_has_the_width_that_theory_gives() -> None:
     share = (probabilities.argmax(axis=1) == truth).mean()
     half = 1.96 * np.sqrt(share * (1 - share) / 2000)
     assert found == pytest.approx([share - half, share + half], abs=0.15 * half)
+
+
+def test_records_of_one_group_count_as_one_where_they_are_all_alike() -> None:
+    """100 groups of ten equal records say as much as 100 records: sqrt(p (1 - p) / 100), and not a third of it."""
+    right = np.repeat(np.random.default_rng(0).permutation(np.arange(100) < 80), 10).astype(np.float32)
+    groups = intervals.groups_of(pl.Series("group", np.repeat(np.arange(100), 10)))
+    columns = {"score": right, "one": np.ones(1000, np.float32)}
+    sums = intervals.totals(columns, 4000, 0, groups)
+    shares = (sums["score"] / sums["one"])[:, 0]
+    assert shares[0] == pytest.approx(0.8)
+    assert shares[1:].std() == pytest.approx(np.sqrt(0.8 * 0.2 / 100), rel=0.05)
+    alone = intervals.totals(columns, 4000, 0)
+    assert (alone["score"] / alone["one"])[1:].std() == pytest.approx(np.sqrt(0.8 * 0.2 / 1000), rel=0.05)
+
+
+@pytest.mark.parametrize("kind", [pl.String, pl.Int64, pl.Categorical])
+def test_a_record_without_a_group_stands_alone(kind: type[pl.DataType]) -> None:
+    named = pl.Series("group", ["7", None, "7", "8", None], pl.String).cast(kind)
+    groups = intervals.groups_of(named)
+    assert groups is not None
+    assert len(set(groups.tolist())) == 4
+    assert groups[0] == groups[2]
+    assert intervals.groups_of(named[1:2]) is None, "nothing belongs together"
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:

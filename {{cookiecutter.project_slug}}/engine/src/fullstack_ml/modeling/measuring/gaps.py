@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from fullstack_ml.answers import Answer
-from fullstack_ml.modeling.measuring.intervals import interval, totals, wilson
+from fullstack_ml.modeling.measuring.intervals import groups_of, interval, totals, wilson
 from fullstack_ml.pipeline.config import Evaluate
 from fullstack_ml.pipeline.tables import slice_mask
 from fullstack_ml.product.metrics import Metric
@@ -65,10 +65,12 @@ def gap_of(
     return {**gaps, "groups": rows, "small": small}
 
 
-def resampled(groups: np.ndarray, score: np.ndarray, names: list[str], resamples: int, seed: int) -> np.ndarray:
+def resampled(
+    groups: np.ndarray, score: np.ndarray, names: list[str], resamples: int, seed: int, units: np.ndarray | None = None
+) -> np.ndarray:
     """Return the largest difference of the mean score between ``names``: on all records, then on each resample."""
     member = (groups[:, None] == np.array(names)[None, :]).astype(np.float32)
-    sums = totals({"records": member, "scores": member * score[:, None]}, resamples, seed)
+    sums = totals({"records": member, "scores": member * score[:, None]}, resamples, seed, units)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = sums["scores"] / sums["records"]
     result: np.ndarray = means.max(axis=1) - means.min(axis=1)
@@ -87,11 +89,12 @@ def gaps(
 
     ``table`` holds ``score`` and ``answered`` per record. The largest gap is None where no partition can be compared.
     """
-    reports, largest = {}, []
+    reports, largest, units = {}, [], groups_of(frame["group"])
     for column, groups in partitions(product, frame).items():
         reports[column] = gap_of(answer, groups, table["score"], table["answered"], settings.min_slice)
         if reports[column]["gap"] is not None:
-            values = resampled(groups, table["score"], list(reports[column]["groups"]), settings.resamples, seed)
+            compared = list(reports[column]["groups"])
+            values = resampled(groups, table["score"], compared, settings.resamples, seed, units)
             reports[column]["gap_interval"] = interval(values[1:])
             largest.append(values)
     return reports, np.max(largest, axis=0) if largest else None

@@ -7,6 +7,7 @@ sums of a thousand resamples, and memory does not grow with the records.
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+import polars as pl
 
 from fullstack_ml.product.metrics import Metric, Sums
 
@@ -18,13 +19,21 @@ POISSON = np.searchsorted(
 ).astype(np.float32)
 
 
-def totals(table: dict[str, np.ndarray], resamples: int, seed: int) -> dict[str, np.ndarray]:
+def totals(
+    table: dict[str, np.ndarray], resamples: int, seed: int, groups: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Sum the columns over all records (first row) and over ``resamples`` Poisson resamples of them.
 
-    The Poisson bootstrap gives every record an independent Poisson(1) weight (Hanley and MacGibbon 2006).
+    The Poisson bootstrap gives every record an independent Poisson(1) weight (Hanley and MacGibbon 2006). ``groups``,
+    a whole number per record, keeps what belongs together together: all records of a group get the weight of their
+    group, since ten pictures of one person say less than pictures of ten (Field and Welsh 2007).
     """
     wide = {name: column.reshape(len(column), -1) for name, column in table.items()}
     matrix = np.concatenate(list(wide.values()), axis=1)
+    if groups is not None:
+        order = np.argsort(groups, kind="stable")
+        starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+        matrix = np.add.reduceat(matrix[order], starts, axis=0)
     random = np.random.default_rng(seed)
     sums = np.zeros((resamples + 1, matrix.shape[1]), np.float64)
     for start in range(0, len(matrix), CHUNK):
@@ -40,6 +49,18 @@ def _cut(sums: np.ndarray, wide: dict[str, np.ndarray]) -> Iterator[tuple[str, n
     for name, column in wide.items():
         yield name, sums[:, start : start + column.shape[1]]
         start += column.shape[1]
+
+
+def groups_of(group: pl.Series) -> np.ndarray | None:
+    """Return a whole number per record, the same within a group; a record without one stands alone.
+
+    None where no two records share a group.
+    """
+    frame = pl.DataFrame({"group": group.cast(pl.String)}).with_row_index("place")
+    alone, shared = pl.format("alone {}", "place"), pl.format("group {}", "group")
+    named = pl.when(pl.col("group").is_null()).then(alone).otherwise(shared)
+    numbers = frame.select(number=named.rank("dense").cast(pl.Int64))["number"]
+    return numbers.to_numpy() if numbers.n_unique() < len(numbers) else None
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> list[float] | None:

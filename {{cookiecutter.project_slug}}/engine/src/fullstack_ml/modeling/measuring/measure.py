@@ -13,7 +13,7 @@ from fullstack_ml.answers.words import ACCEPT, Scored
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.measuring.gaps import gaps, score_interval
-from fullstack_ml.modeling.measuring.intervals import bounds, totals
+from fullstack_ml.modeling.measuring.intervals import bounds, groups_of, totals
 from fullstack_ml.modeling.measuring.novelty import apart, separation
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, read
@@ -58,7 +58,8 @@ def test(artefact: Artefact, product: Product, config: Config) -> Tested:
     novelties = {name: artefact.score(made).novelty for name, made in strange.items()}
     table |= apart(scored.novelty, np.concatenate(list(novelties.values())))
     summary, metrics = read_json(TRAINING)["answers"], metrics_of(product)
-    sums = Sums(totals(table, settings.resamples, config.seed), answer.training_facts(summary, product))
+    units = groups_of(examples.frame["group"])
+    sums = Sums(totals(table, settings.resamples, config.seed, units), answer.training_facts(summary, product))
     values = measured(metrics, sums) | measured_own(metrics, scored.outputs, truth, config.seed)
     groups, gap = gaps(answer, product, examples.frame, table, settings, config.seed)
     values |= {} if gap is None else {"group_gap": gap}
