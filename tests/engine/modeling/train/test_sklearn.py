@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,15 @@ from sklearn.semi_supervised import LabelPropagation
 from fullstack_ml.answers import label
 from fullstack_ml.modeling.train.backends import sklearn as backend
 from fullstack_ml.pipeline.config import Model
+from fullstack_ml.workspace.errors import UserError
 
 Refused = Callable[..., AbstractContextManager[None]]
 WHERE = "conf/model/m.yaml"
 
 
-def model(target: str, scale: bool = False, **arguments: Any) -> Any:
+def model(target: str, scale: bool = False, weights: Any = "none", **arguments: Any) -> Any:
     """Return what a file of conf/model says."""
-    return Model("m", scale, {"_target_": target, **arguments})
+    return Model("m", scale, {"_target_": target, **arguments}, weights=weights)
 
 
 def examples(values: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -242,23 +244,48 @@ def test_a_value_that_is_missing_is_answered_the_same_in_onnx(target: str) -> No
     assert run(backend.to_onnx(fitted, 6, 3, "probabilities"), rows) == pytest.approx(expected, abs=1e-5)
 
 
+def rare() -> tuple[np.ndarray, np.ndarray]:
+    """Return 1000 records, 20 of which have the label 1."""
+    random = np.random.default_rng(0)
+    truth = (np.arange(1000) % 50 == 0).astype(int)
+    return (truth[:, None] * 1.5 + random.normal(0, 1, (1000, 3))).astype(np.float32), truth
+
+
 @pytest.mark.parametrize(
     "target",
     ["ensemble.HistGradientBoostingClassifier", "linear_model.LogisticRegression"],
     ids=["boosted", "logistic"],
 )
-def test_balanced_weights_find_more_of_a_rare_label(target: str) -> None:
-    random = np.random.default_rng(0)
-    truth = (np.arange(2000) % 50 == 0).astype(int)
-    rows = (truth[:, None] * 1.5 + random.normal(0, 1, (2000, 3))).astype(np.float32)
-    found = {}
-    for weight in (None, "balanced"):
-        fitted = backend.fit(
-            model(f"sklearn.{target}", class_weight=weight), 7, rows[:1000], truth[:1000], label, False
-        )
-        said = backend.outputs(fitted, rows[1000:]).argmax(axis=1)
-        found[weight] = (said[truth[1000:] == 1] == 1).mean()
-    assert found["balanced"] >= found[None] + 0.1
+def test_balanced_weights_are_those_of_scikit_learn(target: str) -> None:
+    rows, truth = rare()
+    asked: tuple[dict[str, Any], ...] = {"weights": "balanced"}, {"class_weight": "balanced"}, {}
+    ours, theirs, none = (
+        backend.outputs(backend.fit(model(f"sklearn.{target}", **how), 7, rows, truth, label, False), rows)
+        for how in asked
+    )
+    assert ours == pytest.approx(theirs, abs=1e-6)
+    assert (ours[:, 1] > none[:, 1]).mean() > 0.9
+
+
+def test_a_network_weighs_a_rare_label_as_much_as_a_frequent_one() -> None:
+    rows, truth = rare()
+    mean = {}
+    for weights in ("none", "balanced"):
+        chosen = model("sklearn.neural_network.MLPClassifier", hidden_layer_sizes=[4], weights=weights)
+        mean[weights] = backend.outputs(backend.fit(chosen, 7, rows, truth, label, False), rows)[:, 1].mean()
+    assert mean["none"] < 0.05
+    assert mean["balanced"] > 0.15
+
+
+@pytest.mark.parametrize(
+    ("target", "answer"),
+    [("neighbors.KNeighborsClassifier", label), ("linear_model.Ridge", SimpleNamespace(ESTIMATOR="regressor"))],
+    ids=["no weights", "no labels"],
+)
+def test_a_model_that_cannot_weigh_labels_says_so(target: str, answer: Any) -> None:
+    with pytest.raises(UserError, match="cannot weigh labels") as error:
+        backend.fit(model(f"sklearn.{target}", weights="balanced"), 7, *rare(), answer, False)
+    assert error.value.where == "weights in conf/model/m.yaml"
 
 
 def test_a_label_of_one_record_does_not_keep_boosted_trees_from_stopping() -> None:

@@ -222,6 +222,3 @@ def small_labels(size: Size) -> Iterator[str]:
     for label, count in size.labels.items():
         if least_of(count, size.calibration, chance=0.02) < 1:
             yield f"label {label!r} has {count} records: a split may hold none of them"
-    if size.labels and size.majority >= RARE:
-        lever = "class_weight: balanced in conf/model/boosted.yaml finds more of them, with more false alarms"
-        yield f"one label is {size.majority:.1%} of all; the others are rare: {lever}"

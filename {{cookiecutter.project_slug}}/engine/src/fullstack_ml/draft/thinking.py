@@ -21,6 +21,7 @@ from fullstack_ml.pipeline.tables import slice_mask
 from fullstack_ml.product.types import Product
 
 FEWEST, RAREST = 20, 3  # labelled records, and those of the rarest label, from which on a quick model is tried
+GAIN = 0.01  # of macro F1, from which on labels weigh alike: it moves the probabilities, and an error has its own cost
 COST = "say what a wrong answer costs, in looks of a person"
 
 
@@ -32,6 +33,7 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
         "abstain_reason": reason,
         "wrong": 10,
         "cost_reason": COST,
+        "weights": "none",
         "schedule": "not yet planned",
         "today": date.today().isoformat(),
     }
@@ -43,7 +45,7 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
     if few:
         return text, facts
     records = sample_records(seen, product)
-    trial, facts["wrong"], facts["cost_reason"] = tried(records, product, facts)
+    trial, facts = tried(records, product, facts, size)
     found = thresholds(size, trial, slices_of(records, product), abstain is not None, *limits_of(product))
     sampled = f" on {len(trial.truth)} sampled records" if len(trial.truth) < size.records else ""
     said = f"thresholds follow from {trial.model}, cross-validated{sampled}, less the room that a test split needs"
@@ -106,15 +108,26 @@ def sample_records(seen: Seen, product: Product) -> pl.DataFrame:
     return frame.filter(pl.col("rejected").is_null()) if "rejected" in frame.columns else frame
 
 
-def tried(records: pl.DataFrame, product: Product, facts: dict[str, Any]) -> tuple[Trial, int, str]:
-    """Return the trial of a quick model, what a wrong answer costs by its probabilities, and why."""
+def tried(records: pl.DataFrame, product: Product, facts: dict[str, Any], size: Size) -> tuple[Trial, dict[str, Any]]:
+    """Return the trial of a quick model, and the facts with what a wrong answer costs by its probabilities."""
     inputs = input_of(product).matrix(records, product)
     truth = answer_of(product).truth(records["label"].to_list(), product)
     outputs, model = out_of_fold(inputs, truth, product)
     outputs = calibrated(outputs, truth)
+    if size.labels and size.majority >= RARE:
+        balanced = calibrated(out_of_fold(inputs, truth, product, "balanced")[0], truth)
+        facts |= weighed(*(answer_of(product).headline(each, truth)["macro_f1"] for each in (outputs, balanced)))
+        outputs = balanced if facts["weights"] == "balanced" else outputs
     wrong, reason = sensible_cost(outputs, truth)
-    priced = contract(facts | {"wrong": wrong, "cost_reason": reason})[1]  # the cost moves the rule
-    return attempt(inputs, truth, outputs, model, priced), wrong, reason
+    facts |= {"wrong": wrong, "cost_reason": reason}
+    return attempt(inputs, truth, outputs, model, contract(facts)[1]), facts  # the cost moves the rule
+
+
+def weighed(none: float, balanced: float) -> dict[str, Any]:
+    """Choose the weights of labels, where some are rare, by the macro F1 of the quick model with and without them."""
+    said = f"rare labels: the quick model's macro F1 is {balanced:.3f} where all labels weigh alike, else {none:.3f}"
+    chosen = "balanced" if balanced > none + GAIN else "none"
+    return {"weights": chosen, "weights_reason": f"{said}: weights: {chosen} in conf/model"}
 
 
 def slices_of(records: pl.DataFrame, product: Product) -> dict[str, np.ndarray]:

@@ -35,18 +35,20 @@ class Trial:
     model: str
 
 
-def quick_model(inputs: np.ndarray, product: Product) -> tuple[Any, np.ndarray, str]:
-    """Return an unfitted model, the values that it sees of each record, and its name."""
+def quick_model(inputs: np.ndarray, product: Product, weights: str) -> tuple[Any, np.ndarray, str]:
+    """Return an unfitted model, the values that it sees of each record, and its name; ``weights`` as in conf/model."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    weight = None if weights == "none" else weights
     if inputs.dtype == np.uint8:  # pictures, which a table never is
         rows = thumbnails(inputs)
-        model = make_pipeline(StandardScaler(with_std=False), LogisticRegression(C=1.0, max_iter=200))
+        model = make_pipeline(StandardScaler(with_std=False), LogisticRegression(max_iter=200, class_weight=weight))
         return model, rows, f"logistic regression on thumbnails of {SIDE} x {SIDE}"
-    trees = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=SEED)
+    size: dict[str, Any] = {"max_iter": 60, "max_leaf_nodes": 15, "early_stopping": False}
+    trees = HistGradientBoostingClassifier(**size, class_weight=weight, random_state=SEED)
     return trees, features_of(inputs, product), "60 boosted trees"
 
 
@@ -60,12 +62,14 @@ def thumbnails(inputs: np.ndarray) -> np.ndarray:
     return flat
 
 
-def out_of_fold(inputs: np.ndarray, truth: np.ndarray, product: Product) -> tuple[np.ndarray, str]:
+def out_of_fold(
+    inputs: np.ndarray, truth: np.ndarray, product: Product, weights: str = "none"
+) -> tuple[np.ndarray, str]:
     """Return the probabilities of every record by models that have not seen it, and the model's name."""
     from sklearn.base import clone
     from sklearn.model_selection import StratifiedKFold
 
-    model, rows, name = quick_model(inputs, product)
+    model, rows, name = quick_model(inputs, product, weights)
     rarest, labels = int(np.bincount(truth).min()), int(truth.max()) + 1
     folds = min(FOLDS if len(truth) * labels < 50_000 else 3, max(2, rarest))
     cut = StratifiedKFold(folds, shuffle=True, random_state=SEED).split(rows, truth)

@@ -71,6 +71,12 @@ def write(text: str, facts: dict[str, Any], source: str, options: dict[str, Any]
     texts = {PRODUCT: sealed(text), path: with_options(path.read_text(encoding="utf-8"), options)}
     choices = {"source": source} | ({"model": model} if model else {})
     texts[config] = with_choices(config.read_text(encoding="utf-8"), choices)
+    chosen = re.search(r"(?m)^  - model: (\S+)", texts[config])
+    fitted = CONF / "model" / f"{chosen[1]}.yaml" if chosen else None
+    if fitted and fitted.exists():
+        text = fitted.read_text(encoding="utf-8")
+        weighed = re.sub(r"(?m)^weights: \w+", f"weights: {facts['weights']}", text)
+        texts |= {fitted: weighed} if weighed != text else {}
     if not GUIDE.exists() or is_untouched(GUIDE.read_text(encoding="utf-8")):
         texts[GUIDE] = sealed(render("annotation-guide.md.j2", facts), markdown=True)
     write_texts(texts)

@@ -27,8 +27,9 @@ class Source:
 class Model:
     """``conf/model/*.yaml``: what is fitted, on standardised features or not, and the ``backend`` that fits it.
 
-    ``estimator`` is the backend's own: for ``sklearn`` a class (``_target_``) and its arguments. ``reference`` names
-    the paper or page that the method comes from; the research log and the model card show it.
+    ``estimator`` is the backend's own: for ``sklearn`` a class (``_target_``) and its arguments. ``weights``: every
+    record weighs alike (``none``), or every label does (``balanced``). ``reference`` names the paper or page that the
+    method comes from; the research log and the model card show it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Model:
     estimator: dict[str, Any]
     reference: str = ""
     backend: str = "sklearn"
+    weights: Literal["none", "balanced"] = "none"
 
 
 @dataclass(config=STRICT)

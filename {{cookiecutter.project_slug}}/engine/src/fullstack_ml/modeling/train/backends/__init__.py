@@ -32,7 +32,8 @@ class Backend(Protocol):
         The same arguments give the same model: ``seed`` is the only source of chance.
 
         Args:
-            model: the file of ``conf/model/``; ``model.estimator`` holds the backend's own keys.
+            model: the file of ``conf/model/``; ``model.estimator`` holds the backend's own keys. With ``model.weights``
+                ``balanced`` every label weighs alike, however few records have it.
             seed: of ``conf/config.yaml``.
             rows: float32 (records, values).
             truth: (records,), as ``answer.truth`` gives it: for a label the index of the label.

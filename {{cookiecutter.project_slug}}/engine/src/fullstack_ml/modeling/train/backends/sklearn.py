@@ -21,6 +21,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.validation import has_fit_parameter
 
 from fullstack_ml.answers import Answer
 from fullstack_ml.artefact.graph import OPSET, drop_unused
@@ -92,13 +94,31 @@ def fit(model: Model, seed: int, rows: np.ndarray, truth: np.ndarray, answer: An
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is a choice of conf/model
-            pipeline.fit(rows, truth)
+            pipeline.fit(rows, truth, **weights_of(model, pipeline, truth))
     except InvalidParameterError as error:
         raise UserError(str(error), place(model), "give a value that scikit-learn allows") from error
     if not hasattr(pipeline, method):
         what = f"{type(pipeline[-1]).__name__} gives no probabilities"
         raise UserError(what, place(model), "choose an estimator that does")
     return Fitted(pipeline, method)
+
+
+def weights_of(model: Model, pipeline: Pipeline, truth: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the argument of ``fit`` that weighs the records, or none.
+
+    ``balanced``: a record weighs records / (labels * records of its label), so that all labels weigh alike (King and
+    Zeng 2001, Logistic Regression in Rare Events Data).
+
+    Raises:
+        UserError: if the estimator takes no weights, or fits no labels.
+    """
+    name, estimator = pipeline.steps[-1]
+    if model.weights == "none":
+        return {}
+    if not isinstance(estimator, ClassifierMixin) or not has_fit_parameter(estimator, "sample_weight"):
+        what = f"{type(estimator).__name__} cannot weigh labels"
+        raise UserError(what, f"weights in conf/model/{model.name}.yaml", "set weights: none, or choose another model")
+    return {f"{name}__sample_weight": compute_sample_weight("balanced", truth)}
 
 
 def stop_without_proof(estimator: Any, truth: np.ndarray) -> None:
