@@ -1,8 +1,10 @@
 """The three lines that a user sees."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,3 +105,17 @@ def test_what_pydantic_refuses_is_told_in_three_lines(part: dict[str, Any], what
     assert told.where.startswith("file.yaml, parts[0]")
     assert told.fix.startswith(fix)
     assert len(str(told).splitlines()) == 3
+
+
+@pytest.mark.parametrize("place", [".", ".dvc/tmp/exps/abc"])
+def test_a_command_reads_the_file_of_the_environment_and_the_shell_goes_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    lines = "MLFLOW_TRACKING_URI=sqlite:///team.db\nLABEL_STUDIO_TOKEN='a$b #c'\nDATABASE_URL=\nSERVE_PORT=1\n"
+    (tmp_path / ".env").write_text(lines, encoding="utf-8")
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(tmp_path / place)
+    monkeypatch.setenv("SERVE_PORT", "2")
+    names = ("MLFLOW_TRACKING_URI", "LABEL_STUDIO_TOKEN", "DATABASE_URL", "SERVE_PORT")
+    seen = errors.guard(lambda: [os.environ.get(name) for name in names])
+    assert seen == ["sqlite:///team.db", "a$b #c", None, "2"]

@@ -18,7 +18,7 @@ import yaml
 
 from fullstack_ml.registry.versions import Registry, Version, model_name
 from fullstack_ml.workspace.errors import UserError
-from fullstack_ml.workspace.paths import LOCK
+from fullstack_ml.workspace.paths import LOCK, project_root
 
 # The pages of MLflow open on runs then, not on the traces of an agent.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
@@ -30,13 +30,6 @@ DEFAULTS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
-
-
-def project_root() -> Path:
-    """Return the project's root, also when DVC runs a queued experiment in a copy below ``.dvc/tmp/exps``."""
-    here = Path.cwd()
-    parents = [parent.parent for parent in (here, *here.parents) if parent.name == ".dvc"]
-    return parents[0] if parents else here
 
 
 def tracking_uri() -> str:

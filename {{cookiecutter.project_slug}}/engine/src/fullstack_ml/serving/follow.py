@@ -16,6 +16,7 @@ from typing import Any
 from fullstack_ml.registry import tracking
 from fullstack_ml.serving.fetch import bring
 from fullstack_ml.serving.settings import Settings, read
+from fullstack_ml.workspace import paths
 from fullstack_ml.workspace.errors import guard
 
 
@@ -48,7 +49,7 @@ def main() -> None:
     if parent == "once":
         once(settings)
     elif settings.model == "registry" and not settings.remote:
-        watch(settings, tracking.project_root() / "mlflow.db", int(parent))
+        watch(settings, paths.project_root() / "mlflow.db", int(parent))
 
 
 if __name__ == "__main__":

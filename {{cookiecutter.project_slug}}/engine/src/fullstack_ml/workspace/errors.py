@@ -1,6 +1,6 @@
 """The one error that a user sees: what is wrong, where it is, what to do.
 
-Reads and writes nothing. Every stage turns its user's mistakes into a ``UserError``; ``guard`` prints it in three lines
+Every stage turns its user's mistakes into a ``UserError``; ``guard`` prints it in three lines
 and exits with 1. A programming error is anything else, and keeps its traceback.
 """
 
@@ -13,6 +13,8 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
+
+from fullstack_ml.workspace.paths import read_environment
 
 if typing.TYPE_CHECKING:
     from pydantic import ValidationError
@@ -114,12 +116,15 @@ def _keys(model: Any, location: Location) -> list[str]:
 
 
 def guard(function: Callable[[], Any]) -> Any:
-    """Call ``function``; print a user's mistake in three lines and exit with 1. Other errors keep their traceback.
+    """Read ``.env`` and call ``function``; print a user's mistake in three lines and exit with 1.
+
+    Other errors keep their traceback.
 
     What the pipeline makes and is not there yet is such a mistake: a stage was run before the one that makes its input.
     So is a disk that is full or may not be written.
     """
     try:
+        read_environment()
         return function()
     except UserError as error:
         sys.exit(str(error))

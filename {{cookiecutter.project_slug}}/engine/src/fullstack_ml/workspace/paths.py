@@ -1,10 +1,12 @@
 """Where every file of the lifecycle lies, relative to the project's root, from which all stages run.
 
-``dvc.yaml`` names the same paths.
+``dvc.yaml`` names the same paths. The file ``.env`` of the root holds what differs by machine or is secret.
 """
 
+import os
 from pathlib import Path
 
+ENVIRONMENT = Path(".env")
 PRODUCT = Path("product.yaml")
 CONF = Path("conf")
 PARAMS = Path("params.yaml")
@@ -50,3 +52,20 @@ DATA_CARD = Path("docs/2-data/data-card.md")
 MODEL_CARD = Path("docs/3-model/model-card.md")
 RESEARCH = Path("docs/3-model/research.md")
 GUIDE = Path("docs/2-data/annotation-guide.md")
+
+
+def project_root() -> Path:
+    """Return the project's root, also when DVC runs a queued experiment in a copy below ``.dvc/tmp/exps``."""
+    here = Path.cwd()
+    parents = [parent.parent for parent in (here, *here.parents) if parent.name == ".dvc"]
+    return parents[0] if parents else here
+
+
+def read_environment() -> None:
+    """Read ``.env`` of the project's root, if there is one; what the shell sets goes before it."""
+    file = project_root() / ENVIRONMENT
+    if file.exists():
+        from dotenv import dotenv_values  # only where there is such a file
+
+        given = dotenv_values(file, interpolate=False)
+        os.environ.update({name: value for name, value in given.items() if value and name not in os.environ})
