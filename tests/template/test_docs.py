@@ -196,9 +196,8 @@ def test_targets_that_a_project_names_are_there(project: Path) -> None:
     assert {name: names for name, names in unknown.items() if names} == {}
 
 
-def test_the_readme_is_short_and_its_table_is_the_pipeline(project: Path) -> None:
+def test_the_table_of_the_readme_is_the_pipeline(project: Path) -> None:
     text = read(project / "README.md")
-    assert len(text.splitlines()) <= 125
     stages = yaml.safe_load(read(project / "dvc.yaml"))["stages"]
     table = text.partition("## Stages")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(stages)

@@ -79,6 +79,8 @@ def test_removing_serving_says_that_monitoring_goes_too(project: Path) -> None:
         assert f"{text} = [" not in (project / "pyproject.toml").read_text(encoding="utf-8")
     assert "image:" not in (project / ".github/workflows/main.yml").read_text(encoding="utf-8")
     assert "SERVE_" not in (project / ".env.example").read_text(encoding="utf-8")
+    (row,) = (row for row in (project / "README.md").read_text(encoding="utf-8").splitlines() if "of Python |" in row)
+    assert row.endswith("`engine/pyproject.toml` (also target-version of ruff) |"), "the image alone is gone from it"
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,6 @@ def test_every_requirement_says_why_and_who_answers_for_it(product: Product) -> 
     assert [row.id for row in product.requirements if not row.reason.strip() or not row.owner.strip()] == []
 
 
-def test_every_requirement_is_decided_by_a_cell_of_the_test_method(product: Product) -> None:
-    decided = {name for cell in product.evaluation for name in cell.decides}
-    assert {row.id for row in product.requirements} == decided
-
-
 def test_an_answer_is_defined_before_it_is_asked_for(product: Product) -> None:
     assert [label.name for label in product.formulation.answer.labels if not label.definition.strip()] == []
 

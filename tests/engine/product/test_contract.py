@@ -243,6 +243,12 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "decides 'R999', which is no requirement",
         "did you mean 'R",
     ),
+    "requirement-that-no-cell-decides": (
+        lambda c: c.update(evaluation=[c["evaluation"][0] | {"decides": ["R1"]}]),
+        "evaluation:",
+        "no cell decides R2",
+        "add it to decides",
+    ),
 }
 
 

@@ -12,6 +12,8 @@ import yaml
 from fullstack_ml.modeling.accept import __main__ as accept
 from fullstack_ml.modeling.evaluate import __main__ as evaluate
 from fullstack_ml.product import contract
+from fullstack_ml.product.metrics import metrics_of
+from fullstack_ml.product.types import Product
 
 Refused = Callable[..., AbstractContextManager[None]]
 OWN = '''
@@ -40,6 +42,7 @@ def require(**changed: Any) -> None:
     written = yaml.safe_load(Path("product.yaml").read_text(encoding="utf-8"))
     row = {"id": "R99", "operator": ">=", "threshold": 0.5, "unit": "share", "owner": "o", "reason": "r", **changed}
     written["requirements"].append(row)
+    written["evaluation"][0]["decides"].append(row["id"])
     Path("product.yaml").write_text(yaml.safe_dump(written, allow_unicode=True), encoding="utf-8")
 
 
@@ -83,3 +86,10 @@ def test_an_operator_against_the_metrics_direction_is_refused(
     require(metric="top_two", operator="<=")
     with refused("R99 has the operator '<=' for top_two", "product.yaml", "use >="):
         contract.load()
+
+
+def test_the_page_of_the_requirements_lists_every_metric(root: Path, product: Product) -> None:
+    page = (root / "docs/1-requirements/constraints.md").read_text(encoding="utf-8")
+    rows = [tuple(cell.strip() for cell in row.split("|")[1:-1]) for row in page.splitlines() if row.startswith("| `")]
+    known = {(f"`{name}`", row.unit, row.better, row.meaning) for name, row in metrics_of(product).items()}
+    assert set(rows) == known

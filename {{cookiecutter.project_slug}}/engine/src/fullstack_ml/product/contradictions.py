@@ -202,7 +202,7 @@ def strange_requirements(product: Product) -> Iterator[Finding]:
 
 
 def strange_references(product: Product) -> Iterator[Finding]:
-    """Find a release by an unknown metric, and evaluation cells that decide an unknown requirement."""
+    """Find a release by an unknown metric, unknown requirements that a cell decides, and some that none decides."""
     metric, ids = product.release.better_on, [requirement.id for requirement in product.requirements]
     known = [name for name, row in metrics_of(product).items() if row.compared]
     if metric not in known:
@@ -212,3 +212,7 @@ def strange_references(product: Product) -> Iterator[Finding]:
             if name not in ids:
                 where = ("evaluation", i, "decides")
                 yield where, f"{cell.cell} decides {name!r}, which is no requirement", suggest(name, ids)
+    decided = {name for cell in product.evaluation for name in cell.decides}
+    for name in ids if decided else []:
+        if name not in decided:
+            yield ("evaluation",), f"no cell decides {name}", "add it to decides of the cell whose method measures it"

@@ -127,10 +127,18 @@ def _without(text: str, page: Path, root: Path, dead: list[str], targets: set[st
             blocks.append("\n".join(line for line in lines if not speaks(line)) if lines else block)
         elif re.match(r"\s*(\||[-*] |\d+\. )", block):
             items = re.split(r"\n(?=\||[-*] |\d+\. )", block)
-            blocks.append("\n".join(item for item in items if not speaks(item)))
+            blocks.append("\n".join(left for item in items if (left := _item(item, speaks))))
         else:
             blocks.append(_sentences(block, speaks))
     return re.sub(r"\n{3,}", "\n\n", "".join(blocks)).rstrip("\n") + "\n"
+
+
+def _item(item: str, speaks: Callable[[str], bool]) -> str:
+    """Return what stays of a row or list item: of a row's last cell also less than all, without what follows a «;»."""
+    first, *more = item.rstrip(" |").split("; ") if item.startswith("|") else [item]
+    if speaks(first):
+        return ""
+    return "; ".join([first, *(part for part in more if not speaks(part))]) + " |" * item.startswith("|")
 
 
 def _sentences(block: str, speaks: Callable[[str], bool]) -> str:
