@@ -71,7 +71,7 @@ def from_text(text: str, product: Product) -> float:
     return float(text)
 
 
-def text(outputs: np.ndarray, product: Product) -> list[str]:
+def text(outputs: np.ndarray, rule: Any, product: Product) -> list[str]:
     """The amount of every record."""
     return [to_text(value, product) for value in outputs[:, 0]]
 
@@ -153,17 +153,17 @@ def metadata(product: Product) -> dict[str, str]:
 
 
 def training_facts(summary: dict[str, Any], product: Product) -> dict[str, Any]:
-    """What the metrics of any answer ask for."""
-    cost = product.service.error_cost
-    return {"costs": (cost.wrong, cost.abstain)}
+    """Nothing: the functions of METRICS ask for none."""
+    return {}
 
 
 def record_columns(
-    outputs: np.ndarray, truth: np.ndarray, answered: np.ndarray, rule: Any, bins: int
+    outputs: np.ndarray, truth: np.ndarray, answered: np.ndarray, rule: Any, product: Product, bins: int
 ) -> dict[str, np.ndarray]:
-    """The error, and whether an answer that was given is too far off."""
+    """The error, and whether an answer that was given is too far off, with its cost."""
     error = losses(outputs, truth)
-    return {"score": error, "answered_wrong": answered * (error > TOLERATED)}
+    wrong = answered * (error > TOLERATED)
+    return {"score": error, "answered_wrong": wrong, "answered_cost": wrong * product.service.error_cost.wrong}
 
 
 def headline(outputs: np.ndarray, truth: np.ndarray, bins: int = 10) -> dict[str, float]:
@@ -183,7 +183,7 @@ def baselines(summary: dict[str, Any], truth: np.ndarray, product: Product, bins
     return {"mean": {"mae": float(np.abs(truth - summary["mean"]).mean())}}
 
 
-def worst(outputs: np.ndarray, truth: np.ndarray, words: Any) -> np.ndarray:
+def worst(outputs: np.ndarray, truth: np.ndarray, words: Any, rule: Any) -> np.ndarray:
     """The 20 largest errors."""
     return np.argsort(-losses(outputs, truth))[:20]
 
@@ -193,9 +193,9 @@ def suspects(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.array([], np.int64)
 
 
-def case_columns(outputs: np.ndarray, truth: np.ndarray, product: Product) -> dict[str, list[Any]]:
+def case_columns(outputs: np.ndarray, truth: np.ndarray, rule: Any, product: Product) -> dict[str, list[Any]]:
     """Both amounts."""
-    return {"label": [to_text(value, product) for value in truth], "predicted": text(outputs, product)}
+    return {"label": [to_text(value, product) for value in truth], "predicted": text(outputs, rule, product)}
 
 
 def explain(before: np.ndarray, final: Scored, rule: Any, product: Product) -> list[str]:

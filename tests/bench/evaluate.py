@@ -19,6 +19,7 @@ def main() -> None:
         int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((1, 1_000_000), (2, 1000))
     )
     from fullstack_ml.answers.label.metrics import METRICS, columns
+    from fullstack_ml.answers.label.rule import Rule
     from fullstack_ml.modeling.measuring import intervals
     from fullstack_ml.product.metrics import Sums
 
@@ -30,9 +31,9 @@ def main() -> None:
     answers = scores.max(axis=1) > 0.25
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     start = time.perf_counter()
-    one = np.ones(records, np.float32)
-    table = {"one": one, "answered": answers.astype(np.float32)} | columns(scores, truth, answers, 0.2, BINS)
-    sums = Sums(intervals.totals(table, resamples, seed=0), {"costs": (30.0, 1.0), "baseline": 0})
+    one, rule = np.ones(records, np.float32), Rule(floor=0.2, confidence=0.0, novelty=None, coverage=0.95)
+    table = {"one": one, "answered": answers.astype(np.float32)} | columns(scores, truth, answers, rule, 30.0, BINS)
+    sums = Sums(intervals.totals(table, resamples, seed=0), {"majority": 0})
     found = {name: METRICS[name].value(sums) for name in ("accuracy", "macro_f1", "ece", "log_loss", "brier")}
     accuracy = intervals.interval(found["accuracy"][1:])
     seconds = time.perf_counter() - start

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -201,25 +202,33 @@ def test_pictures_of_any_size_and_kind_become_the_same_pixels(project: Project, 
 
 @image_only
 def test_the_rule_is_the_same_on_its_thresholds(project: Project, page: Page) -> None:
-    rules = [(0.0, 0.0, None, 1.0), (0.1, 0.9, 0.3, 0.9), (0.4, 0.6, None, 0.9), (0.0, 0.0, 0.3, 1.0)]
+    rules: list[tuple[Any, ...]] = [
+        (0.0, 0.0, None, 1.0),
+        (0.1, 0.9, 0.3, 0.9),
+        (0.4, 0.6, None, 0.9),
+        (0.0, 0.0, 0.3, 1.0),
+    ]
     rules += [(0.2, 0.9, None, 0.9), (0.9, 0.5, None, 0.9)]  # 0.9 as float32 is less than 0.9
+    rules += [(0.0, 0.0, None, 1.0, [[0, 9], [1, 0]]), (0.45, 0.0, None, 0.9, [[0, 9], [1, 0]])]
+    rules += [(0.45, 0.0, 0.3, 0.9, [[0, 0.1], [1, 0]]), (0.1, 0.0, None, 0.9, [[0, 1], [1, 0]])]
     scores = [([0.9, 0.1], 0.3), ([0.4, 0.6], 0.3), ([0.6, 0.4], 0.30001), ([0.95, 0.05], float("nan"))]
     scores += [([0.1, 0.9], float("inf")), ([0.5, 0.5], 0.0), ([0.9000001, 0.0999999], 0.29999999)]
     cases = [(rule, score) for rule in rules for score in scores]
     script = (
-        "import json, sys; import numpy as np; from fullstack_ml.answers.label.rule import Rule, decide\n"
-        "print(json.dumps([decide(np.array([p], np.float32), np.array([n], np.float32), Rule(*r))[0]"
-        " for r, (p, n) in json.loads(sys.argv[1])]))"
+        "import json, sys; import numpy as np; from fullstack_ml.answers.label.rule import Rule, chosen, decide\n"
+        "print(json.dumps([[decide(np.array([p], np.float32), np.array([n], np.float32), Rule(*r))[0],"
+        " int(chosen(np.array([p], np.float32), Rule(*r))[0])] for r, (p, n) in json.loads(sys.argv[1])]))"
     )
     expected = json.loads(project.ok("python", "-c", script, json.dumps(cases)))
     found = page.run(
-        'const { decide } = await import("./decision.js"); const f = Math.fround; return cases.map('
-        "([[floor, confidence, novelty, coverage], [p, n]]) => "
-        "decide(p.map(f), f(n === null ? NaN : Number(n)), { floor, confidence, novelty, coverage }));",
+        'const { chosen, decide } = await import("./decision.js"); const f = Math.fround; return cases.map('
+        "([[floor, confidence, novelty, coverage, costs], [p, n]]) => {"
+        "const rule = { floor, confidence, novelty, coverage, costs: costs ?? null };"
+        "return [decide(p.map(f), f(n === null ? NaN : Number(n)), rule), chosen(p.map(f), rule)]; });",
         cases=[(rule, (p, str(n).replace("inf", "Infinity"))) for rule, (p, n) in cases],
     )
     assert found == expected
-    assert set(found) == {"accept", "unfamiliar", "uncertain"}
+    assert {word for word, _ in found} == {"accept", "unfamiliar", "uncertain"}
 
 
 # --- what a person sees -------------------------------------------------------------------------------------

@@ -40,6 +40,11 @@ def first(written: Any) -> Any:
     return written["requirements"][0]
 
 
+def name_of(written: Any, label: int) -> str:
+    """Return the name of a label."""
+    return str(written["formulation"]["answer"]["labels"][label]["name"])
+
+
 def test_the_contract_of_this_project_holds_together(root: Path, written: Any) -> None:
     loaded = contract.load(root / "product.yaml")
     assert loaded.formulation.label_names == [label["name"] for label in written["formulation"]["answer"]["labels"]]
@@ -111,6 +116,30 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         lambda c: c["formulation"]["answer"].update(labels=c["formulation"]["answer"]["labels"][:1]),
         "  labels:\n",
         "1 label",
+        "",
+    ),
+    "cost-of-an-unknown-label": (
+        lambda c: c["service"]["error_cost"].update(by_label={"nobody": {}}),
+        "nobody:",
+        "the unknown label 'nobody'",
+        "",
+    ),
+    "cost-of-an-unknown-answer": (
+        lambda c: c["service"]["error_cost"].update(by_label={name_of(c, 0): {name_of(c, 1) + "s": 3.25}}),
+        ": 3.25",
+        "the unknown label",
+        "did you mean",
+    ),
+    "cost-of-what-is-right": (
+        lambda c: c["service"]["error_cost"].update(by_label={name_of(c, 0): {name_of(c, 0): 3.25}}),
+        ": 3.25",
+        "where it is right",
+        "take it out",
+    ),
+    "negative-cost": (
+        lambda c: c["service"]["error_cost"].update(by_label={name_of(c, 0): {name_of(c, 1): -3}}),
+        ": -3",
+        "is -3",
         "",
     ),
     "id-that-is-no-id": (lambda c: first(c).update(id="first"), "id: first", "'first'", ""),

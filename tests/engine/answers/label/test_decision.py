@@ -1,5 +1,7 @@
 """The rule to answer or abstain."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,44 @@ def test_a_rule_without_novelty_knows_nothing_strange() -> None:
     assert decision.decide(np.array([[0.9, 0.1]]), np.array([1e9]), rule).tolist() == ["accept"]
 
 
-@pytest.mark.parametrize("rule", [RULE, decision.ALWAYS], ids=["rule", "always"])
+# An ill person who is called healthy costs ten looks, a healthy one who is called ill costs one.
+HEALTHY, ILL = 0, 1
+COSTS = [[0.0, 1.0], [10.0, 0.0]]
+PRICED = {
+    # Ill with 0.12: healthy costs 1.2 on average, ill 0.88; but ill is not in the prediction set.
+    "cheaper-and-unlikely": (0.12, ILL, "uncertain"),
+    # Ill with 0.05: healthy costs 0.5 and ill 0.95.
+    "cheap": (0.05, HEALTHY, "accept"),
+    # Ill with 0.95: ill costs 0.05.
+    "likely": (0.95, ILL, "accept"),
+}
+
+
+@pytest.mark.parametrize(("ill", "answered", "word"), PRICED.values(), ids=PRICED)
+def test_where_errors_cost_differently_the_cheapest_label_is_answered(ill: float, answered: int, word: str) -> None:
+    rule = decision.Rule(floor=0.3, confidence=0.0, novelty=None, coverage=0.9, costs=COSTS)
+    probabilities = np.array([[1 - ill, ill]])
+    assert decision.chosen(probabilities, rule).tolist() == [answered]
+    assert decision.decide(probabilities, np.zeros(1), rule).tolist() == [word]
+    always = replace(decision.ALWAYS, costs=COSTS)
+    assert decision.decide(probabilities, np.zeros(1), always).tolist() == ["accept"]
+
+
+def test_of_two_labels_as_dear_the_first_is_answered() -> None:
+    rule = decision.Rule(floor=0.3, confidence=0.0, novelty=None, coverage=0.9, costs=[[0.0, 1.0], [3.0, 0.0]])
+    assert decision.chosen(np.array([[0.75, 0.25]]), rule).tolist() == [0]  # both cost 0.75
+
+
+def test_an_answer_that_costs_more_than_silence_is_not_given() -> None:
+    # At 0.05 healthy costs 0.5 on average: too much, where silence costs 0.4.
+    dear = (np.array(COSTS) / 0.4).tolist()
+    rule = decision.Rule(floor=0.3, confidence=0.0, novelty=None, coverage=0.9, costs=dear)
+    assert decision.decide(np.array([[0.95, 0.05]]), np.zeros(1), rule).tolist() == ["uncertain"]
+
+
+PRICED_RULE = replace(RULE, costs=COSTS)
+
+
+@pytest.mark.parametrize("rule", [RULE, decision.ALWAYS, PRICED_RULE], ids=["rule", "always", "priced"])
 def test_a_rule_survives_the_metadata_of_the_artefact(rule: decision.Rule) -> None:
     assert decision.Rule.from_json(rule.to_json()) == rule

@@ -73,6 +73,31 @@ def test_an_answer_is_given_when_it_costs_less_than_silence(scored: tuple[Any, n
     assert found.confidence == pytest.approx(0.95)
 
 
+def test_no_other_answers_cost_less_than_the_cheapest_by_honest_probabilities(
+    scored: tuple[Any, np.ndarray], product: Any
+) -> None:
+    names = product.formulation.label_names
+    by_label = {names[0]: {names[1]: 40.0}}
+    cost = product.service.error_cost.model_copy(update={"wrong": 2.0, "abstain": 4.0, "by_label": by_label})
+    costly = product.model_copy(update={"service": product.service.model_copy(update={"error_cost": cost})})
+    found = rule.fit_rule(*scored, with_abstain(costly, coverage=0.9, false_alarms=0.05))
+    assert found.costs is not None
+    # In abstentions: the one error costs ten, the others half of one, and what is right nothing.
+    assert [row[:2] for row in found.costs[:2]] == [[0, 10], [0.5, 0]]
+    both, truth = scored
+    prices = np.array([[0, 10, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+    priced = rule.chosen(both.outputs, rule.Rule(0, 0, None, 0.9, prices.tolist()))
+    mean = {
+        name: prices[truth, said].mean() for name, said in (("most", both.outputs.argmax(axis=1)), ("ours", priced))
+    }
+    # Any other limit for the second label costs more than the one that follows from the costs.
+    for limit in np.linspace(0.3, 1.0, 30):
+        said = np.where(both.outputs[:, 1] >= limit, 1, np.where(both.outputs[:, 0] >= both.outputs[:, 2], 0, 2))
+        mean[f"from {limit:.2f}"] = prices[truth, said].mean()
+    assert min(mean, key=mean.__getitem__) == "ours"
+    assert mean["ours"] < 0.7 * mean["most"]
+
+
 def test_a_product_that_never_abstains_always_answers(scored: tuple[Any, np.ndarray], product: Any) -> None:
     silent = product.model_copy(update={"formulation": product.formulation.model_copy(update={"abstain": None})})
     assert rule.fit_rule(*scored, silent) == rule.ALWAYS

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from fullstack_ml.answers import label
+from fullstack_ml.answers.label.rule import ALWAYS
 from fullstack_ml.answers.words import Scored
 from fullstack_ml.modeling.evaluate import __main__ as evaluate
 from fullstack_ml.modeling.measuring import measure
@@ -34,7 +35,7 @@ def test_a_planted_label_error_is_found(records: pl.DataFrame, product: Any) -> 
     planted = 37
     truth = right.copy()
     truth[planted] = (right[planted] + 1) % labels
-    rows = evaluate.pick(label, seen(records, sure(right, labels), truth), product)
+    rows = evaluate.pick(label, seen(records, sure(right, labels), truth), ALWAYS, product)
     suspects = rows.filter(pl.col("suspect").is_not_null())
     assert suspects["id"].to_list() == [records["id"][planted]]
     assert suspects["predicted"][0] == product.formulation.label_names[right[planted]]
@@ -62,8 +63,8 @@ def test_answered_errors_come_before_silent_ones_and_sure_ones_before_unsure(
     found = seen(records, sure(np.array([0, 1, 1, 1, 1, 0]), labels), truth)
     found.scored.outputs[[1, 2, 3, 4], 1] = [0.6, 0.99, 0.8, 0.7]
     found.decisions[2] = "unfamiliar"
-    assert label.worst(found.scored.outputs, found.examples.truth, found.decisions).tolist() == [3, 4, 1, 2]
-    rows = evaluate.pick(label, found, product, shown=2)
+    assert label.worst(found.scored.outputs, found.examples.truth, found.decisions, ALWAYS).tolist() == [3, 4, 1, 2]
+    rows = evaluate.pick(label, found, ALWAYS, product, shown=2)
     assert rows.filter(pl.col("error").is_not_null())["id"].to_list() == [records["id"][3], records["id"][4]]
 
 
@@ -72,7 +73,7 @@ def test_the_rows_hold_what_a_person_needs_to_see(records: pl.DataFrame, product
     truth = np.arange(50) % labels
     predicted = truth.copy()
     predicted[7] = (truth[7] + 1) % labels
-    row = evaluate.pick(label, seen(records, sure(predicted, labels), truth), product).to_dicts()[0]
+    row = evaluate.pick(label, seen(records, sure(predicted, labels), truth), ALWAYS, product).to_dicts()[0]
     names = product.formulation.label_names
     assert (row["id"], row["label"], row["predicted"]) == (records["id"][7], names[truth[7]], names[predicted[7]])
     assert (row["probability"], row["decision"]) == (pytest.approx(0.9), "accept")
@@ -83,4 +84,4 @@ def test_the_rows_hold_what_a_person_needs_to_see(records: pl.DataFrame, product
 def test_a_model_without_errors_leaves_an_empty_table(records: pl.DataFrame, product: Any) -> None:
     labels = len(product.formulation.answer.labels)
     truth = np.arange(50) % labels
-    assert len(evaluate.pick(label, seen(records, sure(truth, labels), truth), product)) == 0
+    assert len(evaluate.pick(label, seen(records, sure(truth, labels), truth), ALWAYS, product)) == 0

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 from sklearn import metrics
 
 from fullstack_ml.artefact import session as artefact
 from fullstack_ml.modeling.evaluate import __main__ as evaluate
+from fullstack_ml.modeling.export import __main__ as export
 from fullstack_ml.pipeline import examples
 
 Refused = Callable[..., AbstractContextManager[None]]
@@ -34,6 +36,41 @@ def test_the_reported_metrics_are_those_that_scikit_learn_finds(finished: Path, 
     assert found["log_loss"] == pytest.approx(metrics.log_loss(test.truth, probabilities), rel=1e-4)
     assert found["worst_label_recall"] == pytest.approx(metrics.recall_score(test.truth, predicted, average=None).min())
     assert report()["confusion"] == metrics.confusion_matrix(test.truth, predicted).tolist()
+
+
+def test_the_costs_of_errors_decide_and_are_measured(
+    finished: Path, config: Any, product: Any, written: Callable[..., None]
+) -> None:
+    """Calling the second label the first costs 100 times as much as any other error."""
+    names = product.formulation.label_names
+    written({"wrong": 2.0, "abstain": 1.0, "by_label": {names[1]: {names[0]: 200.0}}})
+    for stage in (export, evaluate):
+        stage.run(config)
+    test = examples.read("test", product)
+    found, prices = artefact.Artefact(Path("models/model.onnx")), np.full((len(names), len(names)), 2.0)
+    prices[1, 0] = 200.0
+    np.fill_diagonal(prices, 0)
+    scored = found.score(test.inputs)
+    said = [int(np.argmin([shares @ prices[:, given] for given in range(len(names))])) for shares in scored.outputs]
+    assert found.answer.text(scored.outputs, found.rule, product) == [names[i] for i in said]
+    assert report()["metrics"]["accuracy"] == pytest.approx(np.mean(np.array(said) == test.truth))
+    assert report()["metrics"]["cost_per_record"] == pytest.approx(prices[test.truth, said].mean())
+    assert report()["confusion"] == metrics.confusion_matrix(test.truth, said).tolist()
+    often = prices[test.truth, scored.outputs.argmax(axis=1)].mean()
+    assert report()["metrics"]["cost_per_record"] < often, "the most probable label is not the cheapest here"
+
+
+@pytest.fixture
+def written(finished: Path) -> Callable[..., None]:
+    """Write other costs into product.yaml, without a rule to abstain."""
+
+    def write(cost: dict[str, Any]) -> None:
+        contract = yaml.safe_load(Path("product.yaml").read_text(encoding="utf-8"))
+        contract["service"]["error_cost"].update(cost)
+        del contract["formulation"]["abstain"]
+        Path("product.yaml").write_text(yaml.safe_dump(contract, allow_unicode=True), encoding="utf-8")
+
+    return write
 
 
 def test_the_baseline_is_the_most_frequent_label_of_the_training_data(finished: Path, product: Any) -> None:

@@ -173,7 +173,7 @@ def test_no_error_among_few_answers_is_no_certainty() -> None:
     truth = np.arange(50) % 2
     accepted = np.ones(50, bool)
     sums = intervals.totals(label_table(scores, truth, accepted, 0.0), 200, seed=0)
-    found = intervals.bounds(label_metrics(sums, 0, (1.0, 1.0)), as_sums(sums, 0, (1.0, 1.0)), ROWS)
+    found = intervals.bounds(label_metrics(sums, 0), as_sums(sums, 0), ROWS)
     # The rule of three: no error in n trials leaves about 3 / n; Wilson's bound is 3.84 / (n + 3.84).
     assert found["answered_error"] == pytest.approx([0.0, 3.84 / 53.84], abs=1e-3)
     assert found["accuracy"] == pytest.approx([50 / 53.84, 1.0], abs=1e-3)

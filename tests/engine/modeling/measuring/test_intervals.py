@@ -24,7 +24,7 @@ def table(count: int = 500, seed: int = 0) -> tuple[dict[str, np.ndarray], np.nd
 
 def test_metrics_of_sums_are_those_of_records() -> None:
     columns, probabilities, truth = table()
-    found = label_metrics(intervals.totals(columns, 0, seed=0), majority=1, costs=(10.0, 1.0))
+    found = label_metrics(intervals.totals(columns, 0, seed=0), majority=1)
     predicted = probabilities.argmax(axis=1)
     expected = {
         "accuracy": metrics.accuracy_score(truth, predicted),
@@ -42,13 +42,16 @@ def test_answers_errors_and_costs_are_counted_by_hand() -> None:
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.6, 0.4]])
     truth = np.array([0, 0, 1, 0])
     answers = np.array([True, True, True, False])
-    sums = intervals.totals(label_table(probabilities, truth, answers, 0.5), 0, seed=0)
-    found = {name: values[0] for name, values in label_metrics(sums, 0, (30.0, 2.0)).items()}
+    sums = intervals.totals(label_table(probabilities, truth, answers, 0.5, (30.0, 2.0)), 0, seed=0)
+    found = {name: values[0] for name, values in label_metrics(sums, 0).items()}
     assert found["answered_share"] == pytest.approx(3 / 4)
     assert found["answered_error"] == pytest.approx(1 / 3)
     assert found["set_coverage"] == pytest.approx(3 / 4)
     # One wrong answer and one silence among four records.
     assert found["cost_per_record"] == pytest.approx((30 + 2) / 4)
+    dearer = label_table(probabilities, truth, answers, 0.5, (30.0, 2.0), {"1": {"0": 90.0}, "0": {"1": 7.0}})
+    # That one error, of the second label called the first, costs 90 now.
+    assert dearer["cost"].tolist() == [0, 0, 90, 2]
     # All four are called the first label, and none the second, which is a quarter of the truth.
     assert found["collapse"] == pytest.approx(1)
 
@@ -64,7 +67,7 @@ def test_the_sums_do_not_depend_on_how_many_records_are_taken_at_once(monkeypatc
 def test_the_interval_of_the_accuracy_has_the_width_that_theory_gives() -> None:
     columns, probabilities, truth = table(2000)
     sums = intervals.totals(columns, 2000, seed=0)
-    found = intervals.interval(label_metrics(sums, 0, (1.0, 1.0))["accuracy"][1:])
+    found = intervals.interval(label_metrics(sums, 0)["accuracy"][1:])
     assert found is not None
     share = (probabilities.argmax(axis=1) == truth).mean()
     half = 1.96 * np.sqrt(share * (1 - share) / 2000)

@@ -9,8 +9,11 @@ import pytest
 
 from fullstack_ml.answers import label
 from fullstack_ml.answers.label import report
+from fullstack_ml.answers.label.rule import Rule
 from fullstack_ml.modeling.measuring import measure
 from measured import label_table
+
+RULE = Rule(floor=0.5, confidence=0.0, novelty=None, coverage=0.9)
 
 
 def certain(answers: list[int], labels: int) -> np.ndarray:
@@ -22,8 +25,7 @@ def per_slice(product: Any, given: Any, outputs: np.ndarray, answered: list[bool
     """Measure the slices of records for which ``outputs`` were given."""
     table = label_table(outputs, given.truth, np.array(answered), 0.5)
     answer: Any = label
-    facts = {"majority": 0, "costs": (1.0, 1.0)}
-    return measure.per_slice(answer, product, given, table, facts, 2)
+    return measure.per_slice(answer, product, given, table, {"majority": 0}, 2)
 
 
 def examples(truth: list[int], **columns: list[Any]) -> Any:
@@ -78,7 +80,7 @@ def test_recall_and_precision_are_counted_per_label(product: Any) -> None:
     names, labels = product.formulation.label_names, len(product.formulation.answer.labels)
     truth, answers = [0, 0, 0, 1], [0, 0, 1, 1]
     decisions = np.array(["accept", "accept", "uncertain", "accept"])
-    found = report.per_label(names, certain(answers, labels), np.array(truth), decisions, 0.5)
+    found = report.per_label(names, certain(answers, labels), np.array(truth), decisions, RULE)
     assert found[names[0]]["recall"] == pytest.approx(2 / 3)
     assert found[names[0]]["precision"] == 1.0
     assert found[names[1]]["precision"] == 0.5
@@ -88,7 +90,7 @@ def test_recall_and_precision_are_counted_per_label(product: Any) -> None:
 
 def test_a_label_without_records_has_no_recall(product: Any) -> None:
     names, labels = product.formulation.label_names, len(product.formulation.answer.labels)
-    found = report.per_label(names, certain([0, 0], labels), np.array([0, 0]), np.array(["accept"] * 2), 0.5)
+    found = report.per_label(names, certain([0, 0], labels), np.array([0, 0]), np.array(["accept"] * 2), RULE)
     assert found[names[1]]["records"] == 0
     assert found[names[1]]["recall"] is None
     assert found[names[1]]["precision"] is None
@@ -97,7 +99,7 @@ def test_a_label_without_records_has_no_recall(product: Any) -> None:
 def test_the_risk_curve_answers_the_surest_records_first() -> None:
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.8, 0.2], [0.55, 0.45]])
     # By confidence: right, right, wrong, right.
-    found = report.risk_curve(probabilities, np.array([0, 1, 0, 0]))
+    found = report.risk_curve(probabilities, probabilities.argmax(axis=1), np.array([0, 1, 0, 0]))
     assert [(row["answered_share"], row["answered_error"]) for row in found] == [
         (0.25, 0.0),
         (0.5, 0.0),

@@ -25,7 +25,7 @@ def ask(ids: Collection[str], product: Product) -> pl.DataFrame | None:
     records = raw_records(ids)
     for batch in records.iter_slices(BATCH):
         scored = model.score(record.matrix(batch, product))
-        says = pl.Series("says", model.answer.text(scored.outputs, product), dtype=pl.String)
+        says = pl.Series("says", model.answer.text(scored.outputs, model.rule, product), dtype=pl.String)
         unsure = pl.Series(model.answer.unsure(scored.outputs), dtype=pl.Float64)
         parts.append(batch.select("id").with_columns(says, unsure=unsure, novel=scored.novelty))
     return pl.concat(parts)

@@ -63,8 +63,8 @@ class Answer(Protocol):
     def truth(self, answers: Sequence[str], product: Product) -> np.ndarray:
         """Turn answers as text into what a model is fitted to and measured against, (records,)."""
 
-    def text(self, outputs: np.ndarray, product: Product) -> list[str]:
-        """Turn outputs into answers as text."""
+    def text(self, outputs: np.ndarray, rule: Any, product: Product) -> list[str]:
+        """Turn outputs into answers as text, by the rule that the artefact carries."""
 
     def strata(self, truth: np.ndarray) -> np.ndarray:
         """Return a whole number per record: records of one number have one mean in novelty and golden samples."""
@@ -79,10 +79,10 @@ class Answer(Protocol):
         """Return the facts that the functions of ``METRICS`` ask for."""
 
     def record_columns(
-        self, outputs: np.ndarray, truth: np.ndarray, answered: np.ndarray, rule: Any, bins: int
+        self, outputs: np.ndarray, truth: np.ndarray, answered: np.ndarray, rule: Any, product: Product, bins: int
     ) -> dict[str, np.ndarray]:
-        """Return the columns that metrics are sums of, (records,) or (records, parts); ``score`` and
-        ``answered_wrong`` (0 or 1) among them."""
+        """Return the columns that metrics are sums of, (records,) or (records, parts); among them ``score``,
+        ``answered_wrong`` (0 or 1) and ``answered_cost``, by ``service.error_cost``: 0 where nothing wrong is said."""
 
     def losses(self, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
         """Return the loss of every record that a search makes small."""
@@ -116,13 +116,13 @@ class Answer(Protocol):
     def baselines(self, summary: dict[str, Any], truth: np.ndarray, product: Product, bins: int) -> dict[str, Any]:
         """Measure what needs no model, by name."""
 
-    def worst(self, outputs: np.ndarray, truth: np.ndarray, words: np.ndarray) -> np.ndarray:
+    def worst(self, outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Any) -> np.ndarray:
         """Return the indices of the errors to look at, the worst first."""
 
     def suspects(self, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
         """Return the indices of records whose label is likely wrong, the most suspicious first."""
 
-    def case_columns(self, outputs: np.ndarray, truth: np.ndarray, product: Product) -> dict[str, list[Any]]:
+    def case_columns(self, outputs: np.ndarray, truth: np.ndarray, rule: Any, product: Product) -> dict[str, list[Any]]:
         """Return what is shown of a case: ``label`` and ``predicted`` as text, and what else explains it."""
 
     def explain(self, before: np.ndarray, final: Scored, rule: Any, product: Product) -> list[str]:

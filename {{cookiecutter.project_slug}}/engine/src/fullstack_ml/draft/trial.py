@@ -120,8 +120,8 @@ def attempt(inputs: np.ndarray, truth: np.ndarray, outputs: np.ndarray, model: s
     words = answer.decide(outputs[~half], drawn[~half], rule)
     facts = answer.training_facts(answer.summary(truth, product), product)
     metrics = metrics_of(product)
-    whole = records_table(answer, outputs, truth, np.full(len(truth), ACCEPT, dtype=object), rule, BINS)
-    decided = records_table(answer, outputs[~half], truth[~half], words, rule, BINS)
+    whole = records_table(answer, outputs, truth, np.full(len(truth), ACCEPT, dtype=object), rule, product, BINS)
+    decided = records_table(answer, outputs[~half], truth[~half], words, rule, product, BINS)
     found = measured({key: row for key, row in answer.METRICS.items() if key not in RULED}, Sums.of(whole, facts))
     found |= measured({key: metrics[key] for key in RULED if key in metrics}, Sums.of(decided, facts))
     values = {key: float(value[0]) for key, value in found.items()}

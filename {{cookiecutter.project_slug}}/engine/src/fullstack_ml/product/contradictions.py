@@ -54,6 +54,7 @@ def contradictions(product: Product) -> Iterator[Finding]:
     """Yield every finding, in the order of the file."""
     yield from strange_choices(product)
     yield from duplicates(product)
+    yield from strange_costs(product)
     yield from strange_features(product)
     yield from strange_slices(product)
     yield from strange_requirements(product)
@@ -91,6 +92,21 @@ def duplicates(product: Product) -> Iterator[Finding]:
             if count > 1:
                 second = [i for i, other in enumerate(names) if other == name][1]
                 yield (*at, second), f"{what} {name!r} stands {count} times", f"give every {what} its own name"
+
+
+def strange_costs(product: Product) -> Iterator[Finding]:
+    """Find a cost of an error between labels that do not exist, or are the same."""
+    names, at = product.formulation.label_names, ("service", "error_cost", "by_label")
+    for right, row in product.service.error_cost.by_label.items():
+        if right not in names:
+            yield (*at, right), f"a cost is given for the unknown label {right!r}", suggest(right, names)
+        for given in row:
+            if given not in names:
+                where = (*at, right, given)
+                yield where, f"a cost is given for the unknown label {given!r}", suggest(given, names)
+            elif given == right:
+                what = f"a cost is given for answering {right!r} where it is right"
+                yield (*at, right, given), what, "take it out: what is right costs nothing"
 
 
 def strange_features(product: Product) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ BETTER = ("higher", "lower")
 class Sums:
     """Per-record columns, summed over all records (row 0) and over every resample (the other rows).
 
-    ``facts``: what the training split and the contract say, such as the cost of a wrong answer.
+    ``facts``: what the training split says, such as its most frequent label.
     """
 
     columns: Mapping[str, np.ndarray]
@@ -76,13 +76,6 @@ class Metric:
         return ">=" if self.better == "higher" else "<="
 
 
-def cost_per_record(sums: Sums) -> Values:
-    """Return the mean cost: of a wrong answer, and of none."""
-    wrong, silent = sums.facts["costs"]
-    cost: Values = wrong * sums.mean("answered_wrong") + silent * (1 - sums.mean("answered"))
-    return cost
-
-
 def _share(better: str, meaning: str, part: str, whole: str = "one") -> Metric:
     return Metric("share", better, meaning, lambda sums: sums.ratio(part, whole), (part, whole))
 
@@ -94,7 +87,9 @@ def _measured(unit: str, better: str, meaning: str, report: str = "evaluate") ->
 COMMON: dict[str, Metric] = {
     "answered_share": _share("higher", "share of records that the model answers", "answered"),
     "answered_error": _share("lower", "share of the answers that are wrong", "answered_wrong", "answered"),
-    "cost_per_record": Metric("cost", "lower", "mean cost of wrong answers and of abstaining", cost_per_record),
+    "cost_per_record": Metric(
+        "cost", "lower", "mean cost of wrong answers and of abstaining", lambda sums: sums.mean("cost")
+    ),
     "group_gap": Metric("share", "lower", "largest difference of the main score between groups"),
     "novelty_auroc": _share("higher", "chance that an unfamiliar input scores above a familiar one", "novelty_auroc"),
     "novelty_false_alarms": _share(

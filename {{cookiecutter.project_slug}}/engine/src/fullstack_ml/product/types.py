@@ -8,20 +8,27 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from fullstack_ml.product.formulation import Bound, Formulation, Strict, as_equal
+from fullstack_ml.product.formulation import Bound, Formulation, Strict, Text, as_equal
 from fullstack_ml.workspace.errors import Location
 
 # A mistake that no single key shows: its place in the file, what is wrong, what to do.
 Finding = tuple[Location, str, str]
 
 
+Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
 class ErrorCost(Strict):
-    """What a wrong answer costs, and what an abstention costs, in one unit; only their ratio matters."""
+    """What a wrong answer costs, and what an abstention costs, in one unit; only their ratio matters.
+
+    ``by_label`` holds the errors of another cost than ``wrong``: the right label, then the one that is answered.
+    """
 
     wrong: float = Field(gt=0)
     abstain: float = Field(gt=0)
     unit: str
     reason: str
+    by_label: dict[Text, dict[Text, Cost]] = Field({})
 
 
 class Service(Strict):

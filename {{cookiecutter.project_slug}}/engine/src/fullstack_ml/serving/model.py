@@ -85,7 +85,7 @@ class Served:
         """Score and decide, (records, ...) at once."""
         scored = self.artefact.score(inputs)
         decided = self.artefact.decide(scored).tolist()
-        texts: list[Any] = self.answer.text(scored.outputs, self.product)
+        texts: list[Any] = self.answer.text(scored.outputs, self.rule, self.product)
         scores, novelty = self.answer.scores(scored.outputs, self.product), scored.novelty.tolist()
         answers: list[Any] = [self.answer.from_text(text, self.product) for text in texts]
         sums = scored.outputs.sum(axis=1) + scored.novelty

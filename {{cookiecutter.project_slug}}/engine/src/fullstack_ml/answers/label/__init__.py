@@ -27,7 +27,7 @@ from fullstack_ml.answers.label.report import (
     risk_curve,
     worst_errors,
 )
-from fullstack_ml.answers.label.rule import Rule, decide, fit_rule
+from fullstack_ml.answers.label.rule import Rule, chosen, decide, expected_costs, fit_rule, price_list
 from fullstack_ml.answers.words import Scored
 from fullstack_ml.product.types import Finding, Product
 
@@ -117,10 +117,10 @@ def truth(answers: Sequence[str], product: Product) -> np.ndarray:
     return np.array([place[name] for name in answers], dtype=np.int64)
 
 
-def text(outputs: np.ndarray, product: Product) -> list[str]:
-    """Return the most probable label of every record."""
+def text(outputs: np.ndarray, rule: Rule, product: Product) -> list[str]:
+    """Return the most probable label of every record, or the one that costs least."""
     names = product.formulation.label_names
-    return [names[i] for i in outputs.argmax(axis=1)]
+    return [names[i] for i in chosen(outputs, rule)]
 
 
 def strata(truth: np.ndarray) -> np.ndarray:
@@ -140,17 +140,15 @@ def missing(summary: dict[str, Any], product: Product) -> list[str]:
 
 
 def training_facts(summary: dict[str, Any], product: Product) -> dict[str, Any]:
-    """Return what metrics ask beside the records: the label that the baseline answers, and the costs."""
-    cost = product.service.error_cost
-    counts = [summary[name] for name in product.formulation.label_names]
-    return {"majority": int(np.argmax(counts)), "costs": (cost.wrong, cost.abstain)}
+    """Return what metrics ask beside the records: the label that the baseline answers."""
+    return {"majority": int(np.argmax([summary[name] for name in product.formulation.label_names]))}
 
 
 def record_columns(
-    outputs: np.ndarray, truth: np.ndarray, answered: np.ndarray, rule: Rule, bins: int
+    outputs: np.ndarray, truth: np.ndarray, answered: np.ndarray, rule: Rule, product: Product, bins: int
 ) -> dict[str, np.ndarray]:
     """Return the per-record columns that the metrics are sums of."""
-    return columns(outputs, truth, answered, rule.floor, bins)
+    return columns(outputs, truth, answered, rule, price_list(product), bins)
 
 
 def losses(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -182,18 +180,18 @@ def sections(
     outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Rule, product: Product, bins: int
 ) -> dict[str, Any]:
     """Return what the evaluation report holds beside the metrics of any answer."""
-    names = product.formulation.label_names
+    names, predicted = product.formulation.label_names, chosen(outputs, rule)
     return {
-        "labels": per_label(names, outputs, truth, words, rule.floor),
+        "labels": per_label(names, outputs, truth, words, rule),
         "reliability": reliability(outputs, truth, bins),
-        "confusion": confusion(outputs.argmax(axis=1), truth, len(names)).tolist(),
-        "risk_curve": risk_curve(outputs, truth),
+        "confusion": confusion(predicted, truth, len(names)).tolist(),
+        "risk_curve": risk_curve(outputs, predicted, truth),
     }
 
 
-def worst(outputs: np.ndarray, truth: np.ndarray, words: np.ndarray) -> np.ndarray:
+def worst(outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Rule) -> np.ndarray:
     """Return the indices of the records to look at, the worst first."""
-    return worst_errors(outputs, truth, words)
+    return worst_errors(outputs, chosen(outputs, rule), truth, words)
 
 
 def suspects(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -203,13 +201,13 @@ def suspects(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return likely_label_errors(outputs, truth)
 
 
-def case_columns(outputs: np.ndarray, truth: np.ndarray, product: Product) -> dict[str, list[Any]]:
+def case_columns(outputs: np.ndarray, truth: np.ndarray, rule: Rule, product: Product) -> dict[str, list[Any]]:
     """Return what is shown of a case: both labels with their probabilities."""
     names = product.formulation.label_names
     return {
         "label": [names[i] for i in truth],
-        "predicted": text(outputs, product),
-        "probability": outputs.max(axis=1).astype(np.float64).tolist(),
+        "predicted": text(outputs, rule, product),
+        "probability": right_probability(outputs, chosen(outputs, rule)).astype(np.float64).tolist(),
         "right_probability": right_probability(outputs, truth).astype(np.float64).tolist(),
     }
 
@@ -225,6 +223,10 @@ def explain(before: np.ndarray, final: Scored, rule: Rule, product: Product) -> 
     limit = "no limit" if rule.novelty is None else f"limit {rule.novelty:.3f}"
     word = decide(final.outputs, final.novelty, rule)[0]
     decision = f"  {word}: answers from probability {rule.confidence:.3f}, with one label from {rule.floor:.3f}"
+    if rule.costs is not None:
+        costs = expected_costs(final.outputs, rule.costs)[0]
+        told = ", ".join(f"{names[i]} {costs[i]:.3f}" for i in np.argsort(costs)[:3])
+        decision += f"\n  costs in abstentions of answering: {told}; the cheapest is answered, up to 1"
     head = "probabilities, before and after calibration"
     return [head, *rows, "novelty", f"  {final.novelty[0]:.3f}, {limit}", "decision", decision]
 

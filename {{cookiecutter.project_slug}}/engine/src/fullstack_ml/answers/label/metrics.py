@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fullstack_ml.answers.label.rule import Rule, chosen
 from fullstack_ml.product.metrics import Metric, Sums, Values
 
 BINS = 10
@@ -14,14 +15,21 @@ def right_probability(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarra
 
 
 def columns(
-    probabilities: np.ndarray, truth: np.ndarray, answered: np.ndarray, floor: float, bins: int = BINS
+    probabilities: np.ndarray,
+    truth: np.ndarray,
+    answered: np.ndarray,
+    rule: Rule,
+    prices: np.ndarray | float = 0.0,
+    bins: int = BINS,
 ) -> dict[str, np.ndarray]:
     """Return the per-record columns, each (records,) or (records, parts), that all metrics are sums of.
 
-    ``answered`` says per record whether it is answered; a label of a probability of at least ``floor`` is in the
-    prediction set. ``score`` is what groups and slices are compared on: 1 for a right label.
+    ``answered`` says per record whether it is answered; a label of a probability of at least the rule's floor is in the
+    prediction set. ``score`` is what groups and slices are compared on: 1 for a right label. ``prices``: what an error
+    costs, (right labels, answered labels).
     """
-    predicted, top = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    predicted, top = chosen(probabilities, rule), probabilities.max(axis=1)
+    top_hit = (probabilities.argmax(axis=1) == truth).astype(np.float32)
     hit = (predicted == truth).astype(np.float32)
     one_hot = np.eye(probabilities.shape[1], dtype=np.float32)
     in_bin = np.eye(bins, dtype=np.float32)[np.minimum((top * bins).astype(int), bins - 1)]
@@ -31,11 +39,12 @@ def columns(
         "truth": one_hot[truth],
         "predicted": one_hot[predicted],
         "label_hit": one_hot[truth] * hit[:, None],
-        "bin_gap": in_bin * (hit - top)[:, None],
+        "bin_gap": in_bin * (top_hit - top)[:, None],
         "log_loss": -np.log(np.maximum(right, TINY)),
         "brier": ((probabilities - one_hot[truth]) ** 2).sum(axis=1),
         "answered_wrong": answered.astype(np.float32) * (1 - hit),
-        "covered": (right >= floor).astype(np.float32),
+        "answered_cost": answered * np.broadcast_to(prices, (len(one_hot), len(one_hot)))[truth, predicted],
+        "covered": (right >= rule.floor).astype(np.float32),
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from fullstack_ml.answers.label.metrics import BINS, METRICS, columns, right_probability
+from fullstack_ml.answers.label.rule import ALWAYS, Rule, chosen
 from fullstack_ml.answers.words import ACCEPT
 from fullstack_ml.product.metrics import Sums
 from fullstack_ml.product.types import Product
@@ -36,21 +37,23 @@ def reliability(probabilities: np.ndarray, truth: np.ndarray, bins: int) -> list
     ]
 
 
-def risk_curve(probabilities: np.ndarray, truth: np.ndarray, points: int = 50) -> list[dict[str, float]]:
+def risk_curve(
+    probabilities: np.ndarray, predicted: np.ndarray, truth: np.ndarray, points: int = 50
+) -> list[dict[str, float]]:
     """Return error against share of answers, when the most confident records are answered first."""
     order = np.argsort(-probabilities.max(axis=1), kind="stable")
-    wrong = np.cumsum(probabilities.argmax(axis=1)[order] != truth[order])
+    wrong = np.cumsum(predicted[order] != truth[order])
     steps = np.unique(np.linspace(1, len(truth), min(points, len(truth))).astype(int))
     return [{"answered_share": n / len(truth), "answered_error": float(wrong[n - 1] / n)} for n in steps.tolist()]
 
 
 def per_label(
-    names: list[str], probabilities: np.ndarray, truth: np.ndarray, words: np.ndarray, floor: float
+    names: list[str], probabilities: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Rule
 ) -> dict[str, Any]:
     """Give recall, precision, coverage of the prediction sets and share of answers per label; null without records."""
-    matrix = confusion(probabilities.argmax(axis=1), truth, len(names))
+    matrix = confusion(chosen(probabilities, rule), truth, len(names))
     predicted, recall, rows = matrix.sum(axis=0), recalls(matrix), {}
-    held = right_probability(probabilities, truth) >= floor
+    held = right_probability(probabilities, truth) >= rule.floor
     for i, name in enumerate(names):
         mine = truth == i
         rows[name] = {
@@ -66,7 +69,7 @@ def per_label(
 
 def headline(probabilities: np.ndarray, truth: np.ndarray, bins: int = BINS) -> dict[str, float]:
     """Return the metrics of ``HEADLINE``, which need nothing but probabilities and truth."""
-    sums = Sums.of(columns(probabilities, truth, np.zeros(len(truth), bool), 0.0, bins))
+    sums = Sums.of(columns(probabilities, truth, np.zeros(len(truth), bool), ALWAYS, bins=bins))
     values = {name: METRICS[name].value for name in HEADLINE}
     return {name: float(value(sums)[0]) for name, value in values.items() if value is not None}
 
@@ -88,9 +91,9 @@ def baselines(summary: dict[str, Any], truth: np.ndarray, product: Product, bins
     }
 
 
-def worst_errors(probabilities: np.ndarray, truth: np.ndarray, words: np.ndarray) -> np.ndarray:
+def worst_errors(probabilities: np.ndarray, predicted: np.ndarray, truth: np.ndarray, words: np.ndarray) -> np.ndarray:
     """Return the indices of wrong predictions: those that were answered first, then by falling probability."""
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != truth)
+    wrong = np.flatnonzero(predicted != truth)
     silent = words[wrong] != ACCEPT
     order: np.ndarray = wrong[np.lexsort((-probabilities[wrong].max(axis=1), silent))]
     return order

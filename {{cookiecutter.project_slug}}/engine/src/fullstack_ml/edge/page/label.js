@@ -1,5 +1,7 @@
 // The answer of type label: the most probable one, a bar per label, and why there is none. Part of the page: see page.js.
 
+import { chosen } from "./decision.js";
+
 export { decide } from "./decision.js";
 
 const REASONS = {
@@ -9,14 +11,15 @@ const REASONS = {
 };
 const share = (value) => `${(100 * value).toFixed(1)} %`;
 
-/** The most probable label; null where nothing can be compared. */
-export function say(probabilities, { answer }) {
-  return answer.labels[probabilities.indexOf(Math.max(...probabilities))]?.name ?? null;
+/** The most probable label, or the cheapest one; null where nothing can be compared. */
+export function say(probabilities, { answer, rule }) {
+  return answer.labels[chosen(probabilities, rule)]?.name ?? null;
 }
 
 /** Tell in sentences why this is said, or why nothing is. */
-export function explain(label, decision, { answer }) {
-  const unsure = label === null ? "" : ` The most likely label is ${label}.`;
+export function explain(label, decision, { answer, rule }) {
+  const first = rule.costs ? "label whose errors cost least" : "most likely label";
+  const unsure = label === null ? "" : ` The ${first} is ${label}.`;
   const definition = answer.labels.find((known) => known.name === label)?.definition.replace(/\.$/, "") ?? "";
   const sentence = definition && `${definition[0].toUpperCase()}${definition.slice(1)}. `;
   return decision === "accept" ? `${sentence}${REASONS.accept}` : `${REASONS[decision]}${unsure}`;

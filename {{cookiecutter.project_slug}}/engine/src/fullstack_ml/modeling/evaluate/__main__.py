@@ -67,17 +67,18 @@ def ranks(chosen: np.ndarray, records: int) -> pl.Series:
     return pl.Series(places).replace(0, None)
 
 
-def pick(answer: Answer, tested: Tested, product: Product, shown: int = SHOWN) -> pl.DataFrame:
+def pick(answer: Answer, tested: Tested, rule: Any, product: Product, shown: int = SHOWN) -> pl.DataFrame:
     """Return at most ``shown`` worst errors and as many likely label errors, payload included.
 
     ``error`` and ``suspect`` are the places in the two lists, null where a record is not in one.
     """
     outputs, truth, rows = tested.scored.outputs, tested.examples.truth, tested.examples.frame
-    errors, suspects = answer.worst(outputs, truth, tested.decisions), answer.suspects(outputs, truth)
+    errors, suspects = answer.worst(outputs, truth, tested.decisions, rule), answer.suspects(outputs, truth)
+    columns = answer.case_columns(outputs, truth, rule, product)
     return (
         rows.select("id", *input_of(product).columns(product))
         .with_columns(
-            **{name: pl.Series(values) for name, values in answer.case_columns(outputs, truth, product).items()},
+            **{name: pl.Series(values) for name, values in columns.items()},
             novelty=pl.Series(tested.scored.novelty.astype(np.float64)),
             decision=pl.Series(tested.decisions.tolist(), dtype=pl.String),
             error=ranks(errors[:shown], len(rows)),
@@ -91,16 +92,16 @@ def pick(answer: Answer, tested: Tested, product: Product, shown: int = SHOWN) -
 def run(config: Config) -> None:
     """Score the test split once, then measure and draw."""
     product, artefact = load(), Artefact(MODEL)
-    answer, tested = artefact.answer, test(artefact, product, config)
+    answer, rule, tested = artefact.answer, artefact.rule, test(artefact, product, config)
     report = {"model": read_json(TRAINING)["model"], **tested.report}
     report["uncalibrated"] = uncalibrated(artefact, tested, product, config)
     report["decisions"] = {name: int((tested.decisions == name).sum()) for name in (ACCEPT, UNCERTAIN, UNFAMILIAR)}
-    report["errors"] = len(answer.worst(tested.scored.outputs, tested.examples.truth, tested.decisions))
-    write_parquet(ERRORS, [pick(answer, tested, product)])
+    report["errors"] = len(answer.worst(tested.scored.outputs, tested.examples.truth, tested.decisions, rule))
+    write_parquet(ERRORS, [pick(answer, tested, rule, product)])
     write_json(EVALUATION, report)
     write_json(METRICS, report["metrics"])
     write_json(PERFORMANCE, performance(MODEL, tested.examples.frame, product, config.evaluate.timed_calls))
-    pairs = (tested.examples.frame["label"].to_list(), answer.text(tested.scored.outputs, product))
+    pairs = (tested.examples.frame["label"].to_list(), answer.text(tested.scored.outputs, rule, product))
     plots = PLOTS / "answer"
     for folder in (plots, FIGURES):
         folder.mkdir(parents=True, exist_ok=True)  # an answer may draw nothing

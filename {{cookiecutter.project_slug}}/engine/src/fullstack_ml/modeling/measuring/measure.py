@@ -53,7 +53,7 @@ def test(artefact: Artefact, product: Product, config: Config) -> Tested:
     if not np.isfinite(scored.outputs).all():
         raise UserError(f"the artefact gives {answer.OUTPUT} that are not finite", "models/", "look at stage train")
     words, truth, rule = artefact.decide(scored), examples.truth, artefact.rule
-    table = records_table(answer, scored.outputs, truth, words, rule, settings.bins)
+    table = records_table(answer, scored.outputs, truth, words, rule, product, settings.bins)
     strange = input_of(product).strangers(examples.inputs, product, config.seed)
     novelties = {name: artefact.score(made).novelty for name, made in strange.items()}
     table |= apart(scored.novelty, np.concatenate(list(novelties.values())))
@@ -79,12 +79,14 @@ def test(artefact: Artefact, product: Product, config: Config) -> Tested:
 
 
 def records_table(
-    answer: Answer, outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Any, bins: int
+    answer: Answer, outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Any, product: Product, bins: int
 ) -> dict[str, np.ndarray]:
     """Return what every record adds to the metrics."""
     answered = words == ACCEPT
     common = {"one": np.ones(len(truth), np.float32), "answered": answered.astype(np.float32)}
-    return common | answer.record_columns(outputs, truth, answered, rule, bins)
+    own = answer.record_columns(outputs, truth, answered, rule, product, bins)
+    cost = own.pop("answered_cost") + product.service.error_cost.abstain * (1 - common["answered"])
+    return common | own | {"cost": cost}
 
 
 def measured(metrics: dict[str, Metric], sums: Sums) -> dict[str, np.ndarray]:
