@@ -27,6 +27,7 @@ from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.data.label import __main__ as label
 from fullstack_ml.data.label.rounds import Round
 from fullstack_ml.edge import build
+from fullstack_ml.inputs import table
 from fullstack_ml.pipeline import examples, stage
 from fullstack_ml.product import contract
 from fullstack_ml.product.guide import guide_version
@@ -240,7 +241,7 @@ def accepted(trained: list[dict[str, float]], tmp_path: Path, monkeypatch: pytes
 def test_the_page_says_a_number_by_the_part_that_the_answer_names(accepted: None) -> None:
     build.run()
     site = Path("dist/edge")
-    assert {path.name for path in site.glob("*.js")} == {"page.js", "model.js", "fields.js", "encoding.js", "value.js"}
+    assert {path.name for path in site.glob("*.js")} == {*table.PAGE, "page.js", "model.js", "value.js"}
     described = json.loads((site / "model.json").read_text(encoding="utf-8"))
     assert described["parts"] == {"input": "fields.js", "answer": "value.js"}
     assert described["answer"]["options"]["unit"] == "kg"

@@ -52,6 +52,7 @@ def patients(rows: int = 600, answer: str = "left (Y/N)") -> pl.DataFrame:
             "weight kg": weight.round(1),
             "temperature": random.normal(-3, 2, rows).round(2),
             "constant": ["a"] * rows,
+            "plate": [f"KA{i * 7919 % 389}" for i in range(rows)],
             "note": [f"said something of length {i * 7919 % rows} and of many words" for i in range(rows)],
             answer: np.where(right, "예 (yes)", "no"),
         }
@@ -81,7 +82,8 @@ def test_a_table_becomes_a_contract_with_reachable_thresholds(
     patients().write_csv("people.csv")
     product = made(FROM="people.csv", ANSWER="left (Y/N)")
     features = {feature.name: feature for feature in product.formulation.input.features}
-    assert list(features) == ["age", "weight kg", "temperature"]
+    assert list(features) == ["age", "weight kg", "temperature", "note"]
+    assert (features["note"].type, features["note"].length) == ("text", 300)
     assert features["age"].low == 0, "no age is below 0"
     assert features["temperature"].bounds[0] < -10, "a temperature is"
     assert features["age"].bounds[1] > 89
@@ -93,7 +95,7 @@ def test_a_table_becomes_a_contract_with_reachable_thresholds(
     assert len(re.findall("# draft: ", text)) > 20
     assert "left out: nr (every row has its own value" in text
     assert "left out: constant (it has one value only)" in text
-    assert "left out: note (free text" in text
+    assert "left out: plate (too many different values)" in text
     composed = compose.resolve([])
     assert composed.source.name == "files"
     assert composed.source.options.path == "people.csv"

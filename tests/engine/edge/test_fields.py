@@ -26,15 +26,21 @@ FEATURES: list[dict[str, Any]] = [
     {"name": "flag", "type": "flag"},
     {"name": "known", "type": "flag", "missing": "allowed"},
     {"name": "day", "type": "date", "low": "1960-01-01", "missing": "allowed"},
+    {"name": "note", "type": "text", "missing": "allowed"},
+    {"name": "title", "type": "text", "length": 20},
 ]
 # What a person types or chooses, and what a record holds.
 ROWS: list[tuple[list[str], list[Any]]] = [
-    (["40", "70.25", "b", "high", "true", "false", "1969-12-30"], [40, 70.25, "b", "high", True, False, "1969-12-30"]),
-    (["0", "", "", "low", "false", "", ""], [0, None, None, "low", False, None, None]),
-    (["7", "1e2", "new", "low", "no", "yes", "2024-02-29"], [7, 100, "new", "low", False, True, "2024-02-29"]),
-    (["7", "1", "1", "low", "1", "0", "2024-02-29 06:30"], [7, 1, "1", "low", True, False, "2024-02-29T06:30"]),
-    (["7", "1", "one way", "low", "1", "0", "2024-02-29T06:30:00+09:00"], [7, 1, "one way", "low", True, False,
-                                                                         "2024-02-28T21:30"]),
+    (["40", "70.25", "b", "high", "true", "false", "1969-12-30", "Never ARRIVED, refund!", "ÉTÉ"],
+     [40, 70.25, "b", "high", True, False, "1969-12-30", "Never ARRIVED, refund!", "ÉTÉ"]),
+    (["0", "", "", "low", "false", "", "", "", "!?"],
+     [0, None, None, "low", False, None, None, None, "!?"]),
+    (["7", "1e2", "new", "low", "no", "yes", "2024-02-29", "배송이 늦어요 🚚🚚 ①㎏", "ΣΊΣΥΦΟΣ"],
+     [7, 100, "new", "low", False, True, "2024-02-29", "배송이 늦어요 🚚🚚 ①㎏", "ΣΊΣΥΦΟΣ"]),
+    (["7", "1", "1", "low", "1", "0", "2024-02-29 06:30", "İstanbul\n2 lines", "ﬁ ﬂ"],
+     [7, 1, "1", "low", True, False, "2024-02-29T06:30", "İstanbul\n2 lines", "ﬁ ﬂ"]),
+    (["7", "1", "one way", "low", "1", "0", "2024-02-29T06:30:00+09:00", "a b a b", "x"],
+     [7, 1, "one way", "low", True, False, "2024-02-28T21:30", "a b a b", "x"]),
 ]  # fmt: skip
 
 
@@ -42,7 +48,7 @@ ROWS: list[tuple[list[str], list[Any]]] = [
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """An empty page beside the modules of the real one."""
     folder = tmp_path_factory.mktemp("page")
-    for name in ("fields.js", "encoding.js"):
+    for name in table.PAGE:
         shutil.copy(build.PAGE / name, folder / name)
     (folder / "index.html").write_text("<!doctype html><main></main>", encoding="utf-8")
     with served(folder) as url, chromium() as opened:
@@ -91,6 +97,7 @@ WRONG = [
     ("day", "31.12.2020", "day is 31.12.2020; it needs a date such as 2026-01-31."),
     ("day", "1959-12-31", "day is 1959-12-31; allowed are from 1960-01-01."),
     ("flag", "perhaps", "flag is perhaps; it needs true or false."),
+    ("title", "twenty-one characters", "title has 21 characters; allowed are 20."),
 ]
 
 
@@ -102,9 +109,11 @@ def test_a_value_that_is_not_allowed_is_said(page: Page, asked: Product, name: s
 
 
 def test_a_person_chooses_where_there_is_a_choice(page: Page, asked: Product) -> None:
-    usual = table.typical(np.array([[40, 70.5, 1, 0, 1, np.nan, 19723]], np.float32), asked)
+    buckets = [0.0] * 2 * 256
+    usual = table.typical(np.array([[40, 70.5, 1, 0, 1, np.nan, 19723, 3, 3, *buckets]], np.float32), asked)
     assert usual == {
         "age": 40, "weight": 70.5, "방법": "b", "step": "low", "flag": True, "known": None, "day": "2024-01-01",
+        "note": "a few words", "title": "a few words",
     }  # fmt: skip
     script = """
       const { mount } = await import("./fields.js");
@@ -126,10 +135,12 @@ def test_a_person_chooses_where_there_is_a_choice(page: Page, asked: Product) ->
       return [kinds, choices, given];
     """
     kinds, choices, given = page.run(script, features=described(asked), typical=usual)
-    assert kinds == ["text", "text", "select-one", "select-one", "checkbox", "select-one", "date"]
+    texts = ["textarea", "textarea"]
+    assert kinds == ["text", "text", "select-one", "select-one", "checkbox", "select-one", "date", *texts]
     assert choices == ["not known", "one way", "b", "1", "another value"]
     first, second, refused = given
     assert [float(value) for value in first[:5]] == [40, 70.5, 1, 0, 1]
     assert math.isnan(float(first[5]))
-    assert [float(value) for value in second] == [40, 70.5, 3, 0, 0, 1, 19723]
+    assert [float(value) for value in second[:9]] == [40, 70.5, 3, 0, 0, 1, 19723, 3, 3]
+    assert len(second) == 9 + 2 * 256, "the buckets of both texts stand behind the numbers"
     assert refused == "step needs a value."

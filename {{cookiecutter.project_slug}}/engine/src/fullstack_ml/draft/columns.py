@@ -10,6 +10,7 @@ import polars as pl
 
 from fullstack_ml.data.collect.sources.conversion import FALSE, TRUE, as_moment
 from fullstack_ml.draft.tally import Count, Tally
+from fullstack_ml.product.formulation import LONGEST
 
 GROUP = re.compile(r"patient|person|subject|user|customer|client|writer|speaker|device|machine|household|site", re.I)
 KEY = re.compile(r"(^|[\s_.-])(id|no|nr|key|uuid|code|index)$|Id$|^unnamed|^$", re.I)
@@ -34,6 +35,7 @@ class Column:
     high: float
     values: tuple[str, ...]  # the most frequent first; empty where there are too many
     strange: int  # values that are not of the type
+    longest: int = 0  # characters of the longest sampled text
     use: str = "feature"
     reason: str = ""
 
@@ -86,9 +88,15 @@ def looked_at(table: Tally) -> list[Column]:
         kind = type_of(count, values, sample, table.rows - missing)
         strange = table.rows - missing - count.numbers if kind in ("number", "whole") else 0
         ordered = tuple(sorted(values, key=lambda value: (-values[value], value)))
-        column = Column(name, kind, missing, count.low, count.high, ordered, strange)
+        longest = int(sample.str.len_chars().max() or 0) if kind == "text" else 0  # type: ignore[arg-type]
+        column = Column(name, kind, missing, count.low, count.high, ordered, strange, longest)
         found.append(judged(column, sample, table.rows))
     return found
+
+
+def sentences(sample: pl.Series) -> bool:
+    """Say whether most texts are of several words, which people write, and not names or codes."""
+    return bool((sample.drop_nulls().str.contains(r"\S\s+\S").mean() or 0) > 0.5)  # type: ignore[operator]
 
 
 def judged(column: Column, sample: pl.Series, rows: int) -> Column:
@@ -100,8 +108,10 @@ def judged(column: Column, sample: pl.Series, rows: int) -> Column:
         reason = NAME_OF_ROW
     elif KEY.search(column.name) and column.type in ("whole", "text", "category"):
         reason = "its name says that it names something; a model would learn the names"
-    elif column.type == "text":
-        reason = "free text, or too many different values"
+    elif column.type == "text" and not sentences(sample):
+        reason = "too many different values"
+    elif column.type == "text" and column.longest > LONGEST:
+        reason = f"texts of up to {column.longest} characters; a short text has at most {LONGEST}"
     elif column.missing > 0.95 * rows:
         reason = f"{column.missing} of {rows} values are missing"
     return replace(column, use="ignored", reason=reason) if reason else column

@@ -23,6 +23,7 @@ from fullstack_ml.draft.numbers import legal_range
 from fullstack_ml.draft.seen import Seen, Wish, label_rows
 from fullstack_ml.draft.tally import Tally
 from fullstack_ml.product.contradictions import TAKEN
+from fullstack_ml.product.formulation import LENGTH, LONGEST
 from fullstack_ml.workspace.errors import UserError, suggest
 
 SHOWN = 4  # values of a category in the summary
@@ -130,6 +131,9 @@ def feature(column: Column, rows: int) -> dict[str, Any]:
         row |= {"values": list(column.values[:VALUES]), "other": "allowed"}
         listed = f"the {VALUES} most frequent of " if len(column.values) > VALUES else ""
         reasons.insert(0, f"{listed}{len(column.values)} values seen; others may come")
+    elif column.type == "text":
+        row |= {"length": min(LONGEST, max(LENGTH, 2 * column.longest))}
+        reasons.insert(0, f"texts of up to {column.longest} characters seen; the model knows their words")
     if column.missing:
         row["missing"] = "allowed"
         reasons.insert(0, f"{column.missing} of {rows} are missing")
@@ -187,6 +191,8 @@ def summary(column: Column, rows: int, answer: str | None) -> tuple[str, ...]:
     """Return a row of the table that is printed."""
     if column.type in ("number", "whole"):
         held = f"{column.low:.4g} to {column.high:.4g}"
+    elif column.type == "text":
+        held = f"up to {column.longest} characters"
     else:
         held = ", ".join(column.values[:SHOWN]) + (f", … ({len(column.values)})" if len(column.values) > SHOWN else "")
     use = f"left out: {column.reason}" if column.use == "ignored" else column.use

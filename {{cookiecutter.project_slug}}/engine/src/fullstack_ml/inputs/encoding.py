@@ -1,7 +1,9 @@
 """A row of a table as numbers: what its columns hold, what the graph takes, what it makes of it for the model.
 
-Reads and writes nothing. The graph takes one number per feature: a category or a step by its place among ``values`` (a
-category that is not listed comes after them), a flag as 0 or 1, a date in days since 1970, what is missing as NaN.
+Reads and writes nothing. The graph takes one number per feature, and behind them all the buckets of every text
+(``texts.py``): a category or a step by its place among ``values`` (a
+category that is not listed comes after them), a flag as 0 or 1, a date in days since 1970, a text by the number of its
+words, what is missing as NaN.
 Inside the graph a category becomes a column per value, a date its day, weekday, time of year and of day, and every
 feature that may be missing gets a column that says whether it is. The page does the first part too
 (``edge/page/fields.js``).
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fullstack_ml.inputs.texts import BUCKETS, as_buckets, count_words
 from fullstack_ml.product.formulation import Feature, place
 
 if TYPE_CHECKING:
@@ -40,6 +43,8 @@ def encoder(feature: Feature) -> Callable[[Any], float] | None:
     """Return the function from a value of a request to the graph's number; None for what is a number already."""
     if feature.type == "date":
         return lambda value: math.nan if value is None else place(value)
+    if feature.type == "text":
+        return count_words
     if feature.values:
         places = {value: float(i) for i, value in enumerate(feature.values)}
         return lambda value: math.nan if value is None else places.get(value, float(len(places)))
@@ -53,6 +58,8 @@ def encoded(feature: Feature) -> pl.Expr:
     column = pl.col(feature.name)
     if feature.type == "date":
         return column.cast(pl.Int64) / DAY
+    if feature.type == "text":
+        return column.map_elements(count_words, return_dtype=pl.Float64)
     if feature.values:
         places = {value: float(i) for i, value in enumerate(feature.values)}
         number = column.replace_strict(places, default=float(len(places)), return_dtype=pl.Float64)
@@ -71,16 +78,21 @@ def mark(text: str) -> float:
 
 def marker(feature: Feature) -> Callable[[Any], float] | None:
     """Return the function from a value of a request to the number by which its record is named; None for a number."""
-    if feature.values:
+    if is_named(feature):
         return lambda value: math.nan if value is None else mark(value)
     return encoder(feature)
+
+
+def is_named(feature: Feature) -> bool:
+    """Whether a record is named by a feature's text, and not by its number."""
+    return bool(feature.values) or feature.type == "text"
 
 
 def marked(feature: Feature) -> pl.Expr:
     """Return a stored column as the numbers by which its records are named, null where it is missing."""
     import polars as pl
 
-    if not feature.values:
+    if not is_named(feature):
         return encoded(feature)
     return pl.col(feature.name).map_batches(_marks, return_dtype=pl.Float64)
 
@@ -105,16 +117,24 @@ def from_frame(frame: pl.DataFrame, columns: list[pl.Expr]) -> np.ndarray:
     return frame.select(column.fill_null(math.nan) for column in columns).to_numpy().astype(np.float64, copy=False)
 
 
+def with_buckets(values: np.ndarray, texts: list[list[str | None]]) -> np.ndarray:
+    """Return the graph's input, float32 (records, numbers): what stands for the features, and the buckets of texts."""
+    return np.concatenate([values.astype(np.float32), *map(as_buckets, texts)], axis=1)
+
+
 class Layout:
     """Where the values of the model's input come from; ``places`` of a feature are those that hold it.
 
-    They stand in this order: what is a number, the values of categories, the parts of dates, and what is missing.
+    They stand in this order: what is a number, the buckets of texts, the values of categories, the parts of dates, and
+    what is missing.
     """
 
     def __init__(self, features: list[Feature]) -> None:
         """Lay the values out."""
         numbers = [i for i, feature in enumerate(features) if feature.type not in ("category", "date")]
-        self.numbers = np.array(numbers, dtype=np.int64)
+        texts = [i for i, feature in enumerate(features) if feature.type == "text"]
+        self.width = len(features) + BUCKETS * len(texts)
+        self.numbers = np.array([*numbers, *range(len(features), self.width)], dtype=np.int64)
         values = [
             (i, value)
             for i, feature in enumerate(features)
@@ -127,7 +147,8 @@ class Layout:
         self.optional = np.array([i for i, f in enumerate(features) if f.missing == "allowed"], dtype=np.int64)
         # The parts of all dates stand together: every day, every time of year, every time of day, every weekday.
         parts = [self.dates] * 3 + [np.repeat(self.dates, WEEKDAYS)]
-        self.sources = np.concatenate([self.numbers, self.value_of, *parts, self.optional])
+        held = [np.array(numbers, dtype=np.int64), np.repeat(np.array(texts, dtype=np.int64), BUCKETS)]
+        self.sources = np.concatenate([*held, self.value_of, *parts, self.optional])
 
     @property
     def plain(self) -> bool:

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from fullstack_ml.inputs import Decoded
-from fullstack_ml.inputs.encoding import encoder, from_rows, marker
+from fullstack_ml.inputs.encoding import encoder, from_rows, is_named, marker, with_buckets
 from fullstack_ml.product.formulation import EPOCH, Feature, place
 from fullstack_ml.product.types import Product
 
@@ -58,6 +58,8 @@ def field_type(feature: Feature) -> Any:
         kind: Any = Annotated[float, limits]
     elif feature.type == "date":
         kind = Annotated[str, Field(strict=True), AfterValidator(dated(feature))]
+    elif feature.type == "text":
+        kind = Annotated[str, Field(strict=True, min_length=1, max_length=feature.longest)]
     elif feature.type == "flag":
         kind = Annotated[bool, Field(strict=True)]
     elif feature.other == "allowed":
@@ -87,6 +89,8 @@ def example_of(feature: Feature) -> Any:
         return True
     if feature.values:
         return feature.values[0]
+    if feature.type == "text":
+        return "a few words"[: feature.longest]
     low, high = finite_bounds(feature)
     value = low + (high - low) / 3
     if feature.type == "date":
@@ -122,16 +126,11 @@ def identities(values: np.ndarray) -> list[str]:
     return [hashlib.sha256(rows[i * width : (i + 1) * width]).hexdigest() for i in range(len(exact))]
 
 
-def as_inputs(values: np.ndarray) -> np.ndarray:
-    """Return the graph's input: float32 of shape (records, features)."""
-    return values.astype(np.float32, order="C")
-
-
 def decoder(product: Product) -> Callable[[list[Any], float], Decoded]:
     """Return the function that turns records into the graph's input, their ids, and what the log keeps."""
     features = product.formulation.input.features
     names, encoders, markers = zip(*((f.name, encoder(f), marker(f)) for f in features), strict=True)
-    listed = any(feature.values for feature in features)
+    listed, texts = any(map(is_named, features)), [i for i, feature in enumerate(features) if feature.type == "text"]
     # attrgetter of one name returns the value itself, of several a tuple.
     values_of = attrgetter(*(f"f{i}" for i in range(len(names)))) if len(names) > 1 else lambda record: (record.f0,)
 
@@ -140,6 +139,6 @@ def decoder(product: Product) -> Callable[[list[Any], float], Decoded]:
         values = from_rows(rows, list(encoders))
         named = from_rows(rows, list(markers)) if listed else values
         stored = [orjson.dumps(dict(zip(names, row, strict=True))) for row in rows]
-        return as_inputs(values), identities(named), stored
+        return with_buckets(values, [[row[i] for row in rows] for i in texts]), identities(named), stored
 
     return decode_all

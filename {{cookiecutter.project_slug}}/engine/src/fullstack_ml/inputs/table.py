@@ -14,7 +14,7 @@ import numpy as np
 
 from fullstack_ml.inputs import FEATURES, encoding, records
 from fullstack_ml.inputs.encoding import Layout
-from fullstack_ml.inputs.records import as_inputs
+from fullstack_ml.inputs.texts import BUCKETS
 from fullstack_ml.product.formulation import Feature
 from fullstack_ml.product.types import Finding, Product
 
@@ -27,10 +27,11 @@ FILES: tuple[str, ...] = ()
 MEDIA: tuple[str, ...] = ()
 SCREEN = '<HyperText name="record" value="$row" inline="true"/>'
 LAYOUT = "rows"
-PAGE: tuple[str, ...] = ("fields.js", "encoding.js")
+PAGE: tuple[str, ...] = ("fields.js", "encoding.js", "texts.js")
 FORM_FIELD: str | None = None
 ALIKE = False
 
+WORDS = 10  # of a text that is made up
 LINE = '<tr title="{meaning}"><td>{name}</td><td align="right"><b>{value}</b></td><td>{unit}</td><td>{place}</td></tr>'
 METER = '<meter min="{low:g}" max="{high:g}" value="{value:g}"></meter>'
 
@@ -90,8 +91,10 @@ def fingerprints(frame: pl.DataFrame) -> pl.Series | None:
 
 
 def matrix(frame: pl.DataFrame, product: Product) -> np.ndarray:
-    """Return float32 of shape (records, features)."""
-    return as_inputs(encoding.from_frame(frame, [encoding.encoded(f) for f in product.formulation.input.features]))
+    """Return float32 of shape (records, features), and behind them the buckets of texts."""
+    features = product.formulation.input.features
+    values = encoding.from_frame(frame, [encoding.encoded(feature) for feature in features])
+    return encoding.with_buckets(values, [frame[f.name].to_list() for f in features if f.type == "text"])
 
 
 def strangers(inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.ndarray]:
@@ -142,13 +145,13 @@ def front(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
         model.graph.initializer.extend(constants)
         for node in reversed(added):
             model.graph.node.insert(0, node)
-        model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = len(features)
+        model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = layout.width
     model.graph.input[0].name = name
     return model
 
 
 def random_inputs(product: Product, count: int, seed: int) -> np.ndarray:
-    """Draw every feature from what it may hold; nothing is missing."""
+    """Draw every feature from what it may hold; nothing is missing. Texts are made of random buckets."""
     random = np.random.default_rng(seed)
     drawn: list[np.ndarray] = []
     for feature in product.formulation.input.features:
@@ -156,15 +159,20 @@ def random_inputs(product: Product, count: int, seed: int) -> np.ndarray:
             low, high = records.finite_bounds(feature)
             drawn.append(random.uniform(low, high, count))
         else:
-            drawn.append(random.integers(0, max(2, len(feature.values)), count))
+            most = 2 * WORDS if feature.type == "text" else max(2, len(feature.values))
+            drawn.append(random.integers(0, most, count))
         if feature.type in ("whole", "date"):
             drawn[-1] = np.ceil(drawn[-1])
-    return np.stack(drawn, axis=1).astype("<f4")
+    width = Layout(product.formulation.input.features).width
+    buckets = random.random((count, width - len(drawn))) < WORDS / BUCKETS
+    return np.concatenate([np.stack(drawn, axis=1), buckets], axis=1).astype("<f4")
 
 
 def usual(feature: Feature, values: np.ndarray) -> Any:
     """Return the median of a feature, or its most frequent value; None where nearly every one is missing."""
     values = values[~np.isnan(values)]
+    if feature.type == "text":
+        return records.example_of(feature)  # a real one would show somebody's words
     if not len(values):
         return None
     if not feature.ranged:
@@ -178,7 +186,7 @@ def usual(feature: Feature, values: np.ndarray) -> Any:
 
 def typical(inputs: np.ndarray, product: Product) -> dict[str, Any]:
     """Return the usual value of every feature."""
-    return {f.name: usual(f, column) for f, column in zip(product.formulation.input.features, inputs.T, strict=True)}
+    return {f.name: usual(f, column) for f, column in zip(product.formulation.input.features, inputs.T, strict=False)}
 
 
 def limits() -> dict[str, Any]:
@@ -227,11 +235,11 @@ def fields(record: dict[str, Any], product: Product) -> dict[str, str]:
 def draw(values: np.ndarray, product: Product) -> str:
     """List the features with their values."""
     lines = []
-    for feature, value in zip(product.formulation.input.features, values.tolist(), strict=True):
-        said = "missing" if np.isnan(value) else f"{value:g}"
+    for feature, value in zip(product.formulation.input.features, values.tolist(), strict=False):
+        said = "missing" if np.isnan(value) else f"{value:g}" + " words" * (feature.type == "text")
         if feature.type == "date" and not np.isnan(value):
             said = records.as_date(value)
-        elif not feature.ranged and not np.isnan(value):
+        elif not (feature.ranged or feature.type == "text" or np.isnan(value)):
             said = [*(feature.values or ["no", "yes"]), "another value"][int(value)]
         lines.append(f"  {feature.name}: {said} {feature.unit}".rstrip())
     return "\n".join(lines)

@@ -138,6 +138,8 @@ def mistakes(feature: Feature) -> Iterator[tuple[str, str, str]]:
     for value, count in Counter(feature.values).items():
         if count > 1:
             yield "values", f"has the value {value!r} {count} times", "list every value once"
+    if feature.length and kind != "text":
+        yield "length", f"is a {kind} and has a length", "leave length out; only a text may have it"
     if feature.other == "allowed" and kind != "category":
         yield "other", f"is a {kind} and allows other values", "leave other out; only a category may have it"
     if not feature.ranged:
@@ -183,7 +185,7 @@ def strange_slices(product: Product) -> Iterator[Finding]:
         if (part.column in text) == bool(bounds) or (part.column in text) != (part.equals is not None):
             fix = "use equals alone" if part.column in text else "use at_least, below or both"
             yield (*at, "column"), f"slice {part.id!r} selects by {part.column!r} in the wrong way", fix
-        elif feature and part.equals is not None:
+        elif feature and part.equals is not None and feature.type != "text":
             values = feature.values or ["true", "false"]
             if part.equals not in values and feature.other == "refused":
                 yield (*at, "equals"), f"slice {part.id!r} equals {part.equals!r}", suggest(part.equals, values)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 EPOCH = datetime(1970, 1, 1)
+LENGTH, LONGEST = 300, 2000  # characters of a short text, where the contract names no length, and at most
 
 
 class Strict(BaseModel):
@@ -48,14 +49,15 @@ class Feature(Strict):
 
     ``number`` and ``whole`` have a ``low`` and a ``high``, a ``date`` may have them (ISO text); ``category`` and
     ``ordered`` list their ``values``, a ``flag`` is true or false. ``column`` is the name in the source where it
-    differs; ``other`` allows a category values that nobody has listed.
+    differs; ``other`` allows a category values that nobody has listed. A ``text`` has at most ``length`` characters.
     """
 
     name: str = Field(min_length=1)
-    type: Literal["number", "whole", "category", "ordered", "flag", "date"] = "number"
+    type: Literal["number", "whole", "category", "ordered", "flag", "date", "text"] = "number"
     low: Bound = None
     high: Bound = None
     values: list[Text] = []
+    length: Annotated[int, Field(gt=0, le=LONGEST)] | None = None
     unit: str = ""
     meaning: str
     missing: Literal["allowed", "refused"] = "refused"
@@ -73,6 +75,11 @@ class Feature(Strict):
         return self.type in ("number", "whole", "date")
 
     @property
+    def longest(self) -> int:
+        """Return how many characters a text may have."""
+        return self.length or LENGTH
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """Return low and high as numbers, a date in days since 1970; infinite where a date has none."""
         low = -math.inf if self.low is None else place(self.low)
@@ -85,6 +92,8 @@ class Feature(Strict):
             ends = {"from": self.low, "to": self.high}
             said = " ".join(f"{word} {shown(end)}" for word, end in ends.items() if end is not None) or "any date"
             said += f" {self.unit}" if self.unit else ""
+        elif self.type == "text":
+            said = f"a text of up to {self.longest} characters"
         else:
             said = "true or false" if self.type == "flag" else ", ".join(self.values)
             said += " or any other text" if self.other == "allowed" else ""

@@ -25,6 +25,8 @@ def strange(feature: Feature) -> tuple[str, pl.Expr] | None:
         if feature.type == "number":
             inside &= column.is_finite()
         return "out of range", ~inside
+    if feature.type == "text":
+        return "too long", column.str.len_chars() > feature.longest
     if feature.values and feature.other == "refused":
         return "not listed", ~column.is_in(feature.values)
     return None

@@ -1,5 +1,7 @@
 // What a value of a table is to the model, the same as in inputs/encoding.py. Nothing here touches the page.
 
+import { LENGTH, buckets, words } from "./texts.js";
+
 export const OTHER = "\u0000other"; // a category that is not listed
 const TRUE = ["true", "t", "yes", "y", "1", "on"];
 const FALSE = ["false", "f", "no", "n", "0", "off"];
@@ -21,6 +23,9 @@ function number(feature, text) {
   if (type === "date") {
     return days(text);
   }
+  if (type === "text") {
+    return words(text).length;
+  }
   if (feature.values) {
     const place = feature.values.indexOf(text);
     return place < 0 && feature.other === "allowed" ? feature.values.length : place < 0 ? NaN : place;
@@ -36,6 +41,9 @@ function number(feature, text) {
 export function about(feature) {
   if (feature.values || feature.type === "flag") {
     return "";
+  }
+  if (feature.type === "text") {
+    return `up to ${feature.length ?? LENGTH} characters`;
   }
   const { low, high } = feature;
   const from = low === undefined ? "" : high === undefined ? `from ${low}` : `${low} to ${high}`;
@@ -55,13 +63,21 @@ export function fault(feature, given) {
     const wanted = { whole: "a whole number", date: "a date such as 2026-01-31", flag: "true or false" }[type];
     return `${feature.name} is ${text}; it needs ${feature.values ? "one of its values" : (wanted ?? "a number")}.`;
   }
+  if (type === "text") {
+    const length = [...text].length;
+    const most = feature.length ?? LENGTH;
+    return length > most ? `${feature.name} has ${length} characters; allowed are ${most}.` : "";
+  }
   const bound = (end) => (end === undefined ? undefined : type === "date" ? days(end) : end);
   const [low, high] = [bound(feature.low), bound(feature.high)];
   const outside = !feature.values && (value < low || value > high); // false where there is no bound
   return outside ? `${feature.name} is ${text}; allowed are ${about(feature)}.` : "";
 }
 
-/** Return the texts of a row as the model's input. */
+/** Return the texts of a row as the model's input: a number per feature, and behind them the buckets of short texts. */
 export function encode(features, texts) {
-  return Float32Array.from(features, (feature, i) => (texts[i].trim() === "" ? NaN : number(feature, texts[i].trim())));
+  const given = texts.map((text) => text.trim());
+  const numbers = features.map((feature, i) => (given[i] === "" ? NaN : number(feature, given[i])));
+  const short = given.filter((_, i) => features[i].type === "text");
+  return Float32Array.from([...numbers, ...short.flatMap(buckets)]);
 }

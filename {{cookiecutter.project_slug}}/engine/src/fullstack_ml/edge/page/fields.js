@@ -1,6 +1,7 @@
 // The input of a table product: one field per feature, with what it may hold.
 
 import { OTHER, about, encode, fault } from "./encoding.js";
+import { LENGTH } from "./texts.js";
 
 function element(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -23,6 +24,9 @@ function control(feature, id) {
   if (feature.type === "flag") {
     const answers = [["true", "yes"], ["false", "no"]];
     return feature.missing === "allowed" ? list(feature, id, answers) : element("input", { id, type: "checkbox" });
+  }
+  if (feature.type === "text") {
+    return element("textarea", { id, rows: 2, maxLength: feature.length ?? LENGTH });
   }
   const date = feature.type === "date";
   const kind = date ? { type: "date" } : { type: "text", inputMode: "decimal", placeholder: about(feature) };
@@ -100,7 +104,8 @@ export function mount(root, _aside, description, { give, fail, clear }) {
   });
   inputs[0].addEventListener("paste", (event) => {
     const text = event.clipboardData.getData("text").trim();
-    const cells = text.split(/[\t;]/.test(text) ? /[\t;]/ : /,/.test(text) ? /,/ : /\s+/);
+    const signs = features[0].type === "text" ? [/\t/] : [/[\t;]/, /,/, /\s+/];
+    const cells = text.split(signs.find((sign) => sign.test(text)));
     if (cells.length > 1) {
       event.preventDefault();
       fill(cells);

@@ -73,7 +73,9 @@ def check_answers(summary: dict[str, Any], product: Product) -> None:
 def check_features(inputs: np.ndarray, product: Product) -> None:
     """Raise when a feature is missing in every training record: there is nothing to learn from it."""
     features = product.formulation.input.features
-    empty = [f.name for f, column in zip(features, inputs.T, strict=True) if np.isnan(column).all()] if features else []
+    empty = (
+        [f.name for f, column in zip(features, inputs.T, strict=False) if np.isnan(column).all()] if features else []
+    )
     if empty:
         fix = "collect it, or take the feature out of product.yaml"
         raise UserError(f"no training record has the feature(s) {', '.join(empty)}", "data/splits/train.parquet", fix)
