@@ -8,7 +8,7 @@ from fullstack_ml.answers.label import calibration, report
 from fullstack_ml.answers.words import Scored
 from fullstack_ml.artefact import graph
 from fullstack_ml.artefact import session as artefact
-from fullstack_ml.modeling.train import novelty
+from fullstack_ml.modeling.train.novelty_nodes import with_novelty
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -39,7 +39,7 @@ def passing(labels: int, softmax: bool = False) -> onnx.ModelProto:
     unit = onnx.numpy_helper.from_array(np.ones(1, np.float32), "unit")
     made = onnx.helper.make_graph(nodes, "passing", ends[:1], ends[1:], [unit])
     model = onnx.helper.make_model(made, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10)
-    return novelty.with_novelty(model, None)
+    return with_novelty(model, None)
 
 
 def calibrated(model: onnx.ModelProto, probabilities: np.ndarray) -> Scored:

@@ -14,7 +14,7 @@ from fullstack_ml.answers.label import calibration, report, rule
 from fullstack_ml.artefact import graph
 from fullstack_ml.artefact import session as artefact
 from fullstack_ml.modeling.measuring import intervals
-from fullstack_ml.modeling.train import novelty
+from fullstack_ml.modeling.train.novelty_nodes import with_novelty
 from measured import label_metrics, label_table
 
 REPETITIONS, KNOWN, NEW = 200, 100, 100
@@ -65,7 +65,7 @@ def passing(labels: int) -> onnx.ModelProto:
     nodes = [onnx.helper.make_node("Identity", [graph.INNER], [graph.OUTPUT])]
     made = onnx.helper.make_graph(nodes, "passing", ends[:1], ends[1:])
     model = onnx.helper.make_model(made, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10)
-    return novelty.with_novelty(model, None)
+    return with_novelty(model, None)
 
 
 def test_the_isotonic_graph_gives_what_scikit_learn_gives() -> None:

@@ -16,6 +16,7 @@ from fullstack_ml.modeling.export import __main__ as export
 from fullstack_ml.modeling.export import lightening
 from fullstack_ml.modeling.train import novelty
 from fullstack_ml.modeling.train.backends import sklearn as backend
+from fullstack_ml.modeling.train.novelty_nodes import with_novelty
 
 LABELS, VALUES = 4, 30
 
@@ -32,8 +33,8 @@ def known() -> tuple[np.ndarray, np.ndarray]:
 def converted(estimator: Any, known: tuple[np.ndarray, np.ndarray]) -> onnx.ModelProto:
     """Fit an estimator and convert it, with a novelty score."""
     fitted = backend.Fitted(make_pipeline(estimator).fit(*known), "predict_proba")
-    graph = backend.to_onnx(fitted, VALUES, LABELS, "probabilities")
-    return novelty.with_novelty(graph, novelty.mahalanobis(*known))
+    graph = backend.to_onnx(fitted, known[0].shape[1], LABELS, "probabilities")
+    return with_novelty(graph, novelty.mahalanobis(*known))
 
 
 def scored(model: onnx.ModelProto, inputs: np.ndarray) -> Scored:
@@ -50,6 +51,14 @@ def test_a_network_in_8_bits_is_smaller_and_answers_alike(known: tuple[np.ndarra
     assert (after.outputs.argmax(axis=1) == before.outputs.argmax(axis=1)).mean() > 0.98
     assert after.outputs == pytest.approx(before.outputs, abs=0.1)
     assert after.novelty == pytest.approx(before.novelty, rel=0.02, abs=0.02)
+
+
+def test_the_novelty_of_many_values_keeps_its_size(known: tuple[np.ndarray, np.ndarray]) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.2, (len(known[0]), 8 * VALUES))
+    wide = (np.tile(known[0], 8) + noise).astype(np.float32)
+    full = converted(LogisticRegression(), (wide, known[1]))
+    inputs = np.concatenate([wide, 3 * wide, 0 * wide[:1]])
+    assert scored(lightening.int8(full), inputs).novelty == pytest.approx(scored(full, inputs).novelty, rel=0.02)
 
 
 def test_a_model_without_matrix_products_answers_the_same(known: tuple[np.ndarray, np.ndarray]) -> None:

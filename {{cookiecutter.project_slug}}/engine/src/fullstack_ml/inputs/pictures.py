@@ -64,7 +64,7 @@ def strangers(inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.n
     random = np.random.default_rng(seed)
     flat = inputs.reshape(len(inputs), inputs.shape[1] * inputs.shape[2], -1)
     quarters = 1 if inputs.shape[1] == inputs.shape[2] else 2  # a quarter turn would give another shape
-    blank = np.full((20, *inputs.shape[1:]), 255, np.uint8)
+    white = np.full((20, *inputs.shape[1:]), 255, np.uint8)
     blur = ImageFilter.GaussianBlur(inputs.shape[1] / 6)
     return {
         f"turned by {90 * quarters} degrees": np.ascontiguousarray(np.rot90(inputs, quarters, axes=(1, 2))),
@@ -72,7 +72,8 @@ def strangers(inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.n
         "blurred": np.stack([np.asarray(Image.fromarray(image).filter(blur)) for image in inputs]),
         "noise": random.integers(0, 256, inputs.shape, np.uint8),
         "shuffled pixels": random.permuted(flat, axis=1).reshape(inputs.shape),
-        "blank with dust": blank - random.integers(0, 8, blank.shape, np.uint8),
+        "blank": np.concatenate([white[:7], white[:7] // 2, white[:6] * 0]),
+        "blank with dust": white - random.integers(0, 8, white.shape, np.uint8),
         "photographs": photographs(inputs.shape[1:], random),
     }
 

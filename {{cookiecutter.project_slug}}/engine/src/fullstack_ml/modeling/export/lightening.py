@@ -11,8 +11,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-NOVELTY_NODES = ("novelty_whitening", "novelty_towards", "novelty_keeping")
-
 
 def full(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model in 32-bit floats, as it was trained."""
@@ -27,7 +25,8 @@ def int8(model: onnx.ModelProto) -> onnx.ModelProto:
     from onnxruntime.quantization import QuantType, quantize_dynamic  # slow to import
 
     logging.getLogger().setLevel(logging.ERROR)  # it recommends a preprocessing that changes nothing here
-    excluded = [name + ending for name in NOVELTY_NODES for ending in ("", "_MatMul")]
+    scoring = [node.name for node in model.graph.node if node.name.startswith("novelty")]
+    excluded = [name + ending for name in scoring for ending in ("", "_MatMul")]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"
         quantize_dynamic(model, path, weight_type=QuantType.QUInt8, nodes_to_exclude=excluded)

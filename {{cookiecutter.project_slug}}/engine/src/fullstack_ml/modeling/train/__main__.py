@@ -13,7 +13,8 @@ from fullstack_ml.artefact.graph import features_of, save
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.train.backends import backend_of
-from fullstack_ml.modeling.train.novelty import distance, mahalanobis, with_novelty
+from fullstack_ml.modeling.train.novelty import distance, mahalanobis
+from fullstack_ml.modeling.train.novelty_nodes import with_novelty
 from fullstack_ml.modeling.train.shortcuts import check
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import read

@@ -1,18 +1,16 @@
-"""Score how unlike the training data a record is, as nodes of the same ONNX graph.
+"""Score how unlike the training data a record is; ``novelty_nodes`` puts the score into the model's ONNX graph.
 
 Reads and writes nothing. ``conf/train.yaml`` chooses the score; larger is stranger. It looks at the input, not at the
 model's confidence: a classifier that must answer is often surest about what it has never seen.
 """
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
 
-from fullstack_ml.artefact.graph import INNER
-
-NOVELTY = "novelty"
 RARE = 0.22  # spread of a truth value that holds for one record in twenty
 MOST = 64  # values whose whole covariance is kept, and components of more values
+BANDS = (8, 24)  # between coarse, middle and fine components
+HELD_OUT = 5  # one record of so many tells what the components leave of a record that they were not made from
+FLOOR = 0.01  # of the usual energy: what is below it counts as nothing
 
 
 def mahalanobis(features: np.ndarray, truth: np.ndarray, alike: bool = False) -> dict[str, np.ndarray]:
@@ -23,38 +21,76 @@ def mahalanobis(features: np.ndarray, truth: np.ndarray, alike: bool = False) ->
     all values are ``alike``, as pixels are, they are not brought to one spread, or the rarest specks would count most.
 
     A covariance grows with the fourth power of a picture's side. Of more than ``MOST`` values only the first ``MOST``
-    principal components are measured so; what they leave over counts by its mean square, with as much weight.
+    principal components are measured so; ``with_energies`` adds what they do not see.
     """
-    from sklearn.covariance import LedoitWolf  # slow to import, and only training needs it
-
     truths, filling = are_truths(features) & (not alike), means_of_gaps(features)
     features = filled(features, filling)
     centre, spread = features.mean(axis=0), spread_of(features, truths, alike)
-    scaled = (features - centre) / spread
-    reduced = features.shape[1] > MOST
-    basis = components(scaled) if reduced else np.eye(features.shape[1])
-    parts = scaled @ basis
-    means = np.stack([parts[truth == label].mean(axis=0) for label in np.unique(truth)])
-    covariance = LedoitWolf(assume_centered=True).fit(parts - means[np.unique(truth, return_inverse=True)[1]])
-    # A value that is rare, such as a category of one record in a thousand, is no stranger than one in twenty.
-    rare = 0.0 if reduced else np.diag(np.where(truths, 1.0 - parts.var(axis=0), 0.0))
-    values, vectors = np.linalg.eigh(covariance.covariance_ + rare)
-    # Divided by the number of values, the distance of a familiar record is about 1 for every product.
-    whiten = vectors / np.sqrt(np.maximum(values, 1e-9) * len(values) * (1 + reduced))
-    points, found = means @ whiten, {} if filling is None else {"novelty_filling": filling[None, :]}
-    found |= {"novelty_points": -2.0 * points.T, "novelty_squares": (points**2).sum(axis=1)}
-    if not reduced:
-        return found | {"novelty_whiten": whiten / spread[:, None], "novelty_shift": -(centre / spread) @ whiten}
-    rest = ((scaled**2).sum(axis=1) - (parts**2).sum(axis=1)).mean()
-    weight = np.sqrt(0.5 / max(rest, 1e-9)) / spread
-    return found | {
-        "novelty_whiten": whiten * np.sqrt(max(rest, 1e-9) / 0.5),
-        "novelty_shift": np.zeros(len(values)),
-        "novelty_scale": weight,
-        "novelty_offset": -weight * centre,
-        "novelty_basis": weight[:, None] * basis,
-        "novelty_start": -(weight * centre) @ basis,
+    scaled, found = (features - centre) / spread, {} if filling is None else {"novelty_filling": filling[None, :]}
+    if features.shape[1] <= MOST:
+        # A value that is rare, such as a category of one record in a thousand, is no stranger than one in twenty.
+        rare = np.where(truths, 1.0 - scaled.var(axis=0), 0.0)
+        whiten, points = nearest_mean(scaled, truth, np.diag(rare))
+        return (
+            found | points | {"novelty_whiten": whiten / spread[:, None], "novelty_shift": -(centre / spread) @ whiten}
+        )
+    held = np.random.default_rng(0).permutation(len(scaled)) % HELD_OUT == 0
+    basis = components(scaled[~held])
+    whiten, points = nearest_mean(scaled @ basis, truth, np.zeros(()))
+    found |= points | {
+        "novelty_whiten": whiten,
+        "novelty_shift": np.zeros(len(whiten)),
+        "novelty_scale": 1.0 / spread,
+        "novelty_offset": -centre / spread,
+        "novelty_basis": basis / spread[:, None],
+        "novelty_start": -(centre / spread) @ basis,
     }
+    return with_energies(found, features[held])
+
+
+def nearest_mean(parts: np.ndarray, truth: np.ndarray, rare: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return (values, values) that bring the labels' shared covariance to one, and the labels' means brought there."""
+    means = np.stack([parts[truth == label].mean(axis=0) for label in np.unique(truth)])
+    whiten = whitening(parts - means[np.unique(truth, return_inverse=True)[1]], rare)
+    points = means @ whiten
+    return whiten, {"novelty_points": -2.0 * points.T, "novelty_squares": (points**2).sum(axis=1)}
+
+
+def whitening(centred: np.ndarray, more: np.ndarray) -> np.ndarray:
+    """Return what brings the covariance of ``centred`` plus ``more`` to one, over the number of values.
+
+    So divided, the distance of a familiar record is about 1 for every product.
+    """
+    from sklearn.covariance import LedoitWolf  # slow to import, and only training needs it
+
+    values, vectors = np.linalg.eigh(LedoitWolf(assume_centered=True).fit(centred).covariance_ + more)
+    result: np.ndarray = vectors / np.sqrt(np.maximum(values, 1e-9) * len(values))
+    return result
+
+
+def with_energies(found: dict[str, np.ndarray], features: np.ndarray) -> dict[str, np.ndarray]:
+    """Add the constants of ``distances``, from ``features`` of records that the components were not made from.
+
+    A blank or blurred picture lies near the mean, and the components leave less of it than of any record. So the
+    logarithms of a record's energies have a distance of their own, to which too little is as strange as too much.
+    """
+    count = found["novelty_basis"].shape[1]
+    bands = np.searchsorted(BANDS, np.arange(count), "right")
+    found |= {"novelty_bands": (bands[:, None] == np.unique(bands)).astype(np.float64)}
+    usual = energies(found, features)
+    middle = np.maximum(np.median(usual, axis=0), 1e-9)
+    middle[-3] = max(
+        middle[-3], FLOOR * middle[:-2].sum()
+    )  # a difference of large numbers, of which float32 loses more
+    found |= {"novelty_usual": 1.0 / middle, "novelty_floor": np.array(FLOOR)}
+    logs = np.log(usual * found["novelty_usual"] + FLOOR)
+    whiten = whitening(logs - logs.mean(axis=0), (FLOOR + 1 / len(logs)) * np.eye(logs.shape[1]))
+    found |= {"novelty_turn": whiten, "novelty_middle": -logs.mean(axis=0) @ whiten}
+    large = np.quantile(distances(found, features), 0.9, axis=0)
+    large = np.maximum(large, (1e-9, 1e-9, 1.0))  # few records lie near their own mean, which says nothing of others
+    found |= {"novelty_weights": 1.0 / large}
+    found["novelty_weights"] /= distance(found, features).mean()
+    return found
 
 
 def components(scaled: np.ndarray) -> np.ndarray:
@@ -93,73 +129,41 @@ def filled(features: np.ndarray, filling: np.ndarray | None) -> np.ndarray:
     return features if filling is None else np.where(np.isnan(features), filling, features)
 
 
-def distance(constants: dict[str, np.ndarray], features: np.ndarray) -> np.ndarray:
-    """Compute in numpy what the nodes of ``with_novelty`` compute, to check them."""
-    features = filled(features, constants.get("novelty_filling"))
-    rest, kept = np.zeros(len(features)), features
-    if "novelty_basis" in constants:
-        whole = features * constants["novelty_scale"] + constants["novelty_offset"]
-        kept = features @ constants["novelty_basis"] + constants["novelty_start"]
-        rest = (whole**2).sum(axis=1) - (kept**2).sum(axis=1)
-    z = kept @ constants["novelty_whiten"] + constants["novelty_shift"]
+def energies(constants: dict[str, np.ndarray], features: np.ndarray) -> np.ndarray:
+    """Return (records, 4 to 6): the squares of each band of components, of what they leave, and of how values change.
+
+    The values of a picture lie row by row, so the differences from one to the next, and the differences of those, say
+    how sharp it is.
+    """
+    scaled = features * constants["novelty_scale"]
+    kept = features @ constants["novelty_basis"] + constants["novelty_start"]
+    rest = ((scaled + constants["novelty_offset"]) ** 2).sum(axis=1) - (kept**2).sum(axis=1)
+    changes = [(np.diff(scaled, order) ** 2).sum(axis=1) for order in (1, 2)]
+    return np.column_stack([kept**2 @ constants["novelty_bands"], rest, *changes])
+
+
+def nearest(constants: dict[str, np.ndarray], values: np.ndarray) -> np.ndarray:
+    """Return the squared distance to the nearest label's mean, (records,)."""
+    z = values @ constants["novelty_whiten"] + constants["novelty_shift"]
     squares = (z**2).sum(axis=1, keepdims=True) + z @ constants["novelty_points"] + constants["novelty_squares"]
-    result: np.ndarray = squares.min(axis=1) + rest
+    result: np.ndarray = squares.min(axis=1)
     return result
 
 
-def distance_nodes(values: str, nearest: str) -> list[onnx.NodeProto]:
-    """Return the nodes from ``values`` to the distance to the nearest mean, named ``nearest``."""
-    return [
-        helper.make_node("Gemm", [values, "novelty_whiten", "novelty_shift"], ["whitened"], "novelty_whitening"),
-        helper.make_node("ReduceSumSquare", ["whitened", "novelty_axis"], ["length"], keepdims=1),
-        helper.make_node("Gemm", ["whitened", "novelty_points", "novelty_squares"], ["towards"], "novelty_towards"),
-        helper.make_node("Add", ["length", "towards"], ["distances"]),
-        helper.make_node("ReduceMin", ["distances", "novelty_axis"], [nearest], keepdims=0),
-    ]
+def distances(constants: dict[str, np.ndarray], features: np.ndarray) -> np.ndarray:
+    """Return (records, 3): the distance among the components, what they leave, the distance of the energies."""
+    shares = np.maximum(energies(constants, features) * constants["novelty_usual"], 0.0)
+    logs = np.log(shares + FLOOR)
+    unusual = ((logs @ constants["novelty_turn"] + constants["novelty_middle"]) ** 2).sum(axis=1)
+    kept = features @ constants["novelty_basis"] + constants["novelty_start"]
+    return np.column_stack([nearest(constants, kept), shares[:, -3], unusual])
 
 
-def reduced_nodes(values: str) -> list[onnx.NodeProto]:
-    """Return the nodes of the distance among the components, and of what they leave over."""
-    return [
-        helper.make_node("Gemm", [values, "novelty_basis", "novelty_start"], ["novelty_kept"], "novelty_keeping"),
-        *distance_nodes("novelty_kept", "novelty_nearest"),
-        helper.make_node("Mul", [values, "novelty_scale"], ["novelty_scaled"]),
-        helper.make_node("Add", ["novelty_scaled", "novelty_offset"], ["novelty_whole"]),
-        helper.make_node("ReduceSumSquare", ["novelty_whole", "novelty_axis"], ["whole_square"], keepdims=0),
-        helper.make_node("ReduceSumSquare", ["novelty_kept", "novelty_axis"], ["kept_square"], keepdims=0),
-        helper.make_node("Sub", ["whole_square", "kept_square"], ["novelty_rest"]),
-        helper.make_node("Add", ["novelty_nearest", "novelty_rest"], [NOVELTY]),
-    ]
-
-
-def filling_nodes() -> list[onnx.NodeProto]:
-    """Return the nodes that put the mean of training where a value is missing."""
-    return [
-        helper.make_node("IsNaN", [INNER], ["novelty_gaps"]),
-        helper.make_node("Where", ["novelty_gaps", "novelty_filling", INNER], ["novelty_filled"]),
-    ]
-
-
-def with_novelty(model: onnx.ModelProto, constants: dict[str, np.ndarray] | None) -> onnx.ModelProto:
-    """Add the output ``novelty`` (float32, one per record).
-
-    With ``constants`` it is the mean squared Mahalanobis distance, about 1 for familiar records; without, one minus the
-    highest probability (Hendrycks and Gimpel 2017), which needs no training data.
-    """
-    if constants is None:
-        stored = [numpy_helper.from_array(np.array(1.0, np.float32), "one")]
-        nodes = [
-            helper.make_node("ReduceMax", [model.graph.output[0].name, "novelty_axis"], ["highest"], keepdims=0),
-            helper.make_node("Sub", ["one", "highest"], [NOVELTY]),
-        ]
-    else:
-        stored = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
-        nodes, values = [], INNER
-        if "novelty_filling" in constants:
-            nodes, values = filling_nodes(), "novelty_filled"
-        nodes += reduced_nodes(values) if "novelty_basis" in constants else distance_nodes(values, NOVELTY)
-    stored.append(numpy_helper.from_array(np.array([1], np.int64), "novelty_axis"))
-    model.graph.initializer.extend(stored)
-    model.graph.node.extend(nodes)
-    model.graph.output.append(helper.make_tensor_value_info(NOVELTY, TensorProto.FLOAT, ["batch"]))
-    return model
+def distance(constants: dict[str, np.ndarray], features: np.ndarray) -> np.ndarray:
+    """Compute in numpy the score, (records,); the graph is checked against it."""
+    features = filled(features, constants.get("novelty_filling"))
+    if "novelty_basis" not in constants:
+        return nearest(constants, features)
+    # The norm of the fourth power is about the largest of the three, and NaN where one is.
+    result: np.ndarray = ((distances(constants, features) * constants["novelty_weights"]) ** 4).sum(axis=1) ** 0.25
+    return result
