@@ -130,8 +130,8 @@ def example(product):
     return {"code": "abc"}
 
 
-def request_cost(records):
-    return 0
+def opened(records):
+    return 0, records
 
 
 def decoder(product):

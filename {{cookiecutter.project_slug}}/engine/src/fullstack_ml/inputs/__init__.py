@@ -100,15 +100,16 @@ class Input(Protocol):
     def example(self, product: Product) -> dict[str, Any]:
         """Make a valid record of a JSON request, for the API's description and the server's warm-up."""
 
-    def request_cost(self, records: list[Any]) -> int:
-        """Return how many values decoding the records of a request would make, from their headers alone.
+    def opened(self, records: list[Any]) -> tuple[int, list[Any]]:
+        """Return how many values decoding the records of a request would make, from their headers alone, and what
+        ``decoder`` is to go on with; (0, records) where nothing is decoded.
 
-        The server refuses what is over its budget, and decodes what is not small in a thread. 0 where nothing is
-        decoded.
+        The server refuses what is over its budget, and decodes what is not small in a thread. Raises
+        ``UnreadableError`` for a record.
         """
 
     def decoder(self, product: Product) -> Callable[[list[Any], float], Decoded]:
-        """Return the function that decodes the records of a request until a moment of ``time.monotonic``.
+        """Return the function that decodes what ``opened`` returned until a moment of ``time.monotonic``.
 
         It raises ``UnreadableError`` for a record, and ``TimeoutError`` when the moment is over.
         """

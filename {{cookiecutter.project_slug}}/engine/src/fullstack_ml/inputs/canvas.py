@@ -17,6 +17,7 @@ MAX_PIXELS = 50_000_000  # a photograph of a phone has 12 to 50 million
 # Formats of pictures alone: others of Pillow's decoders start programs or read other files.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 DEEP = 65_535  # white of 16 bits
+FAULTS = (OSError, SyntaxError, EOFError, Image.DecompressionBombError)  # what Pillow raises of a file
 
 # Pillow's own function also writes EXIF, and fails where that is damaged.
 WAYS = Image.Transpose
@@ -111,19 +112,36 @@ def whole(length: float) -> int:
     return max(1, int(length + 0.5))
 
 
-def decode(payload: bytes, canvas: Canvas) -> np.ndarray:
-    """Decode image bytes to uint8 of ``canvas.shape``.
+def told(error: Exception) -> ValueError:
+    """Say what Pillow found wrong with a picture."""
+    unknown = isinstance(error, UnidentifiedImageError)
+    return ValueError(f"no image; readable are {', '.join(FORMATS)}" if unknown else f"unreadable image: {error}")
+
+
+def open_picture(payload: bytes) -> Image.Image:
+    """Read the header of image bytes, or raise a ``ValueError``; ``decode_opened`` decodes the rest."""
+    try:
+        return Image.open(io.BytesIO(payload), formats=FORMATS)
+    except FAULTS as error:
+        raise told(error) from error
+
+
+def decode_opened(image: Image.Image, canvas: Canvas) -> np.ndarray:
+    """Decode a picture that was opened to uint8 of ``canvas.shape``, and close it.
 
     Raises:
-        ValueError: if the bytes are no image, are cut off, or hold more than ``MAX_PIXELS``.
+        ValueError: if it is cut off, moves, or holds more than ``MAX_PIXELS``.
     """
     try:
-        with Image.open(io.BytesIO(payload), formats=FORMATS) as image:
+        with image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels are more than {MAX_PIXELS}")
             seen = flattened(image, canvas.mode, canvas.ground)
-    except UnidentifiedImageError as error:
-        raise ValueError(f"no image; readable are {', '.join(FORMATS)}") from error
-    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f"unreadable image: {error}") from error
+    except FAULTS as error:
+        raise told(error) from error
     return np.asarray(fitted(seen, canvas), dtype=np.uint8)
+
+
+def decode(payload: bytes, canvas: Canvas) -> np.ndarray:
+    """Decode image bytes to uint8 of ``canvas.shape``, or raise a ``ValueError``."""
+    return decode_opened(open_picture(payload), canvas)

@@ -9,7 +9,6 @@ import io
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from html import escape
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +17,7 @@ from PIL import Image, ImageDraw
 from pydantic import BaseModel, ConfigDict, Field
 
 from fullstack_ml.inputs import FEATURES, Decoded, UnreadableError, pictures
-from fullstack_ml.inputs.canvas import FORMATS, MAX_PIXELS, Canvas, canvas_of, decode
+from fullstack_ml.inputs.canvas import MAX_PIXELS, Canvas, canvas_of, decode, decode_opened, open_picture
 from fullstack_ml.inputs.pictures import THUMBNAIL, picture
 from fullstack_ml.product.types import Finding, Product
 
@@ -198,38 +197,40 @@ def example(product: Product) -> dict[str, Any]:
     return {"image": base64.b64encode(file.getvalue()).decode()}
 
 
-def request_cost(records: list[Any]) -> int:
-    """Add up the pixels that the pictures' headers state; what has no header is refused when it is decoded."""
-    pixels = 0
-    for record in records:
-        unreadable = suppress(ValueError, OSError, SyntaxError, Image.DecompressionBombError)
-        with unreadable, Image.open(io.BytesIO(payload_of(record)), formats=FORMATS) as image:
-            pixels += image.width * image.height
-    return pixels
+def unreadable(place: int, error: ValueError) -> UnreadableError:
+    """Say which picture of a request cannot be read, and why."""
+    return UnreadableError(place, "image", "not base64" if isinstance(error, binascii.Error) else str(error))
 
 
-def payload_of(record: Any) -> bytes:
-    """Return the bytes of a file of a form, or of the base64 of JSON."""
-    return record if isinstance(record, bytes) else base64.b64decode(record.image, validate=True)
+def opened(records: list[Any]) -> tuple[int, list[Any]]:
+    """Add up the pixels that the pictures' headers state; a picture is its bytes and what was opened."""
+    pixels, found = 0, []
+    for i, record in enumerate(records):
+        try:
+            data = record if isinstance(record, bytes) else base64.b64decode(record.image, validate=True)
+            image = open_picture(data)
+        except ValueError as error:
+            raise unreadable(i, error) from error
+        pixels += image.width * image.height
+        found.append((data, image))
+    return pixels, found
 
 
 def decoder(product: Product) -> Callable[[list[Any], float], Decoded]:
-    """Decode base64 of JSON, or the files of a form."""
+    """Decode pictures that were opened, from base64 of JSON or the files of a form."""
     canvas = canvas_of(product)
 
-    def decode_all(records: list[Any], until: float = math.inf) -> Decoded:
-        stored, arrays = [], []
-        for i, record in enumerate(records):
+    def decode_all(found: list[Any], until: float = math.inf) -> Decoded:
+        arrays = []
+        for i, (_, image) in enumerate(found):
             if time.monotonic() > until:
                 raise TimeoutError
             try:
-                data = payload_of(record)
-                arrays.append(decode(data, canvas))
-            except (ValueError, binascii.Error) as error:
-                what = "not base64" if isinstance(error, binascii.Error) else str(error)
-                raise UnreadableError(i, "image", what) from error
-            stored.append(data)
+                arrays.append(decode_opened(image, canvas))
+            except ValueError as error:
+                raise unreadable(i, error) from error
         inputs = np.stack(arrays) if len(arrays) > 1 else arrays[0][np.newaxis]
+        stored = [data for data, _ in found]
         return inputs, [identity(data) for data in stored], stored
 
     return decode_all

@@ -194,9 +194,9 @@ def limits() -> dict[str, Any]:
     return {}
 
 
-def request_cost(records: list[Any]) -> int:
+def opened(records: list[Any]) -> tuple[int, list[Any]]:
     """Numbers come decoded."""
-    return 0
+    return 0, records
 
 
 def shown(value: Any) -> str:

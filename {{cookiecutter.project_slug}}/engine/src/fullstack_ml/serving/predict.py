@@ -55,14 +55,14 @@ class Predict:
     async def _decoded(self, records: list[Any]) -> Decoded:
         """Decode a small request here and a large one in a thread, so that nobody else waits for it."""
         settings, until = self._service.settings, time.monotonic() + self._service.settings.request_seconds
-        cost = self._service.input.request_cost(records)
-        if cost > settings.max_pixels:
-            what = f"the pictures of the request have {cost} pixels, more than {settings.max_pixels} (SERVE_MAX_PIXELS)"
-            raise Problem(413, what)
         try:
+            cost, opened = self._service.input.opened(records)
+            if cost > settings.max_pixels:
+                what = f"{cost} pixels, more than {settings.max_pixels} (SERVE_MAX_PIXELS)"
+                raise Problem(413, f"the pictures of the request have {what}")
             if cost <= QUICK_PIXELS:
-                return self._service.decode(records, until)
-            return await asyncio.to_thread(self._service.decode, records, until)
+                return self._service.decode(opened, until)
+            return await asyncio.to_thread(self._service.decode, opened, until)
         except UnreadableError as error:
             fault = Fault(pointer=f"/records/{error.place}/{error.field}", detail=error.detail)
             raise Problem(422, f"record {error.place} cannot be read: {error.detail}", [fault]) from error

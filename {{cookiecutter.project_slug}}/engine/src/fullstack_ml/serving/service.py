@@ -33,7 +33,8 @@ class Service:
         example = self.types.request.model_validate({"records": [self.input.example(self.product)]})
         known = type(example.records[0]).model_fields
         self.fields = {field.alias or name: field.description or "" for name, field in known.items()}
-        self.deployment = Deployment(settings, self.product, self.decode(example.records, math.inf)[0])
+        inputs, *_ = self.decode(self.input.opened(example.records)[1], math.inf)
+        self.deployment = Deployment(settings, self.product, inputs)
         self.store = Store(settings)
         self._log_fault: str | None = "the prediction log is not open"
         # What is personal is not kept: its hash still tells whether the same record came twice.
