@@ -5,6 +5,7 @@ import pytest
 from sklearn import metrics
 
 from fullstack_ml.answers.label import report
+from fullstack_ml.answers.label.metrics import METRICS
 from fullstack_ml.modeling.measuring import novelty
 
 LABELS = 4
@@ -44,6 +45,19 @@ def test_a_label_without_records_has_no_recall_and_no_f1() -> None:
     truth = np.array([0, 0, 1])
     assert np.isnan(report.recalls(report.confusion(truth, truth, 3))).tolist() == [False, False, True]
     assert report.headline(np.eye(3)[truth], truth)["macro_f1"] == pytest.approx(2 / 3)
+
+
+def test_average_precision_is_that_of_scikit_learn_for_any_weights() -> None:
+    random = np.random.default_rng(0)
+    truth, weights = random.integers(0, LABELS, 300), random.poisson(1, 300)
+    probabilities = random.dirichlet(np.ones(LABELS), 300).round(2)  # many are equal
+    of_each = [
+        metrics.average_precision_score(truth == i, probabilities[:, i], sample_weight=weights) for i in range(LABELS)
+    ]
+    found = METRICS["average_precision"].weighted
+    assert found is not None
+    assert found(probabilities, truth)(weights) == pytest.approx(np.mean(of_each))
+    assert np.isnan(found(probabilities, np.zeros(300, np.int64))(weights)), "a label without a record"
 
 
 def test_a_probability_of_zero_for_the_right_label_costs_much_and_not_infinity() -> None:

@@ -33,6 +33,8 @@ def test_the_reported_metrics_are_those_that_scikit_learn_finds(finished: Path, 
     assert report()["records"] == len(test.truth)
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(test.truth, predicted))
     assert found["macro_f1"] == pytest.approx(metrics.f1_score(test.truth, predicted, average="macro"))
+    of_each = [metrics.average_precision_score(test.truth == i, one) for i, one in enumerate(probabilities.T)]
+    assert found["average_precision"] == pytest.approx(np.mean(of_each), abs=1e-6)
     assert found["log_loss"] == pytest.approx(metrics.log_loss(test.truth, probabilities), rel=1e-4)
     assert found["worst_label_recall"] == pytest.approx(metrics.recall_score(test.truth, predicted, average=None).min())
     assert report()["confusion"] == metrics.confusion_matrix(test.truth, predicted).tolist()
@@ -85,7 +87,7 @@ def test_the_baseline_is_the_most_frequent_label_of_the_training_data(finished: 
 
 def test_a_value_lies_in_its_interval(finished: Path) -> None:
     found = report()
-    for name in ("accuracy", "macro_f1", "log_loss", "brier", "answered_share"):
+    for name in ("accuracy", "macro_f1", "average_precision", "log_loss", "brier", "answered_share"):
         low, high = found["intervals"][name]
         assert low <= found["metrics"][name] <= high, name
 

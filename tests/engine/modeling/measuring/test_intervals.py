@@ -1,5 +1,7 @@
 """Metrics from sums: the same as from records, with intervals of the right width."""
 
+from functools import partial
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,7 +9,8 @@ from scipy import stats
 from sklearn import metrics
 
 from fullstack_ml.answers.label import report
-from fullstack_ml.modeling.measuring import intervals
+from fullstack_ml.modeling.measuring import intervals, measure
+from fullstack_ml.product.metrics import Metric, repeated
 from measured import label_metrics, label_table
 
 LABELS = 3
@@ -85,6 +88,18 @@ def test_records_of_one_group_count_as_one_where_they_are_all_alike() -> None:
     assert shares[1:].std() == pytest.approx(np.sqrt(0.8 * 0.2 / 100), rel=0.05)
     alone = intervals.totals(columns, 4000, 0)
     assert (alone["score"] / alone["one"])[1:].std() == pytest.approx(np.sqrt(0.8 * 0.2 / 1000), rel=0.05)
+
+
+def test_a_metric_that_is_no_sum_is_resampled_by_group_too() -> None:
+    """The same 100 groups of ten equal records, measured by a function of records: the spread is that of 100."""
+    right = np.repeat(np.random.default_rng(0).permutation(np.arange(100) < 80), 10).astype(np.float32)
+    groups = intervals.groups_of(pl.Series("group", np.repeat(np.arange(100), 10)))
+    own = Metric("share", "higher", "accuracy", weighted=partial(repeated, lambda outputs, _: float(outputs.mean())))
+    for units, independent in ((groups, 100), (None, 1000)):
+        drawn = intervals.weights(1000, 2000, 0, units)
+        shares = measure.measured_weighted({"own": own}, right, right, drawn)["own"]
+        assert shares[0] == pytest.approx(0.8)
+        assert shares[1:].std() == pytest.approx(np.sqrt(0.8 * 0.2 / independent), rel=0.06)
 
 
 @pytest.mark.parametrize("kind", [pl.String, pl.Int64, pl.Categorical])

@@ -25,7 +25,7 @@ def per_slice(product: Any, given: Any, outputs: np.ndarray, answered: list[bool
     """Measure the slices of records for which ``outputs`` were given."""
     table = label_table(outputs, given.truth, np.array(answered), 0.5)
     answer: Any = label
-    return measure.per_slice(answer, product, given, table, {"majority": 0}, 2)
+    return measure.per_slice(answer, product, given, outputs, table, {"majority": 0}, 2)
 
 
 def examples(truth: list[int], **columns: list[Any]) -> Any:

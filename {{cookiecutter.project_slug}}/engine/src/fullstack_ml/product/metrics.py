@@ -6,6 +6,7 @@ The rows of an answer stand in its module of seam ``answers``; those that any an
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.seams import find_choice, find_own
 
 Values = np.ndarray  # one per resample; the first is that of all records
+# From outputs and truth to a function of the records' weights: how often each of them counts, 0, 1, 2 ...
+Weighted = Callable[[np.ndarray, np.ndarray], Callable[[np.ndarray], float]]
 BETTER = ("higher", "lower")
 
 
@@ -54,10 +57,11 @@ class Sums:
 class Metric:
     """``unit`` as in product.yaml; ``better`` is ``higher`` or ``lower``; ``report`` is the stage that measures it.
 
-    ``value`` measures it from sums; None where it does not follow from sums over records. ``counts`` names the columns
-    of which a share is the ratio: where all resamples agree on it, Wilson's interval takes their place. ``compared`` is
-    false for what does not follow from the model alone, so that no release may be decided by it. ``fewest`` names the
-    column of which the part with the fewest records bounds a metric that no resample brings below 1.
+    ``value`` measures it from sums; where it does not follow from sums over records, ``weighted`` does. ``counts``
+    names the columns of which a share is the ratio: where all resamples agree on it, Wilson's interval takes their
+    place. ``compared`` is false for what does not follow from the model alone, so that no release may be decided by it.
+    ``fewest`` names the column of which the part with the fewest records bounds a metric that no resample brings below
+    1.
     """
 
     unit: str
@@ -68,7 +72,7 @@ class Metric:
     report: str = "evaluate"
     compared: bool = True
     fewest: str = ""
-    own: Callable[[np.ndarray, np.ndarray], float] | None = None
+    weighted: Weighted | None = None
 
     @property
     def operator(self) -> str:
@@ -121,6 +125,16 @@ def metric(unit: str, better: str) -> Callable[[Callable[..., float]], Callable[
     return mark
 
 
+def repeated(function: Callable[..., float], outputs: np.ndarray, truth: np.ndarray) -> Callable[[np.ndarray], float]:
+    """Let a function of records take weights: each record stands there as often as it counts."""
+
+    def measure(weights: np.ndarray) -> float:
+        rows = np.repeat(np.arange(len(truth)), weights.astype(np.int64))
+        return function(outputs[rows], truth[rows])
+
+    return measure
+
+
 def own_metrics() -> dict[str, Metric]:
     """Return the metrics of ``src/<package>/metrics.py`` by name.
 
@@ -136,7 +150,7 @@ def own_metrics() -> dict[str, Metric]:
         if better not in BETTER or not meaning:
             fix = "give better='higher' or better='lower', and a docstring that says what it means"
             raise UserError(f"metric {name!r} is not described", str(module.__file__), fix)
-        rows[name] = Metric(unit, better, meaning[0], own=function)
+        rows[name] = Metric(unit, better, meaning[0], weighted=partial(repeated, function))
     return rows
 
 

@@ -1,5 +1,7 @@
 """The metrics of one label: what each record adds, and the row of every metric with its function."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from fullstack_ml.answers.label.rule import Rule, chosen
@@ -70,6 +72,32 @@ def _collapse(sums: Sums) -> Values:
     return np.asarray(1 - np.minimum(1, (sums["predicted"] / sums["truth"]).min(axis=1)))
 
 
+def average_precision(probabilities: np.ndarray, truth: np.ndarray) -> Callable[[np.ndarray], float]:
+    """Return the mean over labels of the average precision, as a function of the records' weights.
+
+    It is the precision at each probability of the label, weighed by the recall that is won there (scikit-learn's
+    ``average_precision_score``), and knows no threshold: of a rare label chance reaches no more than its share. NaN
+    where a label has no record.
+    """
+    ranked = []
+    for label, column in enumerate(probabilities.T):
+        order = np.argsort(-column, kind="stable")
+        ends = np.flatnonzero(np.diff(column[order], append=-1.0))  # of equal probabilities the last
+        ranked.append((order, truth[order] == label, ends))
+
+    def measure(weights: np.ndarray) -> float:
+        found = []
+        for order, mine, ends in ranked:
+            weight = weights[order].astype(np.float64)
+            hits, seen = np.cumsum(weight * mine)[ends], np.cumsum(weight)[ends]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                precision = np.where(seen > 0, hits / seen, 0.0)
+                found.append(np.sum(np.diff(hits, prepend=0.0) * precision) / hits[-1])
+        return float(np.mean(found))
+
+    return measure
+
+
 def _mean(name: str, unit: str, meaning: str) -> Metric:
     return Metric(unit, "lower", meaning, lambda sums: sums.mean(name))
 
@@ -79,6 +107,9 @@ METRICS: dict[str, Metric] = {
         "share", "higher", "share of records with the right label", lambda sums: sums.mean("score"), ("score", "one")
     ),
     "macro_f1": Metric("share", "higher", "mean over labels of the F1 score", _macro_f1),
+    "average_precision": Metric(
+        "share", "higher", "mean over labels of the area under precision and recall", weighted=average_precision
+    ),
     "log_loss": _mean("log_loss", "nats", "mean negative log probability of the right label"),
     "brier": _mean("brier", "share", "mean squared error of the probabilities, summed over labels"),
     "ece": Metric("share", "lower", "expected calibration error of the top label", _ece),

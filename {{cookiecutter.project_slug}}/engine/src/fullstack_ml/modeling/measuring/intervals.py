@@ -1,7 +1,7 @@
-"""Metrics with confidence intervals, from sums over records alone.
+"""Resamples behind the confidence intervals of metrics.
 
-Reads and writes nothing. Every metric here is a function of sums of per-record columns, so one matrix product gives the
-sums of a thousand resamples, and memory does not grow with the records.
+Reads and writes nothing. Most metrics are functions of sums of per-record columns, so one matrix product gives the sums
+of a thousand resamples, and memory does not grow with the records; the others get the weights of every resample.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,6 +41,15 @@ def totals(
         sums[0] += part.sum(axis=0, dtype=np.float64)
         sums[1:] += POISSON[random.integers(0, 65536, (resamples, len(part)), np.uint16)] @ part
     return dict(_cut(sums, wide))
+
+
+def weights(records: int, resamples: int, seed: int, groups: np.ndarray | None = None) -> Iterator[np.ndarray]:
+    """Yield how often every record counts: once in all records, then as in ``totals`` in each of the resamples."""
+    yield np.ones(records, np.float32)
+    units = np.arange(records) if groups is None else np.unique(groups, return_inverse=True)[1]
+    random = np.random.default_rng(seed)
+    for _ in range(resamples):
+        yield POISSON[random.integers(0, 65536, int(units.max()) + 1, np.uint16)][units]
 
 
 def _cut(sums: np.ndarray, wide: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:

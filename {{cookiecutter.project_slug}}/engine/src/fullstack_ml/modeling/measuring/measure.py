@@ -3,6 +3,7 @@
 Reads ``data/splits/test.parquet`` and ``reports/training.json`` (for the baselines).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from fullstack_ml.answers.words import ACCEPT, Scored
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.measuring.gaps import gaps, score_interval
-from fullstack_ml.modeling.measuring.intervals import bounds, groups_of, totals
+from fullstack_ml.modeling.measuring.intervals import bounds, groups_of, totals, weights
 from fullstack_ml.modeling.measuring.novelty import apart, separation
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, read
@@ -24,7 +25,7 @@ from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json
 from fullstack_ml.workspace.paths import TRAINING
 
-OWN_RESAMPLES = 200  # of a metric of the product's own, which is no sum over records
+FEWER = 200  # resamples of a metric that is no sum over records: each takes as long as measuring it
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,11 @@ def test(artefact: Artefact, product: Product, config: Config) -> Tested:
     summary, metrics = read_json(TRAINING)["answers"], metrics_of(product)
     units = groups_of(examples.frame["group"])
     sums = Sums(totals(table, settings.resamples, config.seed, units), answer.training_facts(summary, product))
-    values = measured(metrics, sums) | measured_own(metrics, scored.outputs, truth, config.seed)
+    drawn = weights(len(truth), min(settings.resamples, FEWER), config.seed, units)
+    values = measured(metrics, sums) | measured_weighted(metrics, scored.outputs, truth, drawn)
     groups, gap = gaps(answer, product, examples.frame, table, settings, config.seed)
     values |= {} if gap is None else {"group_gap": gap}
-    slices = per_slice(answer, product, examples, table, sums.facts, settings.min_slice)
+    slices = per_slice(answer, product, examples, scored.outputs, table, sums.facts, settings.min_slice)
     worst_name, worst = worst_slice(answer, metrics[answer.MAIN], slices)
     report = {
         "records": len(truth),
@@ -95,18 +97,13 @@ def measured(metrics: dict[str, Metric], sums: Sums) -> dict[str, np.ndarray]:
         return {name: row.value(sums) for name, row in metrics.items() if row.value}
 
 
-def measured_own(
-    metrics: dict[str, Metric], outputs: np.ndarray, truth: np.ndarray, seed: int
+def measured_weighted(
+    metrics: dict[str, Metric], outputs: np.ndarray, truth: np.ndarray, drawn: Iterable[np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Return the product's own metrics, on all records and on resamples with replacement."""
-    own = {name: row.own for name, row in metrics.items() if row.own}
-    random = np.random.default_rng(seed)
-    drawn = [random.integers(0, len(truth), len(truth)) for _ in range(OWN_RESAMPLES if own else 0)]
-    everything = np.arange(len(truth))
-    return {
-        name: np.array([function(outputs[rows], truth[rows]) for rows in (everything, *drawn)], dtype=np.float64)
-        for name, function in own.items()
-    }
+    """Return every metric that is no sum over records, for each of the ``drawn`` weights of the records."""
+    ready = {name: row.weighted(outputs, truth) for name, row in metrics.items() if row.weighted}
+    rows = [[measure(weight) for measure in ready.values()] for weight in drawn] if ready else []
+    return dict(zip(ready, np.array(rows, dtype=np.float64).T, strict=True))
 
 
 def finite(value: float) -> float | None:
@@ -118,12 +115,14 @@ def per_slice(
     answer: Answer,
     product: Product,
     examples: Examples,
+    outputs: np.ndarray,
     table: dict[str, np.ndarray],
     facts: Any,
     smallest: int,
 ) -> dict[str, Any]:
     """Measure every slice of product.yaml; one with fewer than ``smallest`` records is ``not measurable``."""
     slices: dict[str, Any] = {}
+    metrics = metrics_of(product) if product.data.slices else {}
     for part in product.data.slices:
         mine = examples.frame.select(mask=slice_mask(part))["mask"].to_numpy()
         records = int(mine.sum())
@@ -132,6 +131,7 @@ def per_slice(
             continue
         kept = {name: column[mine] for name, column in table.items()}
         values = measured(answer.METRICS, Sums.of(kept, facts))
+        values |= measured_weighted(metrics, outputs[mine], examples.truth[mine], [np.ones(records)])
         slices[part.id] = {
             "records": records,
             **{name: finite(value[0]) for name, value in values.items()},
