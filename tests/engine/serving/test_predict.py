@@ -18,6 +18,7 @@ from fullstack_ml.answers.label import rule as decision
 from fullstack_ml.artefact import session as artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product import types as product
+from fullstack_ml.serving import telemetry
 from fullstack_ml.workspace import paths
 
 Asked = Callable[[int], list[dict[str, Any]]]
@@ -107,6 +108,32 @@ def test_a_mistake_is_a_problem_and_leaves_no_row(client: TestClient, logged: Lo
     assert logged() == []
 
 
+def test_a_bad_record_takes_no_answer_from_the_others(client: TestClient, logged: Logged, asked: Asked) -> None:
+    good, before = asked(3), telemetry.REGISTRY.get_sample_value("refused_records_total") or 0
+    unknown = {**good[1], "unknown": 1}
+    answer = client.post("/v1/predict", json={"records": [{}, good[0], unknown, *good[1:], 7]})
+    assert answer.status_code == 200, answer.text
+    entries = answer.json()["predictions"]
+    assert [sorted(entry) == ["errors"] for entry in entries] == [True, False, True, False, False, True]
+    alone = client.post("/v1/predict", json={"records": good}).json()["predictions"]
+    assert [entry["scores"] for entry in entries if "scores" in entry] == [entry["scores"] for entry in alone]
+    field = next(iter(good[0]))
+    assert f"/records/0/{field}" in [fault["pointer"] for fault in entries[0]["errors"]]
+    (fault,) = entries[2]["errors"]
+    assert fault["pointer"] == "/records/2/unknown"
+    assert fault["detail"].startswith("record 2: unknown is no field here (known: ")
+    assert entries[5]["errors"][0]["pointer"] == "/records/5"
+    assert len(logged()) == 6
+    assert telemetry.REGISTRY.get_sample_value("refused_records_total") == before + 3
+
+
+def test_a_request_with_no_good_record_is_refused_whole(client: TestClient, logged: Logged) -> None:
+    answer = client.post("/v1/predict", json={"records": [7, 8]})
+    assert answer.status_code == 422
+    assert {fault["pointer"][:10] for fault in answer.json()["errors"]} == {"/records/0", "/records/1"}
+    assert logged() == []
+
+
 def test_too_many_records_are_refused(serve: Serve, asked: Asked) -> None:
     with serve(max_rows=2) as client:
         assert client.post("/v1/predict", json={"records": asked(2)}).status_code == 200
@@ -190,10 +217,18 @@ def test_a_file_of_a_form_is_answered_like_json(client: TestClient, asked: Asked
 def test_what_is_no_picture_is_a_problem(client: TestClient, asked: Asked, payload: bytes) -> None:
     if "image" not in asked(1)[0]:
         return  # a record that is a row has no picture
-    sent = {"records": [{"image": base64.b64encode(payload).decode()}, *asked(1)]}
-    answer = client.post("/v1/predict", json=sent)
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["pointer"] == "/records/0/image"
+    broken = {"image": base64.b64encode(payload).decode()}
+    answer = client.post("/v1/predict", json={"records": [broken]})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/records/0/image")
+    good = asked(2)
+    entries = client.post("/v1/predict", json={"records": [{}, broken, *good, broken]}).json()["predictions"]
+    assert [entry["errors"][0]["pointer"] for entry in entries if "errors" in entry] == [
+        "/records/0/image",
+        "/records/1/image",
+        "/records/4/image",
+    ]
+    alone = client.post("/v1/predict", json={"records": good}).json()["predictions"]
+    assert [entry["scores"] for entry in entries[2:4]] == [entry["scores"] for entry in alone]
 
 
 def test_a_picture_that_unpacks_to_gigabytes_is_refused_unopened(client: TestClient, asked: Asked) -> None:

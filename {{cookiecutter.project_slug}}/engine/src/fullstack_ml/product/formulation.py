@@ -102,7 +102,7 @@ class Feature(Strict):
 
 def shown(bound: float | str | None) -> str:
     """Write a bound."""
-    return f"{bound:g}" if isinstance(bound, float) else str(bound)
+    return f"{bound:.15g}" if isinstance(bound, float) else str(bound)
 
 
 def moment(text: str) -> datetime:

@@ -5,9 +5,13 @@ Reads requests; the scorer writes the log.
 
 import asyncio
 import time
+from itertools import chain
 from typing import Any
 
+import numpy as np
+import orjson
 from pydantic import ValidationError
+from pydantic_core import from_json, to_json
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
@@ -15,11 +19,13 @@ from starlette.types import Receive, Scope
 
 from fullstack_ml.inputs import Decoded, UnreadableError
 from fullstack_ml.serving import telemetry
-from fullstack_ml.serving.problem import Fault, Problem, invalid
+from fullstack_ml.serving.problem import Fault, Problem, faults_by_record, invalid, refusal, unreadable
 from fullstack_ml.serving.service import Service
 
 # Pixels that are decoded on the event loop: about a millisecond.
 QUICK_PIXELS = 100_000
+# The mistakes of the records that are not answered, by their place in the request.
+Refusals = dict[int, list[Fault]]
 JSON, FORM = b"application/json", b"multipart/form-data"
 
 
@@ -33,39 +39,68 @@ class Predict:
 
     async def __call__(self, headers: dict[bytes, bytes], scope: Scope, receive: Receive) -> bytes:
         """Return the answer once it is on record."""
-        started = time.perf_counter()
+        started, refused = time.perf_counter(), Refusals()
         media = headers.get(b"content-type", JSON).split(b";", 1)[0].strip().lower()
         if media == JSON:
-            try:
-                records: list[Any] = self._validate(await read(receive)).records
-            except ValidationError as error:
-                raise invalid(error, self._service.fields) from error
+            records = self._parsed(await read(receive), refused)
         elif media == FORM and self._service.form_field:
             records = await self._files(scope, receive, self._service.form_field)
         else:
             allowed = (JSON + (b" or " + FORM if self._service.form_field else b"")).decode()
             raise Problem(415, f"the body is {media.decode('latin-1') or 'of no stated type'}; send {allowed}")
-        decoded = await self._decoded(records)
+        decoded = await self._decoded(records, refused)
         address = scope["client"][0] if scope["client"] else ""
         caller = headers[b"x-caller"].decode("latin-1") if b"x-caller" in headers else address
         answer = await self._service.scorer.submit(decoded, caller, started)
         telemetry.SECONDS.observe(time.perf_counter() - started)
-        return answer
+        return with_refusals(answer, refused) if refused else answer
 
-    async def _decoded(self, records: list[Any]) -> Decoded:
-        """Decode a small request here and a large one in a thread, so that nobody else waits for it."""
-        settings, until = self._service.settings, time.monotonic() + self._service.settings.request_seconds
+    def _parsed(self, body: bytes, refused: Refusals) -> list[Any]:
+        """Return the records that the contract allows; the others go to ``refused``."""
         try:
-            cost, opened = self._service.input.opened(records)
-            if cost > settings.max_pixels:
-                what = f"{cost} pixels, more than {settings.max_pixels} (SERVE_MAX_PIXELS)"
-                raise Problem(413, f"the pictures of the request have {what}")
+            return list(self._validate(body).records)
+        except ValidationError as error:
+            refused.update(faults_by_record(error, self._service.fields))
+            given = from_json(body)["records"] if refused else []
+            good = [record for place, record in enumerate(given) if place not in refused]
+            if not good:
+                raise invalid(error, self._service.fields) from error
+            # As JSON once more: the types are strict, and mean other things in Python.
+            return list(self._validate(to_json({"records": good}, inf_nan_mode="constants")).records)
+
+    async def _decoded(self, records: list[Any], refused: Refusals) -> Decoded:
+        """Decode a small request here and a large one in a thread, so that nobody else waits for it."""
+        until = time.monotonic() + self._service.settings.request_seconds
+        try:
+            cost, opened = self._opened(records, 0)
             if cost <= QUICK_PIXELS:
                 return self._service.decode(opened, until)
             return await asyncio.to_thread(self._service.decode, opened, until)
-        except UnreadableError as error:
-            fault = Fault(pointer=f"/records/{error.place}/{error.field}", detail=error.detail)
-            raise Problem(422, f"record {error.place} cannot be read: {error.detail}", [fault]) from error
+        except UnreadableError:
+            return await asyncio.to_thread(self._one_by_one, records, refused, until)
+
+    def _opened(self, records: list[Any], spent: int) -> tuple[int, list[Any]]:
+        """Open ``records``; add what decoding them makes to what the request has ``spent``."""
+        cost, opened = self._service.input.opened(records)
+        cost, most = spent + cost, self._service.settings.max_pixels
+        if cost > most:
+            raise Problem(413, f"the pictures of the request have {cost} pixels, more than {most} (SERVE_MAX_PIXELS)")
+        return cost, opened
+
+    def _one_by_one(self, records: list[Any], refused: Refusals, until: float) -> Decoded:
+        """Decode what can be read; the others go to ``refused``."""
+        decoded, spent = [], 0
+        places = [place for place in range(len(records) + len(refused)) if place not in refused]
+        for place, record in zip(places, records, strict=True):
+            try:
+                spent, opened = self._opened([record], spent)
+                decoded.append(self._service.decode(opened, until))
+            except UnreadableError as error:
+                refused[place] = [unreadable(place, error)]
+        if not decoded:
+            raise refusal([fault for _, faults in sorted(refused.items()) for fault in faults])
+        inputs, ids, stored = zip(*decoded, strict=True)
+        return np.concatenate(inputs), [*chain(*ids)], [*chain(*stored)]
 
     async def _files(self, scope: Scope, receive: Receive, field: str) -> list[Any]:
         settings, request = self._service.settings, Request(scope, receive)
@@ -82,6 +117,15 @@ class Predict:
                 return [await file.read() for file in files]
         except MultiPartException as error:
             raise Problem(400, error.message) from error
+
+
+def with_refusals(answer: bytes, refused: Refusals) -> bytes:
+    """Put the mistakes of refused records between the predictions, in the order of the request."""
+    telemetry.REFUSED.inc(len(refused))
+    entries = orjson.loads(answer)["predictions"]
+    for place, faults in sorted(refused.items()):
+        entries.insert(place, {"errors": [fault.model_dump() for fault in faults]})
+    return orjson.dumps({"predictions": entries})
 
 
 async def read(receive: Receive) -> bytes:

@@ -5,6 +5,7 @@ Reads and writes nothing. Every answer that is not 2xx is ``application/problem+
 
 import textwrap
 from collections.abc import Mapping
+from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Any
 
@@ -12,9 +13,36 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
+from fullstack_ml.inputs import UnreadableError
+
 MEDIA = "application/problem+json"
+# Mistakes that are named of a record, or of a request that is refused whole.
+MOST = 20
+# Mistakes of which the value says nothing: there is none, nobody knows what it would mean, or it is a long list.
+NAMED = {"missing", "extra_forbidden", "too_long"}
+# What pydantic finds, said to a person; a type that is not here keeps pydantic's own words.
+WORDS = {
+    "missing": "missing",
+    "extra_forbidden": "no field here",
+    "too_long": "too long: {actual_length} entries, and one request may have {max_length}",
+    "too_short": "it is empty",
+    "string_too_short": "it is empty",
+    "float_type": "a number is expected, without quotes",
+    "bool_type": "true or false is expected, without quotes",
+    "string_pattern_mismatch": "it has not the pattern {pattern}",
+    "string_type": "text is expected, in quotes",
+    "literal_error": "expected is {expected}",
+    "greater_than_equal": "below the lowest value, {ge:.15g}",
+    "less_than_equal": "above the highest value, {le:.15g}",
+    "multiple_of": "a whole number is expected",
+    "finite_number": "a finite number is expected",
+    "list_type": "a list is expected",
+    "model_type": "an object with fields is expected",
+    "model_attributes_type": "an object with fields is expected",
+}
 
 
 class Fault(BaseModel):
@@ -63,20 +91,50 @@ def unavailable(detail: str) -> Problem:
 
 def invalid(error: ValidationError | RequestValidationError, fields: Mapping[str, str] | None = None) -> Problem:
     """Name every mistake in a body, with the value and, of one of ``fields``, what is allowed; no JSON is a 400."""
-    found = error.errors()
+    found = list(error.errors())
     if any(item["type"] in ("json_invalid", "json_type") for item in found):
         return Problem(400, f"the body is not JSON: {found[0].get('ctx', {}).get('error', found[0]['msg'])}")
-    faults = [Fault(pointer=_pointer(item["loc"]), detail=_told(item, fields or {})) for item in found[:20]]
-    return Problem(422, f"{len(found)} mistake(s) in the request; see /docs for what it may hold", faults)
+    found.sort(key=lambda item: len(item["loc"]))  # what is wrong with the request before what is with a record
+    return refusal([Fault(pointer=_pointer(item["loc"]), detail=_told(item, fields or {})) for item in found])
+
+
+def refusal(faults: list[Fault]) -> Problem:
+    """Refuse a whole request; the first mistakes are named."""
+    if len(faults) == 1:
+        return Problem(422, faults[0].detail, faults)
+    return Problem(422, f"{len(faults)} mistakes in the request; the first: {faults[0].detail}", faults[:MOST])
+
+
+def faults_by_record(error: ValidationError, fields: Mapping[str, str]) -> dict[int, list[Fault]]:
+    """Return the mistakes of every wrong record by its place; {} where the request itself is wrong."""
+    found: dict[int, list[Fault]] = {}
+    for item in error.errors():
+        match item["loc"]:
+            case ("records", int(place), *_):
+                faults = found.setdefault(place, [])
+                if len(faults) < MOST:
+                    faults.append(Fault(pointer=_pointer(item["loc"]), detail=_told(item, fields)))
+            case _:
+                return {}
+    return found
+
+
+def unreadable(place: int, error: UnreadableError) -> Fault:
+    """Name a record that has the right type and still cannot be read, such as a file that is no picture."""
+    return Fault(pointer=f"/records/{place}/{error.field}", detail=f"record {place} cannot be read: {error.detail}")
 
 
 def _told(item: Any, fields: Mapping[str, str]) -> str:
-    """Say what is wrong; of a field of a record also where, the value, and what is allowed."""
+    """Say what is wrong in a sentence; of a field of a record also where, the value, and what is allowed."""
     place = [part for part in item["loc"] if part != "body"]
-    if len(place) < 3 or place[0] != "records" or place[2] not in fields:
-        return str(item["msg"])
-    value = "missing" if item["type"] == "missing" else textwrap.shorten(repr(item["input"]), 60, placeholder="…")
-    return f"record {place[1]}: {place[2]} is {value}. {item['msg']} ({fields[place[2]]})"
+    what = WORDS[item["type"]].format_map(item.get("ctx", {})) if item["type"] in WORDS else item["msg"]
+    value = textwrap.shorten(to_json(item["input"], fallback=repr).decode(), 60, placeholder="…")
+    what = what if item["type"] in NAMED else f"{value}: {what}"
+    if len(place) < 3 or place[0] != "records":
+        return f"{'/'.join(map(str, place)) or 'the body'} is {what}"
+    hint, close = fields.get(place[2]), get_close_matches(str(place[2]), fields, 1)
+    hint = hint or (f"is {close[0]} meant?" if close else f"known: {textwrap.shorten(', '.join(fields), 300)}")
+    return f"record {place[1]}: {place[2]} is {what} ({hint})"
 
 
 def _pointer(location: tuple[Any, ...]) -> str:
@@ -97,7 +155,8 @@ def install(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return Problem(error.status_code, str(error.detail), None, **dict(error.headers or {})).response()
+        what = f"{error.detail}: {request.method} {request.url.path}"
+        return Problem(error.status_code, what, None, **dict(error.headers or {})).response()
 
     async def bug(request: Request, error: Exception) -> Response:
         return Problem(500, "the server made a mistake; its log has the traceback").response()

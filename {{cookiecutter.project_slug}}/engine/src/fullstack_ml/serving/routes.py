@@ -49,7 +49,7 @@ def router(service: Service, answer_records: Predict) -> APIRouter:
         openapi_extra=predict_body(service.form_field),
     )
     async def predict(request: Request) -> Response:
-        """Answer one or many records, or abstain and say why. Every answer is on record."""
+        """Answer each record, or abstain and say why; a wrong record has `errors` instead, the others are answered."""
         answer = await answer_records(dict(request.scope["headers"]), request.scope, request.receive)
         return Response(answer, media_type="application/json")
 

@@ -13,6 +13,7 @@ from fullstack_ml.answers import answer_of
 from fullstack_ml.answers.words import UNCERTAIN, UNFAMILIAR
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
+from fullstack_ml.serving.problem import Fault
 from fullstack_ml.serving.settings import Settings
 
 ANSWER, ABSTAIN = "accept", "abstain"
@@ -57,6 +58,12 @@ class Health(Closed):
     status: Literal["ok"]
 
 
+class Refused(Closed):
+    """What stands in place of a prediction for a record that breaks the contract; the others are answered."""
+
+    errors: list[Fault] = Field(min_length=1)
+
+
 def described(example: Any) -> ConfigDict:
     """Refuse unknown fields, and show ``example`` at ``/docs``."""
     return ConfigDict(extra="forbid", json_schema_extra={"example": example})
@@ -82,7 +89,8 @@ def build(product: Product, settings: Settings) -> Schema:
     records: Any = Annotated[list[record], rows]  # type: ignore[valid-type]
     request = create_model("PredictRequest", __config__=described(example), records=(records, ...))
     prediction = prediction_type(product)
-    answer = create_model("PredictAnswer", __base__=Closed, predictions=(list[prediction], ...))  # type: ignore[valid-type]
+    entry: Any = Annotated[prediction | Refused, Field(description="in the order of the records, one entry for each")]
+    answer = create_model("PredictAnswer", __base__=Closed, predictions=(list[entry], ...))
     feedback, receipt = feedback_types(product)
     logged = create_model(
         "LoggedPrediction",

@@ -16,6 +16,7 @@ SECONDS = Histogram(
     registry=REGISTRY,
 )
 PREDICTIONS = Counter("predictions", "Records scored", ["arm", "decision", "reason"], registry=REGISTRY)
+REFUSED = Counter("refused_records", "Records refused beside others that were answered", registry=REGISTRY)
 BATCH = Histogram(
     "batch_records", "Records per model call", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256), registry=REGISTRY
 )
