@@ -395,3 +395,35 @@ def test_the_tables_of_a_folder_are_one(made: Draft, project: Path) -> None:
     patients(200).head(120).write_csv("inbox/a.csv")
     patients(200).tail(80).write_parquet("inbox/b.parquet")
     assert made(FROM="inbox", ANSWER="left (Y/N)").data.kinds[0].wanted == 200
+
+
+@image
+def test_too_few_pictures_are_said_before_anything_runs(
+    made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw_pictures(Path("shots"), 20)
+    made(FROM="shots")
+    told = capsys.readouterr().out
+    assert "waits: 41 labels; about 8 would be the frozen test split, which wants 20: 100 labels" in told
+    assert "with 210 records write abstain: {coverage: 0.9, false_alarms: 0.1}" in told
+    assert "coverage: 0.95 and false_alarms: 0.02 are possible" in told
+    draw_pictures(Path("more"), 60)
+    made(FROM="more")
+    assert "waits" not in capsys.readouterr().out
+
+
+@image
+@pytest.mark.parametrize("named", ["", "cat,dog"])
+def test_pictures_without_labels_say_how_many_labels_make_a_model(
+    named: str, made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw_pictures(Path("shots"), 30, ("all",))
+    for picture in Path("shots/all").glob("*.png"):
+        picture.rename(Path("shots") / picture.name)
+    product = made(FROM="shots", LABELS=named)
+    assert product.formulation.label_names == (named.split(",") if named else ["first label", "second label"])
+    told = capsys.readouterr().out
+    assert ("name the labels in product.yaml" in told) == (not named)
+    assert "about 210 labels make a first model; here are 31, and more are wanted" in told
+    assert "make round NAME=pilot-1 N=31" in told
+    assert "abstaining: not yet: there are no labels yet; with 210 labelled records write" in told

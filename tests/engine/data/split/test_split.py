@@ -148,3 +148,22 @@ def test_a_label_that_a_split_lacks_is_named(
         split.run(config)
         assert f"{name} has no record with the label(s) {rare}: not measurable there" in capsys.readouterr().out
         assert split_manifest()[name]["labels"][rare] == 0
+
+
+def test_too_few_calibration_records_are_refused_before_a_model_is_trained(
+    finished: Path, config: Any, refused: Refused
+) -> None:
+    """The rule to abstain asks for 0.02 false alarms: 49 records of which one is beyond the others."""
+    frame = pl.read_parquet("data/labelled.parquet")
+    inside = place.masks(frame, place.bounds(config.split.shares))["calibration"]
+    kept = pl.concat([frame.filter(~inside), frame.filter(inside).head(48)])
+    kept.write_parquet("data/labelled.parquet")
+    before = Path("data/splits/manifest.json").read_bytes()
+    about = math.ceil(49 * len(kept) / 48)
+    what = f"{len(kept)} labels leave 48 calibration records; the rule to abstain wants 49, about {about} labels"
+    with refused(what, "formulation.abstain", "label more, raise the share of calibration, or relax"):
+        split.run(config)
+    assert Path("data/splits/manifest.json").read_bytes() == before
+    pl.concat([frame.filter(~inside), frame.filter(inside).head(49)]).write_parquet("data/labelled.parquet")
+    split.run(config)
+    assert split_manifest()["calibration"]["rows"] == 49

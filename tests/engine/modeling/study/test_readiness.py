@@ -1,6 +1,7 @@
 """How far a product is on the way to its first model."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,16 @@ def test_the_calibration_records_of_the_rule_are_said_in_labels(product: Any) ->
     assert "97 labels; the rule to abstain wants 49 calibration records, about 490 labels" in found
     assert any(what.startswith("no record has the label") for what in found)
     without = product.model_copy(update={"formulation": product.formulation.model_copy(update={"abstain": None})})
-    assert len(readiness.shortfalls(some(product, 9), without, SHARES)) == 0
+    assert readiness.shortfalls(some(product, 50), without, SHARES) == []
+
+
+def test_too_few_labels_for_a_test_split_are_said(product: Any) -> None:
+    without = product.model_copy(update={"formulation": product.formulation.model_copy(update={"abstain": None})})
+    counts = some(product, 1) | {product.formulation.label_names[0]: 41 - len(product.formulation.label_names) + 1}
+    (found,) = readiness.shortfalls(counts, without, SHARES)
+    assert found.what == "41 labels; about 8 would be the frozen test split, which wants 20: 100 labels"
+    counts[product.formulation.label_names[0]] += 59
+    assert readiness.shortfalls(counts, without, SHARES) == []
 
 
 def test_no_label_at_all_is_said_once(product: Any) -> None:
@@ -83,7 +93,40 @@ def test_stages_wait_for_labels_and_that_is_no_error(
     collected(project, [])
     repro.main()
     assert ran == [("label",)]
+    assert "wait for labels" in capsys.readouterr().out
+    status.main()
     assert "not yet: no record has a label yet" in capsys.readouterr().out
     pl.DataFrame({"label": product.formulation.label_names * 500}).write_parquet("data/labelled.parquet")
     repro.main()
     assert ran[1:] == [("label",), ()]
+
+
+def gave_labels(count: int, name: str = "pilot") -> None:
+    """Let people have labelled a round of so many records."""
+    Path("data/labels").mkdir(parents=True, exist_ok=True)
+    pl.DataFrame({"id": [str(place) for place in range(count)]}).write_parquet(f"data/labels/{name}.parquet")
+
+
+def test_status_names_the_round_that_waits_and_labels_that_no_stage_has_counted(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    collected(project, [])
+    Path("data/rounds").mkdir(parents=True, exist_ok=True)
+    Path("data/rounds/pilot.json").write_text("{}", encoding="utf-8")
+    status.main()
+    assert "label round pilot: make annotate, then make labels" in capsys.readouterr().out
+    gave_labels(30)
+    status.main()
+    told = capsys.readouterr().out
+    assert "30 labels came home and are not counted yet\nnext: make" in told
+    assert "no record has a label yet" not in told
+
+
+def test_verdicts_say_that_labels_came_home_since(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status.main()
+    assert "came home" not in capsys.readouterr().out
+    gave_labels(7, "later")
+    status.main()
+    told = capsys.readouterr().out
+    assert "7 labels came home since" in told
+    assert re.search(r"next:\n  make  +train", told)

@@ -17,7 +17,8 @@ from fullstack_ml.draft.summary import tell
 from fullstack_ml.draft.tally import tally
 from fullstack_ml.draft.thinking import complete
 from fullstack_ml.draft.writing import check_replaceable, write
-from fullstack_ml.modeling.study.readiness import split_shares
+from fullstack_ml.modeling.study.readiness import shortfalls, split_shares
+from fullstack_ml.product.contract import load
 from fullstack_ml.project import clear_sample
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.paths import PRODUCT
@@ -51,12 +52,6 @@ def look(wish: Wish) -> Seen:
     return tables.look(counted, wish, "files", options | {"kind": "record"}, notes)
 
 
-def split_sizes(labels: dict[str, int]) -> Size:
-    """Return the records per label with the shares of conf/split.yaml."""
-    shares = split_shares()
-    return Size(labels, shares["test"], shares["calibration"])
-
-
 def name_of_product() -> str:
     """Return the name that the contract has had until now."""
     try:
@@ -84,12 +79,14 @@ def main() -> None:
     check_replaceable(os.environ.get("FORCE") == "1")
     check_mixed(wish)
     seen = look(wish)
-    size = split_sizes(seen.labels)
+    shares = split_shares()
+    size = Size(seen.labels, shares["test"], shares["calibration"])
     seen.notes += small_labels(size)
     text, facts = complete(seen, size, name_of_product(), wish)
     removed = [] if clear_sample.own_sources() else clear_sample.remove()
     written = write(text, facts, seen.source, seen.options, "boosted" if facts["input"]["features"] else None)
-    print(tell(seen, facts, size, written, removed))
+    lacking = shortfalls(seen.labels, load(), shares)
+    print(tell(seen, facts, size, written, removed, lacking))
 
 
 if __name__ == "__main__":

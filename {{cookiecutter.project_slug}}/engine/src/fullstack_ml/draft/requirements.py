@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from fullstack_ml.answers.label.rule import least_records
 from fullstack_ml.draft.numbers import least_of, room
 from fullstack_ml.draft.trial import Trial
+from fullstack_ml.product.formulation import least_records
 
 SMALLEST = 20  # records of a slice that stage evaluate measures, as in conf/evaluate.yaml
 RARE = 0.9  # share of one label from which on the others are rare
@@ -68,6 +68,11 @@ class Asked:
 
 def abstaining(size: Size) -> tuple[dict[str, float] | None, str]:
     """Return the rule to abstain that the calibration split can carry, and the reason."""
+    strict = needed_records(least_records(1 - ALARMS[0]), size.calibration)
+    best = f"with {strict} records, coverage: {COVERAGES[0]} and false_alarms: {ALARMS[0]} are possible"
+    if not size.records:
+        wanted = needed_records(LEAST, size.calibration)
+        return None, f"there are no labels yet; with {wanted} labelled records write {LOOSEST}; {best}"
     held = least_of(size.records, size.calibration)
     coverage = next((value for value in COVERAGES if held >= least_records(value)), None)
     alarms = next((value for value in ALARMS if held >= least_records(1 - value)), None)
@@ -75,12 +80,11 @@ def abstaining(size: Size) -> tuple[dict[str, float] | None, str]:
         wanted = needed_records(LEAST, size.calibration)
         return None, (
             f"of {size.records} labelled records about {size.records * size.calibration:.0f} calibrate, and the rule "
-            f"to abstain needs {LEAST}; with {wanted} records write {LOOSEST}"
+            f"to abstain needs {LEAST}; with {wanted} records write {LOOSEST}; {best}"
         )
     said = f"{size.records} labelled records leave at least {held} for calibration"
     if (coverage, alarms) != (COVERAGES[0], ALARMS[0]):
-        wanted = needed_records(least_records(1 - ALARMS[0]), size.calibration)
-        said += f"; with {wanted} records, coverage: 0.95 and false_alarms: 0.02 are possible"
+        said += f"; {best}"
     return {"coverage": coverage, "false_alarms": alarms}, said
 
 

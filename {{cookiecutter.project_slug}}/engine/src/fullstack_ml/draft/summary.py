@@ -10,6 +10,7 @@ from unicodedata import east_asian_width
 
 from fullstack_ml.draft.requirements import LEAST, Size, needed_records
 from fullstack_ml.draft.seen import Seen
+from fullstack_ml.modeling.study.readiness import Shortfall
 from fullstack_ml.workspace.git import git
 
 WIDEST = 40
@@ -38,8 +39,10 @@ def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("  " + line.rstrip() for line in lines)
 
 
-def tell(seen: Seen, facts: dict[str, Any], size: Size, written: list[Path], removed: list[Path]) -> str:
-    """Return the text that ``make draft`` prints."""
+def tell(
+    seen: Seen, facts: dict[str, Any], size: Size, written: list[Path], removed: list[Path], lacking: list[Shortfall]
+) -> str:
+    """Return the text that ``make draft`` prints; ``lacking`` is what keeps the labels from a first model."""
     parts = [f"looked at {facts['place']}: {facts['kind']['wanted']} records", *(f"  {note}" for note in seen.notes)]
     parts += [columns(seen.head, seen.table)] if seen.table else []
     shape = facts["input"]["shape"]
@@ -58,7 +61,7 @@ def tell(seen: Seen, facts: dict[str, Any], size: Size, written: list[Path], rem
     parts.append(f"wrote {', '.join(map(str, written))}")
     parts.append("what only you know (each guess has a comment «# draft:» in product.yaml):")
     parts += [f"  {i}. {question}" for i, question in enumerate([*seen.questions, *ALWAYS], 1)]
-    return "\n".join([*parts, *next_steps(seen, size)])
+    return "\n".join([*parts, *next_steps(seen, facts, size, lacking)])
 
 
 ALWAYS = (
@@ -67,18 +70,21 @@ ALWAYS = (
 )
 
 
-def next_steps(seen: Seen, size: Size) -> list[str]:
-    """Say what to type next."""
+def next_steps(seen: Seen, facts: dict[str, Any], size: Size, lacking: list[Shortfall]) -> list[str]:
+    """Say what to type next, and what ``make`` waits for."""
     # Before the first make there is no repository yet, and its first commit takes the draft in.
     keep = ["  git add -A && git commit -m 'Draft the contract'"] if git("rev-parse", "HEAD") else []
     if seen.labels:
-        return ["next:", *keep, "  make"]
-    wanted = needed_records(LEAST, size.calibration)
+        waits = [f"make collects and then waits: {one.what}\n  {one.fix}" for one in lacking]
+        return [*waits, "next:", *keep, "  make"]
+    wanted, records = needed_records(LEAST, size.calibration), facts["kind"]["wanted"]
+    name = "" if facts["named"] else "name the labels in product.yaml and "
+    few = f"; here are {records}, and more are wanted" if records < wanted else ""
     return [
         "there are no labels yet. next:",
-        "  name the labels in product.yaml and say in docs/2-data/annotation-guide.md what makes a record one",
+        f"  {name}say in docs/2-data/annotation-guide.md what makes a record one of each label",
         *keep,
-        "  make validate                             # collect the records and check them",
-        f"  make round NAME=pilot-1 N={min(wanted, 100)}, make annotate, make labels",
-        f"about {wanted} labels make a first model",
+        "  make                                      # collects the records, checks them, and waits for labels",
+        f"  make round NAME=pilot-1 N={min(wanted, records, 100)}, make annotate, make labels",
+        f"about {wanted} labels make a first model{few}",
     ]

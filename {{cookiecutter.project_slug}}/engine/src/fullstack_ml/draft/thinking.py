@@ -29,6 +29,7 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
     """Return the text of the contract and the facts that fill it."""
     abstain, reason = abstaining(size)
     facts = seen.facts | {"name": name, "place": wish.place, "notes": seen.notes, "abstain": abstain}
+    facts["named"] = bool(wish.labels)
     facts |= {
         "abstain_reason": reason,
         "wrong": 10,
@@ -59,7 +60,7 @@ def measurable(seen: Seen, size: Size) -> dict[str, Any]:
     if not seen.slices:
         return {
             "slices": [],
-            "slices_reason": "no column cuts the records well; name parts that must not be served badly",
+            "slices_reason": "nothing seen cuts the records well; name parts that must not be served badly",
         }
     if size.records and least_of(size.records, size.test / len(seen.slices)) < SMALLEST:
         return {

@@ -165,6 +165,16 @@ class Abstain(Strict):
     coverage: float = Field(gt=0.5, lt=1.0)
     false_alarms: float = Field(gt=0.0, lt=0.5)
 
+    @property
+    def fewest(self) -> int:
+        """Return how many calibration records the rule needs."""
+        return least_records(max(self.coverage, 1 - self.false_alarms))
+
+
+def least_records(level: float) -> int:
+    """Return how many calibration records a level needs: the fewest n of which one has the rank (n + 1) level."""
+    return math.ceil(level / (1 - level) - 1e-9)
+
 
 class Formulation(Strict):
     """The service as a machine-learning problem."""

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, Scored
+from fullstack_ml.product.formulation import least_records
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 
@@ -91,11 +92,6 @@ def decide(probabilities: np.ndarray, novelty: np.ndarray, rule: Rule) -> np.nda
         sure &= (costs.argmin(axis=1) == probabilities.argmax(axis=1)) & (costs.min(axis=1) <= 1)
     familiar = True if rule.novelty is None else novelty <= rule.novelty  # NaN is unfamiliar
     return WORDS[np.where(familiar, sure, 2)]
-
-
-def least_records(level: float) -> int:
-    """Return how many calibration records a level needs: the fewest n of which one has the rank (n + 1) level."""
-    return math.ceil(level / (1 - level) - 1e-9)
 
 
 def conformal_quantile(scores: np.ndarray, level: float) -> float:

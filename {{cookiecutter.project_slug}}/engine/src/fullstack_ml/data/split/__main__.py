@@ -7,6 +7,7 @@ Run: ``python -m fullstack_ml.data.split``.
 """
 
 import hashlib
+import math
 import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import batch_rows, parquet_writer, repeated
 from fullstack_ml.product.contract import load
+from fullstack_ml.product.formulation import Abstain
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json, write_json
 from fullstack_ml.workspace.paths import FROZEN, LABELLED, SPLITS
@@ -105,13 +107,24 @@ def keep_frozen(edges: dict[str, tuple[float, float]]) -> None:
         raise UserError(what, "conf/split.yaml", fix)
 
 
+def check_abstaining(held: int, total: int, abstain: Abstain | None) -> None:
+    """Refuse a calibration split of ``held`` records on which no rule can be fitted, before a model is trained."""
+    if abstain and held < abstain.fewest:
+        about = f", about {math.ceil(abstain.fewest * total / held)} labels" if held else ""
+        what = f"{total} labels leave {held} calibration records; the rule to abstain wants {abstain.fewest}{about}"
+        fix = "label more, raise the share of calibration, or relax or leave out formulation.abstain"
+        raise UserError(what, "formulation.abstain in product.yaml and conf/split.yaml", fix)
+
+
 def run(config: Config) -> None:
     """Write the four splits and their manifest, then let them take the place of the old ones in one step."""
-    labels, plan = load().formulation.label_names, plan_of(config.split)
+    formulation, plan = load().formulation, plan_of(config.split)
     keep_frozen(plan.edges)
     shutil.rmtree(WORK, ignore_errors=True)  # of a run that was killed
     WORK.mkdir(parents=True)
-    splits, out = write_parts(plan, labels)
+    splits, out = write_parts(plan, formulation.label_names)
+    total = sum(part["rows"] for part in splits.values()) + out
+    check_abstaining(splits["calibration"]["rows"], total, formulation.abstain)
     write_json(WORK / "manifest.json", splits)
     moments = {"by": "time", "moments": [moment.isoformat() for moment in plan.moments]} if plan.moments else {}
     write_json(FROZEN, {"test": plan.edges["test"], **moments})

@@ -1,6 +1,6 @@
-"""What is missing on the way to a first model: records, labels, calibration records for the rule to abstain.
+"""What is missing on the way to a first model: labels, test records, calibration records for the rule to abstain.
 
-Reads ``product.yaml``, ``conf/split.yaml``, ``data/labelled.parquet`` and ``dvc.lock``; writes nothing.
+Reads ``product.yaml``, ``conf/split.yaml``, what ``label`` wrote, rounds, labels and ``dvc.lock``; writes nothing.
 """
 
 import math
@@ -10,11 +10,12 @@ from typing import Any
 import polars as pl
 import yaml
 
-from fullstack_ml.answers.label.rule import least_records
 from fullstack_ml.pipeline.compose import keys_of_contract
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.paths import CONF, CONTRACT, LABELLED, LOCK
+from fullstack_ml.workspace.files import read_json
+from fullstack_ml.workspace.paths import AGREEMENT, CONF, CONTRACT, LABELLED, LABELS, LOCK, ROUNDS
 
+TESTED = 20  # test records, below which a metric says nothing and the frozen split would stay that small for long
 CHECKED = ("formulation.input", "formulation.answer")  # what makes two contracts different problems
 
 
@@ -34,6 +35,21 @@ def labelled() -> dict[str, int] | None:
     return {str(label): int(count) for label, count in counts.iter_rows()}
 
 
+def came_home() -> int:
+    """Count the labels of people that stage label has not seen yet."""
+    there: int = sum(pl.scan_parquet(file).select(pl.len()).collect().item() for file in LABELS.glob("*.parquet"))
+    counted: int = read_json(AGREEMENT)["labels"] if AGREEMENT.exists() else 0
+    return max(0, there - counted)
+
+
+def how_to_label() -> str:
+    """Say which commands give labels: those that open a round, or that go on with one that has no labels yet."""
+    waiting = {path.stem for path in ROUNDS.glob("*.json")} - {path.stem for path in LABELS.glob("*.parquet")}
+    if waiting:
+        return f"label round {max(waiting)}: make annotate, then make labels"
+    return "label more: make round NAME=<name> N=<records>, make annotate, make labels"
+
+
 def split_shares() -> dict[str, float]:
     """Return the shares of conf/split.yaml."""
     shares: dict[str, float] = yaml.safe_load((CONF / "split.yaml").read_text(encoding="utf-8"))["shares"]
@@ -42,7 +58,7 @@ def split_shares() -> dict[str, float]:
 
 def shortfalls(counts: dict[str, int], product: Product, shares: dict[str, float]) -> list[Shortfall]:
     """List what keeps ``counts`` labelled records from a first model."""
-    total, collect = sum(counts.values()), "label more: make round, make annotate, make labels"
+    total, collect = sum(counts.values()), how_to_label()
     if not total:
         return [Shortfall("no record has a label yet", collect)]
     missing = [name for name in product.formulation.label_names if not counts.get(name)]
@@ -52,12 +68,16 @@ def shortfalls(counts: dict[str, int], product: Product, shares: dict[str, float
         found.append(Shortfall(f"no record has the label {', '.join(missing)}", fix))
     abstain = product.formulation.abstain
     if abstain:
-        needed = least_records(max(abstain.coverage, 1 - abstain.false_alarms))
-        wanted = math.ceil(needed / shares["calibration"])
+        wanted = math.ceil(abstain.fewest / shares["calibration"])
         if total < wanted:
-            what = f"{total} labels; the rule to abstain wants {needed} calibration records, about {wanted} labels"
+            rule = f"the rule to abstain wants {abstain.fewest} calibration records"
+            what = f"{total} labels; {rule}, about {wanted} labels"
             relax = "relax coverage or false_alarms of formulation.abstain in product.yaml, or leave abstain out"
             found.append(Shortfall(what, f"{collect}; or {relax}"))
+    if total * shares["test"] < TESTED:
+        held, wanted = round(total * shares["test"]), math.ceil(TESTED / shares["test"])
+        what = f"{total} labels; about {held} would be the frozen test split, which wants {TESTED}: {wanted} labels"
+        found.append(Shortfall(what, f"{collect}; or raise the share of test in conf/split.yaml before the first run"))
     return found
 
 

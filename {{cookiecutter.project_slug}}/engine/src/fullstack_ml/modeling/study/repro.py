@@ -7,15 +7,9 @@ with a sentence, and that is no error: it is where the product stands. Run: ``ma
 import subprocess
 import sys
 
-from fullstack_ml.modeling.study.readiness import Shortfall, labelled, shortfalls, split_shares
+from fullstack_ml.modeling.study.readiness import labelled, shortfalls, split_shares
 from fullstack_ml.product.contract import load
 from fullstack_ml.workspace.errors import guard
-
-
-def missing() -> list[Shortfall]:
-    """List what keeps the product from a first model, as far as stage label has counted."""
-    counts = labelled()
-    return [] if counts is None else shortfalls(counts, load(), split_shares())
 
 
 def repro(*stages: str) -> None:
@@ -28,10 +22,9 @@ def repro(*stages: str) -> None:
 def main() -> None:
     """Run the stages up to label, and the others where its labels are enough."""
     repro("label")
-    if lacking := missing():
-        for one in lacking:
-            print(f"not yet: {one.what}\n  {one.fix}")
-        print("the stages from split on wait for that; make status says where the product stands")
+    counts = labelled()
+    if counts is not None and shortfalls(counts, load(), split_shares()):
+        print("repro: the stages from split on wait for labels; make status says how many")
         return
     repro()
 

@@ -8,7 +8,7 @@ import os
 import time
 
 from fullstack_ml.modeling.accept.__main__ import as_line
-from fullstack_ml.modeling.study.readiness import labelled, of_another_contract, shortfalls, split_shares
+from fullstack_ml.modeling.study.readiness import came_home, labelled, of_another_contract, shortfalls, split_shares
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.registry.registration import standing
@@ -43,6 +43,8 @@ def on_the_way(product: Product, made_before: bool) -> list[str]:
     if counts is not None:
         said = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
         lines.append(f"labelled: {sum(counts.values())}" + (f" ({said})" if said else ""))
+    if home := came_home():
+        return [*lines, f"{home} labels came home and are not counted yet", "next: make"]
     lacking = shortfalls(counts, product, split_shares()) if counts is not None else []
     lines += [f"not yet: {one.what}\n  {one.fix}" for one in lacking]
     return lines if lacking else [*lines, "next: make"]
@@ -61,6 +63,9 @@ def main() -> None:
     rejected = [f"rejected by {', '.join(acceptance['failed'])}"], dict[str, str]()
     lines, first = standing() if acceptance["accepted"] else rejected
     print("\n".join(lines))
+    if home := came_home():
+        print(f"{home} labels came home since: the verdicts are of the data before")
+        first = {"make": "train and judge with them", **first}
     if os.environ.get("STARTED", "").isdecimal():
         print(f"took: {time.time() - int(os.environ['STARTED']):.0f} s")
     keep = KEEP if git.git("status", "--porcelain") else {}
