@@ -128,6 +128,62 @@ def test_splitting_again_gives_the_same_bytes(finished: Path, config: Any) -> No
     assert {path.name: path.read_bytes() for path in Path("data/splits").iterdir()} == before
 
 
+def relabelled(labels: list[str], groups: list[str | None] | None = None) -> pl.DataFrame:
+    """Give the labelled records of the project other labels and groups, from the first on, and begin anew."""
+    frame = pl.read_parquet("data/labelled.parquet").head(len(labels))
+    frame = frame.with_columns(label=pl.Series(labels, dtype=frame.schema["label"]))
+    frame = frame.with_columns(group=pl.Series(groups or [None] * len(labels), dtype=frame.schema["group"]))
+    frame.write_parquet("data/labelled.parquet")
+    Path("reports/frozen.json").unlink()
+    return frame
+
+
+def splits_of() -> dict[str, str]:
+    """Return the split of every record by id."""
+    return {id: name for name in place.NAMES for id in pl.read_parquet(f"data/splits/{name}.parquet")["id"]}
+
+
+@pytest.mark.parametrize("count", [4, 9])
+def test_a_label_of_four_records_stands_in_every_split(count: int, finished: Path, product: Any, config: Any) -> None:
+    """Chance alone leaves one of four splits empty of four records in 97 of 100 draws: 1 - 4! * .6 * .1 * .1 * .2."""
+    first, *others = product.formulation.label_names
+    frame = relabelled([first] * (1000 - count * len(others)) + others * count)
+    split.run(config)
+    for name, row in split_manifest().items():
+        assert all(row["labels"].values()), (name, row["labels"])
+    by_hash = frame.with_columns(split=pl.Series(places(frame)))
+    stayed = [splits_of()[id] == where for id, where in by_hash.select("id", "split").rows()]
+    assert sum(not same for same in stayed) <= 3 * len(others), "at most three of each label move"
+
+
+def test_new_data_moves_no_record_of_a_rare_label(finished: Path, product: Any, config: Any) -> None:
+    first, *others = product.formulation.label_names
+    whole = pl.read_parquet("data/labelled.parquet")
+    relabelled([first] * 600 + others * 4)
+    split.run(config)
+    before = splits_of()
+    more = whole.with_columns(label=pl.lit(others[0], dtype=whole.schema["label"]))
+    old = pl.read_parquet("data/labelled.parquet")
+    pl.concat([more.filter(~pl.col("id").is_in(old["id"].to_list())), old]).write_parquet("data/labelled.parquet")
+    split.run(config)
+    after = splits_of()
+    assert len(after) == len(whole)
+    assert {id: after[id] for id in before} == before
+
+
+def test_a_rare_label_moves_with_its_whole_group(finished: Path, product: Any, config: Any) -> None:
+    """The second label is in five groups only, each of which has records of the first one too."""
+    first, second, *_ = names = product.formulation.label_names
+    labels = [first, second] * 20 + [first] * 400 + [name for name in names[2:] for _ in range(60)]
+    groups = [f"clinic {i // 8}" for i in range(40)] + [None] * (len(labels) - 40)
+    frame = relabelled(labels, groups)
+    split.run(config)
+    assert all(row["labels"][second] for row in split_manifest().values())
+    where = splits_of()
+    for _, ids in frame.filter(pl.col("group").is_not_null()).group_by("group").agg("id").rows():
+        assert len({where[id] for id in ids}) == 1
+
+
 @pytest.mark.parametrize("name", ["train", "calibration"])
 def test_a_label_that_a_split_lacks_is_named(
     name: str,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fullstack_ml.data.split.place import NAMES
 from fullstack_ml.draft.numbers import least_of, room
 from fullstack_ml.draft.trial import Trial
 from fullstack_ml.product.formulation import least_records
@@ -222,7 +223,7 @@ def _novelty(asked: Asked, values: dict[str, float], tested: float) -> None:
 
 
 def small_labels(size: Size) -> Iterator[str]:
-    """Say which labels may be absent of a split, and what helps where they are rare."""
+    """Say which labels are absent of a split."""
     for label, count in size.labels.items():
-        if least_of(count, size.calibration, chance=0.02) < 1:
-            yield f"label {label!r} has {count} records: a split may hold none of them"
+        if count < len(NAMES):
+            yield f"label {label!r} has {count} records: too few for one in each of {len(NAMES)} splits"

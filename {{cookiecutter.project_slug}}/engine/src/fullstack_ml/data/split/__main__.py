@@ -127,10 +127,13 @@ def run(config: Config) -> None:
     check_abstaining(splits["calibration"]["rows"], total, formulation.abstain)
     write_json(WORK / "manifest.json", splits)
     moments = {"by": "time", "moments": [moment.isoformat() for moment in plan.moments]} if plan.moments else {}
-    write_json(FROZEN, {"test": plan.edges["test"], **moments})
+    write_json(FROZEN, {"test": plan.edges["test"], **moments} | ({"moved": plan.moved} if plan.moved else {}))
     shutil.rmtree(SPLITS, ignore_errors=True)
     WORK.replace(SPLITS)
     print("split: " + ", ".join(f"{name} {splits[name]['rows']}" for name in NAMES))
+    if plan.moved:
+        what = "stand elsewhere than their hash says, so that no split lacks a rare label"
+        print(f"split: {len(plan.moved)} records or groups {what}; frozen in {FROZEN}")
     if out:
         why = "in a gap, without a time, or at another time than the split of their group"
         print(f"split: {out} records are left out: {why}")

@@ -58,7 +58,7 @@ def near(plan: Plan) -> pl.DataFrame:
     pairs = pl.read_parquet(NEAR_DUPLICATES)
     ends = [pairs.select("id", "group"), pairs.select(id="other", group="other_group")]
     nothing = {"happened_at": pl.lit(None, pl.Datetime("us")), "given_split": pl.lit(None, pl.String)}
-    by_hash = Plan(plan.edges)  # pictures have no time
+    by_hash = Plan(plan.edges, moved=plan.moved)  # pictures have no time
     first, second = (pl.Series(NAMES).gather(numbers(end.with_columns(**nothing), by_hash)) for end in ends)
     return pairs.with_columns(split=first, other_split=second).filter(pl.col("split") != pl.col("other_split"))
 

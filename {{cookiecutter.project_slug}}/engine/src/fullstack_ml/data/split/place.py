@@ -1,4 +1,4 @@
-"""In which split a record stands: a hash of its group, or of its id, decides.
+"""In which split a record stands: a hash of its group, or of its id, decides; few of a rare label are ``moved``.
 
 Reads and writes nothing. New data never moves an old record, and all records of a group stand in one split.
 """
@@ -45,11 +45,17 @@ def bounds(shares: dict[str, float]) -> dict[str, tuple[float, float]]:
     return edges
 
 
-def masks(frame: pl.DataFrame, edges: dict[str, tuple[float, float]]) -> dict[str, pl.Series]:
-    """Return for every split which records stand in it.
+def masks(
+    frame: pl.DataFrame, edges: dict[str, tuple[float, float]], moved: dict[str, str] | None = None
+) -> dict[str, pl.Series]:
+    """Return for every split which records stand in it; ``moved`` names the split by the beginning of a key.
 
     Hexadecimal text is in the order of its numbers, so that texts are compared, which is faster than reading them.
     """
     text = key(frame)
     below = {edge: text < f"{math.ceil(edge * SPACE):0{HEX}x}" for pair in edges.values() for edge in pair if edge < 1}
-    return {name: ~below[low] & below[high] if high < 1 else ~below[low] for name, (low, high) in edges.items()}
+    found = {name: ~below[low] & below[high] if high < 1 else ~below[low] for name, (low, high) in edges.items()}
+    if not moved:
+        return found
+    other = text.str.slice(0, HEX).replace_strict(moved, default=None, return_dtype=pl.String)
+    return {name: (mask & other.is_null()) | (other == name).fill_null(False) for name, mask in found.items()}

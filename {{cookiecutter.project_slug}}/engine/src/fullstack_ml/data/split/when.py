@@ -11,8 +11,10 @@ from typing import Any
 
 import polars as pl
 
+from fullstack_ml.data.split import rare
 from fullstack_ml.data.split.place import NAMES, bounds, masks
 from fullstack_ml.pipeline.config import Split
+from fullstack_ml.product.contract import load
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json
 from fullstack_ml.workspace.paths import FROZEN, LABELLED
@@ -23,11 +25,15 @@ WHERE = "conf/split.yaml"
 
 @dataclass
 class Plan:
-    """``edges`` are the intervals of the hash; ``moments``, by time, part train, validation, calibration and test."""
+    """``edges`` are the intervals of the hash; ``moments``, by time, part train, validation, calibration and test.
+
+    ``moved`` holds the split of those that do not stand where their hash says: see ``rare.py``.
+    """
 
     edges: dict[str, tuple[float, float]]
     moments: list[datetime] = field(default_factory=list)
     gap: timedelta = timedelta()
+    moved: dict[str, str] = field(default_factory=dict)
 
     @property
     def windows(self) -> dict[str, tuple[datetime, datetime]]:
@@ -50,7 +56,12 @@ def plan_of(settings: Split) -> Plan:
         fix = f"set it back to {by}; to begin anew, with new models, delete {FROZEN} and data/splits"
         raise UserError(f"by was {by} and is {settings.by}", WHERE, fix)
     if by == "hash" or not (frozen or LABELLED.exists()):
-        return Plan(edges)
+        few = (
+            frozen.get("moved", {})
+            if frozen or not LABELLED.exists()
+            else rare.moved(edges, load().formulation.label_names)
+        )
+        return Plan(edges, moved=few)
     moments = [datetime.fromisoformat(text) for text in frozen["moments"]] if frozen else moments_of(settings.shares)
     return Plan(edges, moments, timedelta(days=settings.gap))
 
@@ -77,7 +88,7 @@ def placed(frame: pl.DataFrame, plan: Plan) -> dict[str, pl.Series]:
 
     A source that says train or test is believed: ``test`` is test, and the rest of the splits share ``train`` by hash.
     """
-    chosen = masks(frame, plan.edges)
+    chosen = masks(frame, plan.edges, plan.moved)
     if plan.moments:
         time, alone = frame["happened_at"], frame["group"].is_null()
         within = {name: ((time >= low) & (time < high)).fill_null(False) for name, (low, high) in plan.windows.items()}

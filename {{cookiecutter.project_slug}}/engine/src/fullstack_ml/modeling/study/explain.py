@@ -8,7 +8,7 @@ import sys
 import polars as pl
 
 from fullstack_ml.artefact.session import Artefact
-from fullstack_ml.data.split.place import position
+from fullstack_ml.data.split.place import HEX, key, position
 from fullstack_ml.data.split.when import placed, plan_of
 from fullstack_ml.data.store.identity import named
 from fullstack_ml.data.store.index import content_of
@@ -58,6 +58,7 @@ def labelled(record: pl.DataFrame) -> list[str]:
     split = next((name for name, mask in placed(found, plan).items() if mask[0]), "none")
     said = f"{row['label']}, by {row['labelled_by']}, {row['votes']} vote(s), guide version {row['guide_version']}"
     reason = f"since its time is {found['happened_at'][0]}" if plan.moments else f"since its hash is {place:.4f}"
+    reason = "since no split may lack its rare label" if key(found)[0][:HEX] in plan.moved else reason
     return ["label", f"  {said}", "split", f"  {split}, {reason}"]
 
 
