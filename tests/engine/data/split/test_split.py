@@ -159,7 +159,7 @@ def test_a_label_of_four_records_stands_in_every_split(count: int, finished: Pat
 def test_new_data_moves_no_record_of_a_rare_label(finished: Path, product: Any, config: Any) -> None:
     first, *others = product.formulation.label_names
     whole = pl.read_parquet("data/labelled.parquet")
-    relabelled([first] * 600 + others * 4)
+    relabelled([first] * 800 + others * 4)
     split.run(config)
     before = splits_of()
     more = whole.with_columns(label=pl.lit(others[0], dtype=whole.schema["label"]))
@@ -174,7 +174,7 @@ def test_new_data_moves_no_record_of_a_rare_label(finished: Path, product: Any, 
 def test_a_rare_label_moves_with_its_whole_group(finished: Path, product: Any, config: Any) -> None:
     """The second label is in five groups only, each of which has records of the first one too."""
     first, second, *_ = names = product.formulation.label_names
-    labels = [first, second] * 20 + [first] * 400 + [name for name in names[2:] for _ in range(60)]
+    labels = [first, second] * 20 + [first] * 700 + [name for name in names[2:] for _ in range(60)]
     groups = [f"clinic {i // 8}" for i in range(40)] + [None] * (len(labels) - 40)
     frame = relabelled(labels, groups)
     split.run(config)
