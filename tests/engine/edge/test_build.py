@@ -13,6 +13,7 @@ import pytest
 
 from fullstack_ml.edge import build, runtime
 from fullstack_ml.inputs import image
+from fullstack_ml.product import contract
 
 Refused = Callable[..., AbstractContextManager[None]]
 PAGE = {path.name: path.read_text(encoding="utf-8") for path in build.PAGE.iterdir()}
@@ -105,10 +106,20 @@ def test_a_rejected_artefact_gets_no_page(accepted: Path, engine: Path, refused:
 
 
 def test_an_artefact_of_another_contract_gets_no_page(accepted: Path, engine: Path, refused: Refused) -> None:
-    with Path("product.yaml").open("a", encoding="utf-8") as file:
-        file.write("# changed\n")
+    written = Path("product.yaml").read_text(encoding="utf-8")
+    first = contract.load().formulation.answer.labels[0].definition
+    Path("product.yaml").write_text(written.replace(first, "something else"), encoding="utf-8")
     with refused("another product.yaml", "models/model.onnx", "dvc repro"):
         build.run()
+
+
+def test_what_the_artefact_does_not_say_may_change_in_the_contract(accepted: Path, engine: Path) -> None:
+    written = Path("product.yaml").read_text(encoding="utf-8")
+    changed = re.sub(r"(id: R1, .*threshold: )[\d.]+", r"\g<1>0.5", written).replace("owner: ", "owner: the ")
+    assert changed != written
+    Path("product.yaml").write_text(changed + "# a remark\n", encoding="utf-8")
+    build.run()
+    assert description(accepted / "dist/edge")["name"] == contract.load().service.name
 
 
 def test_without_an_artefact_it_says_how_to_make_one(project: Path, refused: Refused) -> None:

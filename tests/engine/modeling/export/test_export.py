@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ def test_the_file_carries_the_versions_that_it_was_made_from(finished: Path, con
     found = artefact.Artefact(MODEL).metadata
     splits = json.loads(Path("data/splits/manifest.json").read_text(encoding="utf-8"))
     assert json.loads(found["labels"]) == product.formulation.label_names
-    assert found["product_sha256"] == sha256(Path("product.yaml").read_bytes()).hexdigest()
+    assert json.loads(found["input"])["name"] == product.formulation.input.name
     assert found["train_sha256"] == splits["train"]["sha256"]
     assert (found["model"], found["seed"]) == (config.model.name, str(config.seed))
     abstain = product.formulation.abstain

@@ -11,12 +11,23 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from fullstack_ml.answers import Answer, answer_named
+from fullstack_ml.answers import Answer, answer_named, answer_of
 from fullstack_ml.answers.words import Scored
+from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 
 NOVELTY = "novelty"
 VALUES = 2**25  # of inputs that are computed together: 128 MiB as float32
+
+
+def stated(product: Product) -> dict[str, str]:
+    """Return what an artefact says of the contract: its input, its answer, and what the answer adds."""
+    formulation = product.formulation
+    return {
+        "input": formulation.input.model_dump_json(exclude_none=True, exclude_defaults=True),
+        "answer": formulation.answer.model_dump_json(exclude_defaults=True),
+        **answer_of(product).metadata(product),
+    }
 
 
 def records_at_once(inputs: np.ndarray, most: int = 8192) -> int:

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.artefact.session import Artefact, stated
 from fullstack_ml.edge.runtime import PACKAGE, fetch
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.examples import read
 from fullstack_ml.product.contract import load
+from fullstack_ml.product.guide import guide_version
 from fullstack_ml.product.types import Product
 from fullstack_ml.registry.registration import registered
 from fullstack_ml.workspace.errors import UserError, guard
@@ -92,20 +93,20 @@ def describe(artefact: Artefact, product: Product, inputs: np.ndarray) -> dict[s
         "versions": {
             "model": registered(digest).get("version"),
             "estimator": metadata["model"],
-            "guide": metadata["guide_version"],
+            "guide": guide_version(),
             "data": metadata["train_sha256"],
             "engine": PACKAGE,
         },
     }
 
 
-def refuse(artefact: Artefact) -> None:
-    """Stop unless the gate let this artefact pass and ``product.yaml`` is still the one it was made from."""
+def refuse(artefact: Artefact, product: Product) -> None:
+    """Stop unless the gate let this artefact pass, and ``product.yaml`` still asks for its input and answer."""
     acceptance = read_json(ACCEPTANCE) if ACCEPTANCE.exists() else {}
     if not acceptance.get("accepted"):
         what = f"the artefact was not accepted: {', '.join(acceptance.get('failed', ['no verdict']))}"
         raise UserError(what, f"{ACCEPTANCE} against {PRODUCT}", "make status says what to improve")
-    if artefact.metadata.get("product_sha256") != sha256(PRODUCT):
+    if any(artefact.metadata.get(name) != said for name, said in stated(product).items()):
         raise UserError(f"{MODEL} was made from another {PRODUCT}", f"metadata of {MODEL}", "run dvc repro accept")
 
 
@@ -114,7 +115,7 @@ def run(site: Path = SITE) -> None:
     if not MODEL.exists():
         raise UserError(f"{MODEL} is not there", str(MODEL), "run dvc repro accept")
     product, artefact = load(), Artefact(MODEL)
-    refuse(artefact)
+    refuse(artefact, product)
     wanted, answer = product.formulation.input.type, product.formulation.answer.type
     page = [PAGE / name for name in FRAME] + parts("inputs", wanted, input_of(product).PAGE)
     page += parts("answers", answer, artefact.answer.PAGE)

@@ -13,35 +13,29 @@ import onnx
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.graph import save, with_metadata
-from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.artefact.session import Artefact, stated
 from fullstack_ml.modeling.export.golden import golden
 from fullstack_ml.modeling.export.lightening import VARIANTS
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, read
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
-from fullstack_ml.product.guide import guide_version
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, suggest
-from fullstack_ml.workspace.files import read_json, sha256
-from fullstack_ml.workspace.paths import CANDIDATE, MODEL, PRODUCT, SPLITS, VARIANT_FILES
+from fullstack_ml.workspace.files import read_json
+from fullstack_ml.workspace.paths import CANDIDATE, MODEL, SPLITS, VARIANT_FILES
 
 
 def metadata(config: Config, product: Product, rule: Any) -> dict[str, str]:
     """Say in the file what it takes, what it gives, and from which versions it was made."""
-    formulation = product.formulation
     splits = read_json(SPLITS / "manifest.json")
     return {
-        "answer": formulation.answer.model_dump_json(exclude_defaults=True),
-        **answer_of(product).metadata(product),
-        "input": formulation.input.model_dump_json(exclude_none=True, exclude_defaults=True),
+        **stated(product),
         "decision": rule.to_json(),
         "model": config.model.name,
         "seed": str(config.seed),
         "calibration": config.export.calibration,
-        "product_sha256": sha256(PRODUCT),
         "train_sha256": splits["train"]["sha256"],
-        "guide_version": guide_version(),
     }
 
 
