@@ -20,6 +20,7 @@ import jinja2
 import pytest
 import yaml
 from cookiecutter.utils import create_env_with_context
+from dvc_render.html import HTML
 
 from conftest import ROOT, Bake
 
@@ -162,3 +163,11 @@ def test_the_hook_run_again_changes_nothing(project: Path) -> None:
     source = create_env_with_context(context).from_string(hook).render(**context)
     subprocess.run([sys.executable, "-c", source], cwd=project, check=True)
     assert {name: (project / name).read_bytes() for name in files(project)} == before
+
+
+def test_the_page_of_plots_says_what_to_look_at_without_a_network() -> None:
+    folder = ROOT / "{{cookiecutter.project_slug}}" / ".dvc"
+    name = re.search(r"^\s*html_template = (\S+)$", (folder / "config").read_text(encoding="utf-8"), re.MULTILINE)
+    assert name, "dvc plots show writes its own page, which is blank without a network"
+    page = HTML((folder / name[1]).read_text(encoding="utf-8")).with_scripts("SCRIPTS").with_element("PLOTS").embed()
+    assert 0 < page.index("reports/figures") < page.index("SCRIPTS") < page.index("PLOTS") < page.index(".hidden =")
