@@ -40,5 +40,5 @@ compare: export ## Variants and versions side by side: VERSIONS="champion 3"
 ablate: split ## What each feature or input region is worth
 	@python -m fullstack_ml.modeling.study.ablate model=$(MODEL)
 
-explain: .venv/.done ## One record from raw payload to decision: ID=<id>
+explain: .venv/.done ## What the model goes by; or one record, payload to decision: ID=<id>
 	@python -m fullstack_ml.modeling.study.explain $(ID)

@@ -252,5 +252,5 @@ def test_a_large_picture_is_averaged_to_what_a_model_can_take(product: Any) -> N
     assert rows[0].max() == 0
     planes = rows[1].reshape(3, rows.shape[1] // 3)
     assert planes.mean(axis=1) == pytest.approx([0.5, 0.1, 0.0], abs=0.02)
-    places = np.concatenate([where for _, where in image.regions(large)])
+    places = np.concatenate([where for _, where, _ in image.regions(large)])
     assert sorted(places.tolist()) == list(range(rows.shape[1])), "every value is part of one region"

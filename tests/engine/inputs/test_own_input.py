@@ -89,9 +89,9 @@ def strangers(inputs, product, seed):
     return {"any bytes": random.integers(0, 256, inputs.shape).astype(np.uint8)}
 
 
-def regions(product):
+def regions(product, values=None):
     for i in range(WIDTH):
-        yield f"byte {i}", np.array([i])
+        yield f"byte {i}", np.array([i]), (np.array([i]),)
 
 
 def front(model, product):

@@ -16,7 +16,7 @@ from fullstack_ml.pipeline import examples
 @pytest.fixture
 def telling(product: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of the part that alone tells the label; the stage reads such examples."""
-    name, places = list(input_of(product).regions(product))[-1]
+    name, places, _ = list(input_of(product).regions(product))[-1]
     shape, labels = product.formulation.input.shape, len(product.formulation.answer.labels)
 
     def drawn(split: str, _: Any) -> Any:

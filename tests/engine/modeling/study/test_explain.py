@@ -10,8 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fullstack_ml.inputs import image
+from fullstack_ml.answers import answer_of
+from fullstack_ml.answers.words import Scored
+from fullstack_ml.inputs import image, input_of
 from fullstack_ml.modeling.study import explain
+from fullstack_ml.pipeline import examples
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -50,6 +53,73 @@ def test_a_record_without_a_label_says_so(
     labelled = pl.read_parquet("data/labelled.parquet")
     labelled[1:].write_parquet("data/labelled.parquet")
     assert "none yet" in told(labelled["id"][0], monkeypatch, capsys)
+
+
+@pytest.fixture
+def known(product: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A model that goes by the last part of the input alone: 0.9 for the first label above 5, else for the second.
+
+    Half of the records that are read have 10 there and the first label, half 0 and the second. Returns the part's name.
+    """
+    name, _, index = list(input_of(product).regions(product))[-1]
+    names = product.formulation.label_names
+
+    class Model:
+        labels, answer = names, answer_of(product)
+
+        def __init__(self, _: Path) -> None:
+            pass
+
+        def score(self, inputs: np.ndarray) -> Scored:
+            high = inputs[(slice(None), *index)].reshape(len(inputs), -1).mean(axis=1) > 5
+            outputs = np.full((len(inputs), len(names)), 0.1 / (len(names) - 1), np.float32)
+            outputs[np.arange(len(inputs)), np.where(high, 0, 1)] = 0.9
+            return Scored(outputs, np.zeros(len(inputs), np.float32))
+
+    def drawn(split: str, _: Any) -> Any:
+        whole = product.formulation.input.shape or (len(product.formulation.input.features),)
+        truth = np.arange(200) % 2
+        inputs = np.random.default_rng(1).integers(0, 5, (200, *whole)).astype(np.uint8 if len(whole) > 1 else "<f4")
+        inputs[(slice(None), *index)] = (10 * (truth == 0)).reshape([-1] + [1] * len(whole))
+        return examples.Examples(pl.DataFrame({"place": truth}), inputs, truth)
+
+    monkeypatch.setattr(explain, "Artefact", Model)
+    monkeypatch.setattr(explain, "read", drawn)
+    return name
+
+
+def test_what_a_model_goes_by_is_found_with_its_size(known: str, product: Any) -> None:
+    head, first, *others, _ = explain.importance(product)
+    assert head.startswith(f"loss {-np.log(0.9):.4f} on 200 records of the test split")
+    words = first.split()
+    assert first.strip().startswith(known)
+    # Every second record gets the other label's part, up to chance.
+    rest = 0.1 / (len(product.formulation.label_names) - 1)
+    assert float(words[-3]) == pytest.approx(0.5 * (np.log(0.9) - np.log(rest)), rel=0.1)
+    assert all(line.endswith("+0.0000 +- 0.0000   within the noise of the records") for line in others)
+
+
+def test_what_moves_the_answer_of_a_record_is_named_with_its_value(
+    known: str, product: Any, records: pl.DataFrame
+) -> None:
+    _, first, *others = explain.contributions(records[:1], product)
+    effect, name = first.split(maxsplit=1)
+    rest = 0.1 / (len(product.formulation.label_names) - 1)
+    assert float(effect) == pytest.approx(0.9 - (0.9 + rest) / 2, abs=1e-4)
+    if product.formulation.input.features:
+        feature = product.formulation.input.features[-1]
+        assert name == f"{known}: {records[feature.name][0]:g} {feature.unit}"
+    assert all("+0.0000" in line or "at most 0.0000" in line for line in others)
+
+
+def test_without_a_record_the_whole_model_is_explained(
+    finished: Path, product: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["explain"])
+    explain.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + len(list(input_of(product).regions(product)))
+    assert "+0." in lines[1]
 
 
 def test_ink_is_dark_and_paper_is_light(product: Any) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FEATURES = "features"  # the input of the graph that a backend makes: float32 (records, values)
 # The model's input, the ids of the records, and what the prediction log keeps of each.
 Decoded = tuple[np.ndarray, list[str], list[bytes]]
+Region = tuple[str, np.ndarray, tuple[Any, ...]]
 
 
 class UnreadableError(ValueError):
@@ -79,8 +80,9 @@ class Input(Protocol):
     def strangers(self, inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.ndarray]:
         """Make unfamiliar inputs by kind out of familiar ones; ``evaluate`` asks whether novelty tells them apart."""
 
-    def regions(self, product: Product) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield the name of each part of the input and its places in ``features``, for ``make ablate``."""
+    def regions(self, product: Product, values: np.ndarray | None = None) -> Iterator[Region]:
+        """Yield every part of the input, for ``make ablate`` and ``make explain``: its name, its places in
+        ``features``, and its index in an input of ``matrix``. The name says what ``values``, an input, hold there."""
 
     def front(self, model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
         """Put the contract's input in front of a graph whose input is ``features`` (float32, records x values)."""

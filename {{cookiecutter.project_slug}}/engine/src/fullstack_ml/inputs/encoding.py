@@ -133,6 +133,7 @@ class Layout:
         """Lay the values out."""
         numbers = [i for i, feature in enumerate(features) if feature.type not in ("category", "date")]
         texts = [i for i, feature in enumerate(features) if feature.type == "text"]
+        self.features, self.texts = len(features), np.array(texts, dtype=np.int64)
         self.width = len(features) + BUCKETS * len(texts)
         self.numbers = np.array([*numbers, *range(len(features), self.width)], dtype=np.int64)
         values = [
@@ -158,6 +159,11 @@ class Layout:
     def places(self, feature: int) -> np.ndarray:
         """Return the places of a feature, by its number, in the model's input."""
         return np.flatnonzero(self.sources == feature)
+
+    def columns(self, feature: int) -> np.ndarray:
+        """Return the columns of the graph's input that hold a feature: its own, and the buckets of a text."""
+        text = np.flatnonzero(self.texts == feature)
+        return np.array([feature, *(self.features + BUCKETS * i + k for i in text for k in range(BUCKETS))])
 
 
 class Builder:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from pydantic import BaseModel, ConfigDict, Field
 
-from fullstack_ml.inputs import FEATURES, Decoded, UnreadableError, pictures
+from fullstack_ml.inputs import FEATURES, Decoded, Region, UnreadableError, pictures
 from fullstack_ml.inputs.canvas import MAX_PIXELS, Canvas, canvas_of, decode, decode_opened, open_picture
 from fullstack_ml.inputs.pictures import THUMBNAIL, picture
 from fullstack_ml.product.types import Finding, Product
@@ -123,14 +123,15 @@ def pooling(canvas: Canvas) -> int:
     return side
 
 
-def regions(product: Product) -> Iterator[tuple[str, np.ndarray]]:
+def regions(product: Product, values: np.ndarray | None = None) -> Iterator[Region]:
     """Yield the cells of a grid over the picture."""
     canvas = canvas_of(product)
     height, width = (math.ceil(length / pooling(canvas)) for length in canvas[:2])
     places = np.arange(canvas.channels * height * width).reshape(canvas.channels, height, width)
+    whole = [np.array_split(np.arange(length), min(GRID, math.ceil(length / pooling(canvas)))) for length in canvas[:2]]
     for i, rows in enumerate(np.array_split(places, min(GRID, height), axis=1)):
         for j, block in enumerate(np.array_split(rows, min(GRID, width), axis=2)):
-            yield f"row {i + 1}, column {j + 1}", block.ravel()
+            yield f"row {i + 1}, column {j + 1}", block.ravel(), np.ix_(whole[0][i], whole[1][j])
 
 
 def front(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fullstack_ml.inputs import FEATURES, encoding, records
+from fullstack_ml.inputs import FEATURES, Region, encoding, records
 from fullstack_ml.inputs.encoding import Layout
 from fullstack_ml.inputs.texts import BUCKETS
 from fullstack_ml.product.formulation import Feature
@@ -114,23 +114,17 @@ def strangers(inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.n
     noise = 3 * np.nanstd(measured, axis=0) * random.normal(size=measured.shape)
     nearly_zero = random.normal(0, 1e-3, measured[:20].shape)
     swapped = {"columns swapped": changed(random.permuted(measured, axis=1))} if len(numbers) > 1 else {}
-    return (
-        made
-        | swapped
-        | {
-            "another unit (x 10)": changed(measured * np.float32(10)),
-            "all zero": changed(nearly_zero),
-            "noise of three deviations": changed(measured + noise),
-        }
-    )
+    unit = {"another unit (x 10)": changed(measured * np.float32(10)), "all zero": changed(nearly_zero)}
+    return made | swapped | unit | {"noise of three deviations": changed(measured + noise)}
 
 
-def regions(product: Product) -> Iterator[tuple[str, np.ndarray]]:
+def regions(product: Product, values: np.ndarray | None = None) -> Iterator[Region]:
     """Yield every feature with all values that are made of it."""
     features = product.formulation.input.features
     layout = Layout(features)
     for i, feature in enumerate(features):
-        yield feature.name, layout.places(i)
+        name = feature.name if values is None else held(feature, float(values[i]))
+        yield name, layout.places(i), (layout.columns(i),)
 
 
 def front(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
@@ -232,14 +226,21 @@ def fields(record: dict[str, Any], product: Product) -> dict[str, str]:
     return {"row": html(record, product)}
 
 
+def held(feature: Feature, value: float) -> str:
+    """Say what a feature holds, from the number that the graph takes."""
+    if np.isnan(value):
+        said = "missing"
+    elif feature.type == "date":
+        said = records.as_date(value)
+    elif feature.type == "text":
+        said = f"{value:g} words"
+    else:
+        said = f"{value:g}" if feature.ranged else [*(feature.values or ["no", "yes"]), "another value"][int(value)]
+    return f"{feature.name}: {said} {feature.unit}".rstrip()
+
+
 def draw(values: np.ndarray, product: Product) -> str:
     """List the features with their values."""
-    lines = []
-    for feature, value in zip(product.formulation.input.features, values.tolist(), strict=False):
-        said = "missing" if np.isnan(value) else f"{value:g}" + " words" * (feature.type == "text")
-        if feature.type == "date" and not np.isnan(value):
-            said = records.as_date(value)
-        elif not (feature.ranged or feature.type == "text" or np.isnan(value)):
-            said = [*(feature.values or ["no", "yes"]), "another value"][int(value)]
-        lines.append(f"  {feature.name}: {said} {feature.unit}".rstrip())
-    return "\n".join(lines)
+    return "\n".join(
+        f"  {held(f, v)}" for f, v in zip(product.formulation.input.features, values.tolist(), strict=False)
+    )

@@ -43,22 +43,29 @@ def worth(rise: np.ndarray) -> dict[str, float]:
     return {"rise": float(rise.mean()), "half": float(1.96 * rise.std(ddof=1) / np.sqrt(len(rise)))}
 
 
+def lines(ranked: dict[str, dict[str, float]], below: str) -> list[str]:
+    """Return a line for every part; ``below`` says what it means when the loss falls beyond the noise."""
+    said = []
+    for name, row in ranked.items():
+        rise, half = row["rise"], row["half"]
+        note = "" if rise > half else f"   {below}" if rise < -half else "   within the noise of the records"
+        said.append(f"  {name:<28} {rise:+.4f} +- {half:.4f}{note}")
+    return said
+
+
 def run(config: Config) -> None:
     """Write and print what the validation log loss becomes without each part, the most valuable first."""
     product = load()
     known, held_out = read("train", product), read("validation", product)
     whole = losses(config, known, held_out, np.array([], dtype=int))
     regions, found = list(input_of(product).regions(product)), {}
-    for number, (name, places) in enumerate(regions, start=1):
+    for number, (name, places, _) in enumerate(regions, start=1):
         print(f"ablate: {number} of {len(regions)}, without {name}", flush=True)
         found[name] = worth(losses(config, known, held_out, places) - whole)
     ranked = dict(sorted(found.items(), key=lambda item: -item[1]["rise"]))
     write_json(ABLATION, {"model": config.model.name, "log_loss": float(whole.mean()), "without": ranked})
     print(f"ablate: {config.model.name}, validation log loss {whole.mean():.4f} with everything; without ...")
-    for name, row in ranked.items():
-        rise, half = row["rise"], row["half"]
-        said = "" if rise > half else "   better without" if rise < -half else "   within the noise of the records"
-        print(f"  {name:<28} {rise:+.4f} +- {half:.4f}{said}")
+    print("\n".join(lines(ranked, "better without")))
 
 
 if __name__ == "__main__":

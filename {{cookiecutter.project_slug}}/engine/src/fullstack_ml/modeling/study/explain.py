@@ -1,10 +1,14 @@
-"""Follow one record from its raw payload to the decision, stage by stage.
+"""Follow one record from its raw payload to the decision, stage by stage, or say what the model goes by at all.
 
-Reads ``data/raw``, ``data/labelled.parquet`` and the models; writes nothing. Run: ``make explain ID=<first digits>``.
+Reads ``data/raw``, ``data/labelled.parquet``, the splits and the models; writes nothing. Every part of the input is
+looked at alone, with all columns that are made of it: features that say the same share one effect, and each shows
+little. Run: ``make explain ID=<first digits>``, or ``make explain`` for the whole test split.
 """
 
 import sys
+from typing import Any
 
+import numpy as np
 import polars as pl
 
 from fullstack_ml.artefact.session import Artefact
@@ -13,7 +17,9 @@ from fullstack_ml.data.split.when import placed, plan_of
 from fullstack_ml.data.store.identity import named
 from fullstack_ml.data.store.index import content_of
 from fullstack_ml.inputs import input_of
+from fullstack_ml.modeling.study.ablate import lines, worth
 from fullstack_ml.pipeline.compose import resolve
+from fullstack_ml.pipeline.examples import Examples, read
 from fullstack_ml.pipeline.stage import typed
 from fullstack_ml.pipeline.tables import raw
 from fullstack_ml.product.contract import load
@@ -21,7 +27,9 @@ from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.paths import CANDIDATE, LABELLED, MODEL, RAW
 
-SHORTEST = 6
+SHORTEST = 6  # digits of an id
+SHOWN = 12  # parts of a record
+RECORDS, MOST, TIMES = 200, 2000, 5  # training records to compare with, test records, permutations of each part
 
 
 def find(start: str) -> pl.DataFrame:
@@ -69,10 +77,72 @@ def scored(record: pl.DataFrame, product: Product) -> list[str]:
     return artefact.answer.explain(first.outputs[0], final, artefact.rule, product)
 
 
+def replaced(inputs: np.ndarray, others: np.ndarray, index: tuple[Any, ...]) -> np.ndarray:
+    """Return a copy of ``inputs`` in which the part at ``index`` comes from ``others``, record by record."""
+    copy, place = inputs.copy(), (slice(None), *index)
+    copy[place] = others[place]
+    return copy
+
+
+def contributions(record: pl.DataFrame, product: Product) -> list[str]:
+    """Tell what each part of one record adds to the answer.
+
+    That is the output, less its mean when the part is as in other records (situational importance: Strumbelj and
+    Kononenko 2014, Explaining prediction models and individual predictions with feature contributions).
+    """
+    artefact, inputs, others = (
+        Artefact(MODEL),
+        input_of(product).matrix(record, product),
+        drawn("train", RECORDS, product),
+    )
+    output = artefact.score(inputs).outputs[0]
+    place, same = int(output.argmax()), np.repeat(inputs, len(others.inputs), axis=0)
+    found = []
+    for name, _, index in input_of(product).regions(product, inputs[0]):
+        usual = artefact.score(replaced(same, others.inputs, index)).outputs[:, place].mean()
+        found.append((float(output[place] - usual), name))
+    found.sort(key=lambda item: -abs(item[0]))
+    what = f"the probability of {artefact.labels[place]}" if artefact.labels else artefact.output_name
+    head = f"what moves {what}, {output[place]:.4f}, against the values of {len(others.inputs)} training records"
+    more = [f"  {len(found) - SHOWN} more, each by at most {abs(found[SHOWN][0]):.4f}"] if len(found) > SHOWN else []
+    return [head, *(f"  {effect:+.4f}  {name}" for effect, name in found[:SHOWN]), *more]
+
+
+def importance(product: Product) -> list[str]:
+    """Tell how much the loss of the test split rises when a part of the input comes from another record.
+
+    Permutation importance: Fisher, Rudin and Dominici 2019, All models are wrong, but many are useful.
+    """
+    artefact, test = Artefact(MODEL), drawn("test", MOST, product)
+    answer, random = artefact.answer, np.random.default_rng(0)
+    whole, found = answer.losses(artefact.score(test.inputs).outputs, test.truth), {}
+    for name, _, index in input_of(product).regions(product):
+        others = [test.inputs[random.permutation(len(test.inputs))] for _ in range(TIMES)]
+        outputs = [artefact.score(replaced(test.inputs, other, index)).outputs for other in others]
+        found[name] = worth(np.mean([answer.losses(output, test.truth) for output in outputs], axis=0) - whole)
+    ranked = dict(sorted(found.items(), key=lambda item: -item[1]["rise"]))
+    head = f"loss {whole.mean():.4f} on {len(whole)} records of the test split; with a part from another record ..."
+    return [head, *lines(ranked, "misleads the model"), "one record: make explain ID=<id>"]
+
+
+def drawn(split: str, most: int, product: Product) -> Examples:
+    """Read a split, or ``most`` of its records, drawn at random."""
+    whole = read(split, product)
+    if len(whole.truth) <= most:
+        return whole
+    places = np.sort(np.random.default_rng(0).choice(len(whole.truth), most, replace=False))
+    return Examples(whole.frame[places], whole.inputs[places], whole.truth[places])
+
+
 def main() -> None:
-    """Print the whole way of one record."""
-    record, product = find(sys.argv[1] if len(sys.argv) > 1 else ""), load()
-    print("\n".join([*collected(record, product), *labelled(record), *scored(record, product)]))
+    """Print the whole way of one record, or what the model goes by."""
+    product = load()
+    if not sys.argv[1:]:
+        print("\n".join(importance(product)))
+        return
+    record = find(sys.argv[1])
+    told = [*collected(record, product), *labelled(record), *scored(record, product), *contributions(record, product)]
+    print("\n".join(told))
 
 
 if __name__ == "__main__":
