@@ -5,7 +5,6 @@ An option is a name in OPTIONS and a folder `_overlays/<option>/<choice>/` of fi
 
 import json
 import os
-import runpy
 import shutil
 import subprocess
 import sys
@@ -45,29 +44,32 @@ if NEW:
 for cache in [path for name in CACHES for path in Path("engine").rglob(name)]:
     shutil.rmtree(cache, ignore_errors=True)
 
+# The engine's own code removes parts and seals: it needs nothing but Python, and leaves no bytecode behind.
+sys.dont_write_bytecode = True
+sys.path.insert(0, "engine/src")
+
 PARTS = ANSWERS.get("parts", "everything")
 if PARTS != "everything":
-    sys.dont_write_bytecode = True
-    sys.path.insert(0, "engine/src")
-    removal = runpy.run_path("engine/src/fullstack_ml/project/remove.py")
-    for part in removal["ANSWERS"][PARTS]:
-        removal["remove"](part, Path())
+    from fullstack_ml.project import remove
 
+    for part in remove.ANSWERS[PARTS]:
+        remove.remove(part, Path())
 
 # Until somebody changes them, a draft from the team's own data may take the place of the sample's files.
-if NEW and (seal := Path("engine/src/fullstack_ml/draft/seal.py")).exists():
-    runpy.run_path(str(seal))["seal_files"](Path())
+if NEW and Path("engine/src/fullstack_ml/draft/seal.py").exists():
+    from fullstack_ml.draft import seal
+
+    seal.seal_files(Path())
 
 
 def commit_of(folder: str) -> str | None:
     """Return the commit of a clean checkout; None for another folder, or without git."""
-    git = ["git", "-C", folder]
+    status = ["git", "-C", folder, "status", "--porcelain=v2", "--branch"]
     try:
-        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, check=True).stdout
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, check=True).stdout
+        lines = subprocess.run(status, capture_output=True, check=True).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError):
         return None
-    return None if changed else head.decode().strip()
+    return None if any(not line.startswith(b"#") for line in lines) else lines[0].split()[-1].decode()
 
 
 # What cruft notes itself, for those who use cookiecutter alone: `make upgrade` needs it. cruft names no folder here.

@@ -7,14 +7,15 @@ value of a user config and one of the command line all pass here.
 
 import json
 import keyword
+import os
 import re
 import sys
 import unicodedata
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-ANSWERS: dict[str, Any] = json.loads(r"""{{ cookiecutter | tojson }}""")
+Answers = dict[str, str]
+
+ANSWERS: Answers = json.loads(r"""{{ cookiecutter | tojson }}""")
 
 EXAMPLES = {
     "project_name": "Leaf Doctor",
@@ -91,8 +92,6 @@ MEANINGS: dict[str, frozenset[str]] = {
     "a library, a tool or a folder of the project": TAKEN,
 }
 
-Answers = dict[str, Any]
-
 
 def wrong(answers: Answers, name: str, rule: str, example: str = "") -> str:
     """Three lines: the answer, the rule, a valid answer. Never a raw control character, never a page."""
@@ -114,7 +113,7 @@ def unprintable(char: str) -> bool:
 
 def folder_is_free(answers: Answers) -> str | None:
     """Keep an existing project whole: only `--overwrite-if-exists` gets here, and it would delete code."""
-    if all(entry.name == ".git" for entry in Path.cwd().iterdir()):
+    if all(entry.name == ".git" for entry in os.scandir()):
         return None
     rule = "A folder of this name holds files already; a project is written into a new or empty one only."
     return wrong(answers, "project_slug", rule)
