@@ -151,7 +151,10 @@ def test_every_file_that_the_page_loads_is_there(site: Path) -> None:
 
 def test_a_page_has_only_the_parts_of_its_input_and_answer(site: Path, product: Any) -> None:
     kind = product.formulation.input.type
-    own = {"image": {"paper.js", "drawing.js", "image.js"}, "table": {"fields.js", "encoding.js", "texts.js"}}[kind]
+    own = {
+        "image": {"paper.js", "drawing.js", "image.js", "header.js"},
+        "table": {"fields.js", "encoding.js", "texts.js"},
+    }[kind]
     assert {path.name for path in site.glob("*.js")} == {"page.js", "model.js", "label.js", "decision.js", *own}
 
 

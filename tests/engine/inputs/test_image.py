@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import ExifTags, Image
 
 from fullstack_ml.artefact.graph import features_of
 from fullstack_ml.inputs import image
-from fullstack_ml.inputs.canvas import MAX_PIXELS, Canvas, canvas_of, decode
+from fullstack_ml.inputs.canvas import Canvas, canvas_of, decode
 
 pytestmark = pytest.mark.task("image-classification")
 
@@ -29,6 +30,17 @@ def picture(product: Any) -> np.ndarray:
     """A random picture of the contract's shape."""
     shape: tuple[int, int] = product.formulation.input.shape
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+@pytest.fixture
+def limited(product: Any) -> Callable[..., Any]:
+    """Return the contract with other keys of its input."""
+
+    def change(**keys: Any) -> Any:
+        wanted = product.formulation.input.model_copy(update=keys)
+        return product.model_copy(update={"formulation": product.formulation.model_copy(update={"input": wanted})})
+
+    return change
 
 
 def records(*contents: bytes) -> pl.DataFrame:
@@ -75,6 +87,29 @@ def test_a_photograph_stands_upright_however_the_camera_was_held(orientation: in
     exif[0x0112] = orientation
     Image.fromarray(HELD[orientation](upright).copy()).save(buffer, kind, quality=100, exif=exif)
     assert decode(buffer.getvalue(), Canvas(12, 8)) == pytest.approx(upright, abs=3)
+
+
+def test_a_turn_that_only_xmp_names_is_left_alone_as_in_a_browser() -> None:
+    grey, file = np.arange(6, dtype=np.uint8).reshape(2, 3), io.BytesIO()
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="6"/></x:xmpmeta>'
+    Image.fromarray(grey).save(file, "WEBP", lossless=True, xmp=xmp)
+    assert np.array_equal(decode(file.getvalue(), Canvas(2, 3)), grey)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_file_is_read_or_refused_and_never_breaks_the_program() -> None:
+    random, picture = np.random.default_rng(0), Image.fromarray(np.zeros((9, 7, 3), np.uint8))
+    held = Image.Exif()
+    held[ExifTags.Base.Orientation] = 6
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"):
+        file = io.BytesIO()
+        picture.save(file, kind, **({"exif": held} if kind not in ("GIF", "BMP") else {}))
+        for _ in range(200):
+            content = bytearray(file.getvalue())
+            for place in random.integers(0, len(content), 3):
+                content[place] = random.integers(0, 256)
+            with suppress(ValueError):
+                decode(bytes(content), Canvas(4, 4))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
@@ -165,7 +200,7 @@ FAULTS = {
     "text": lambda picture: b"no image",
     "empty": lambda picture: b"",
     "cut-off": cut_off,
-    "too-large": lambda picture: encoded(np.zeros((MAX_PIXELS // 1000 + 1, 1000), np.uint8)),
+    "too-large": lambda picture: encoded(np.zeros((50_001, 1000), np.uint8)),
 }
 
 
@@ -178,11 +213,21 @@ def test_a_file_that_cannot_be_decoded_is_named(make: Any, product: Any, picture
     assert image.describe(frame, product)["ink"].is_null().to_list() == [False, True]
 
 
-def test_a_large_image_is_refused_before_it_is_decoded(product: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = encoded(np.zeros((MAX_PIXELS // 1000 + 1, 1000), np.uint8))
+def test_a_picture_beyond_the_limit_of_the_contract_is_refused_before_it_is_decoded(
+    limited: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = records(encoded(np.zeros((100, 61), np.uint8)))
     monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("decoded"))
-    with pytest.raises(ValueError, match="pixels are more than"):
-        decode(content, Canvas(8, 8))
+    said = "61 x 100 pixels are more than max_pixels, 6000"
+    assert image.faults(frame, limited(max_pixels=6000)) == [("id-0", said)]
+
+
+def test_a_model_is_given_as_many_values_as_the_contract_allows(limited: Any) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 60, 60, 3), np.uint8)
+    for most, side in ((4096, 2), (10_800, 1), (1000, 4)):
+        product = limited(shape=(60, 60, 3), max_values=most)
+        planes = pictures.reshape(2, 60 // side, side, 60 // side, side, 3).mean(axis=(2, 4)).transpose(0, 3, 1, 2)
+        assert features_of(pictures, product) == pytest.approx(planes.reshape(2, -1) / 255, abs=1e-6)
 
 
 def test_the_model_gets_grey_values_of_the_shape_of_the_contract(product: Any, picture: np.ndarray) -> None:

@@ -112,10 +112,6 @@ def typical(inputs, product):
     return {}
 
 
-def limits():
-    return {}
-
-
 class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"code": "abc"}})
 

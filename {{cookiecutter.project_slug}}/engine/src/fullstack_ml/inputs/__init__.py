@@ -93,9 +93,6 @@ class Input(Protocol):
     def typical(self, inputs: np.ndarray, product: Product) -> dict[str, Any]:
         """Describe training inputs for the browser page without showing one."""
 
-    def limits(self) -> dict[str, Any]:
-        """Return limits that the browser page has to keep as well."""
-
     def record_type(self, product: Product) -> type[BaseModel]:
         """Return the type of one record of a JSON request."""
 

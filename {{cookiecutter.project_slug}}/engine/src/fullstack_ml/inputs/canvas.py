@@ -5,19 +5,19 @@
 """
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from fullstack_ml.product.formulation import MAX_PIXELS, MAX_VALUES
 from fullstack_ml.product.types import Product
 
-# A larger image is refused before it is decoded: a small file can unpack to gigabytes.
-MAX_PIXELS = 50_000_000  # a photograph of a phone has 12 to 50 million
 # Formats of pictures alone: others of Pillow's decoders start programs or read other files.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 DEEP = 65_535  # white of 16 bits
-FAULTS = (OSError, SyntaxError, EOFError, Image.DecompressionBombError)  # what Pillow raises of a file
 
 # Pillow's own function also writes EXIF, and fails where that is damaged.
 WAYS = Image.Transpose
@@ -29,7 +29,8 @@ class Canvas(NamedTuple):
     """What a picture is brought to: ``channels`` is 1 (grey) or 3 (red, green, blue).
 
     ``fit`` says what happens to another proportion: ``stretch``, ``letterbox`` (bars of ``ground``) or ``crop`` (the
-    middle). ``ground``, from 0 to 255, also lies below what is transparent.
+    middle). ``ground``, from 0 to 255, also lies below what is transparent. ``max_pixels`` is the largest picture that
+    is read, and ``max_values`` how many values of one a model is given.
     """
 
     height: int
@@ -37,6 +38,8 @@ class Canvas(NamedTuple):
     channels: int = 1
     fit: str = "stretch"
     ground: int = 255
+    max_pixels: int = MAX_PIXELS
+    max_values: int = MAX_VALUES
 
     @property
     def mode(self) -> str:
@@ -54,13 +57,17 @@ def canvas_of(product: Product) -> Canvas:
     wanted = product.formulation.input
     assert wanted.shape is not None
     height, width, *channels = wanted.shape
-    return Canvas(height, width, channels[0] if channels else 1, wanted.fit, wanted.ground)
+    limits = (wanted.max_pixels, wanted.max_values)
+    return Canvas(height, width, channels[0] if channels else 1, wanted.fit, wanted.ground, *limits)
 
 
 def upright(image: Image.Image) -> Image.Image:
     """Turn a picture as its camera was held, whatever its format (EXIF 2.3, tag 0x0112)."""
-    image.load()  # Pillow turns a TIFF itself then, and no longer says so
-    turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    image.load()  # Pillow turns a TIFF itself then
+    held = Image.Exif()
+    with suppress(Exception):  # damaged EXIF says nothing, as in a browser
+        held.load(image.info.get("exif", b""))  # not getexif, which also asks XMP, as no browser does
+    turn = TURNS.get(held.get(ExifTags.Base.Orientation, 1))
     return image if turn is None else image.transpose(turn)
 
 
@@ -112,34 +119,35 @@ def whole(length: float) -> int:
     return max(1, int(length + 0.5))
 
 
-def told(error: Exception) -> ValueError:
-    """Say what Pillow found wrong with a picture."""
-    unknown = isinstance(error, UnidentifiedImageError)
-    return ValueError(f"no image; readable are {', '.join(FORMATS)}" if unknown else f"unreadable image: {error}")
+@contextmanager
+def faults_told() -> Iterator[None]:
+    """Say what is wrong with a picture as a ``ValueError``; Pillow raises what it likes at a broken file."""
+    try:
+        yield
+    except ValueError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ValueError(f"no image; readable are {', '.join(FORMATS)}") from error
+    except Exception as error:
+        raise ValueError(f"unreadable image: {error}") from error
 
 
 def open_picture(payload: bytes) -> Image.Image:
     """Read the header of image bytes, or raise a ``ValueError``; ``decode_opened`` decodes the rest."""
-    try:
+    with faults_told():
         return Image.open(io.BytesIO(payload), formats=FORMATS)
-    except FAULTS as error:
-        raise told(error) from error
 
 
 def decode_opened(image: Image.Image, canvas: Canvas) -> np.ndarray:
     """Decode a picture that was opened to uint8 of ``canvas.shape``, and close it.
 
     Raises:
-        ValueError: if it is cut off, moves, or holds more than ``MAX_PIXELS``.
+        ValueError: if it is cut off, moves, or holds more than ``canvas.max_pixels``.
     """
-    try:
-        with image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{image.width} x {image.height} pixels are more than {MAX_PIXELS}")
-            seen = flattened(image, canvas.mode, canvas.ground)
-    except FAULTS as error:
-        raise told(error) from error
-    return np.asarray(fitted(seen, canvas), dtype=np.uint8)
+    with faults_told(), image:
+        if image.width * image.height > canvas.max_pixels:  # before it is decoded: a small file can unpack to gigabytes
+            raise ValueError(f"{image.width} x {image.height} pixels are more than max_pixels, {canvas.max_pixels}")
+        return np.asarray(fitted(flattened(image, canvas.mode, canvas.ground), canvas), dtype=np.uint8)
 
 
 def decode(payload: bytes, canvas: Canvas) -> np.ndarray:

@@ -17,8 +17,9 @@ from PIL import Image, ImageDraw
 from pydantic import BaseModel, ConfigDict, Field
 
 from fullstack_ml.inputs import FEATURES, Decoded, Region, UnreadableError, pictures
-from fullstack_ml.inputs.canvas import MAX_PIXELS, Canvas, canvas_of, decode, decode_opened, open_picture
+from fullstack_ml.inputs.canvas import Canvas, canvas_of, decode, decode_opened, open_picture
 from fullstack_ml.inputs.pictures import THUMBNAIL, picture
+from fullstack_ml.product.formulation import BOMB
 from fullstack_ml.product.types import Finding, Product
 
 if TYPE_CHECKING:
@@ -27,11 +28,10 @@ if TYPE_CHECKING:
 
 FILES, MEDIA, SCREEN = pictures.FILES, pictures.MEDIA, pictures.SCREEN
 LAYOUT = "tiles"
-PAGE: tuple[str, ...] = ("paper.js", "drawing.js", "image.js")
+PAGE: tuple[str, ...] = ("paper.js", "drawing.js", "image.js", "header.js")
 FORM_FIELD: str | None = "image"
 ALIKE = True
 strangers, typical, draw = pictures.strangers, pictures.typical, pictures.draw
-VALUES = 4096  # of a picture that a model is given
 GRID = 4  # an image is cut into GRID x GRID regions
 
 
@@ -107,7 +107,7 @@ def fingerprints(frame: pl.DataFrame) -> pl.Series | None:
 
     def hashed(payload: bytes) -> int | None:
         try:
-            grey = decode(payload, Canvas(32, 32))  # the size from which the hash is taken
+            grey = decode(payload, Canvas(32, 32, max_pixels=BOMB))  # the hash is taken from 32 x 32
         except ValueError:
             return None
         return int(str(imagehash.phash(Image.fromarray(grey))), 16)
@@ -116,9 +116,9 @@ def fingerprints(frame: pl.DataFrame) -> pl.Series | None:
 
 
 def pooling(canvas: Canvas) -> int:
-    """Return the side of the squares of pixels that are averaged to one value, so that at most ``VALUES`` are left."""
+    """Return the side of the squares of pixels that become one value each, so that at most ``max_values`` are left."""
     side = 1
-    while math.ceil(canvas.height / side) * math.ceil(canvas.width / side) * canvas.channels > VALUES:
+    while math.ceil(canvas.height / side) * math.ceil(canvas.width / side) * canvas.channels > canvas.max_values:
         side += 1
     return side
 
@@ -137,8 +137,8 @@ def regions(product: Product, values: np.ndarray | None = None) -> Iterator[Regi
 def front(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
     """Take uint8 pictures, and give the model values from 0 to 1, channel by channel.
 
-    Of a picture with more than ``VALUES`` values squares of pixels are averaged: a model that takes pixels one by one
-    learns nothing from more, and grows with them.
+    Of a picture with more than ``max_values`` values squares of pixels are averaged: a model that takes pixels one by
+    one learns nothing from more, and grows with them.
     """
     from onnx import TensorProto, helper, numpy_helper
 
@@ -166,11 +166,6 @@ def front(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
 def random_inputs(product: Product, count: int, seed: int) -> np.ndarray:
     """Draw pictures of noise."""
     return np.random.default_rng(seed).integers(0, 256, (count, *canvas_of(product).shape)).astype(np.uint8)
-
-
-def limits() -> dict[str, Any]:
-    """The page refuses what the server would."""
-    return {"max_pixels": MAX_PIXELS}
 
 
 def record_type(product: Product) -> type[BaseModel]:

@@ -183,11 +183,6 @@ def typical(inputs: np.ndarray, product: Product) -> dict[str, Any]:
     return {f.name: usual(f, column) for f, column in zip(product.formulation.input.features, inputs.T, strict=False)}
 
 
-def limits() -> dict[str, Any]:
-    """Each feature's range is in the artefact already."""
-    return {}
-
-
 def opened(records: list[Any]) -> tuple[int, list[Any]]:
     """Numbers come decoded."""
     return 0, records

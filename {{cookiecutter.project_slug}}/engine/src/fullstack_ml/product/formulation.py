@@ -121,13 +121,16 @@ def place(bound: float | str) -> float:
 
 
 Pixels = Annotated[int, Field(gt=0)]
+MAX_PIXELS, MAX_VALUES = 50_000_000, 4_096  # a photograph of a phone has 12 to 50 million pixels
+BOMB = 89_000_000  # pixels from which Pillow takes a picture for an attack
 
 
 class Input(Strict):
     """``type`` names a module of seam ``inputs``, such as ``image`` (shape) or ``table`` (features).
 
     ``shape`` of a picture is height and width, and 3 where it is in colour; ``fit`` and ``ground`` say what becomes of
-    another proportion, and what lies below what is transparent (0 black to 255 white).
+    another proportion, and what lies below what is transparent (0 black to 255 white). A picture of more than
+    ``max_pixels`` is refused; of more than ``max_values`` values squares are averaged for the model.
     ``options`` is for what an input of the product's own needs beside these.
     """
 
@@ -137,6 +140,8 @@ class Input(Strict):
     shape: tuple[Pixels, Pixels] | tuple[Pixels, Pixels, Literal[3]] | None = None
     fit: Literal["stretch", "letterbox", "crop"] = "stretch"
     ground: int = Field(255, ge=0, le=255)
+    max_pixels: int = Field(MAX_PIXELS, gt=0, le=BOMB)
+    max_values: int = Field(MAX_VALUES, ge=16, le=65_536)
     features: list[Feature] = []
     options: dict[str, Any] = {}
 

@@ -1,5 +1,7 @@
 // From image bytes to the model's input, in the arithmetic of Pillow, so that page and pipeline see the same pixels.
 
+import { inspect } from "./header.js";
+
 const BITS = 22; // fractional bits of a filter weight in Pillow: 32, less 8 of a pixel, less 2 of head room
 
 /** Grey values of RGBA pixels: ITU-R 601-2 luma in 16 fractional bits, as `convert("L")`. */
@@ -103,20 +105,35 @@ export function read(context, { shape, fit = "stretch", ground = 255 }) {
   return result;
 }
 
-/** Decode image bytes as the pipeline does: no colour profile; a JPEG photograph stands upright. */
+// Where the pixels of a picture of width w and height h go, by the orientation of its file (EXIF 2.3, tag 0x0112).
+const TURNS = {
+  2: (w) => [-1, 0, 0, 1, w, 0],
+  3: (w, h) => [-1, 0, 0, -1, w, h],
+  4: (w, h) => [1, 0, 0, -1, 0, h],
+  5: () => [0, 1, 1, 0, 0, 0],
+  6: (w, h) => [0, 1, -1, 0, h, 0],
+  7: (w, h) => [0, -1, -1, 0, h, w],
+  8: (w) => [0, -1, 1, 0, 0, w],
+};
+
+/** Decode image bytes as the pipeline does: upright, without a colour profile. */
 export async function decode(blob, input, maxPixels) {
+  const bytes = await blob.arrayBuffer();
+  const { format, orientation } = inspect(bytes);
   let bitmap;
   try {
     const options = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
-    bitmap = await createImageBitmap(blob, options);
+    bitmap = await createImageBitmap(new Blob([bytes]), options);
   } catch {
-    throw new Error("This browser cannot read the file as an image. PNG and JPEG always work.");
+    throw new Error(`This browser cannot read the ${format} file: it is broken, or of a rare kind. Save it as PNG.`);
   }
   const { width, height } = bitmap;
   if (width * height > maxPixels) {
     throw new Error(`${width} x ${height} pixels are more than ${maxPixels}.`);
   }
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  const size = orientation > 4 && orientation in TURNS ? [height, width] : [width, height];
+  const context = new OffscreenCanvas(...size).getContext("2d", { willReadFrequently: true });
+  context.setTransform(...(TURNS[orientation]?.(width, height) ?? [1, 0, 0, 1, 0, 0]));
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   return read(context, input);
