@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from fullstack_ml.serving import connection
+from fullstack_ml.serving import limits
 
 SECONDS = 0.3
 REQUEST = b"GET / HTTP/1.1\r\nhost: here\r\n\r\n"
@@ -26,7 +26,7 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """The port of a server with such connections."""
-    kind: Any = connection.within(SECONDS)
+    kind: Any = limits.within(SECONDS)
     server = uvicorn.Server(uvicorn.Config(hello, port=0, http=kind, lifespan="off", log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from starlette.testclient import TestClient
 
 from fullstack_ml.registry.versions import Version
-from fullstack_ml.serving import fetch, model, scorer
+from fullstack_ml.serving import deployment, model, scorer
 
 Asked = Callable[[int], list[dict[str, Any]]]
 FOLDER = Path("served")
@@ -65,13 +65,13 @@ def shelf(finished: Path) -> Any:
     """A registry with one version, the champion, which is fetched."""
     shelf: Any = Shelf()
     shelf.add("1", made(), "champion")
-    fetch.bring(shelf, FOLDER)
+    deployment.bring(shelf, FOLDER)
     return shelf
 
 
 def follow(client: TestClient, shelf: Any) -> dict[str, Any]:
     """Let the server look at the registry now, and return what it then says of itself."""
-    fetch.bring(shelf, FOLDER)
+    deployment.bring(shelf, FOLDER)
     client.app.service.refresh()  # type: ignore[attr-defined]
     said: dict[str, Any] = client.get("/v1/model").json()
     return said
@@ -133,10 +133,10 @@ def test_a_file_that_is_not_the_registered_one_is_refused(shelf: Any, serve: Any
     with serve(model="registry") as client:
         shelf.add("2", made(described("seed", "other")), "champion")
         shelf.files["2"] += b"more"
-        assert "artefact.sha256" in (fetch.bring(shelf, FOLDER) or "")
+        assert "artefact.sha256" in (deployment.bring(shelf, FOLDER) or "")
         # Somebody exchanges a file after it was fetched.
         shelf.add("2", made(described("seed", "other")), "champion")
-        assert fetch.bring(shelf, FOLDER) is None
+        assert deployment.bring(shelf, FOLDER) is None
         (FOLDER / f"{shelf.tags['2']['artefact.sha256']}.onnx").write_bytes(made())
         client.app.service.refresh()
         assert "SHA-256" in client.get("/v1/model").json()["refused"]
@@ -156,7 +156,7 @@ def test_a_challenger_is_not_served_where_the_champion_is_refused(
 ) -> None:
     shelf.add("1", made(described("labels", '["x", "y"]')), "champion")
     shelf.add("2", made(described("seed", "other")), "challenger")
-    fetch.bring(shelf, FOLDER)
+    deployment.bring(shelf, FOLDER)
     with serve(model="registry", rollout=rollout, request_seconds=1) as client:
         asking = client.post("/v1/predict", json={"records": asked(1)}), client.get("/readyz"), client.get("/v1/model")
         assert [answer.status_code for answer in asking] == [503, 503, 503]
@@ -187,7 +187,7 @@ def test_a_batch_that_comes_back_short_is_an_error_at_once_and_leaves_no_row(
 
 def test_a_shadow_scores_everything_and_answers_nothing(shelf: Any, serve: Any, asked: Asked, logged: Any) -> None:
     shelf.add("2", made(described("seed", "other")), "challenger")
-    fetch.bring(shelf, FOLDER)
+    deployment.bring(shelf, FOLDER)
     with serve(model="registry", rollout="shadow") as client:
         assert versions(client, asked(3)) == {"champion 1"}
     assert [(row["arm"], row["served"]) for row in logged()].count(("challenger", 0)) == 3
@@ -198,7 +198,7 @@ def test_a_shadow_that_fails_takes_no_answer_away(
     shelf: Any, serve: Any, asked: Asked, logged: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf.add("2", made(described("seed", "other")), "challenger")
-    fetch.bring(shelf, FOLDER)
+    deployment.bring(shelf, FOLDER)
     whole = model.Served.score
 
     def score(self: model.Served, inputs: Any) -> model.Scores:
@@ -214,7 +214,7 @@ def test_a_shadow_that_fails_takes_no_answer_away(
 
 def test_a_canary_answers_its_share_of_the_callers_and_always_the_same(shelf: Any, serve: Any, asked: Asked) -> None:
     shelf.add("2", made(described("seed", "other")), "challenger")
-    fetch.bring(shelf, FOLDER)
+    deployment.bring(shelf, FOLDER)
     with serve(model="registry", rollout="canary", canary_share=0.3) as client:
 
         def arm(caller: int) -> str:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 from starlette.testclient import TestClient
 
-from fullstack_ml.serving import answers, settings, store, tables, writer
+from fullstack_ml.serving import answers, settings, store, tables
 
 Asked = Callable[[int], list[dict[str, Any]]]
 DATABASE = Path("predictions.db")
@@ -116,7 +116,7 @@ def test_a_batch_is_written_whole_or_not_at_all(finished: Path, logged: Any, wai
     log.open()
     names = ("moment", "name", "version", True, "caller", "sha", None, "label", "accept", None, "{}", 0.0, 1.0)
     good, bad = ("a" * 32, "champion", *names), ("b" * 32, "champion", *names[:2], None, *names[3:])
-    with pytest.raises(writer.LogUnavailable):
+    with pytest.raises(store.LogUnavailable):
         log.writer.append([good, bad], wait)
     assert logged() == []
     log.writer.append([good], wait)

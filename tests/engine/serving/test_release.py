@@ -10,7 +10,7 @@ import pytest
 
 from fullstack_ml.registry.tracking import ClientRegistry
 from fullstack_ml.registry.versions import ROLLED_BACK, SHA256
-from fullstack_ml.serving import fetch, follow, release
+from fullstack_ml.serving import deployment, follow, release
 
 NAME = "my_product"
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -136,8 +136,8 @@ def test_a_version_is_fetched_from_the_store_with_the_bytes_of_its_tag(mlflow: A
     for name in Path("models").glob("*.onnx"):
         if name.name != "model.onnx":
             name.unlink()
-    assert fetch.bring(ClientRegistry(mlflow), Path("served")) is None
-    (arm, version), *others = fetch.read(Path("served")).items()
+    assert deployment.bring(ClientRegistry(mlflow), Path("served")) is None
+    (arm, version), *others = deployment.fetched(Path("served")).items()
     assert (arm, version.version, others) == (CHAMPION, "1", [])
     assert (Path("served") / version.file).read_bytes() == data
 

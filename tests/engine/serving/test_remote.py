@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from fullstack_ml.registry.versions import SHA256, Registry
-from fullstack_ml.serving import fetch, settings
+from fullstack_ml.serving import deployment, settings
 
 DATA = b"an artefact"
 
@@ -70,12 +70,12 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def registry(uri: str, **variables: Any) -> Registry:
     """Return the registry that the settings name."""
-    return fetch.remote_registry(settings.Settings(**{"MLFLOW_TRACKING_URI": uri, **variables}))
+    return deployment.remote_registry(settings.Settings(**{"MLFLOW_TRACKING_URI": uri, **variables}))
 
 
 def test_the_champion_is_fetched_and_the_missing_challenger_is_not(uri: str, tmp_path: Path) -> None:
-    assert fetch.bring(registry(uri), tmp_path) is None
-    (arm, version), *others = fetch.read(tmp_path).items()
+    assert deployment.bring(registry(uri), tmp_path) is None
+    (arm, version), *others = deployment.fetched(tmp_path).items()
     assert (arm, version.version, others) == ("champion", "7", [])
     assert (tmp_path / version.file).read_bytes() == DATA
 
@@ -84,15 +84,15 @@ def test_artefacts_that_the_server_does_not_serve_are_named(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Answers, "place", "s3://bucket/models")
-    assert "s3://bucket/models" in (fetch.bring(registry(uri), tmp_path) or "")
+    assert "s3://bucket/models" in (deployment.bring(registry(uri), tmp_path) or "")
 
 
 def test_a_silent_server_leaves_what_was_fetched(uri: str, tmp_path: Path, refused: Any) -> None:
-    fetch.bring(registry(uri), tmp_path)
-    before = fetch.read(tmp_path)
+    deployment.bring(registry(uri), tmp_path)
+    before = deployment.fetched(tmp_path)
     with refused("does not answer"):
-        fetch.bring(registry("http://127.0.0.1:9"), tmp_path)
-    assert fetch.read(tmp_path) == before
+        deployment.bring(registry("http://127.0.0.1:9"), tmp_path)
+    assert deployment.fetched(tmp_path) == before
 
 
 USER = {"MLFLOW_TRACKING_USERNAME": "Aladdin", "MLFLOW_TRACKING_PASSWORD": "open sesame"}
@@ -115,14 +115,14 @@ def test_a_user_or_a_token_is_sent(
         for name, value in given.items():
             monkeypatch.setenv(name, value)
     read = settings.read()
-    assert fetch.bring(fetch.remote_registry(read), tmp_path) is None
-    assert list(fetch.read(tmp_path)) == ["champion"]
+    assert deployment.bring(deployment.remote_registry(read), tmp_path) is None
+    assert list(deployment.fetched(tmp_path)) == ["champion"]
     assert not any(secret in repr(read) for secret in ("sesame", "secret"))
 
 
 def test_a_user_goes_before_a_token_as_in_mlflow(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Answers, "known", SENT)
-    assert fetch.bring(registry(uri, **USER, MLFLOW_TRACKING_TOKEN="token"), tmp_path) is None
+    assert deployment.bring(registry(uri, **USER, MLFLOW_TRACKING_TOKEN="token"), tmp_path) is None
 
 
 def test_refused_credentials_are_no_silent_server(
@@ -130,6 +130,6 @@ def test_refused_credentials_are_no_silent_server(
 ) -> None:
     monkeypatch.setattr(Answers, "known", SENT)
     with refused("refuses requests without credentials: HTTP Error 401", "MLFLOW_TRACKING_TOKEN", ".env"):
-        fetch.bring(registry(uri), tmp_path)
+        deployment.bring(registry(uri), tmp_path)
     with refused("refuses these credentials: HTTP Error 403", "MLFLOW_TRACKING_TOKEN", ".env"):
-        fetch.bring(registry(uri, MLFLOW_TRACKING_TOKEN="wrong"), tmp_path)
+        deployment.bring(registry(uri, MLFLOW_TRACKING_TOKEN="wrong"), tmp_path)

@@ -6,7 +6,7 @@ import socket
 import uvicorn
 
 from fullstack_ml.serving.app import create_app
-from fullstack_ml.serving.connection import within
+from fullstack_ml.serving.limits import within
 from fullstack_ml.serving.settings import Settings, read
 from fullstack_ml.workspace.errors import UserError, guard
 

@@ -1,26 +1,30 @@
 """From the records of several requests to their answers and to the rows of the log.
 
-Reads and writes nothing.
+Reads and writes nothing. Everybody gets the champion's answer, or a fixed share of the callers the challenger's. A
+caller stays with an arm for as long as the challenger stays the same version, and the next challenger gets other
+callers: the assignment is a hash of both (Kohavi, Tang and Xu 2020, Trustworthy Online Controlled Experiments, chapter
+4).
 """
 
 import asyncio
+import hashlib
 import logging
 import os
 import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import orjson
 
+from fullstack_ml.registry.versions import CHALLENGER, CHAMPION
 from fullstack_ml.serving import telemetry
 from fullstack_ml.serving.deployment import Arms
 from fullstack_ml.serving.model import Scores, Served
-from fullstack_ml.serving.rollout import answering_arm, pseudonym, scoring_arms
 from fullstack_ml.serving.settings import Settings
 from fullstack_ml.serving.store import time_prefix
 
@@ -48,6 +52,30 @@ class Part:
     scores: Scores
     start: int
     answers: bool
+
+
+@lru_cache(4096)
+def pseudonym(caller: str) -> str:
+    """Return 16 hex digits that stand for a caller in the log."""
+    return hashlib.sha256(caller.encode()).hexdigest()[:16]
+
+
+def in_share(caller: str, salt: str, share: float) -> bool:
+    """Whether the hash of a caller falls into the first ``share`` of all hashes."""
+    return int(hashlib.sha256(f"{salt}:{caller}".encode()).hexdigest()[:13], 16) < share * 16**13
+
+
+def answering_arm(caller: str, arms: Arms, settings: Settings) -> str:
+    """Return the arm whose answer the caller gets."""
+    if settings.rollout != "canary" or CHALLENGER not in arms:
+        return CHAMPION
+    return CHALLENGER if in_share(caller, arms[CHALLENGER].version.sha256, settings.canary_share) else CHAMPION
+
+
+def scoring_arms(answering: str, arms: Arms, settings: Settings) -> list[str]:
+    """Return the arms that score a record; in shadow the challenger scores too, and nobody is told."""
+    silent = settings.rollout == "shadow" and CHALLENGER in arms
+    return [answering, CHALLENGER] if silent else [answering]
 
 
 @cache

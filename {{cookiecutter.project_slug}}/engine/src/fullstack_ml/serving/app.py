@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from fullstack_ml.serving import openapi, operations, problem, routes
+from fullstack_ml.serving import problem, routes
 from fullstack_ml.serving.limits import Limits
 from fullstack_ml.serving.predict import Predict
 from fullstack_ml.serving.service import Service
@@ -33,7 +33,6 @@ def create_app(settings: Settings | None = None) -> Limits:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.open)
-        service.scorer.start()
         gc.freeze()  # what is loaded now stays; looking through it for garbage would stop all requests for 50 ms
         tasks = [asyncio.create_task(every(settings.poll_seconds, service.refresh))]
         tasks.append(asyncio.create_task(every(RETENTION_SECONDS, service.forget)))
@@ -42,7 +41,7 @@ def create_app(settings: Settings | None = None) -> Limits:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.to_thread(service.close)
+            await service.close()
 
     app: FastAPI = FastAPIOffline(
         redoc_url=None,
@@ -54,9 +53,9 @@ def create_app(settings: Settings | None = None) -> Limits:
     )
     problem.install(app)
     predict = Predict(service)
-    app.include_router(routes.router(service, predict))
-    app.include_router(operations.router(service))
-    openapi.describe(app, service.types, settings.api_key is not None)
+    app.include_router(routes.for_clients(service, predict))
+    app.include_router(routes.for_operators(service))
+    routes.describe(app, service.types, settings.api_key is not None)
     return Limits(app, service, {("POST", "/v1/predict"): predict})
 
 

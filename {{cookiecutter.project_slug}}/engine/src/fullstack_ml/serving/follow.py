@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fullstack_ml.registry import tracking
-from fullstack_ml.serving.fetch import bring
+from fullstack_ml.serving.deployment import bring
 from fullstack_ml.serving.settings import Settings, read
 from fullstack_ml.workspace import paths
 from fullstack_ml.workspace.errors import guard

@@ -1,7 +1,8 @@
 """What a request may cost, before anything looks at it: its key, its size, its time.
 
-The outermost ASGI application; reads and writes nothing. It hands ``POST /v1/predict`` to its function directly, since
-the routing of the web framework costs more than the model, and everything else to the framework.
+``Connection`` bounds the head of a request, for which uvicorn waits without end. ``Limits`` is the outermost ASGI
+application. It hands ``POST /v1/predict`` to its function directly, since the routing of the web framework costs more
+than the model, and everything else to the framework. Reads and writes sockets only.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fullstack_ml.serving import telemetry
 from fullstack_ml.serving.problem import Problem, unavailable
@@ -21,6 +23,7 @@ LOG = logging.getLogger("uvicorn.error")
 OPEN = ("/healthz", "/readyz", "/docs", "/openapi.json", "/static-offline-docs")
 HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 JSON_HEADERS = [(b"content-type", b"application/json"), *HEADERS]
+MAX_HEAD_BYTES = 2**16
 Direct = Callable[[dict[bytes, bytes], Scope, Receive], Awaitable[bytes]]
 
 
@@ -119,3 +122,58 @@ class Body:
         if self._got > self._limit:
             raise Problem(413, f"the body has more than {self._limit} bytes")
         return message
+
+
+class Connection(HttpToolsProtocol):
+    """Hang up on a client whose request line and headers are too slow or too long.
+
+    The wait begins when the connection opens, and when the head of a request arrives in parts.
+    """
+
+    seconds = 10.0
+    _waiting: asyncio.TimerHandle | None = None
+    _in_head = True
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for a first request."""
+        super().connection_made(transport)
+        self._waiting = self.loop.call_later(self.seconds, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Note that a head has begun."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Note that it is whole."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, and hang up where the head grows without end."""
+        super().data_received(data)
+        if not self._in_head:
+            self._stop()
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self.transport.close()
+        elif self._waiting is None:
+            self._waiting = self.loop.call_later(self.seconds, self.transport.close)
+
+    def _stop(self) -> None:
+        self._head_bytes = 0
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+
+def within(seconds: float) -> type[Connection]:
+    """Return the class of connections whose request head has to arrive in ``seconds``."""
+    return type("Within", (Connection,), {"seconds": seconds})

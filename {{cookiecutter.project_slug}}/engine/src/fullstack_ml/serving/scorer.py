@@ -9,10 +9,11 @@ answer its probes. A small batch that finds the database locked goes there with 
 
 import asyncio
 import logging
-import threading
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from queue import SimpleQueue
+from functools import partial
 
 from fullstack_ml.inputs import Decoded
 from fullstack_ml.serving import telemetry
@@ -20,7 +21,7 @@ from fullstack_ml.serving.answers import Batch, Job, score
 from fullstack_ml.serving.deployment import Deployment
 from fullstack_ml.serving.problem import Problem, unavailable
 from fullstack_ml.serving.settings import Settings
-from fullstack_ml.serving.writer import LogBusy, LogUnavailable, Writer
+from fullstack_ml.serving.store import LogBusy, LogUnavailable, Writer
 
 LOG = logging.getLogger("uvicorn.error")
 # Records that are scored and logged on the event loop: below a millisecond.
@@ -31,46 +32,22 @@ BATCH_ROWS = 512
 FAILED = Problem(500, "the model failed on this request; the log has the traceback")
 
 
-@dataclass
-class Work:
-    """Requests that are answered together: ``open`` until they are scored, which happens once."""
-
-    jobs: list[Job]
-    batch: Batch | None = None
-    outcome: list[bytes | Problem] | None = None
-
-    @property
-    def open(self) -> bool:
-        """Whether nothing was scored yet."""
-        return self.batch is None and self.outcome is None
-
-    @property
-    def rows(self) -> int:
-        """Return the number of records."""
-        return sum(len(job.sha256) for job in self.jobs)
-
-
 class Scorer:
-    """Scores and logs what is submitted, and then answers."""
+    """Scores and logs what is submitted, and then answers. Every method runs on the event loop but those of a batch."""
 
     def __init__(self, deployment: Deployment, writer: Writer, settings: Settings, keep_input: bool) -> None:
         """Name the parts; ``keep_input``: log payloads, or only their hashes."""
         self._deployment, self._writer, self._settings, self._keep = deployment, writer, settings, keep_input
-        self._waiting: list[Job] = []
+        self._waiting: deque[Job] = deque()
         self._rows = 0
-        self._queue: SimpleQueue[Work | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="scorer", daemon=True)
-        self._queued = 0
+        self._thread = ThreadPoolExecutor(1, "scorer")
+        self._busy: asyncio.Future[list[bytes] | Problem] | None = None
 
-    def start(self) -> None:
-        """Begin to answer."""
-        self._loop = asyncio.get_running_loop()
-        self._thread.start()
-
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Answer what waits, then end."""
-        self._queue.put(None)
-        self._thread.join()
+        while self._waiting or self._busy:
+            await (asyncio.wait([self._busy]) if self._busy else asyncio.sleep(0))
+        self._thread.shutdown()
 
     async def submit(self, decoded: Decoded, caller: str, started: float) -> bytes:
         """Return the JSON answer, every record of which is on record.
@@ -83,9 +60,10 @@ class Scorer:
             raise unavailable("no version of the model is served yet")
         if self._rows + len(digests) > self._settings.max_queued:
             raise unavailable("too many records wait")
-        job = Job(inputs, digests, stored, caller, started, self._loop.create_future())
-        if not self._waiting:
-            self._loop.call_soon(self._flush)
+        loop = asyncio.get_running_loop()
+        job = Job(inputs, digests, stored, caller, started, loop.create_future())
+        if not self._waiting and not self._busy:
+            loop.call_soon(self._flush)
         self._waiting.append(job)
         self._rows += len(digests)
         try:
@@ -94,72 +72,71 @@ class Scorer:
             self._rows -= len(digests)
 
     def _flush(self) -> None:
-        """Answer what came in during this turn of the event loop."""
-        work = Work(self._waiting)
-        self._waiting = []
-        # While the thread is busy, its next batch grows instead of competing with it.
-        if self._writer.quick and self._queued == 0 and work.rows <= QUICK_ROWS:
-            self._score(work)
+        """Answer what came in during this turn of the event loop, or while the thread was busy."""
+        jobs = self._take()
+        if not jobs:
+            return
+        work = partial(self._answer, jobs)
+        if self._writer.quick and sum(len(job.sha256) for job in jobs) <= QUICK_ROWS:
+            scored = self._score(jobs)
             try:
-                _resolve(work.jobs, self._log(work, wait=False))
+                _resolve(jobs, self._log(scored, wait=False))
                 return
             except LogBusy:
-                pass  # the thread waits for the lock, with the scores that are there
-        self._queued += 1
-        self._queue.put(work)
+                work = partial(self._log, scored, wait=True)  # the thread waits for the lock, with these scores
+        self._busy = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        self._busy.add_done_callback(partial(self._done, jobs))
 
-    def _work(self) -> None:
-        held: list[Work] = []
-        while work := held.pop() if held else self._queue.get():
-            taken = 1
-            while work.open and work.rows < BATCH_ROWS and not self._queue.empty():
-                more = self._queue.get()
-                if more is None or not more.open:
-                    if more is None:
-                        self._queue.put(None)
-                    else:
-                        held.append(more)
-                    break
-                work, taken = Work(work.jobs + more.jobs), taken + 1
-            if work.open:
-                work.jobs = [job for job in work.jobs if not job.answer.done()]
-                self._score(work)
-            self._loop.call_soon_threadsafe(self._done, work.jobs, self._log(work, wait=True), taken)
+    def _take(self) -> list[Job]:
+        """Take a batch from what waits, without the requests that were given up meanwhile."""
+        jobs: list[Job] = []
+        rows = 0
+        while self._waiting and rows < BATCH_ROWS:
+            job = self._waiting.popleft()
+            if not job.answer.done():
+                jobs.append(job)
+                rows += len(job.sha256)
+        return jobs
 
-    def _done(self, jobs: list[Job], outcome: list[bytes | Problem], taken: int) -> None:
-        self._queued -= taken
-        _resolve(jobs, outcome)
+    def _done(self, jobs: list[Job], found: asyncio.Future[list[bytes] | Problem]) -> None:
+        self._busy = None
+        try:
+            _resolve(jobs, found.result())
+        finally:
+            self._flush()
 
-    def _score(self, work: Work) -> None:
+    def _answer(self, jobs: list[Job]) -> list[bytes] | Problem:
+        return self._log(self._score(jobs), wait=True)
+
+    def _score(self, jobs: list[Job]) -> Batch | Problem:
         """Score once; a failure is the answer of every request of the batch."""
-        if not work.jobs:
-            work.outcome = []
-            return
         try:
             now = datetime.now(UTC)
             empty = Batch(self._keep, self._writer.moment(now))
-            work.batch = score(work.jobs, self._deployment.arms, self._settings, now, empty)
-            if len(work.batch.answers) != len(work.jobs):  # before the log: a caller without an answer waits on
-                raise RuntimeError(f"{len(work.batch.answers)} answers for {len(work.jobs)} requests")
+            batch = score(jobs, self._deployment.arms, self._settings, now, empty)
+            if len(batch.answers) != len(jobs):  # before the log: a caller without an answer waits on
+                raise RuntimeError(f"{len(batch.answers)} answers for {len(jobs)} requests")
+            return batch
         except Exception:
-            LOG.exception("a batch of %d requests failed", len(work.jobs))
-            work.outcome = [FAILED] * len(work.jobs)
+            LOG.exception("a batch of %d requests failed", len(jobs))
+            return FAILED
 
-    def _log(self, work: Work, wait: bool) -> list[bytes | Problem]:
+    def _log(self, scored: Batch | Problem, wait: bool) -> list[bytes] | Problem:
         """Log what was scored, and return the answers; ``wait`` for a locked database, or raise ``LogBusy``."""
-        if work.outcome is not None or work.batch is None:
-            return work.outcome or []
+        if isinstance(scored, Problem):
+            return scored
         try:
-            self._writer.append(work.batch.rows, wait)
+            self._writer.append(scored.rows, wait)
         except LogUnavailable as error:
             telemetry.UNLOGGED.inc()
-            return [unavailable(f"the prediction log does not take the answer: {error}")] * len(work.jobs)
-        work.batch.count()
-        return list(work.batch.answers)
+            return unavailable(f"the prediction log does not take the answer: {error}")
+        scored.count()
+        return scored.answers
 
 
-def _resolve(jobs: list[Job], outcome: list[bytes | Problem]) -> None:
-    for job, answer in zip(jobs, outcome, strict=True):
+def _resolve(jobs: list[Job], outcome: list[bytes] | Problem) -> None:
+    answers: Sequence[bytes | Problem] = [outcome] * len(jobs) if isinstance(outcome, Problem) else outcome
+    for job, answer in zip(jobs, answers, strict=True):
         if job.answer.done():
             continue  # the request was given up meanwhile
         if isinstance(answer, Problem):

@@ -3,6 +3,7 @@
 Reads ``product.yaml``; writes nothing itself.
 """
 
+import asyncio
 import logging
 import math
 
@@ -10,12 +11,10 @@ from fullstack_ml.answers import answer_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.contract import load
 from fullstack_ml.serving import schema, telemetry
-from fullstack_ml.serving.deployment import Deployment
-from fullstack_ml.serving.fetch import bring, remote_registry
+from fullstack_ml.serving.deployment import Deployment, bring, remote_registry
 from fullstack_ml.serving.scorer import Scorer
 from fullstack_ml.serving.settings import Settings
-from fullstack_ml.serving.store import Store
-from fullstack_ml.serving.writer import LogUnavailable
+from fullstack_ml.serving.store import LogUnavailable, Store
 from fullstack_ml.workspace.errors import UserError
 
 LOG = logging.getLogger("uvicorn.error")
@@ -91,7 +90,7 @@ class Service:
         if number:
             LOG.info("deleted %d predictions older than %d days", number, days)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Answer what waits, then let go."""
-        self.scorer.stop()
-        self.store.close()
+        await self.scorer.stop()
+        await asyncio.to_thread(self.store.close)
