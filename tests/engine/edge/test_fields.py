@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from chromium import Page, chromium, served
+from fullstack_ml.data.collect.sources import conversion
 from fullstack_ml.edge import build
 from fullstack_ml.inputs import table
 from fullstack_ml.product.formulation import Feature, Input
@@ -106,6 +107,41 @@ def test_a_value_that_is_not_allowed_is_said(page: Page, asked: Product, name: s
     feature = next(feature for feature in described(asked) if feature["name"] == name)
     script = 'return (await import("./encoding.js")).fault(feature, text);'
     assert page.run(script, feature=feature, text=text) == said
+
+
+def test_the_page_knows_the_words_of_a_truth_value_that_collect_knows() -> None:
+    source = (build.PAGE / "encoding.js").read_text(encoding="utf-8")
+    assert f"const TRUE = {json.dumps(conversion.TRUE)};" in source
+    assert f"const FALSE = {json.dumps(conversion.FALSE)};" in source
+
+
+def test_a_date_has_a_time_where_the_data_have_one(page: Page, asked: Product) -> None:
+    days = [feature for feature in described(asked) if feature["name"] == "day"]
+    moments = [[19723, 19724], [19723.25, 19724, 19725], [19723.27]]
+    day = Feature(**FEATURES[6], meaning="m")
+    usual = [table.usual(day, np.array(values, np.float32)) for values in moments]
+    assert usual == ["2024-01-01", "2024-01-02T00:00", "2024-01-01T06:30"]
+    script = """
+      const { mount } = await import("./fields.js");
+      const root = document.querySelector("main");
+      const said = [];
+      for (const day of typical) {
+        root.replaceChildren();
+        const given = [];
+        const answers = { give: (row) => given.push(row[0]), fail: (e) => given.push(e.message), clear: () => {} };
+        mount(root, null, { input: { features, meaning: "a row" }, typical: { day } }, answers);
+        root.querySelectorAll("button")[1].click();
+        const field = root.querySelector("#field-0");
+        said.push([field.type, field.min, root.querySelector("small").textContent, given[0]]);
+      }
+      return said;
+    """
+    told = "from 1960-01-01; may stay empty"
+    assert page.run(script, features=days, typical=usual) == [
+        ["date", "1960-01-01", told, 19723],
+        ["datetime-local", "1960-01-01T00:00", told, 19724],
+        ["datetime-local", "1960-01-01T00:00", told, pytest.approx(19723.27, abs=2e-3)],
+    ]
 
 
 def test_a_person_chooses_where_there_is_a_choice(page: Page, asked: Product) -> None:

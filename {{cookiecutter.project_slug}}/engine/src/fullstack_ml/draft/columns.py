@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from fullstack_ml.data.collect.sources.conversion import FALSE, TRUE, as_moment
+from fullstack_ml.data.collect.sources.conversion import FALSE, NOTHING, TRUE, as_moment
 from fullstack_ml.draft.tally import Count, Tally
 from fullstack_ml.product.formulation import LONGEST
 
@@ -16,7 +16,6 @@ GROUP = re.compile(r"patient|person|subject|user|customer|client|writer|speaker|
 KEY = re.compile(r"(^|[\s_.-])(id|no|nr|key|uuid|code|index)$|Id$|^unnamed|^$", re.I)
 ANSWERS = ("label", "target", "class", "y", "answer", "outcome", "diagnosis", "species")
 VALUES = 50  # values of a category that are listed, the most frequent ones
-NOTHING = ("", "na", "n/a", "nan", "null", "?", "#n/a")  # no value of a category; «none» may well be one
 LONG = 40  # characters of a value on average, from which on a text is read and not chosen
 ALMOST = 0.95  # share of values that must be numbers or dates for the column to be of them
 NAME_OF_ROW = "every row has its own value: a name of the row"

@@ -108,8 +108,9 @@ def finite_bounds(feature: Feature) -> tuple[float, float]:
 
 
 def as_date(days: float) -> str:
-    """Write days since 1970 as an ISO date, the last that has begun."""
-    return (EPOCH + timedelta(days=days)).date().isoformat()
+    """Write days since 1970 as an ISO date; with its time where there is one, to five minutes: float32 holds three."""
+    moment = EPOCH + timedelta(minutes=5 * round(days * 288))
+    return moment.isoformat(timespec="minutes") if days % 1 else moment.date().isoformat()
 
 
 def example(product: Product) -> dict[str, Any]:

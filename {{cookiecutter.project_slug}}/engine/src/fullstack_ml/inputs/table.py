@@ -174,7 +174,8 @@ def usual(feature: Feature, values: np.ndarray) -> Any:
         return bool(most) if feature.type == "flag" else [*feature.values, None][most]
     median = float(np.median(values))
     if feature.type == "date":
-        return records.as_date(median)
+        day = records.as_date(median if (values % 1).any() else median // 1)
+        return f"{day}T00:00" if (values % 1).any() and "T" not in day else day
     return round(median) if feature.type == "whole" else float(f"{median:.4g}")
 
 

@@ -16,7 +16,9 @@ function list(feature, id, choices) {
   return element("select", { id }, ...options);
 }
 
-function control(feature, id) {
+/** Make the control of a feature; a date has a time where its bounds or its typical value have one. */
+function control(feature, id, typical) {
+  const { low, high } = feature;
   if (feature.values) {
     const other = feature.other === "allowed" ? [[OTHER, "another value"]] : [];
     return list(feature, id, [...feature.values.map((value) => [value, value]), ...other]);
@@ -28,10 +30,17 @@ function control(feature, id) {
   if (feature.type === "text") {
     return element("textarea", { id, rows: 2, maxLength: feature.length ?? LENGTH });
   }
-  const date = feature.type === "date";
-  const kind = date ? { type: "date" } : { type: "text", inputMode: "decimal", placeholder: about(feature) };
-  return element("input", { id, autocomplete: "off", ...kind });
+  if (feature.type === "date") {
+    const type = [low, high, typical].some((text) => text?.length > 10) ? "datetime-local" : "date";
+    return element("input", { id, type, min: as(type, low ?? ""), max: as(type, high ?? "") });
+  }
+  const inputMode = feature.type === "whole" && low >= 0 ? "numeric" : "decimal"; // a numeric keyboard has no minus
+  return element("input", { id, autocomplete: "off", type: "text", inputMode, placeholder: about(feature) });
 }
+
+/** Return a date as a control of that type takes it: with a time, or without. */
+const as = (type, text) =>
+  type === "date" ? text.slice(0, 10) : text.length === 10 ? `${text}T00:00` : text.replace(" ", "T");
 
 const read = (input) => (input.type === "checkbox" ? String(input.checked) : input.value);
 
@@ -44,7 +53,7 @@ function write(feature, input, text) {
     const values = feature.values ?? ["false", "true"];
     input.value = text.trim() === "" ? "" : (values[place] ?? (feature.other === "allowed" ? OTHER : ""));
   } else {
-    input.value = text;
+    input.value = feature.type === "date" ? as(input.type, text.trim()) : text;
   }
   input.setAttribute("aria-invalid", "false");
 }
@@ -55,12 +64,14 @@ function write(feature, input, text) {
  */
 export function mount(root, _aside, description, { give, fail, clear }) {
   const { features } = description.input;
-  const inputs = features.map((feature, i) => control(feature, `field-${i}`));
+  const inputs = features.map((feature, i) => control(feature, `field-${i}`, description.typical[feature.name]));
   const fields = features.map((feature, i) => {
     inputs[i].setAttribute("aria-describedby", `about-${i}`);
     const label = element("label", { htmlFor: `field-${i}`, textContent: feature.name.replaceAll("_", " ") });
     label.title = feature.meaning;
-    return element("div", {}, label, element("small", { id: `about-${i}`, textContent: about(feature) }), inputs[i]);
+    const empty = feature.missing === "allowed" && inputs[i].type !== "select-one" ? "may stay empty" : "";
+    const textContent = [about(feature), empty].filter(Boolean).join("; ");
+    return element("div", {}, label, element("small", { id: `about-${i}`, textContent }), inputs[i]);
   });
   const typical = element("button", { type: "button", textContent: "Typical values" });
   const wipe = element("button", { type: "button", textContent: "Clear" });

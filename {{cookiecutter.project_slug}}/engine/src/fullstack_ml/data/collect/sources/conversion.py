@@ -9,8 +9,11 @@ import polars as pl
 
 from fullstack_ml.product.formulation import Feature
 
-# How tables write that nothing is there, in lower case. A category that lists such a word keeps it.
-MISSING = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "--", "?", ".", "#n/a")
+# How tables write that nothing is there, in lower case: no value of anything, then what may be a value of its own, such
+# as a garage of kind «none». A category that lists such a word keeps it.
+NOTHING = ("", "na", "n/a", "nan", "null", "#n/a", "?", "--")
+MISSING = (*NOTHING, "none", "nil", "-", ".")
+# As edge/page/encoding.js has them.
 TRUE, FALSE = ("true", "t", "yes", "y", "1", "on"), ("false", "f", "no", "n", "0", "off")
 # With an offset, then without; a day before a month only where points part them, as nobody writes months first there.
 WITH_OFFSET = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-MISSING = ("na", "n/a", "nan", "null", "-", "#n/a")  # in lower case; only in columns of numbers
+from fullstack_ml.data.collect.sources.conversion import MISSING
+
 POINT = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 DECIMAL = r"^[+-]?(\d+|\d{1,3}([. ]\d{3})+),\d+([eE][+-]?\d+)?$"  # 94,0 and 1.234,5
 THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"  # 1,234 and 1,234.5
