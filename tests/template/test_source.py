@@ -38,7 +38,7 @@ INDEX = re.compile(
 ROOMS = [
     (4_900, ["data"]),
     (3_100, ["modeling"]),
-    (2_700, ["serving"]),
+    (2_600, ["serving"]),
     (1_900, ["draft"]),
     (1_300, ["inputs", "answers"]),
     (1_000, ["annotation", "product"]),

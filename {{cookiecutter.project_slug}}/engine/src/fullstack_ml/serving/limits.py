@@ -62,28 +62,19 @@ class Limits:
                 if direct is None:
                     await self._app(scope, body, counting)
                     return
-                answer = await self._safely(direct(headers, scope, body))
+                answer = await direct(headers, scope, body)
+            begun = True
             self._count(scope["path"], 200)
             length = (b"content-length", str(len(answer)).encode())
             await send({"type": "http.response.start", "status": 200, "headers": [length, *JSON_HEADERS]})
             await send({"type": "http.response.body", "body": answer})
-        except (Problem, TimeoutError) as error:
-            problem = error if isinstance(error, Problem) else self._late(body)
+        except Exception as error:
             if begun:
                 raise
+            problem = self._problem(error, body)
             if not body.whole:
                 problem.headers["connection"] = "close"  # the rest of the body is not read
             await problem.response()(scope, receive, counting)
-
-    async def _safely(self, answer: Awaitable[bytes]) -> bytes:
-        """Turn a mistake of the server into a problem, as the framework does for the other routes."""
-        try:
-            return await answer
-        except (Problem, TimeoutError, asyncio.CancelledError):
-            raise
-        except Exception as error:
-            LOG.exception("a request failed")
-            raise Problem(500, "the server made a mistake; its log has the traceback") from error
 
     def _admit(self, headers: dict[bytes, bytes], path: str) -> None:
         given = headers.get(b"x-api-key", b"")
@@ -93,7 +84,12 @@ class Limits:
         if length and (not length.isdigit() or int(length) > self._settings.max_body_bytes):
             raise Problem(413, f"the body has more than {self._settings.max_body_bytes} bytes")
 
-    def _late(self, body: "Body") -> Problem:
+    def _problem(self, error: Exception, body: "Body") -> Problem:
+        if isinstance(error, Problem):
+            return error
+        if not isinstance(error, TimeoutError):
+            LOG.exception("a request failed")
+            return Problem(500, "the server made a mistake; its log has the traceback")
         seconds = f"{self._settings.request_seconds:g} seconds"
         if body.whole:
             return unavailable(f"no answer within {seconds}")

@@ -145,24 +145,16 @@ def _pointer(location: tuple[Any, ...]) -> str:
 def install(app: FastAPI) -> None:
     """Let ``app`` answer every error as a problem."""
 
-    async def problem(request: Request, error: Exception) -> Response:
-        assert isinstance(error, Problem)
-        return error.response()
-
-    async def validation(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError | ValidationError)
-        return invalid(error).response()
-
-    async def http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        what = f"{error.detail}: {request.method} {request.url.path}"
-        return Problem(error.status_code, what, None, **dict(error.headers or {})).response()
-
-    async def bug(request: Request, error: Exception) -> Response:
+    async def answer(request: Request, error: Exception) -> Response:
+        match error:
+            case Problem():
+                return error.response()
+            case RequestValidationError() | ValidationError():
+                return invalid(error).response()
+            case HTTPException():
+                what = f"{error.detail}: {request.method} {request.url.path}"
+                return Problem(error.status_code, what, None, **dict(error.headers or {})).response()
         return Problem(500, "the server made a mistake; its log has the traceback").response()
 
-    app.add_exception_handler(Problem, problem)
-    app.add_exception_handler(RequestValidationError, validation)
-    app.add_exception_handler(ValidationError, validation)
-    app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, bug)
+    for kind in (Problem, RequestValidationError, ValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer)
