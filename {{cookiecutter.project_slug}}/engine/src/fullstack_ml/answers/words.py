@@ -1,6 +1,6 @@
 """What every answer shares: the scores of an artefact, and the three words of a decision."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,3 +15,10 @@ class Scored:
 
     outputs: np.ndarray
     novelty: np.ndarray
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Scored]") -> "Scored":
+        """Put the scores of several batches behind each other."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("outputs", "novelty")))

@@ -59,12 +59,10 @@ class Artefact:
         """Score the model's input (records first), ``batch`` records at a time, so that memory stays bounded."""
         batch = records_at_once(inputs, batch)
         parts = [
-            self.session.run(self._outputs, {self.input_name: inputs[start : start + batch]})
+            Scored(*self.session.run(self._outputs, {self.input_name: inputs[start : start + batch]}))
             for start in range(0, len(inputs), batch)
         ]
-        if len(parts) == 1:
-            return Scored(*parts[0])
-        return Scored(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]))
+        return Scored.joined(parts)
 
     @cached_property
     def output_name(self) -> str:

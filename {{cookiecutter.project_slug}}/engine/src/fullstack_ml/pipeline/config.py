@@ -97,11 +97,12 @@ class Split:
     """Shares of ``train``, ``validation``, ``calibration`` and ``test``; whether images that look alike stop it.
 
     ``by``: a hash of the content or group, or the time of ``data.time``; ``gap``: days before each split that are left
-    out then.
+    out then. ``folds``: every record is tested by one of so many models that have not seen it; 0 for one test split.
     """
 
     shares: dict[str, Share]
     stop_at_near_duplicates: bool
+    folds: Annotated[int, Field(ge=0, le=20)] = 0
     by: Literal["hash", "time"] = "hash"
     gap: Annotated[float, Field(ge=0)] = 0
 

@@ -1,9 +1,10 @@
-"""Read a split as arrays.
+"""Read a split, or the folds of small data, as arrays.
 
 Reads ``data/splits/<name>.parquet``; writes nothing.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -31,10 +32,30 @@ def read(split: str, product: Product) -> Examples:
         UserError: if it holds no record.
     """
     path = SPLITS / f"{split}.parquet"
-    frame = pl.read_parquet(path)
+    return examples_of(pl.read_parquet(path), product, path)
+
+
+def examples_of(frame: pl.DataFrame, product: Product, path: Path) -> Examples:
+    """Turn stored records into arrays; ``path`` is where they stand."""
     if frame.is_empty():
         raise UserError(
-            f"the split {split} holds no record", str(path), "collect more, or raise its share in conf/split.yaml"
+            f"the split {path.stem} holds no record", str(path), "collect more, or raise its share in conf/split.yaml"
         )
     truth = answer_of(product).truth(frame["label"].to_list(), product)
     return Examples(frame, input_of(product).matrix(frame, product), truth)
+
+
+def read_folds(product: Product) -> list[Examples]:
+    """Return the records of each fold, or nothing where there is a test split."""
+    path = SPLITS / "folds.parquet"
+    frame = pl.read_parquet(path) if path.exists() else pl.DataFrame({"fold": [], "id": []})
+    return [
+        examples_of(part, product, path) for part in frame.sort("fold", "id").partition_by("fold", maintain_order=True)
+    ]
+
+
+def joined(parts: list[Examples]) -> Examples:
+    """Put the records of several folds behind each other."""
+    frame = pl.concat([part.frame for part in parts])
+    inputs, truth = (np.concatenate([getattr(part, name) for part in parts]) for name in ("inputs", "truth"))
+    return Examples(frame, inputs, truth)

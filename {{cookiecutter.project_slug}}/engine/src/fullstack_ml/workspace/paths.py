@@ -24,6 +24,7 @@ LABELLED = Path("data/labelled.parquet")
 SPLITS = Path("data/splits")
 SWEEPS = Path("sweeps")
 
+FOLDS = Path("models/folds")
 CANDIDATE = Path("models/candidate.onnx")
 MODEL = Path("models/model.onnx")
 VARIANT_FILES = Path("models/variants")

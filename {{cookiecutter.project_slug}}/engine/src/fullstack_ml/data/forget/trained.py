@@ -15,7 +15,8 @@ import polars as pl
 from fullstack_ml.registry import tracking
 
 # A model learns from train; validation and calibration chose and calibrated it; of test, its run shows the errors.
-USED = ("train", "validation", "calibration", "test")
+# From folds it learns all.
+USED = ("train", "validation", "calibration", "test", "folds")
 
 
 def trained_on(ids: list[str], group: str | None) -> Iterator[str]:
@@ -48,7 +49,7 @@ def found_in(data: str, ids: list[str], group: str | None) -> list[str] | None:
         return None
     places = {Path(entry["relpath"]).stem: entry["md5"] for entry in json.loads(listing.read())}
     found = []
-    for name in USED:
+    for name in USED if "folds" in places else USED[:-1]:
         file = _cached(places.get(name, ""))
         if file is None:
             return None

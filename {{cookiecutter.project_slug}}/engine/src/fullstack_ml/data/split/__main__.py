@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fullstack_ml.data.split.folds import write_folds
 from fullstack_ml.data.split.place import NAMES
 from fullstack_ml.data.split.when import COLUMNS, Plan, placed, plan_of
 from fullstack_ml.pipeline.config import Config
@@ -54,8 +55,8 @@ class Part:
             self.writer.write_table(pa.Table.from_batches([chosen]))
             self.sha256.update(self.written.read())  # while it is in memory
 
-    def end(self, names: list[str], interval: tuple[float, float]) -> dict[str, Any]:
-        """Close the file and return its row of the manifest.
+    def end(self, names: list[str], interval: tuple[float, float], folded: bool) -> dict[str, Any]:
+        """Close the file and return its row of the manifest; where the data is ``folded``, a split may lack anything.
 
         Raises:
             UserError: if no record of train has one of the labels, which could never be answered then, or if a split
@@ -65,17 +66,17 @@ class Part:
         with self.written:
             self.sha256.update(self.written.read())
         missing = [label for label in names if not self.labels[label]]
-        if missing and (self.name == NAMES[0] or not self.rows):
+        if missing and not folded and (self.name == NAMES[0] or not self.rows):
             what = f"the {self.name} split has {self.rows} records, and none with the label(s) {', '.join(missing)}"
             fix = "collect or label more records of them, or raise its share in conf/split.yaml"
             raise UserError(what, str(SPLITS / f"{self.name}.parquet"), fix)
-        if missing:
+        if missing and not folded:
             print(f"split: {self.name} has no record with the label(s) {', '.join(missing)}: not measurable there")
         labels = {label: self.labels[label] for label in names}
         return {"rows": self.rows, "labels": labels, "sha256": self.sha256.hexdigest(), "interval": interval}
 
 
-def write_parts(plan: Plan, labels: list[str]) -> tuple[dict[str, Any], int]:
+def write_parts(plan: Plan, labels: list[str], folded: bool) -> tuple[dict[str, Any], int]:
     """Write every split into the work folder, a thread per core while the next batch is read; count what is in none."""
     as_dictionary = repeated(pq.read_schema(LABELLED))
     with (
@@ -93,7 +94,7 @@ def write_parts(plan: Plan, labels: list[str]) -> tuple[dict[str, Any], int]:
             waiting = [pool.submit(part.add, batch, chosen[name]) for name, part in parts.items()]
         for one in waiting:
             one.result()
-    splits = {name: part.end(labels, plan.edges[name]) for name, part in parts.items()}
+    splits = {name: part.end(labels, plan.edges[name], folded) for name, part in parts.items()}
     return splits, rows - sum(entry["rows"] for entry in splits.values())
 
 
@@ -105,6 +106,20 @@ def keep_frozen(edges: dict[str, tuple[float, float]]) -> None:
         fix = f"set it back to {share:g}; to begin anew, with new models, delete {FROZEN} and data/splits"
         what = f"the share of test was {share:g} and is {edges['test'][1] - edges['test'][0]:g}"
         raise UserError(what, "conf/split.yaml", fix)
+
+
+def check_folds(folds: int, plan: Plan) -> None:
+    """Refuse folds of what is split by time or by the source, and a test split that models have learned from."""
+    if folds == 1:
+        raise UserError("there is 1 fold", "folds in conf/split.yaml", "set 0 for one test split, or 2 and more")
+    if folds and (plan.moments or pl.scan_parquet(LABELLED).select(pl.col("given_split").count()).collect().item()):
+        what = "folds are cut at random, and these records are split by time or by their source"
+        raise UserError(what, "conf/split.yaml", "set folds: 0; or by: hash, and no column split in the source")
+    before = read_json(FROZEN).get("folded", False) if FROZEN.exists() else bool(folds)
+    if before != bool(folds):
+        what = "until now there was no test split" if before else "until now there was a test split"
+        fix = f"set folds as before; to begin anew, with new models, delete {FROZEN} and data/splits"
+        raise UserError(f"folds is {folds}, and {what}", "conf/split.yaml", fix)
 
 
 def check_abstaining(held: int, total: int, abstain: Abstain | None) -> None:
@@ -120,17 +135,24 @@ def run(config: Config) -> None:
     """Write the four splits and their manifest, then let them take the place of the old ones in one step."""
     formulation, plan = load().formulation, plan_of(config.split)
     keep_frozen(plan.edges)
+    folds = config.split.folds
+    check_folds(folds, plan)
     shutil.rmtree(WORK, ignore_errors=True)  # of a run that was killed
     WORK.mkdir(parents=True)
-    splits, out = write_parts(plan, formulation.label_names)
+    splits, out = write_parts(plan, formulation.label_names, bool(folds))
+    write_folds(WORK, folds, formulation.label_names)
     total = sum(part["rows"] for part in splits.values()) + out
-    check_abstaining(splits["calibration"]["rows"], total, formulation.abstain)
+    held = total - total // folds if folds else splits["calibration"]["rows"]
+    check_abstaining(held, total, formulation.abstain)
     write_json(WORK / "manifest.json", splits)
     moments = {"by": "time", "moments": [moment.isoformat() for moment in plan.moments]} if plan.moments else {}
-    write_json(FROZEN, {"test": plan.edges["test"], **moments} | ({"moved": plan.moved} if plan.moved else {}))
+    few = {"moved": plan.moved} if plan.moved else {}
+    write_json(FROZEN, {"test": plan.edges["test"], **moments, **few} | ({"folded": True} if folds else {}))
     shutil.rmtree(SPLITS, ignore_errors=True)
     WORK.replace(SPLITS)
     print("split: " + ", ".join(f"{name} {splits[name]['rows']}" for name in NAMES))
+    if folds:
+        print(f"split: each of {total} records is tested in one of {folds} folds; sweeps see train and validation")
     if plan.moved:
         what = "stand elsewhere than their hash says, so that no split lacks a rare label"
         print(f"split: {len(plan.moved)} records or groups {what}; frozen in {FROZEN}")

@@ -19,7 +19,7 @@ from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import read_batches
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import write_json
-from fullstack_ml.workspace.paths import LABELLED, LEAKAGE, NEAR_DUPLICATES
+from fullstack_ml.workspace.paths import LABELLED, LEAKAGE, NEAR_DUPLICATES, SPLITS
 
 ROWS = 250_000
 NAMED = 20
@@ -63,10 +63,18 @@ def near(plan: Plan) -> pl.DataFrame:
     return pairs.with_columns(split=first, other_split=second).filter(pl.col("split") != pl.col("other_split"))
 
 
+def near_folds() -> pl.DataFrame:
+    """Return the pairs of near-duplicates of which one stands in another fold, as ``near`` does."""
+    fold = pl.read_parquet(SPLITS / "folds.parquet").select("id", split=pl.format("fold {}", "fold"))
+    pairs = pl.read_parquet(NEAR_DUPLICATES).join(fold, on="id")
+    pairs = pairs.join(fold.rename({"id": "other", "split": "other_split"}), on="other")
+    return pairs.filter(pl.col("split") != pl.col("other_split"))
+
+
 def run(config: Config) -> None:
     """Report what leaks; stop for what must never happen, and for near-duplicates where conf/split.yaml says so."""
     plan = plan_of(config.split)
-    exact, pairs = shared(plan, LABELLED.parent), near(plan)
+    exact, pairs = shared(plan, LABELLED.parent), near_folds() if config.split.folds else near(plan)
     report: dict[str, Any] = {
         "exact_duplicates": len(exact["id"]),
         "shared_groups": len(exact["group"]),

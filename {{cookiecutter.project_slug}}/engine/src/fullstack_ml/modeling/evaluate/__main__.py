@@ -19,6 +19,7 @@ from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.measuring.measure import Tested, test
 from fullstack_ml.pipeline.config import Config
+from fullstack_ml.pipeline.examples import read_folds
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import write_parquet
 from fullstack_ml.product.contract import load
@@ -29,11 +30,13 @@ from fullstack_ml.workspace.paths import (
     ERRORS,
     EVALUATION,
     FIGURES,
+    FOLDS,
     METRICS,
     MODEL,
     PERFORMANCE,
     PLOTS,
     TRAINING,
+    VARIANT_FILES,
 )
 
 SHOWN = 60
@@ -41,7 +44,10 @@ SHOWN = 60
 
 def uncalibrated(artefact: Artefact, tested: Tested, product: Product, config: Config) -> dict[str, Any]:
     """Measure the candidate before calibration on the same records, by the answer and the rule of the ``artefact``."""
-    outputs = Artefact(CANDIDATE).score(tested.examples.inputs, config.evaluate.batch).outputs
+    parts = read_folds(product)
+    seats = [(FOLDS / f"{i}.onnx", part) for i, part in enumerate(parts)] or [(CANDIDATE, tested.examples)]
+    scored = [Artefact(path).score(part.inputs, config.evaluate.batch).outputs for path, part in seats]
+    outputs = np.concatenate(scored)
     answer, truth, bins = artefact.answer, tested.examples.truth, config.evaluate.bins
     sections = answer.sections(outputs, truth, tested.decisions, artefact.rule, product, bins)
     return {**answer.headline(outputs, truth, bins), **sections}
@@ -92,7 +98,9 @@ def pick(answer: Answer, tested: Tested, rule: Any, product: Product, shown: int
 def run(config: Config) -> None:
     """Score the test split once, then measure and draw."""
     product, artefact = load(), Artefact(MODEL)
-    answer, rule, tested = artefact.answer, artefact.rule, test(artefact, product, config)
+    answer, rule, parts = artefact.answer, artefact.rule, read_folds(product)
+    folds = [(Artefact(VARIANT_FILES / "folds" / f"{i}.onnx"), part) for i, part in enumerate(parts)]
+    tested = test(artefact, product, config, folds)
     report = {"model": read_json(TRAINING)["model"], **tested.report}
     report["uncalibrated"] = uncalibrated(artefact, tested, product, config)
     report["decisions"] = {name: int((tested.decisions == name).sum()) for name in (ACCEPT, UNCERTAIN, UNFAMILIAR)}
@@ -108,7 +116,7 @@ def run(config: Config) -> None:
     answer.draw(report, pairs, plots, FIGURES)
     headline = (*answer.HEADLINE[:1], *answer.HEADLINE[-1:], "answered_share")
     values = ", ".join(f"{name} {report['metrics'][name]:.3f}" for name in dict.fromkeys(headline))
-    print(f"evaluate: {values} on {report['records']} test records")
+    print(f"evaluate: {values} on {report['records']} {'records out of fold' if folds else 'test records'}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Stage ``export``: make the one artefact that is evaluated, registered and served: calibrated, self-describing.
 
-Reads ``models/candidate.onnx`` and the calibration split; writes ``models/variants/*.onnx`` and, the chosen
-one of them, ``models/model.onnx``.
+Reads ``models/candidate.onnx`` and the calibration split, or ``models/folds`` and the folds; writes
+``models/variants/*.onnx`` and, the chosen one of them, ``models/model.onnx``; ``models/variants/folds`` tests it.
 Run: ``python -m fullstack_ml.modeling.export export.calibration=none``.
 """
 
+import shutil
 from collections.abc import Collection
 from typing import Any
 
@@ -12,18 +13,19 @@ import numpy as np
 import onnx
 
 from fullstack_ml.answers import answer_of
+from fullstack_ml.answers.words import Scored
 from fullstack_ml.artefact.graph import save, with_metadata
 from fullstack_ml.artefact.session import Artefact, stated
 from fullstack_ml.modeling.export.golden import golden
 from fullstack_ml.modeling.export.lightening import VARIANTS
 from fullstack_ml.pipeline.config import Config
-from fullstack_ml.pipeline.examples import Examples, read
+from fullstack_ml.pipeline.examples import Examples, read, read_folds
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, suggest
 from fullstack_ml.workspace.files import read_json
-from fullstack_ml.workspace.paths import CANDIDATE, MODEL, SPLITS, VARIANT_FILES
+from fullstack_ml.workspace.paths import CANDIDATE, FOLDS, MODEL, SPLITS, VARIANT_FILES
 
 
 def metadata(config: Config, product: Product, rule: Any) -> dict[str, str]:
@@ -39,24 +41,41 @@ def metadata(config: Config, product: Product, rule: Any) -> dict[str, str]:
     }
 
 
-def calibrated(model: onnx.ModelProto, config: Config, product: Product, held_out: Examples) -> onnx.ModelProto:
-    """Return ``model`` with the calibration of ``conf/export.yaml`` in its graph."""
-    answer = answer_of(product)
-    outputs = Artefact(model.SerializeToString()).score(held_out.inputs).outputs
-    if not np.isfinite(outputs).all():
-        what = f"the candidate gives {answer.OUTPUT} that are not finite"
-        raise UserError(what, str(CANDIDATE), "look at stage train")
-    return answer.calibrate(config.export.calibration, model, outputs, held_out.truth)
+def scored(models: list[onnx.ModelProto], parts: list[Examples]) -> Scored:
+    """Score each part by its model, and put the scores behind each other.
+
+    Raises:
+        UserError: if an output is not finite.
+    """
+    pairs = zip(models, parts, strict=True)
+    found = Scored.joined([Artefact(one.SerializeToString()).score(part.inputs) for one, part in pairs])
+    if not np.isfinite(found.outputs).all():
+        raise UserError("the candidate gives outputs that are not finite", str(CANDIDATE), "look at stage train")
+    return found
 
 
-def artefact(model: onnx.ModelProto, config: Config, product: Product, held_out: Examples) -> onnx.ModelProto:
-    """Calibrate ``model``, find its rule to answer or abstain, and describe both in the file."""
-    answer, model = answer_of(product), calibrated(model, config, product, held_out)
-    loaded = Artefact(model.SerializeToString())
-    rule = answer.fit_rule(loaded.score(held_out.inputs), held_out.truth, product)
+def artefact(
+    model: onnx.ModelProto, models: list[onnx.ModelProto], parts: list[Examples], config: Config, product: Product
+) -> onnx.ModelProto:
+    """Calibrate ``model``, find its rule to answer or abstain, and describe both in the file.
+
+    Both follow from what ``models`` say of ``parts``, records that they have not seen: the model itself of the
+    calibration split, or of small data the models of the folds, each of its own.
+    """
+    answer, truth = answer_of(product), np.concatenate([part.truth for part in parts])
+    outputs = scored(models, parts).outputs
+
+    def calibrated(one: onnx.ModelProto) -> onnx.ModelProto:
+        copy = onnx.ModelProto()
+        copy.CopyFrom(one)
+        return answer.calibrate(config.export.calibration, copy, outputs, truth)
+
+    rule = answer.fit_rule(scored([calibrated(one) for one in models], parts), truth, product)
+    found = calibrated(model)
     described = metadata(config, product, rule)
-    described["golden"] = golden(loaded, held_out.inputs, answer.strata(held_out.truth))
-    return with_metadata(model, described)
+    inputs = np.concatenate([part.inputs for part in parts])
+    described["golden"] = golden(Artefact(found.SerializeToString()), inputs, answer.strata(truth))
+    return with_metadata(found, described)
 
 
 def check(key: str, name: str, known: Collection[str]) -> None:
@@ -70,12 +89,20 @@ def run(config: Config) -> None:
     product = load()
     check("calibration", config.export.calibration, answer_of(product).CALIBRATIONS)
     check("variant", config.export.variant, VARIANTS)
-    held_out = read("calibration", product)
-    made = {
-        name: artefact(lighten(onnx.load(CANDIDATE)), config, product, held_out) for name, lighten in VARIANTS.items()
-    }
-    for name, model in made.items():
-        save(model, VARIANT_FILES / f"{name}.onnx")
+    parts = read_folds(product)
+    held_out, made = parts or [read("calibration", product)], {}
+    shutil.rmtree(VARIANT_FILES, ignore_errors=True)
+    for name, lighten in VARIANTS.items():
+        model = lighten(onnx.load(CANDIDATE))
+        models = [lighten(onnx.load(FOLDS / f"{i}.onnx")) for i in range(len(parts))] or [model]
+        made[name] = artefact(model, models, held_out, config, product)
+        save(made[name], VARIANT_FILES / f"{name}.onnx")
+        if name == config.export.variant:
+            for i, one in enumerate(
+                models if parts else []
+            ):  # as the rest of the folds make it, to be tested on its own
+                others = models[:i] + models[i + 1 :], parts[:i] + parts[i + 1 :]
+                save(artefact(one, *others, config, product), VARIANT_FILES / "folds" / f"{i}.onnx")
     save(made[config.export.variant], MODEL)
     sizes = ", ".join(f"{name} {(VARIANT_FILES / f'{name}.onnx').stat().st_size / 1024:.0f} KiB" for name in VARIANTS)
     print(f"export: {sizes}; ships {config.export.variant}")

@@ -1,9 +1,9 @@
 """Everything that is measured of an artefact on the test split; no other module opens that split.
 
-Reads ``data/splits/test.parquet`` and ``reports/training.json`` (for the baselines).
+Reads ``data/splits/test.parquet``, or ``folds.parquet``, and ``reports/training.json`` (for the baselines).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from fullstack_ml.modeling.measuring.gaps import gaps, score_interval
 from fullstack_ml.modeling.measuring.intervals import bounds, groups_of, totals, weights
 from fullstack_ml.modeling.measuring.novelty import apart, separation
 from fullstack_ml.pipeline.config import Config
-from fullstack_ml.pipeline.examples import Examples, read
+from fullstack_ml.pipeline.examples import Examples, joined, read, read_folds
 from fullstack_ml.pipeline.tables import slice_mask
 from fullstack_ml.product.metrics import Metric, Sums, metrics_of
 from fullstack_ml.product.types import Product
@@ -43,20 +43,27 @@ class Tested:
     report: dict[str, Any]
 
 
-def test(artefact: Artefact, product: Product, config: Config) -> Tested:
+def test(
+    artefact: Artefact, product: Product, config: Config, folds: Sequence[tuple[Artefact, Examples]] = ()
+) -> Tested:
     """Score the test split and return the scores with everything that a requirement may ask of them.
 
+    ``folds``: of small data, what was made without each fold, and its records; it stands for ``artefact`` there.
+
     Raises:
-        UserError: if an output is not finite.
+        UserError: if an output is not finite, or there are folds and none is given: ``artefact`` has seen every record.
     """
-    examples, answer, settings = read("test", product), artefact.answer, config.evaluate
-    scored = artefact.score(examples.inputs, settings.batch)
-    if not np.isfinite(scored.outputs).all():
-        raise UserError(f"the artefact gives {answer.OUTPUT} that are not finite", "models/", "look at stage train")
-    words, truth, rule = artefact.decide(scored), examples.truth, artefact.rule
-    table = records_table(answer, scored.outputs, truth, words, rule, product, settings.bins)
-    strange = input_of(product).strangers(examples.inputs, product, config.seed)
-    novelties = {name: artefact.score(made).novelty for name, made in strange.items()}
+    if not folds and read_folds(product):
+        fix = "compare what stage evaluate reports, in which every record is tested by a model that has not seen it"
+        raise UserError("with folds a model has learned from every record", "folds in conf/split.yaml", fix)
+    answer, rule, settings = artefact.answer, artefact.rule, config.evaluate
+    seats = folds or [(artefact, read("test", product))]
+    seen = [one_seat(by, part, product, config) for by, part in seats]
+    examples = joined([part for _, part in seats])
+    scored = Scored.joined([one.scored for one in seen])
+    words, truth = np.concatenate([one.words for one in seen]), examples.truth
+    table = {name: np.concatenate([one.table[name] for one in seen]) for name in seen[0].table}
+    novelties = {name: np.concatenate([one.strange[name] for one in seen]) for name in seen[0].strange}
     table |= apart(scored.novelty, np.concatenate(list(novelties.values())))
     summary, metrics = read_json(TRAINING)["answers"], metrics_of(product)
     units = groups_of(examples.frame["group"])
@@ -69,6 +76,7 @@ def test(artefact: Artefact, product: Product, config: Config) -> Tested:
     worst_name, worst = worst_slice(answer, metrics[answer.MAIN], slices)
     report = {
         "records": len(truth),
+        "folds": len(folds),
         "metrics": {"group_gap": None} | {n: finite(v[0]) for n, v in values.items()} | {worst_name: worst[0]},
         "intervals": {"group_gap": None} | bounds(values, sums, metrics) | {worst_name: worst[1]},
         "baseline": answer.baselines(summary, truth, product, settings.bins),
@@ -78,6 +86,28 @@ def test(artefact: Artefact, product: Product, config: Config) -> Tested:
         **answer.sections(scored.outputs, truth, words, rule, product, settings.bins),
     }
     return Tested(examples, scored, words, values, report)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """What one artefact says of records that it has not seen, and of made-up strangers, by kind."""
+
+    scored: Scored
+    words: np.ndarray
+    table: dict[str, np.ndarray]
+    strange: dict[str, np.ndarray]
+
+
+def one_seat(by: Artefact, part: Examples, product: Product, config: Config) -> Seat:
+    """Score, decide and measure ``part``."""
+    scored = by.score(part.inputs, config.evaluate.batch)
+    if not np.isfinite(scored.outputs).all():
+        what = f"the artefact gives {by.answer.OUTPUT} that are not finite"
+        raise UserError(what, "models/", "look at stage train")
+    words = by.decide(scored)
+    table = records_table(by.answer, scored.outputs, part.truth, words, by.rule, product, config.evaluate.bins)
+    strange = input_of(product).strangers(part.inputs, product, config.seed)
+    return Seat(scored, words, table, {name: by.score(made).novelty for name, made in strange.items()})
 
 
 def records_table(

@@ -12,6 +12,7 @@ from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.modeling.measuring.intervals import interval
 from fullstack_ml.modeling.measuring.measure import Tested, test
 from fullstack_ml.pipeline.config import Config
+from fullstack_ml.pipeline.examples import read_folds
 from fullstack_ml.product.metrics import Metric, metrics_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.registry.tracking import ClientRegistry
@@ -90,5 +91,7 @@ def challenge(registry: ClientRegistry, version: str, product: Product, config: 
         # It could not be served either: the server takes only versions of the contract that it reads.
         print(f"register: version {current}, the champion until now, {contract}; the two cannot be compared")
         return []
+    if read_folds(product):
+        return ["with folds no records are left that both have not seen; make promote VERSION=" + version + " takes it"]
     measured = [test(artefact, product, config) for artefact in (new, old)]
     return reasons_to_stay(product, measured[0], measured[1], config.register.tolerance)

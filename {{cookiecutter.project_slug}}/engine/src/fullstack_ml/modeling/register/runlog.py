@@ -15,7 +15,7 @@ from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.pages.formats import number, row, share
 from fullstack_ml.pages.words import words
-from fullstack_ml.pipeline.examples import read
+from fullstack_ml.pipeline.examples import Examples, read, read_folds
 from fullstack_ml.product.types import Product
 from fullstack_ml.registry import tracking
 from fullstack_ml.registry.tracking import ClientRegistry
@@ -126,6 +126,11 @@ def log_datasets(mlflow: Any, tags: dict[str, str]) -> None:
         mlflow.log_input(dataset, context=name, tags={"dvc.md5": tags["data.version"], "rows": str(split["rows"])})
 
 
+def tried_on(product: Product) -> Examples:
+    """Return records to try a model on: the validation split, or a fold where there is none."""
+    return (read_folds(product) or [read("validation", product)])[0]
+
+
 def checked_version(registry: ClientRegistry, mlflow: Any, run_id: str, tags: dict[str, str], product: Product) -> str:
     """Register the artefact of ``run_id``, load it back and compare; return its version.
 
@@ -139,7 +144,7 @@ def checked_version(registry: ClientRegistry, mlflow: Any, run_id: str, tags: di
 
 def add_version(registry: ClientRegistry, mlflow: Any, run_id: str, tags: dict[str, str], product: Product) -> str:
     """Log the artefact to the run and make it a new version with the run's tags."""
-    example = read("validation", product).inputs[:2]
+    example = tried_on(product).inputs[:2]
     with mlflow.start_run(run_id=run_id):
         logged = mlflow.onnx.log_model(
             onnx.load(MODEL),
@@ -174,7 +179,7 @@ def signature(product: Product, example: np.ndarray) -> Any:
 def check_loaded(registry: ClientRegistry, version: str, product: Product) -> None:
     """Raise unless the registered file has the bytes that were evaluated and answers the same."""
     loaded = registry.file(version)
-    inputs = read("validation", product).inputs[:100]
+    inputs = tried_on(product).inputs[:100]
     back, here = Artefact(loaded).score(inputs), Artefact(MODEL).score(inputs)
     same = np.array_equal(back.outputs, here.outputs) and np.array_equal(back.novelty, here.novelty)
     if sha256(loaded) != sha256(MODEL) or not same:

@@ -25,7 +25,7 @@ from fullstack_ml.pipeline.tables import raw
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, guard
-from fullstack_ml.workspace.paths import CANDIDATE, LABELLED, MODEL, RAW
+from fullstack_ml.workspace.paths import CANDIDATE, LABELLED, MODEL, RAW, SPLITS
 
 SHORTEST = 6  # digits of an id
 SHOWN = 12  # parts of a record
@@ -67,7 +67,10 @@ def labelled(record: pl.DataFrame) -> list[str]:
     said = f"{row['label']}, by {row['labelled_by']}, {row['votes']} vote(s), guide version {row['guide_version']}"
     reason = f"since its time is {found['happened_at'][0]}" if plan.moments else f"since its hash is {place:.4f}"
     reason = "since no split may lack its rare label" if key(found)[0][:HEX] in plan.moved else reason
-    return ["label", f"  {said}", "split", f"  {split}, {reason}"]
+    file = SPLITS / "folds.parquet"
+    mine = pl.read_parquet(file).filter(pl.col("id") == record["id"][0])["fold"].to_list() if file.exists() else []
+    told = [f"  tested in fold {fold}, and learned by the models of the others" for fold in mine]
+    return ["label", f"  {said}", "split", f"  {split}, {reason}", *told]
 
 
 def scored(record: pl.DataFrame, product: Product) -> list[str]:

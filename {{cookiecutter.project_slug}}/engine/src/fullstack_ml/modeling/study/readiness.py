@@ -51,9 +51,11 @@ def how_to_label() -> str:
 
 
 def split_shares() -> dict[str, float]:
-    """Return the shares of conf/split.yaml."""
-    shares: dict[str, float] = yaml.safe_load((CONF / "split.yaml").read_text(encoding="utf-8"))["shares"]
-    return shares
+    """Return the shares of conf/split.yaml; of folds, what calibrates a model and what is tested."""
+    settings = yaml.safe_load((CONF / "split.yaml").read_text(encoding="utf-8"))
+    folds: int = settings.get("folds", 0)
+    shares: dict[str, float] = settings["shares"]
+    return shares | {"calibration": 1 - 1 / folds, "test": 1.0} if folds > 1 else shares
 
 
 def shortfalls(counts: dict[str, int], product: Product, shares: dict[str, float]) -> list[Shortfall]:

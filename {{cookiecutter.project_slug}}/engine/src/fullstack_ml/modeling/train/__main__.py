@@ -1,9 +1,13 @@
 """Stage ``train``: fit the model that ``conf/model/`` names and leave it as ONNX, checked against what was fitted.
 
-Reads the train and validation splits; writes ``models/candidate.onnx``, ``reports/training.json`` and
-``reports/plots/history.csv``. Run: ``python -m fullstack_ml.modeling.train model=logistic``.
+Reads the train and validation splits, or the folds; writes ``models/candidate.onnx``, a model for each fold in
+``models/folds``, ``reports/training.json`` and ``reports/plots/history.csv``.
+Run: ``python -m fullstack_ml.modeling.train model=logistic``.
 """
 
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,13 +21,13 @@ from fullstack_ml.modeling.train.novelty import distance, mahalanobis
 from fullstack_ml.modeling.train.novelty_nodes import with_novelty
 from fullstack_ml.modeling.train.shortcuts import check
 from fullstack_ml.pipeline.config import Config
-from fullstack_ml.pipeline.examples import read
+from fullstack_ml.pipeline.examples import Examples, joined, read, read_folds
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, suggest
 from fullstack_ml.workspace.files import write_json, write_text
-from fullstack_ml.workspace.paths import CANDIDATE, PLOTS, TRAINING
+from fullstack_ml.workspace.paths import CANDIDATE, FOLDS, PLOTS, TRAINING
 
 NOVELTIES = ("mahalanobis", "confidence")
 
@@ -82,39 +86,62 @@ def check_features(inputs: np.ndarray, product: Product) -> None:
         raise UserError(f"no training record has the feature(s) {', '.join(empty)}", "data/splits/train.parquet", fix)
 
 
-def run(config: Config) -> None:
-    """Fit, convert, check the parity on every validation record, report."""
-    product = load()
-    answer, known, held_out = answer_of(product), read("train", product), read("validation", product)
-    summary = answer.summary(known.truth, product)
-    check_answers(summary, product)
+@dataclass(frozen=True)
+class Made:
+    """What was saved: its outputs of the held-out records, their largest difference in ONNX, the curves of fitting."""
+
+    outputs: np.ndarray
+    difference: float
+    curves: dict[str, list[float]]
+
+
+def make(config: Config, product: Product, known: Examples, held_out: Examples, path: Path) -> Made:
+    """Fit on ``known``, convert, save, and check the parity on every record of ``held_out``."""
+    answer, backend, record = answer_of(product), backend_of(config.model), input_of(product)
+    check_answers(answer.summary(known.truth, product), product)
     check_features(known.inputs, product)
     rows, unseen = features_of(known.inputs, product), features_of(held_out.inputs, product)
-    backend, record = backend_of(config.model), input_of(product)
     fitted = backend.fit(config.model, config.seed, rows, known.truth, answer, record.ALIKE)
     constants = novelty_constants(config.train.novelty, rows, answer.strata(known.truth), record.ALIKE)
     model = backend.to_onnx(fitted, rows.shape[1], answer.width(product), answer.OUTPUT)
-    save(record.front(with_novelty(model, constants), product), CANDIDATE)
+    save(record.front(with_novelty(model, constants), product), path)
     expected = backend.outputs(fitted, unseen)
-    scored = Artefact(CANDIDATE).score(held_out.inputs)
+    scored = Artefact(path).score(held_out.inputs)
     difference = check_parity(answer, expected, scored.outputs, config.train.parity)
     if constants is not None:
         check_novelty(distance(constants, unseen), scored.novelty)
-    curves = backend.history(fitted)
-    scores = answer.headline(expected, held_out.truth)
+    return Made(expected, difference, backend.history(fitted))
+
+
+def run(config: Config) -> None:
+    """Make the model, and of small data one for each fold, which tests it; report."""
+    product = load()
+    answer, parts = answer_of(product), read_folds(product)
+    known, held_out = (joined(parts),) * 2 if parts else (read("train", product), read("validation", product))
+    made = make(config, product, known, held_out, CANDIDATE)
+    shutil.rmtree(FOLDS, ignore_errors=True)
+    FOLDS.mkdir(parents=True)
+    by_fold = [
+        make(config, product, joined([*parts[:i], *parts[i + 1 :]]), part, FOLDS / f"{i}.onnx")
+        for i, part in enumerate(parts)
+    ]
+    unseen = np.concatenate([one.outputs for one in by_fold]) if parts else made.outputs
+    summary, scores = answer.summary(known.truth, product), answer.headline(unseen, held_out.truth)
     report: dict[str, Any] = {
         "model": config.model.name,
         "seed": config.seed,
         "records": len(known.truth),
+        "folds": len(parts),
         "answers": summary,
-        "parity": difference,
+        "parity": max(one.difference for one in (made, *by_fold)),
         "validation": scores,
         "shortcuts": check(known.frame, answer.strata(known.truth)),
-        "history": curves,
+        "history": made.curves,
     }
     write_json(TRAINING, report)
-    write_text(PLOTS / "history.csv", as_csv(curves))
-    reached = f"validation {answer.HEADLINE[0]} {scores[answer.HEADLINE[0]]:.3f}, parity {difference:.1g}"
+    write_text(PLOTS / "history.csv", as_csv(made.curves))
+    held = f"out of {len(parts)} folds" if parts else "validation"
+    reached = f"{held} {answer.HEADLINE[0]} {scores[answer.HEADLINE[0]]:.3f}, parity {report['parity']:.1g}"
     print(f"train: {config.model.name} on {len(known.truth)} records, {reached}")
     for found in report["shortcuts"].values():
         if found["warning"]:
