@@ -283,6 +283,31 @@ def test_the_next_run_asks_only_for_what_is_not_stored_and_keeps_the_reasons(
     assert kept.select("source", "reason").rows() == [(urls[1], "status 404")]
 
 
+def test_a_split_that_the_source_states_is_kept(
+    server: str, product: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, urls = ("train", "test", "dev"), [f"http://{server}/good/{i}" for i in range(3)]
+    lines = ["url,label,part", *(f"{url},some,{word}" for url, word in zip(urls, words, strict=True))]
+    (tmp_path / "urls.csv").write_text("\n".join(lines))
+    if Handler.kind == "text/csv":  # a table has the column itself
+        tables = [table.decode().splitlines() for table in Handler.good]
+        with_part = [f"{head},part\n{row},{word}\n" for (head, row), word in zip(tables, words, strict=False)]
+        monkeypatch.setattr(Handler, "good", [text.encode() for text in with_part])
+    options: dict[str, Any] = {
+        "urls": str(tmp_path / "urls.csv"),
+        "licence": "internal",
+        "kind": "scan",
+        "label": "label",
+    }
+    rules = {"private_hosts": [server], "per_second": 1000.0}
+    frames = list(http.read(product, **options, split="part", fetch=rules))
+    found = pl.concat(frames, how="diagonal_relaxed")
+    good = found.filter(pl.col("rejected").is_null())
+    assert good.select("source", "given_split").rows() == [(urls[0], "train"), (urls[1], "test")]
+    (bad,) = found.filter(pl.col("rejected").is_not_null()).to_dicts()
+    assert "neither train nor test" in bad["rejected"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "what", "fix"),
     [

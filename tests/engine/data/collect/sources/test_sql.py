@@ -55,6 +55,22 @@ def test_every_row_becomes_a_record_in_the_order_of_the_cursor(
     assert found.row(0) in batch[23:25].select(payload).rows()
 
 
+def test_a_column_says_the_split_and_the_cursor_names_the_row(
+    gather: Callable[..., pl.DataFrame], batch: pl.DataFrame
+) -> None:
+    words = ["train", "test", "train", "train", "TEST"]
+    insert(batch[:5].with_columns(part=pl.Series(words)), first=8)
+    found = gather(split="part").sort("source_row")
+    assert sorted(found["given_split"]) == ["test", "train", "train", "train"]
+    assert found["source_row"].to_list() == [4, 4, 5, 5]
+    assert (
+        found.filter(given_split="test").select(batch.columns[0]).rows() == batch[1:2].select(batch.columns[0]).rows()
+    )
+    (kept,) = pl.read_parquet("data/rejected/collect.parquet").to_dicts()
+    assert kept["reason"] == "part is neither train nor test"
+    assert kept["source"].endswith("#number 6")
+
+
 def test_the_next_run_asks_only_for_rows_from_the_cursor_on(
     gather: Callable[..., pl.DataFrame], batch: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:

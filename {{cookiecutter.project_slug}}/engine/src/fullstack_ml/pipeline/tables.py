@@ -24,7 +24,7 @@ RECORD: dict[str, pl.DataType] = {
     "group": pl.String(),
     "kind": pl.String(),
     "source": pl.String(),
-    "source_row": pl.Int64(),  # of a table, from 1
+    "source_row": pl.Int64(),  # of a table, from 1; of a database the key or the cursor, where that is a number
     "happened_at": pl.Datetime("us"),  # by data.time of product.yaml, in UTC
     "given_split": pl.String(),  # train or test, where the source says so
     "licence": pl.String(),

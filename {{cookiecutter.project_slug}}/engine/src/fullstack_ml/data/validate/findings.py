@@ -46,7 +46,8 @@ class Findings:
             found += [("personal", record, f"{kind} in {column}") for record, column, kind in personal]
         faulty = {record for _, record, _ in found}
         self.faulty += len(faulty)
-        sources = dict(frame.filter(pl.col("id").is_in(list(faulty))).select("id", "source").iter_rows())
+        place = pl.coalesce(pl.format("{} row {}", "source", "source_row"), "source")
+        sources = dict(frame.filter(pl.col("id").is_in(list(faulty))).select("id", place).iter_rows())
         sources |= {record: None for record, column, _ in personal if column == "source"}  # which is not repeated
         for rule, record, what in found:
             self.violation(rule, what, record, sources[record] or "")

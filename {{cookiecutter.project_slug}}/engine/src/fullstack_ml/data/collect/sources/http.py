@@ -23,7 +23,9 @@ from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, check_arguments
 
 WHERE = "source.options in conf/source/http.yaml"
-SCHEMA = dict.fromkeys(("source_label", "source", "group", "rejected"), pl.String) | {"payload": pl.Binary}
+SCHEMA = dict.fromkeys(("source_label", "given_split", "source", "group", "rejected"), pl.String) | {
+    "payload": pl.Binary
+}
 TABLE = {
     "text/csv": ".csv",
     "text/tab-separated-values": ".tsv",
@@ -31,7 +33,7 @@ TABLE = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
     "application/x-ndjson": ".jsonl",
 }
-Entry = Mapping[str, str | None]  # url, label, group
+Entry = Mapping[str, str | None]  # url, label, group, split
 BATCH, BATCH_BYTES = 100, 16 * 2**20
 
 
@@ -59,7 +61,7 @@ def read(
     if (urls is None) == (sitemap is None):
         raise UserError("one of urls and sitemap has to be given", WHERE, "give the path of a list, or a sitemap's URL")
     media = input_of(product).MEDIA
-    columns = (label, group) if media else (None, None)  # a table that is fetched has these columns itself
+    columns = (label, group, split) if media else (None,) * 3  # a table that is fetched has these columns itself
     listed = _listed(urls, *columns) if urls else _mapped(str(sitemap), fetcher, *columns)
     wanted = (entry for entry in listed if entry["url"] not in seen)
     batches = (
@@ -72,17 +74,17 @@ def read(
         yield batch.with_columns(**terms)
 
 
-def _mapped(sitemap: str, fetcher: Fetcher, label: str | None, group: str | None) -> Iterator[Entry]:
-    """Yield the URLs of a sitemap; it has no column that could name a label or a group."""
-    if label or group:
-        fix = "set label and group to null, or give urls: a CSV file with these columns"
-        raise UserError(f"a sitemap has no column {label or group!r}", WHERE, fix)
+def _mapped(sitemap: str, fetcher: Fetcher, *columns: str | None) -> Iterator[Entry]:
+    """Yield the URLs of a sitemap; it has no column that could name a label, a group or a split."""
+    if any(columns):
+        fix = "set label, group and split to null, or give urls: a CSV file with these columns"
+        raise UserError(f"a sitemap has no column {next(filter(None, columns))!r}", WHERE, fix)
     yield from ({"url": url} for url in urls_of(sitemap, fetcher, WHERE))
 
 
-def _listed(path: str, label: str | None, group: str | None) -> Iterator[Entry]:
-    """Yield URL, label and group of every line."""
-    file, names = Path(path), {"url": "url", "label": label, "group": group}
+def _listed(path: str, label: str | None, group: str | None, split: str | None) -> Iterator[Entry]:
+    """Yield URL, label, group and split of every line."""
+    file, names = Path(path), {"url": "url", "label": label, "group": group, "split": split}
     if not file.is_file():
         raise UserError(f"the list {path} is not there", WHERE, "give the path of a text or CSV file")
     try:
@@ -96,7 +98,7 @@ def _listed(path: str, label: str | None, group: str | None) -> Iterator[Entry]:
         raise UserError(f"the list {path} cannot be read: {str(error).splitlines()[0]}", WHERE, fix) from error
     missing = [name for name in names.values() if name and name not in table.columns]
     if missing:
-        fix = f"it has {', '.join(table.columns)}; write null where there is no label or group"
+        fix = f"it has {', '.join(table.columns)}; write null where there is no label, group or split"
         raise UserError(f"{path} has no column {missing[0]!r}", WHERE, fix)
     for row in table.iter_rows(named=True):
         yield {key: row[name] if name else None for key, name in names.items()}
@@ -107,7 +109,10 @@ def _files(wanted: Iterator[Entry], fetcher: Fetcher, media: tuple[str, ...]) ->
     rows: list[dict[str, Any]] = []
     for entry in wanted:
         row: dict[str, Any] = {"source": entry["url"], "source_label": entry.get("label"), "group": entry.get("group")}
+        row["given_split"] = entry.get("split")
         try:
+            if row["given_split"] not in ("train", "test", None):
+                raise RefusedError(f"its split {row['given_split']!r} is neither train nor test")
             row["payload"] = fetcher.get(str(entry["url"]), media)[0]
         except RefusedError as error:
             row["rejected"] = str(error)

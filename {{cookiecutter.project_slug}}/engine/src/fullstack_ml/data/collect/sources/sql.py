@@ -128,6 +128,9 @@ def _records(
     columns = zip(names, zip(*rows, strict=True), strict=True)
     frame = pl.DataFrame([_series(name, list(values)) for name, values in columns])
     batch = as_records(frame, product, chosen.label, chosen.group, "the query", WHERE, chosen.split)
+    key = product.data.row_key or cursor
+    if key in names and frame.schema[key].is_integer():
+        batch = batch.with_columns(source_row=frame[key].cast(pl.Int64))
     if cursor is None:
         return batch.with_columns(source=pl.lit(""))
     if cursor not in names:
