@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from starlette.testclient import TestClient
 
 from fullstack_ml.registry.versions import Version
-from fullstack_ml.serving import deployment, model, scorer
+from fullstack_ml.serving import deployment, model, scorer, store, telemetry
 
 Asked = Callable[[int], list[dict[str, Any]]]
 FOLDER = Path("served")
@@ -183,6 +183,26 @@ def test_a_batch_that_comes_back_short_is_an_error_at_once_and_leaves_no_row(
     answer = client.post("/v1/predict", json={"records": asked(1)})
     assert (answer.status_code, "the log has the traceback" in answer.json()["detail"]) == (500, True)
     assert logged() == []
+
+
+def test_a_mistake_of_the_server_is_a_problem_on_every_route(
+    client: TestClient, asked: Asked, monkeypatch: Any
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise RuntimeError
+
+    def counted(route: str) -> float:
+        labels = {"route": route, "status": "500"}
+        return telemetry.REGISTRY.get_sample_value("http_requests_total", labels) or 0
+
+    monkeypatch.setattr(scorer.Scorer, "submit", fail)
+    monkeypatch.setattr(store.Store, "find", fail)
+    routes = ["/v1/predict", "/v1/predictions/{prediction_id}"]
+    before = [counted(route) for route in routes]
+    for answer in (client.post(routes[0], json={"records": asked(1)}), client.get(f"/v1/predictions/{'0' * 32}")):
+        assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+        assert "the server made a mistake" in answer.json()["detail"]
+    assert [counted(route) for route in routes] == [number + 1 for number in before]
 
 
 def test_a_shadow_scores_everything_and_answers_nothing(shelf: Any, serve: Any, asked: Asked, logged: Any) -> None:
