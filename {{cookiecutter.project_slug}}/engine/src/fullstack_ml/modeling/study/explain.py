@@ -19,13 +19,13 @@ from fullstack_ml.data.store.index import content_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.study.ablate import lines, worth
 from fullstack_ml.pipeline.compose import resolve
-from fullstack_ml.pipeline.examples import Examples, read
+from fullstack_ml.pipeline.examples import Examples, read, read_folds
 from fullstack_ml.pipeline.stage import typed
 from fullstack_ml.pipeline.tables import raw
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, guard
-from fullstack_ml.workspace.paths import CANDIDATE, LABELLED, MODEL, RAW, SPLITS
+from fullstack_ml.workspace.paths import CANDIDATE, LABELLED, MODEL, RAW, SPLITS, VARIANT_FILES
 
 SHORTEST = 6  # digits of an id
 SHOWN = 12  # parts of a record
@@ -116,7 +116,9 @@ def importance(product: Product) -> list[str]:
 
     Permutation importance: Fisher, Rudin and Dominici 2019, All models are wrong, but many are useful.
     """
-    artefact, test = Artefact(MODEL), drawn("test", MOST, product)
+    parts = read_folds(product)  # the shipped model has seen them all, and the first of the others not the first
+    artefact = Artefact(VARIANT_FILES / "folds" / "0.onnx" if parts else MODEL)
+    test = parts[0] if parts else drawn("test", MOST, product)
     answer, random = artefact.answer, np.random.default_rng(0)
     whole, found = answer.losses(artefact.score(test.inputs).outputs, test.truth), {}
     for name, _, index in input_of(product).regions(product):

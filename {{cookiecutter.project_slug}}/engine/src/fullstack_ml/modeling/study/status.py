@@ -58,7 +58,8 @@ def main() -> None:
         print("\n".join(on_the_way(product, made_before=acceptance is not None)))
         return
     evaluation = read_json(EVALUATION)
-    print(f"\n{product.service.name}: model {evaluation['model']} on {evaluation['records']} test records")
+    tested = f"{evaluation['records']} {'records out of fold' if evaluation.get('folds') else 'test records'}"
+    print(f"\n{product.service.name}: model {evaluation['model']} on {tested}")
     print("\n".join(map(as_line, acceptance["verdicts"])))
     rejected = [f"rejected by {', '.join(acceptance['failed'])}"], dict[str, str]()
     lines, first = standing() if acceptance["accepted"] else rejected
