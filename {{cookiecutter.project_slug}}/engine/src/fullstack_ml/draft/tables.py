@@ -126,7 +126,7 @@ def feature(column: Column, rows: int) -> dict[str, Any]:
     if column.type in ("number", "whole"):
         low, high, reason = legal_range(column.low, column.high, column.type == "whole")
         row |= {"low": low, "high": high}
-        reasons = [reason, "what lies outside is refused: give nature's limits, the unit and what it means"]
+        reasons = [reason, "what lies outside is refused", "say its unit and what it means"]
     elif column.type == "category":
         row |= {"values": list(column.values[:VALUES]), "other": "allowed"}
         listed = f"the {VALUES} most frequent of " if len(column.values) > VALUES else ""
