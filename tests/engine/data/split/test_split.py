@@ -217,7 +217,7 @@ def test_too_few_calibration_records_are_refused_before_a_model_is_trained(
     before = Path("data/splits/manifest.json").read_bytes()
     about = math.ceil(49 * len(kept) / 48)
     what = f"{len(kept)} labels leave 48 calibration records; the rule to abstain wants 49, about {about} labels"
-    with refused(what, "formulation.abstain", "label more, raise the share of calibration, or relax"):
+    with refused(what, "formulation.abstain", "label more, raise the share of calibration, set folds: 5"):
         split.run(config)
     assert Path("data/splits/manifest.json").read_bytes() == before
     pl.concat([frame.filter(~inside), frame.filter(inside).head(49)]).write_parquet("data/labelled.parquet")

@@ -127,7 +127,7 @@ def check_abstaining(held: int, total: int, abstain: Abstain | None) -> None:
     if abstain and held < abstain.fewest:
         about = f", about {math.ceil(abstain.fewest * total / held)} labels" if held else ""
         what = f"{total} labels leave {held} calibration records; the rule to abstain wants {abstain.fewest}{about}"
-        fix = "label more, raise the share of calibration, or relax or leave out formulation.abstain"
+        fix = "label more, raise the share of calibration, set folds: 5, or relax or leave out formulation.abstain"
         raise UserError(what, "formulation.abstain in product.yaml and conf/split.yaml", fix)
 
 
