@@ -6,6 +6,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
+import imagehash
 import numpy as np
 import polars as pl
 import pytest
@@ -220,6 +221,15 @@ def test_a_picture_beyond_the_limit_of_the_contract_is_refused_before_it_is_deco
     monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("decoded"))
     said = "61 x 100 pixels are more than max_pixels, 6000"
     assert image.faults(frame, limited(max_pixels=6000)) == [("id-0", said)]
+
+
+def test_a_fingerprint_is_that_of_imagehash_and_missing_where_nothing_can_be_read(limited: Any) -> None:
+    random = np.random.default_rng(0)
+    pictures = [random.integers(0, 256, (32, 32), np.uint8) for _ in range(20)]
+    frame = records(b"no image", *(encoded(picture) for picture in pictures), encoded(np.zeros((40, 40), np.uint8)))
+    expected = [int(str(imagehash.phash(Image.fromarray(picture))), 16) for picture in pictures]
+    found = image.fingerprints(frame, limited(max_pixels=1500))
+    assert found is not None and found.to_list() == [None, *expected, None]
 
 
 def test_a_model_is_given_as_many_values_as_the_contract_allows(limited: Any) -> None:

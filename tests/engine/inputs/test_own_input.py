@@ -80,7 +80,7 @@ def faults(frame, product):
     return [(row, "longer than 8 bytes") for row, text in frame.select("id", "code").iter_rows() if len(text) > WIDTH]
 
 
-def fingerprints(frame):
+def fingerprints(frame, product):
     return None
 
 

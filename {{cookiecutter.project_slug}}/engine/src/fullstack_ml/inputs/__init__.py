@@ -74,8 +74,8 @@ class Input(Protocol):
     def faults(self, frame: pl.DataFrame, product: Product) -> list[tuple[str, str]]:
         """List (record id, what is wrong) for every payload that the contract does not allow."""
 
-    def fingerprints(self, frame: pl.DataFrame) -> pl.Series | None:
-        """Return 64 bits per record in which alike records differ little; None where there is no such thing."""
+    def fingerprints(self, frame: pl.DataFrame, product: Product) -> pl.Series | None:
+        """Return 64 bits per record in which alike ones differ little, null where unreadable; None: there is none."""
 
     def strangers(self, inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.ndarray]:
         """Make unfamiliar inputs by kind out of familiar ones; ``evaluate`` asks whether novelty tells them apart."""

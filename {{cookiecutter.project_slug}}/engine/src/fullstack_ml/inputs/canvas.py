@@ -64,11 +64,13 @@ def canvas_of(product: Product) -> Canvas:
 def upright(image: Image.Image) -> Image.Image:
     """Turn a picture as its camera was held, whatever its format (EXIF 2.3, tag 0x0112)."""
     image.load()  # Pillow turns a TIFF itself then
-    held = Image.Exif()
-    with suppress(Exception):  # damaged EXIF says nothing, as in a browser
-        held.load(image.info.get("exif", b""))  # not getexif, which also asks XMP, as no browser does
-    turn = TURNS.get(held.get(ExifTags.Base.Orientation, 1))
-    return image if turn is None else image.transpose(turn)
+    if "exif" in image.info:  # not getexif, which also asks XMP, as no browser does
+        held = Image.Exif()
+        with suppress(Exception):  # what is damaged says nothing, as in a browser
+            held.load(image.info["exif"])
+        turn = TURNS.get(held.get(ExifTags.Base.Orientation, 1))
+        return image if turn is None else image.transpose(turn)
+    return image
 
 
 def flattened(image: Image.Image, mode: str, ground: int) -> Image.Image:

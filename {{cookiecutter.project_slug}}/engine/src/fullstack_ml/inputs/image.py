@@ -9,6 +9,7 @@ import io
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from html import escape
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from fullstack_ml.inputs import FEATURES, Decoded, Region, UnreadableError, pictures
 from fullstack_ml.inputs.canvas import Canvas, canvas_of, decode, decode_opened, open_picture
 from fullstack_ml.inputs.pictures import THUMBNAIL, picture
-from fullstack_ml.product.formulation import BOMB
 from fullstack_ml.product.types import Finding, Product
 
 if TYPE_CHECKING:
@@ -100,19 +100,28 @@ def faults(frame: pl.DataFrame, product: Product) -> list[tuple[str, str]]:
     return unreadable
 
 
-def fingerprints(frame: pl.DataFrame) -> pl.Series | None:
-    """Return the DCT hash of the library imagehash per image (UInt64; null where unreadable)."""
-    import imagehash  # slow to import, and only stage validate needs it
+def fingerprints(frame: pl.DataFrame, product: Product) -> pl.Series | None:
+    """Return the DCT hash of every image (UInt64; null where unreadable), that of ``phash`` of the library imagehash.
+
+    Bit by bit: whether a value of the 8 x 8 lowest frequencies is above their median (Zauner 2010, Implementation and
+    Benchmarking of Perceptual Image Hash Functions). All images together take a tenth of the time of one by one.
+    """
     import polars as pl
+    from scipy.fft import dct  # slow to import, and only stage validate needs it
 
-    def hashed(payload: bytes) -> int | None:
-        try:
-            grey = decode(payload, Canvas(32, 32, max_pixels=BOMB))  # the hash is taken from 32 x 32
-        except ValueError:
-            return None
-        return int(str(imagehash.phash(Image.fromarray(grey))), 16)
-
-    return pl.Series("fingerprint", [hashed(payload) for payload in frame["payload"]], dtype=pl.UInt64)
+    found: list[int | None] = [None] * len(frame)
+    canvas = Canvas(32, 32, max_pixels=product.formulation.input.max_pixels)
+    pictures: dict[int, np.ndarray] = {}
+    for place, payload in enumerate(frame["payload"]):
+        with suppress(ValueError):
+            pictures[place] = decode(payload, canvas)
+    if pictures:
+        waves = dct(dct(np.stack([*pictures.values()]).astype(np.float64), axis=1), axis=2)
+        low = waves[:, :8, :8].reshape(-1, 64)
+        bits = np.packbits(low > np.median(low, axis=1, keepdims=True), axis=1)
+        for place, print_ in zip(pictures, bits.view(">u8").ravel().tolist(), strict=True):
+            found[place] = print_
+    return pl.Series("fingerprint", found, dtype=pl.UInt64)
 
 
 def pooling(canvas: Canvas) -> int:

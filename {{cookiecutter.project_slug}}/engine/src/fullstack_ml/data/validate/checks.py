@@ -25,9 +25,9 @@ def schema_fault(frame: pl.DataFrame, product: Product) -> str | None:
     return None
 
 
-def violations(frame: pl.DataFrame, product: Product) -> list[Violation]:
-    """List (rule, record id, what is wrong) for a batch of raw records."""
-    payload = [("payload", record, what) for record, what in input_of(product).faults(frame, product)]
+def violations(frame: pl.DataFrame, doubtful: pl.DataFrame, product: Product) -> list[Violation]:
+    """List (rule, record id, what is wrong) for a batch of raw records; ``doubtful`` ones may be unreadable."""
+    payload = [("payload", record, what) for record, what in input_of(product).faults(doubtful, product)]
     measured = features.violations(frame, product)
     return [*measured, *_missing(frame), *_values(frame, product), *_answers(frame, product), *payload]
 

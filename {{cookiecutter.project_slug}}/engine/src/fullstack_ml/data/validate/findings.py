@@ -40,7 +40,9 @@ class Findings:
         self.total += len(frame)
         for column, counter in self.counts.items():
             counter.update(dict(frame[column].drop_nulls().value_counts().iter_rows()))
-        found, personal = violations(frame, self.product), personal_data(frame)
+        prints = input_of(self.product).fingerprints(frame, self.product)
+        doubtful = frame if prints is None else frame.filter(prints.is_null())  # what has a fingerprint was read for it
+        found, personal = violations(frame, doubtful, self.product), personal_data(frame)
         self.personal.update(f"{kind} in {column}" for _, column, kind in personal)
         if self.product.data.privacy != "personal":
             found += [("personal", record, f"{kind} in {column}") for record, column, kind in personal]
@@ -51,7 +53,6 @@ class Findings:
         sources |= {record: None for record, column, _ in personal if column == "source"}  # which is not repeated
         for rule, record, what in found:
             self.violation(rule, what, record, sources[record] or "")
-        prints = input_of(self.product).fingerprints(frame)
         if prints is not None:
             self.prints.vstack(frame.select("id", "group").with_columns(prints), in_place=True)
 
