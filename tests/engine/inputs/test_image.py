@@ -232,6 +232,13 @@ def test_a_fingerprint_is_that_of_imagehash_and_missing_where_nothing_can_be_rea
     assert found is not None and found.to_list() == [None, *expected, None]
 
 
+@pytest.mark.parametrize("ending", image.FILES)
+def test_what_a_folder_may_hold_a_server_reads_too(ending: str, picture: np.ndarray) -> None:
+    file = io.BytesIO()
+    Image.fromarray(picture > 127 if ending == ".pbm" else picture).save(file, Image.registered_extensions()[ending])
+    assert decode(file.getvalue(), Canvas(2, 2)).shape == (2, 2)
+
+
 def test_a_model_is_given_as_many_values_as_the_contract_allows(limited: Any) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (2, 60, 60, 3), np.uint8)
     for most, side in ((4096, 2), (10_800, 1), (1000, 4)):

@@ -133,7 +133,7 @@ def read_sample(system: Any, files: list[str], labels: dict[str, str]) -> tuple[
 
 def look_at(payload: bytes) -> Looked:
     """Measure one picture on a thumbnail of it."""
-    with Image.open(io.BytesIO(payload), formats=FORMATS) as image:
+    with Image.open(io.BytesIO(payload), formats=tuple(FORMATS)) as image:
         lies = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # a quarter turn
         size = (image.width, image.height) if lies else (image.height, image.width)
         image.draft("RGB", (128, 128))

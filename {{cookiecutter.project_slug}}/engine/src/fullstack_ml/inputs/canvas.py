@@ -16,7 +16,9 @@ from fullstack_ml.product.formulation import MAX_PIXELS, MAX_VALUES
 from fullstack_ml.product.types import Product
 
 # Formats of pictures alone: others of Pillow's decoders start programs or read other files.
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+# Each with the endings of its files, which are what is collected of a folder; a server looks at the bytes.
+FORMATS = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "BMP": (".bmp",), "GIF": (".gif",), "WEBP": (".webp",)}
+FORMATS |= {"TIFF": (".tif", ".tiff"), "PPM": (".ppm", ".pgm", ".pbm")}  # which no browser reads
 DEEP = 65_535  # white of 16 bits
 
 # Pillow's own function also writes EXIF, and fails where that is damaged.
@@ -57,20 +59,17 @@ def canvas_of(product: Product) -> Canvas:
     wanted = product.formulation.input
     assert wanted.shape is not None
     height, width, *channels = wanted.shape
-    limits = (wanted.max_pixels, wanted.max_values)
-    return Canvas(height, width, channels[0] if channels else 1, wanted.fit, wanted.ground, *limits)
+    return Canvas(height, width, (*channels, 1)[0], wanted.fit, wanted.ground, wanted.max_pixels, wanted.max_values)
 
 
 def upright(image: Image.Image) -> Image.Image:
     """Turn a picture as its camera was held, whatever its format (EXIF 2.3, tag 0x0112)."""
     image.load()  # Pillow turns a TIFF itself then
-    if "exif" in image.info:  # not getexif, which also asks XMP, as no browser does
-        held = Image.Exif()
-        with suppress(Exception):  # what is damaged says nothing, as in a browser
-            held.load(image.info["exif"])
-        turn = TURNS.get(held.get(ExifTags.Base.Orientation, 1))
-        return image if turn is None else image.transpose(turn)
-    return image
+    held = Image.Exif()
+    with suppress(Exception):  # what is damaged says nothing, as in a browser
+        held.load(image.info.get("exif", b""))  # not getexif, which also asks XMP, as no browser does
+    turn = TURNS.get(held.get(ExifTags.Base.Orientation, 1))
+    return image if turn is None else image.transpose(turn)
 
 
 def flattened(image: Image.Image, mode: str, ground: int) -> Image.Image:
@@ -137,7 +136,7 @@ def faults_told() -> Iterator[None]:
 def open_picture(payload: bytes) -> Image.Image:
     """Read the header of image bytes, or raise a ``ValueError``; ``decode_opened`` decodes the rest."""
     with faults_told():
-        return Image.open(io.BytesIO(payload), formats=FORMATS)
+        return Image.open(io.BytesIO(payload), formats=tuple(FORMATS))
 
 
 def decode_opened(image: Image.Image, canvas: Canvas) -> np.ndarray:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
-from fullstack_ml.inputs.canvas import upright
+from fullstack_ml.inputs.canvas import FORMATS, open_picture, upright
 from fullstack_ml.product.types import Product
 
-FILES: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+FILES: tuple[str, ...] = tuple(ending for endings in FORMATS.values() for ending in endings)
 MEDIA: tuple[str, ...] = ("image/*",)
 SCREEN = (
     '<Image name="record" value="$image" maxWidth="{width}px" zoom="true" zoomControl="true" rotateControl="false"/>'
@@ -24,14 +24,13 @@ PHOTOGRAPHS = 100
 INK = 0.25  # a pixel belongs to a drawing when it is at least this dark, from 0 (white) to 1 (black)
 # A picture is enlarged to about SMALL pixels, smoothly, since people read shapes and not pixels, or reduced to LARGE.
 SMALL, LARGE = 240, 1024
-# On a page with many records it is no larger than this.
-THUMBNAIL = 256
+THUMBNAIL = 256  # the same on a page with many records
 BROWSERS = ("PNG", "JPEG", "GIF", "WEBP")  # what is sent as it was collected, unless its size is changed
 
 
 def picture(payload: bytes, small: int = SMALL, large: int = LARGE) -> str:
     """Return image bytes as a data URI that a browser shows at a size in which a person can judge it."""
-    with Image.open(io.BytesIO(payload)) as image:
+    with open_picture(payload) as image:
         kind, longest = image.format or "", max(image.size)
         if kind not in BROWSERS or not small <= longest <= large:
             shown = upright(image).convert("RGB" if image.mode not in ("L", "LA", "RGBA") else image.mode)
@@ -41,6 +40,18 @@ def picture(payload: bytes, small: int = SMALL, large: int = LARGE) -> str:
             shown.resize(size, Image.Resampling.BICUBIC).save(buffer, format=kind, quality=92)
             payload = buffer.getvalue()
     return f"data:image/{kind.lower()};base64,{base64.b64encode(payload).decode()}"
+
+
+def hashes(seen: np.ndarray) -> list[int]:
+    """Return 64 bits for each grey picture, uint8 (pictures, 32, 32): which of the 8 x 8 longest waves are strong.
+
+    Zauner 2010, Implementation and Benchmarking of Perceptual Image Hash Functions; ``phash`` of imagehash, but fast.
+    """
+    from scipy.fft import dct  # slow to import, and only stage validate needs it
+
+    waves = dct(dct(seen.astype(np.float64), axis=1), axis=2)[:, :8, :8].reshape(-1, 64)
+    bits = np.packbits(waves > np.median(waves, axis=1, keepdims=True), axis=1)
+    return [int(number) for number in bits.view(">u8").ravel()]
 
 
 def photographs(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
