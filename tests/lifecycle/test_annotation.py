@@ -9,9 +9,12 @@ import json
 import re
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from projects import IMAGE, TABLE, Finished, Project
 
@@ -19,13 +22,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.studio]
 
 LABELS = "data/labels/pilot.parquet"
 # Run in the project's own environment: everybody signs in with a password and labels as who they are.
-# Annotator n errs where the place of a record is divisible by n + 1; the owner never does.
+# Annotator n errs where the place of a record is divisible by n + EVERY - 1; the owner never does.
 ANNOTATE = """
 import json, sys
 import httpx, polars as pl
 url, printed, people = sys.argv[1].split("/projects/")[0], json.loads(sys.argv[2]), json.loads(sys.argv[3])
 project = int(sys.argv[1].split("/projects/")[1].split("/")[0])
-truth = dict(pl.read_parquet("data/raw/*.parquet").select("id", "source_label").iter_rows())
+named = pl.col("source").str.extract(r"([a-z]+)-[0-9]+[.]png$")  # of pictures without a label
+raw = pl.read_parquet("data/raw/*.parquet").select("id", pl.coalesce("source_label", named))
+truth, every = dict(raw.iter_rows()), int(sys.argv[4])
 names = sorted(set(truth.values()))
 given = {}
 for number, who in enumerate(people):
@@ -39,7 +44,7 @@ for number, who in enumerate(people):
     for place, task in enumerate(client.get("/api/tasks", params=page).json()["tasks"]):
         record = task["data"]["id"]
         right = names.index(truth[record])
-        errs = who.startswith("annotator") and place % (number + 2) == 0
+        errs = who.startswith("annotator") and place % (number + every) == 0
         said = names[(right + (number + 1) * errs) % len(names)]
         result = {"from_name": "answer", "to_name": "record", "type": "choices", "value": {"choices": [said]}}
         body = {"result": [result], "lead_time": 1.5 + number}
@@ -78,10 +83,10 @@ class Team:
         urls: list[str] = re.findall(r"http://127\.0\.0\.1:\d+/projects/\d+/data", printed)
         return urls[0]
 
-    def label(self, url: str, *people: str) -> Any:
-        """Let people label everything and return what each said of each record."""
+    def label(self, url: str, *people: str, every: int = 2) -> Any:
+        """Let people label everything and return what each said of each record; the first errs in one of ``every``."""
         who = json.dumps([f"{name}@localhost" for name in people])
-        return json.loads(self.project.ok("python", "-c", ANNOTATE, url, json.dumps(self.passwords), who))
+        return json.loads(self.project.ok("python", "-c", ANNOTATE, url, json.dumps(self.passwords), who, str(every)))
 
     def ask(self, url: str, *request: str) -> Any:
         """Ask Label Studio as its owner."""
@@ -113,6 +118,49 @@ def team(
     yield team
     team.project.run("make", "annotate-stop")
     assert not team.answers(), "Label Studio outlived make annotate-stop"
+
+
+@pytest.fixture
+def fresh(bake: Callable[..., Path], environment: dict[str, str]) -> Iterator[Team]:
+    """A project in which nothing has run but its setup, with a folder of pictures that nobody has sorted."""
+    project = Project(bake(task="image-classification"), environment)
+    project.ok("make", "setup")
+    inbox, random = project.folder / "data/inbox", np.random.default_rng(4)
+    inbox.mkdir(parents=True)
+    for number in range(160):
+        values = random.integers(0, 90, (12, 16), dtype=np.uint8)
+        side = number % 2
+        values[:, 8 * side : 8 * side + 8] += 120
+        Image.fromarray(values).save(inbox / f"{('left', 'right')[side]}-{number}.png")
+    team = Team(project)
+    yield team
+    project.run("make", "annotate-stop")
+    assert not team.answers(), "Label Studio outlived make annotate-stop"
+
+
+@pytest.mark.xdist_group("image-classification")
+def test_a_folder_without_labels_becomes_a_champion(fresh: Team) -> None:
+    project = fresh.project
+    told = project.ok("make", "draft", "FROM=data/inbox", "LABELS=left,right")
+    assert "about 210 labels make a first model; here are 160, and more are wanted" in told
+    project.commit()
+    waits = project.ok("make")
+    assert "the stages from split on wait for labels" in waits
+    assert waits.count("not yet: no record has a label yet") == 1
+    assert "label more: make round NAME=<name> N=<records>, make annotate, make labels" in waits
+
+    project.ok("make", "round", "NAME=pilot-1", "N=160")
+    assert "label round pilot-1: make annotate, then make labels" in project.ok("make", "status")
+    fresh.label(fresh.annotate(), "annotator-1", "annotator-2", every=40)
+    assert "320 labels of 160 of 160 items" in project.ok("make", "labels")
+    told = project.ok("make", "status")
+    assert "320 labels came home and are not counted yet\nnext: git add -A && git commit, then make" in told
+    project.commit()
+    made = project.ok("make")
+    assert "label: 160 records, 160 of them labelled by people" in made
+    assert "alias champion" in made
+    assert "came home" not in made
+    assert project.json("reports/acceptance.json")["accepted"]
 
 
 def alpha(given: dict[str, dict[str, str]]) -> float:

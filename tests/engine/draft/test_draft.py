@@ -227,6 +227,57 @@ def test_personal_data_is_noticed(made: Draft, project: Path, capsys: pytest.Cap
 
 
 @table
+@pytest.mark.parametrize(
+    ("column", "values", "suspected"),
+    [
+        ("in other words", ["Verlängert — 연장", "gekündigt (해지)"], True),
+        ("blanks and case", [" YES ", "nO"], True),
+        ("nine of ten", None, False),
+    ],
+)
+def test_suspicions_of_a_leak_on_awkward_columns(
+    column: str, values: list[str] | None, suspected: bool, made: Draft, project: Path
+) -> None:
+    frame, random = patients(answer="left"), np.random.default_rng(7)
+    leaves = frame["left"].to_numpy() == "no"
+    flipped = leaves ^ (random.random(len(frame)) < 0.1)
+    told = [str(value) for value in flipped] if values is None else [values[int(said)] for said in leaves]
+    frame.with_columns(pl.Series(column, told)).write_csv("people.csv")
+    product = made(FROM="people.csv", ANSWER="left")
+    assert (column not in [feature.name for feature in product.formulation.input.features]) == suspected
+    assert (f"left out: {column} (it alone predicts" in Path("product.yaml").read_text("utf-8")) == suspected
+
+
+@table
+@pytest.mark.parametrize(
+    ("column", "values", "kind"),
+    [
+        ("remark", ["all is well"] * 599 + ["write to kim@example.co.kr, please"], "e-mail address in remark"),
+        ("tel", ["010-1234-5678", "+82 10 9876 5432", ""] * 200, "phone number in tel"),
+        ("serial", ["2024-0101-5678", "A-010-12"] * 300, None),
+        ("version", ["v1.2@3", "a@b"] * 300, None),
+    ],
+)
+def test_suspicions_of_personal_data_on_awkward_columns(
+    column: str, values: list[str], kind: str | None, made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    patients().with_columns(pl.Series(column, values)).write_csv("people.csv")
+    assert made(FROM="people.csv", ANSWER="left (Y/N)").data.privacy == ("personal" if kind else "internal")
+    told = capsys.readouterr().out
+    assert kind is None or f"may these be kept: {kind}" in told
+
+
+@table
+def test_a_column_that_names_persons_is_asked_about(
+    made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people = pl.Series([f"{first} {last}" for first in "ABCDEFGHIJ" for last in "klmnopqrstuvwxy"] * 4)
+    patients().with_columns(people.alias("성명"), people.alias("surname_origin")).write_csv("people.csv")
+    made(FROM="people.csv", ANSWER="left (Y/N)")
+    assert "does 성명 say who somebody is? Then privacy: personal" in capsys.readouterr().out
+
+
+@table
 def test_a_database_is_looked_at_too(made: Draft, project: Path) -> None:
     import sqlite3
 
@@ -427,3 +478,56 @@ def test_pictures_without_labels_say_how_many_labels_make_a_model(
     assert "about 210 labels make a first model; here are 31, and more are wanted" in told
     assert "make round NAME=pilot-1 N=31" in told
     assert "abstaining: not yet: there are no labels yet; with 210 labelled records write" in told
+
+
+def visits(people: int, each: int) -> pl.DataFrame:
+    """Draw rows of people of whom a number is known that tells nobody's answer but gives the person away."""
+    random = np.random.default_rng(2)
+    person = np.repeat(np.arange(people), each)
+    height, answer = random.normal(170, 10, people), random.random(people) < 0.5
+    return pl.DataFrame(
+        {
+            "patient": [f"p{number}" for number in person],
+            "height": height[person].round(3),
+            "pulse": random.normal(70, 8, len(person)).round(1),
+            "ill": np.where(answer, "yes", "no")[person],
+        }
+    )
+
+
+@table
+def test_rows_of_one_person_stay_in_one_fold_and_in_one_split(
+    made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who was seen before is known again by the height: right in nearly all, and in half where the person is new."""
+    visits(100, 8).write_csv("visits.csv")
+    product = made(FROM="visits.csv", ANSWER="ill")
+    told = capsys.readouterr().out
+    assert "cross-validated, the rows of a patient together" in told
+    (reached,) = re.findall(r"accuracy >= \S+: the quick model reached (\S+),", told)
+    assert float(reached) < 0.65
+    assert compose.resolve([]).source.options.group == "patient"
+    assert product.data.group == "patient"
+    visits(20, 40).write_csv("visits.csv")
+    assert made(FROM="visits.csv", ANSWER="ill").data.group == "perhaps patient"
+    assert compose.resolve([]).source.options.group is None, "20 groups may leave a split empty"
+
+
+@table
+def test_what_the_future_costs_is_said_where_there_is_a_time(
+    made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What gives the answer in the first four fifths of the days gives its contrary in the last."""
+    random, rows = np.random.default_rng(6), 1000
+    load = random.normal(0, 1, rows)
+    day = [f"2024-{1 + n // 84:02}-{1 + n % 84 // 3:02}" for n in range(rows)]
+    fails = (load > 0) ^ (np.arange(rows) >= 800)
+    pl.DataFrame({"day": day, "load": load.round(3), "fails": np.where(fails, "y", "n")}).write_csv("days.csv")
+    made(FROM="days.csv", ANSWER="fails")
+    told = capsys.readouterr().out
+    (newest, across) = re.findall(r"is right in (\d+)% of the newest 20%; across all times in (\d+)%", told)[0]
+    assert int(newest) < 15
+    assert int(across) > 85
+    text = Path("product.yaml").read_text(encoding="utf-8")
+    assert "with «time: day» here and «by: time» in conf/split.yaml" in text
+    assert "of the newest 20%" in text

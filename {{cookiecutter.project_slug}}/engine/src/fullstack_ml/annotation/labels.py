@@ -25,7 +25,7 @@ from fullstack_ml.pipeline.tables import LABEL, write_parquet
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
-from fullstack_ml.workspace.paths import LABELS, REJECTED, ROUNDS
+from fullstack_ml.workspace.paths import LABELS, REJECTED
 
 REASON = {**LABEL, "reason": pl.String()}
 
@@ -119,7 +119,7 @@ def run(config: Config) -> None:
         first = f"{row['reason']} {row['label']!r} of {row['id']} by {row['annotator']}"
         fix = f"mend them on {studio.url}/projects/{project['id']}/data, then make labels"
         raise UserError(f"{len(wrong)} annotations are wrong, first: {first}", str(rejected), fix)
-    print(f"next: git commit {LABELS} {ROUNDS}, then make agreement")
+    print("next: git add -A && git commit, then make; make agreement shows how far they agree")
 
 
 if __name__ == "__main__":

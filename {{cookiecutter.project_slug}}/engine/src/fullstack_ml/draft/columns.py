@@ -13,6 +13,11 @@ from fullstack_ml.draft.tally import Count, Tally
 from fullstack_ml.product.formulation import LONGEST
 
 GROUP = re.compile(r"patient|person|subject|user|customer|client|writer|speaker|device|machine|household|site", re.I)
+PERSON = re.compile(
+    r"^(first|last|sur|full|family|given)?[\s_.-]?name$|e-?mail|phone|birth|(street|home|post)?[\s_.-]?address$|ssn"
+    r"|이름|성명|주소|전화|생년월일",
+    re.I,
+)
 KEY = re.compile(r"(^|[\s_.-])(id|no|nr|key|uuid|code|index)$|Id$|^unnamed|^$", re.I)
 ANSWERS = ("label", "target", "class", "y", "answer", "outcome", "diagnosis", "species")
 VALUES = 50  # values of a category that are listed, the most frequent ones

@@ -34,6 +34,8 @@ class Seen:
     questions: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     slices: list[dict[str, Any]] = field(default_factory=list)
+    group: str | None = None  # the column whose rows must stay in one fold
+    time: str | None = None  # the column that says when a record was
 
 
 def label_rows(counts: dict[str, int], named: tuple[str, ...]) -> list[dict[str, Any]]:

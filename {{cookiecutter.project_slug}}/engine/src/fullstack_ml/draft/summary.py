@@ -54,7 +54,7 @@ def tell(
         f"  {row['row']['metric']} {row['row']['operator']} {row['row']['threshold']:g}: {row['why']}"
         for row in facts["requirements"]
     ]
-    parts += [f"  {line}" for line in facts["unasked"]]
+    parts += [f"  {line}" for line in (*facts["unasked"], *facts["times"])]
     parts += [f"abstaining: {facts['abstain'] or 'not yet'}: {facts['abstain_reason']}"]
     if removed:
         parts.append(f"removed what the sample left: {', '.join(map(str, removed))}")

@@ -11,6 +11,7 @@ import polars as pl
 from fullstack_ml.data.validate.personal import personal_data
 from fullstack_ml.draft.columns import (
     NAME_OF_ROW,
+    PERSON,
     VALUES,
     Column,
     group_candidates,
@@ -28,6 +29,7 @@ from fullstack_ml.workspace.errors import UserError, suggest
 
 SHOWN = 4  # values of a category in the summary
 MOST_LABELS = 200
+GROUPS = 60  # groups, below which a split by group may leave one of the splits empty
 
 
 def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: list[str]) -> Seen:
@@ -46,7 +48,10 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
         why = "; ".join(f"{column.name}: {column.reason or column.use}" for column in columns)
         raise UserError("no column is left to learn from", wish.place, f"give more columns; here are {why}")
     seen = Seen(source, options, {}, counts, sample_of(table, used, answer), notes=notes)
-    seen.options |= {"label": answer, "group": None}
+    seen.group = max(groups, key=lambda name: table.sample[name].n_unique(), default=None)
+    seen.time = next(iter(times), None)
+    named = seen.group if seen.group and table.sample[seen.group].n_unique() >= GROUPS else None
+    seen.options |= {"label": answer, "group": named}
     seen.slices = slices_of(used, table)
     seen.table = [summary(column, table.rows, answer) for column in columns]
     texts = table.sample.rename(lambda name: f"column {name}").with_row_index("id")
@@ -56,17 +61,17 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
         "labels": label_rows(counts, wish.labels),
         "ignored": [f"left out: {column.name} ({column.reason})" for column in columns if column.use == "ignored"],
         "kind": {"name": "record", "wanted": table.rows, "scope": "in", "note": "one row of the table"},
-        "group": group_text(groups),
+        "group": group_text(groups, named),
         "row_key": next((column.name for column in columns if column.reason == NAME_OF_ROW), None),
         "times": [
-            f"{name!r} looks like a time: time: <column> here, and by: time in conf/split.yaml, test the future"
+            f"{name!r} looks like a time: with «time: {name}» here and «by: time» in conf/split.yaml, test is later"
             for name in times
         ],
         "privacy": "personal" if personal else "internal",
         "privacy_reason": "; ".join(f"{kind} in {name!r}" for name, kind in personal) or "no personal data was noticed",
     }
     seen.facts["input"]["features"] = [feature(column, table.rows) for column in used]
-    seen.questions = asked(columns, groups, times, personal, answer, wish)
+    seen.questions = asked(columns, [] if named else groups, times, personal, answer, wish)
     return seen
 
 
@@ -143,8 +148,11 @@ def feature(column: Column, rows: int) -> dict[str, Any]:
     return {"row": row, "reason": "; ".join(reasons)}
 
 
-def group_text(groups: list[str]) -> dict[str, str]:
-    """Return what the contract says of groups."""
+def group_text(groups: list[str], named: str | None) -> dict[str, str]:
+    """Return what the contract says of groups; ``named`` is the one that keeps its rows in one split."""
+    if named:
+        reason = f"{named!r} comes back in several rows, which stay in one split: group in conf/source"
+        return {"text": named, "reason": f"{reason}; set it to null if a row stands for itself"}
     if not groups:
         return {"text": "none is known", "reason": "say what must stay in one split: a person, a machine, a day"}
     names = ", ".join(map(repr, groups))
@@ -213,6 +221,9 @@ def asked(
         found.append(f"will the model be asked about times after those in {', '.join(times)}?")
     if personal:
         found.append(f"may these be kept: {', '.join(f'{kind} in {name}' for name, kind in personal)}?")
+    noticed = {name for name, _ in personal}
+    if persons := [column.name for column in columns if PERSON.search(column.name) and column.name not in noticed]:
+        found.append(f"does {', '.join(persons)} say who somebody is? Then privacy: personal")
     if any("alone predicts" in column.reason for column in columns):
         found.append("were the columns that alone predict the answer known before it? Then take them in")
     return found

@@ -14,7 +14,7 @@ from fullstack_ml.data.collect.sources.rows import as_records
 from fullstack_ml.draft.numbers import least_of
 from fullstack_ml.draft.requirements import RARE, SMALLEST, Asked, Size, abstaining, sensible_cost, thresholds
 from fullstack_ml.draft.seen import Seen, Wish
-from fullstack_ml.draft.trial import Trial, attempt, calibrated, out_of_fold
+from fullstack_ml.draft.trial import NEWEST, Trial, ahead, attempt, calibrated, out_of_fold
 from fullstack_ml.draft.writing import contract
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.tables import slice_mask
@@ -49,6 +49,7 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
     trial, facts = tried(records, product, facts, size)
     found = thresholds(size, trial, slices_of(records, product), abstain is not None, *limits_of(product))
     sampled = f" on {len(trial.truth)} sampled records" if len(trial.truth) < size.records else ""
+    sampled += f", the rows of a {seen.group} together" if seen.group else ""
     said = f"thresholds follow from {trial.model}, cross-validated{sampled}, less the room that a test split needs"
     deciding = "macro_f1" if size.majority >= RARE else "accuracy"
     facts |= asked_of(found, "cost_per_record" if abstain else deciding, said)
@@ -104,7 +105,8 @@ def sample_records(seen: Seen, product: Product) -> pl.DataFrame:
     """Return the sample as stage collect would store it, rows that it would reject left out."""
     if "payload" in seen.records.columns:
         return seen.records
-    frame = as_records(seen.records, product, seen.options["label"], None, "the sample", "FROM")
+    timed = product.model_copy(update={"data": product.data.model_copy(update={"time": seen.time})})
+    frame = as_records(seen.records, timed, seen.options["label"], seen.group, "the sample", "FROM")
     frame = frame.rename({"source_label": "label"})
     return frame.filter(pl.col("rejected").is_null()) if "rejected" in frame.columns else frame
 
@@ -113,15 +115,31 @@ def tried(records: pl.DataFrame, product: Product, facts: dict[str, Any], size: 
     """Return the trial of a quick model, and the facts with what a wrong answer costs by its probabilities."""
     inputs = input_of(product).matrix(records, product)
     truth = answer_of(product).truth(records["label"].to_list(), product)
-    outputs, model = out_of_fold(inputs, truth, product)
+    groups = None
+    if "group" in records.columns and records["group"].count():
+        groups = records.select(pl.coalesce("group", pl.int_range(pl.len()).cast(pl.String)))["group"].to_list()
+    outputs, model = out_of_fold(inputs, truth, product, groups)
     outputs = calibrated(outputs, truth)
+    if "happened_at" in records.columns:
+        facts["times"] += in_the_future(inputs, truth, records["happened_at"].to_numpy(), product, outputs)
     if size.labels and size.majority >= RARE:
-        balanced = calibrated(out_of_fold(inputs, truth, product, "balanced")[0], truth)
+        balanced = calibrated(out_of_fold(inputs, truth, product, groups, "balanced")[0], truth)
         facts |= weighed(*(answer_of(product).headline(each, truth)["macro_f1"] for each in (outputs, balanced)))
         outputs = balanced if facts["weights"] == "balanced" else outputs
     wrong, reason = sensible_cost(outputs, truth)
     facts |= {"wrong": wrong, "cost_reason": reason}
     return attempt(inputs, truth, outputs, model, contract(facts)[1]), facts  # the cost moves the rule
+
+
+def in_the_future(
+    inputs: np.ndarray, truth: np.ndarray, moments: np.ndarray, product: Product, outputs: np.ndarray
+) -> list[str]:
+    """Say what the quick model is worth on the newest records, beside what ``outputs`` are worth across all times."""
+    right, across = ahead(inputs, truth, moments, product), float((outputs.argmax(axis=1) == truth).mean())
+    if right is None:
+        return []
+    said = f"fitted on the older records, the quick model is right in {right:.0%} of the newest {NEWEST:.0%}"
+    return [f"{said}; across all times in {across:.0%}"]
 
 
 def weighed(none: float, balanced: float) -> dict[str, Any]:

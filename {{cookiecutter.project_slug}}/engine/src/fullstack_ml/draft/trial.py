@@ -21,7 +21,8 @@ from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 
 FOLDS, SEED, BINS = 5, 0, 10
-SIDE = 16  # pixels of a thumbnail's side
+COMPONENTS = 64  # of values of one scale, as pixels are
+NEWEST = 0.2  # share of the records by which the future is tried
 MOST_NOVEL, FEWEST = 4_000, 20  # records by which the novelty score is tried
 
 
@@ -37,47 +38,47 @@ class Trial:
 
 def quick_model(inputs: np.ndarray, product: Product, weights: str) -> tuple[Any, np.ndarray, str]:
     """Return an unfitted model, the values that it sees of each record, and its name; ``weights`` as in conf/model."""
+    from sklearn.decomposition import PCA
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    weight = None if weights == "none" else weights
-    if inputs.dtype == np.uint8:  # pictures, which a table never is
-        rows = thumbnails(inputs)
-        model = make_pipeline(StandardScaler(with_std=False), LogisticRegression(max_iter=200, class_weight=weight))
-        return model, rows, f"logistic regression on thumbnails of {SIDE} x {SIDE}"
+    weight, rows = None if weights == "none" else weights, features_of(inputs, product)
+    if input_of(product).ALIKE:
+        kept = min(COMPONENTS, *rows.shape)
+        rows = PCA(kept, whiten=True, svd_solver="randomized", random_state=SEED).fit_transform(rows)
+        model = LogisticRegression(C=0.1, max_iter=200, class_weight=weight)
+        return model, rows, f"logistic regression on {kept} principal components"
     size: dict[str, Any] = {"max_iter": 60, "max_leaf_nodes": 15, "early_stopping": False}
     trees = HistGradientBoostingClassifier(**size, class_weight=weight, random_state=SEED)
-    return trees, features_of(inputs, product), "60 boosted trees"
-
-
-def thumbnails(inputs: np.ndarray) -> np.ndarray:
-    """Reduce pictures (records, height, width[, channels]) to grey values from 0 to 1, at most SIDE x SIDE of each."""
-    grey = inputs.reshape(*inputs.shape[:3], -1).mean(axis=3) / 255.0
-    rows, columns = (np.array_split(np.arange(size), min(SIDE, size)) for size in grey.shape[1:])
-    small = np.stack([grey[:, part].mean(axis=1) for part in rows], axis=1)
-    small = np.stack([small[:, :, part].mean(axis=2) for part in columns], axis=2)
-    flat: np.ndarray = small.reshape(len(small), -1)
-    return flat
+    return trees, rows, "60 boosted trees"
 
 
 def out_of_fold(
-    inputs: np.ndarray, truth: np.ndarray, product: Product, weights: str = "none"
+    inputs: np.ndarray, truth: np.ndarray, product: Product, groups: list[str] | None = None, weights: str = "none"
 ) -> tuple[np.ndarray, str]:
-    """Return the probabilities of every record by models that have not seen it, and the model's name."""
+    """Return the probabilities of every record by models that have not seen it, nor its group, and the model's name."""
     from sklearn.base import clone
-    from sklearn.model_selection import StratifiedKFold
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     model, rows, name = quick_model(inputs, product, weights)
     rarest, labels = int(np.bincount(truth).min()), int(truth.max()) + 1
     folds = min(FOLDS if len(truth) * labels < 50_000 else 3, max(2, rarest))
-    cut = StratifiedKFold(folds, shuffle=True, random_state=SEED).split(rows, truth)
+    kind = StratifiedGroupKFold if groups else StratifiedKFold
+    cut = kind(folds, shuffle=True, random_state=SEED).split(rows, truth, groups)
     outputs = np.zeros((len(truth), labels))
     for known, unseen in cut:
         fitted = clone(model).fit(rows[known], truth[known])
         outputs[np.ix_(unseen, fitted.classes_)] = fitted.predict_proba(rows[unseen])
     return outputs, name
+
+
+def ahead(inputs: np.ndarray, truth: np.ndarray, moments: np.ndarray, product: Product) -> float | None:
+    """Return how often the model is right on the newest records, fitted on all before; None where it cannot be said."""
+    model, rows, _ = quick_model(inputs, product, "none")
+    older = moments < np.sort(moments)[int(len(moments) * (1 - NEWEST))]
+    if older.sum() < FEWEST or (~older).sum() < FEWEST or len(set(truth[older])) < 2:
+        return None
+    return float(model.fit(rows[older], truth[older]).score(rows[~older], truth[~older]))
 
 
 def calibrated(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:

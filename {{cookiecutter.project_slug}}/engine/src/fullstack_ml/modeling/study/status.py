@@ -15,7 +15,7 @@ from fullstack_ml.registry.registration import standing
 from fullstack_ml.workspace import git
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import read_json
-from fullstack_ml.workspace.paths import ACCEPTANCE, EVALUATION, RAW
+from fullstack_ml.workspace.paths import ACCEPTANCE, EVALUATION, LABELS, RAW, ROUNDS
 
 # Not `commit -a`: it leaves out what is new, such as the report on the first version.
 KEEP = {"git add -A && git commit": "keep what this run wrote beside what it was made from"}
@@ -44,7 +44,9 @@ def on_the_way(product: Product, made_before: bool) -> list[str]:
         said = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
         lines.append(f"labelled: {sum(counts.values())}" + (f" ({said})" if said else ""))
     if home := came_home():
-        return [*lines, f"{home} labels came home and are not counted yet", "next: make"]
+        # Stage register, the last one, wants them in git.
+        keep = "git add -A && git commit, then " if git.git("status", "--porcelain", str(LABELS), str(ROUNDS)) else ""
+        return [*lines, f"{home} labels came home and are not counted yet", f"next: {keep}make"]
     lacking = shortfalls(counts, product, split_shares()) if counts is not None else []
     lines += [f"not yet: {one.what}\n  {one.fix}" for one in lacking]
     return lines if lacking else [*lines, "next: make"]
