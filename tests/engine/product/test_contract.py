@@ -3,6 +3,7 @@
 The mistakes are put into the contract of this project, so that it can change without these tests.
 """
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -375,3 +376,47 @@ def test_a_loaded_contract_cannot_be_changed(product: Any) -> None:
 def test_the_command_says_that_nothing_is_wrong(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     contract.main()
     assert "no mistake" in capsys.readouterr().out
+
+
+@pytest.mark.task("tabular-classification")
+def test_a_guide_of_another_product_is_refused(project: Path, product: Any, refused: Refused) -> None:
+    guide = Path("docs/2-data/annotation-guide.md")
+    text = guide.read_text(encoding="utf-8")
+    for name in product.formulation.label_names:
+        text = text.replace(name, "···")
+    guide.write_text(text, encoding="utf-8")
+    named = ", ".join(product.formulation.label_names)
+    with refused(f"the annotation guide names no label of product.yaml: {named}", "annotation-guide.md"):
+        contract.main()
+
+
+@pytest.mark.task("tabular-classification")
+def test_words_that_are_still_the_samples_are_named(
+    project: Path, git: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    git("init", "--quiet")
+    git("add", "-A")
+    git("commit", "--quiet", "-m", "first")
+    contract.main()
+    assert "sample's words" not in capsys.readouterr().out
+    file = Path("product.yaml")
+    text = re.sub(r"(?m)^  users: .*", "  users: Growers", file.read_text(encoding="utf-8"))
+    file.write_text(text.replace("name: malignant", "name: ripe"), encoding="utf-8")
+    contract.main()
+    told = capsys.readouterr().out
+    assert "still the sample's words, perhaps: service.decision, service.why_now, formulation.in_scope" in told
+    assert "service.users" not in told
+
+
+def test_the_worst_slice_is_not_asked_for_where_there_are_none(
+    product: Any,
+) -> None:
+    none = product.model_copy(update={"data": product.data.model_copy(update={"slices": []})})
+    row = product.requirements[0].model_copy(
+        update={"metric": "worst_slice_accuracy", "slice": "all", "operator": ">="}
+    )
+    asked = none.model_copy(update={"requirements": [row]})
+    found = [what for _, what, _ in contradictions.strange_requirements(asked)]
+    assert f"{row.id} asks for the worst slice, and there are no slices" in found
+    with_slices = product.model_copy(update={"requirements": [row]})
+    assert not any("worst slice" in what for _, what, _ in contradictions.strange_requirements(with_slices))

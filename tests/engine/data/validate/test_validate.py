@@ -59,7 +59,7 @@ def test_a_record_that_the_contract_does_not_allow_is_named(
     column: str, value: Any, what: str, project: Path, records: pl.DataFrame, config: Any, refused: Refused
 ) -> None:
     raw(with_bad(records, column, value))
-    with refused(what, "data/raw", "product.yaml"):
+    with refused(what, "data/raw", "rm -r data/raw, then make"):
         validate.run(config)
     named = [record for rows in report()["examples"].values() for record, *_ in rows]
     assert named == [records["id"][2]]
@@ -97,6 +97,17 @@ def test_a_payload_that_the_contract_does_not_allow_is_named(
     with refused(f"1 of 10 records break product.yaml: {rule} (1); "):
         validate.run(config)
     assert [record for record, *_ in report()["examples"][rule]] == [records["id"][2]]
+
+
+def test_what_no_contract_can_allow_is_to_be_mended(
+    project: Path, records: pl.DataFrame, config: Any, refused: Refused
+) -> None:
+    raw(with_bad(records, "source", None))
+    with refused("source missing (1)", fix="fix:   mend the source, rm -r data/raw, then make"):
+        validate.run(config)
+    raw(with_bad(records, "licence", "stolen"))
+    with refused("licence (1)", fix="allow it in product.yaml; or mend the source"):
+        validate.run(config)
 
 
 def test_every_shard_is_checked(project: Path, records: pl.DataFrame, config: Any, refused: Refused) -> None:

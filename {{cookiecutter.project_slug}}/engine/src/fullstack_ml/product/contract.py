@@ -10,9 +10,14 @@ import yaml
 from pydantic import ValidationError
 
 from fullstack_ml.product.contradictions import contradictions
+from fullstack_ml.product.guide import check_labels, guide_version
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import Location, UserError, dotted, explain, guard
+from fullstack_ml.workspace.git import git
 from fullstack_ml.workspace.paths import PRODUCT
+
+TEXTS = [("service", key) for key in ("users", "decision", "why_now")]
+TEXTS += [("formulation", key) for key in ("in_scope", "out_of_scope")]
 
 
 def load(path: Path = PRODUCT) -> Product:
@@ -80,10 +85,25 @@ def _line(node: yaml.Node | None, location: Location) -> int:
     return line
 
 
+def of_the_sample(product: Product) -> list[str]:
+    """Name the texts that the first commit of the project has too, where that had other labels."""
+    root = (git("rev-list", "--max-parents=0", "HEAD") or "").split()
+    first = yaml.safe_load(git("show", f"{root[0]}:./{PRODUCT}") or "{}") if root else {}
+    labels = first.get("formulation", {}).get("answer", {}).get("labels", [])
+    if not labels or {label["name"] for label in labels} == set(product.formulation.label_names):
+        return []
+    now = product.model_dump()
+    return [".".join(key) for key in TEXTS if str(first.get(key[0], {}).get(key[1])) == str(now[key[0]][key[1]])]
+
+
 def main() -> None:
     """Say that the contract holds together, or what is wrong with it."""
     product = load()
+    guide_version()
+    check_labels(product.formulation.label_names)
     print(f"{PRODUCT}: {len(product.requirements)} requirements, no mistake")
+    if left := of_the_sample(product):
+        print(f"still the sample's words, perhaps: {', '.join(left)}")
 
 
 if __name__ == "__main__":

@@ -215,6 +215,9 @@ def strange_requirements(product: Product) -> Iterator[Finding]:
         elif metric.unit == "share" and not 0 <= r.threshold <= 1:
             fix = "a share is from 0 to 1, such as 0.92 for 92 %"
             yield (*at, "threshold"), f"{r.id} has the threshold {r.threshold:g} for {r.metric}", fix
+        if r.metric.startswith("worst_slice") and len(slices) == 1:
+            fix = "name parts of the records in data.slices, or take the requirement out"
+            yield (*at, "metric"), f"{r.id} asks for the worst slice, and there are no slices", fix
         if r.slice not in slices:
             yield (*at, "slice"), f"{r.id} names the unknown slice {r.slice!r}", suggest(r.slice, slices)
 

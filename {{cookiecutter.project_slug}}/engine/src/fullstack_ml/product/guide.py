@@ -5,6 +5,7 @@ raises the major version (the part before the point); stage ``label`` then flags
 """
 
 import re
+from collections.abc import Sequence
 
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.paths import GUIDE
@@ -22,6 +23,18 @@ def guide_version() -> str:
         fix = "begin the file with the lines ---, version: 1.0, ---"
         raise UserError("the annotation guide states no version", str(GUIDE), fix)
     return found[1]
+
+
+def check_labels(names: Sequence[str]) -> None:
+    """Refuse a guide that speaks of another product: it names none of the labels.
+
+    Raises:
+        UserError: unless it names one of them, or there are no labels.
+    """
+    text = GUIDE.read_text(encoding="utf-8").replace("\\", "")  # | in a table
+    if names and not any(name in text for name in names):
+        what = f"the annotation guide names no label of product.yaml: {', '.join(names)}"
+        raise UserError(what, str(GUIDE), "say there what makes a record one of each label")
 
 
 def major(version: str) -> int:

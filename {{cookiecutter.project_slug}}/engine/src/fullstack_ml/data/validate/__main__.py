@@ -7,6 +7,7 @@ Run: ``python -m fullstack_ml.data.validate``.
 
 from functools import partial
 
+from fullstack_ml.data.validate.checks import NEEDED
 from fullstack_ml.data.validate.duplicates import near_duplicates
 from fullstack_ml.data.validate.findings import Findings, check_shard
 from fullstack_ml.data.validate.noise import label_noise, repeated_records
@@ -23,6 +24,7 @@ from fullstack_ml.workspace.files import write_json, write_text
 from fullstack_ml.workspace.paths import NEAR_DUPLICATES, RAW, VALIDATION, VALIDATION_PAGE
 
 EXAMPLES = 3  # rules of which the error names a record
+MENDED = {"payload", *(f"{name} missing" for name in NEEDED)}  # rules that no contract could relax
 
 
 def read_all(product: Product, settings: Validate, runner: Runner) -> Findings:
@@ -48,7 +50,8 @@ def stop(findings: Findings) -> None:
     shown = "; ".join(f"{what}, in {source}" if source else what for _, what, source in examples)
     what = f"{findings.faulty} of {findings.total} records break product.yaml: {counts}; such as {shown}"
     # Not make forget: it would keep the record away for good, also once it is mended.
-    fix = "allow it in product.yaml; or mend the source, rm -r data/raw, then make"
+    mend = "mend the source, rm -r data/raw, then make"
+    fix = mend if MENDED.issuperset(rules) else f"allow it in product.yaml; or {mend}"
     raise UserError(what, f"{RAW}, see {VALIDATION_PAGE}", fix)
 
 
