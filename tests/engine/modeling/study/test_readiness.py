@@ -37,6 +37,8 @@ def test_too_few_labels_for_a_test_split_are_said(product: Any) -> None:
     counts = some(product, 1) | {product.formulation.label_names[0]: 41 - len(product.formulation.label_names) + 1}
     (found,) = readiness.shortfalls(counts, without, SHARES)
     assert found.what == "41 labels; about 8 would be the frozen test split, which wants 20: 100 labels"
+    assert "set folds: 5 in conf/split.yaml" in found.fix
+    assert readiness.shortfalls(counts, without, {**SHARES, "calibration": 0.8, "test": 1.0}) == []
     counts[product.formulation.label_names[0]] += 59
     assert readiness.shortfalls(counts, without, SHARES) == []
 

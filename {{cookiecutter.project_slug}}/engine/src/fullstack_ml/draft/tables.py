@@ -48,9 +48,8 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
         why = "; ".join(f"{column.name}: {column.reason or column.use}" for column in columns)
         raise UserError("no column is left to learn from", wish.place, f"give more columns; here are {why}")
     seen = Seen(source, options, {}, counts, sample_of(table, used, answer), notes=notes)
-    seen.group = max(groups, key=lambda name: table.sample[name].n_unique(), default=None)
     seen.time = next(iter(times), None)
-    named = seen.group if seen.group and table.sample[seen.group].n_unique() >= GROUPS else None
+    seen.group, named = chosen_group(groups, table.sample)
     seen.options |= {"label": answer, "group": named}
     seen.slices = slices_of(used, table)
     seen.table = [summary(column, table.rows, answer) for column in columns]
@@ -146,6 +145,12 @@ def feature(column: Column, rows: int) -> dict[str, Any]:
         reasons.insert(0, f"{column.strange} values are no numbers, and their rows will be rejected")
     row["meaning"] = column.name.strip() or "?"
     return {"row": row, "reason": "; ".join(reasons)}
+
+
+def chosen_group(groups: list[str], sample: pl.DataFrame) -> tuple[str | None, str | None]:
+    """Return the candidate of most values, and once more where these are enough for a split by it."""
+    most = max(groups, key=lambda name: sample[name].n_unique(), default=None)
+    return most, most if most and sample[most].n_unique() >= GROUPS else None
 
 
 def group_text(groups: list[str], named: str | None) -> dict[str, str]:

@@ -69,17 +69,20 @@ def shortfalls(counts: dict[str, int], product: Product, shares: dict[str, float
         fix = "label some, or take the label out of product.yaml"
         found.append(Shortfall(f"no record has the label {', '.join(missing)}", fix))
     abstain = product.formulation.abstain
+    folded = "" if shares["test"] == 1 else "set folds: 5 in conf/split.yaml, which tests and calibrates on all; or "
     if abstain:
         wanted = math.ceil(abstain.fewest / shares["calibration"])
         if total < wanted:
             rule = f"the rule to abstain wants {abstain.fewest} calibration records"
             what = f"{total} labels; {rule}, about {wanted} labels"
-            relax = "relax coverage or false_alarms of formulation.abstain in product.yaml, or leave abstain out"
+            relax = (
+                f"{folded}relax coverage or false_alarms of formulation.abstain in product.yaml, or leave abstain out"
+            )
             found.append(Shortfall(what, f"{collect}; or {relax}"))
     if total * shares["test"] < TESTED:
         held, wanted = round(total * shares["test"]), math.ceil(TESTED / shares["test"])
         what = f"{total} labels; about {held} would be the frozen test split, which wants {TESTED}: {wanted} labels"
-        found.append(Shortfall(what, f"{collect}; or raise the share of test in conf/split.yaml before the first run"))
+        found.append(Shortfall(what, f"{collect}; or {folded}raise the share of test there, before the first run"))
     return found
 
 
