@@ -32,6 +32,7 @@ RECORD = (
     "collected_at",
     "source_label",
     "shard",
+    "fold",
 )
 LABEL = ("label", "annotator", "round", "guide_version", "annotated_at", "seconds", "labelled_by", "votes", "share")
 ARRIVAL = ("rejected", "record", "cursor", "row_key", "reason", "rejected_at")
