@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import generation
+import scale
 import stages
 from measure import ROUNDS, machine_class
 
@@ -53,6 +54,7 @@ GROUPS = {
     "evaluate": lambda: inside("evaluate"),
     "agreement": lambda: inside("agreement"),
     "data": data,
+    "scale": scale.main,
     "deployment": page_and_server,
 }
 
