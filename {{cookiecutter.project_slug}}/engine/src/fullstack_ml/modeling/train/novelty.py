@@ -49,9 +49,13 @@ def mahalanobis(features: np.ndarray, truth: np.ndarray, alike: bool = False) ->
 
 
 def nearest_mean(parts: np.ndarray, truth: np.ndarray, rare: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return (values, values) that bring the labels' shared covariance to one, and the labels' means brought there."""
+    """Return (values, values) that bring the labels' shared covariance to one, and the labels' means brought there.
+
+    ``parts`` are centred in their place, so that a large table is held once less.
+    """
     means = np.stack([parts[truth == label].mean(axis=0) for label in np.unique(truth)])
-    whiten = whitening(parts - means[np.unique(truth, return_inverse=True)[1]], rare)
+    parts -= means[np.unique(truth, return_inverse=True)[1]]
+    whiten = whitening(parts, rare)
     points = means @ whiten
     return whiten, {"novelty_points": -2.0 * points.T, "novelty_squares": (points**2).sum(axis=1)}
 
