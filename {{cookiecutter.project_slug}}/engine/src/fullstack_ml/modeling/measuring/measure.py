@@ -49,13 +49,10 @@ def test(
     """Score the test split and return the scores with everything that a requirement may ask of them.
 
     ``folds``: of small data, what was made without each fold, and its records; it stands for ``artefact`` there.
-
-    Raises:
-        UserError: if an output is not finite, or there are folds and none is given: ``artefact`` has seen every record.
+    Raises a ``UserError`` for an output that is not finite.
     """
-    if not folds and read_folds(product):
-        fix = "compare what stage evaluate reports, in which every record is tested by a model that has not seen it"
-        raise UserError("with folds a model has learned from every record", "folds in conf/split.yaml", fix)
+    if not folds:
+        refuse_folds(product)
     answer, rule, settings = artefact.answer, artefact.rule, config.evaluate
     seats = folds or [(artefact, read("test", product))]
     seen = [one_seat(by, part, product, config) for by, part in seats]
@@ -86,6 +83,13 @@ def test(
         **answer.sections(scored.outputs, truth, words, rule, product, settings.bins),
     }
     return Tested(examples, scored, words, values, report)
+
+
+def refuse_folds(product: Product) -> None:
+    """Raise a ``UserError`` where the data are cut into folds: a single artefact has seen every record."""
+    if read_folds(product):
+        fix = "compare what stage evaluate reports, in which every record is tested by a model that has not seen it"
+        raise UserError("with folds a model has learned from every record", "folds in conf/split.yaml", fix)
 
 
 @dataclass(frozen=True)
