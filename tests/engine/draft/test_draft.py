@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score
 
 from fullstack_ml.draft import __main__ as draft
 from fullstack_ml.draft import tally as counting
-from fullstack_ml.draft.columns import looked_at
+from fullstack_ml.draft.columns import KEY, looked_at
 from fullstack_ml.draft.requirements import Size, abstaining, needed_records
 from fullstack_ml.pipeline import compose
 from fullstack_ml.product.contract import load
@@ -531,3 +531,10 @@ def test_what_the_future_costs_is_said_where_there_is_a_time(
     text = Path("product.yaml").read_text(encoding="utf-8")
     assert "with «time: day» here and «by: time» in conf/split.yaml" in text
     assert "of the newest 20%" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "names"), [("customerId", True), ("order id", True), ("ID", True), ("PID", False), ("paid", False)]
+)
+def test_a_word_that_ends_like_id_names_nothing(name: str, names: bool) -> None:
+    assert bool(KEY.search(name)) == names

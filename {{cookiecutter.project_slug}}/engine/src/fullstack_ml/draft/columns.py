@@ -18,7 +18,7 @@ PERSON = re.compile(
     r"|이름|성명|주소|전화|생년월일",
     re.I,
 )
-KEY = re.compile(r"(^|[\s_.-])(id|no|nr|key|uuid|code|index)$|Id$|^unnamed|^$", re.I)
+KEY = re.compile(r"(^|[\s_.-])(id|no|nr|key|uuid|code|index)$|(?-i:[a-z]Id)$|^unnamed|^$", re.I)
 ANSWERS = ("label", "target", "class", "y", "answer", "outcome", "diagnosis", "species")
 VALUES = 50  # values of a category that are listed, the most frequent ones
 LONG = 40  # characters of a value on average, from which on a text is read and not chosen
