@@ -13,7 +13,7 @@ setup: .venv/.done ## Install the environment; make a git repository where there
 	@python3 -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 .PHONY: new-stage clear-sample remove upgrade
-new-stage: .venv/.done ## Begin a stage of your own: NAME=augment AFTER=split
+new-stage: .venv/.done ## Begin a stage of your own: NAME=enrich AFTER=split
 	@python -m fullstack_ml.project.new_stage "$(NAME)" "$(AFTER)"
 
 clear-sample: .venv/.done ## Remove the sample's data, labels, models and reports
