@@ -19,6 +19,7 @@ from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.train.backends import backend_of
 from fullstack_ml.modeling.train.novelty import distance, mahalanobis
 from fullstack_ml.modeling.train.novelty_nodes import with_novelty
+from fullstack_ml.modeling.train.over_time import cost_of_time
 from fullstack_ml.modeling.train.shortcuts import check
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, joined, read, read_folds
@@ -135,6 +136,7 @@ def run(config: Config) -> None:
         "answers": summary,
         "parity": max(one.difference for one in (made, *by_fold)),
         "validation": scores,
+        "over_time": None if parts else cost_of_time(config, product, known, held_out),
         "shortcuts": check(known.frame, answer.strata(known.truth)),
         "history": made.curves,
     }
@@ -143,6 +145,9 @@ def run(config: Config) -> None:
     held = f"out of {len(parts)} folds" if parts else "validation"
     reached = f"{held} {answer.HEADLINE[0]} {scores[answer.HEADLINE[0]]:.3f}, parity {report['parity']:.1g}"
     print(f"train: {config.model.name} on {len(known.truth)} records, {reached}")
+    if over := report["over_time"]:
+        same, later = f"{over['same_time']:.3f} on records of its own time", f"{over['later']:.3f} on later ones"
+        print(f"train: {over['metric']} {same}, {later}")
     for found in report["shortcuts"].values():
         if found["warning"]:
             print(f"warning: {found['warning']}")
