@@ -30,9 +30,9 @@ SUFFIX = re.compile(r"\.(csv|db|html|json|lock|md|mk|onnx|parquet|png|py|toml|tx
 EXAMPLES = {
     "conf/model/forest.yaml",
     "conf/search/forest.yaml",
-    "conf/augment.yaml",
-    "mk/augment.mk",
-    "tests/test_augment.py",
+    "conf/enrich.yaml",
+    "mk/enrich.mk",
+    "tests/test_enrich.py",
     "my_product/sources/erp.py",
     "bake/my-product",
 }

@@ -68,7 +68,7 @@ MISTAKES = {
     "name: n, low: 0, high: 1, values: [a]": ("is a number and has values", "values", "leave the values out"),
     "name: n, type: flag, high: 1": ("is a flag and has a high", "high", "leave high out"),
     "name: n, type: category, values: [yes, no]": ("is True", "values[0]", "put it in quotes"),
-    "name: n, type: text": ("is 'text'", "type", ""),
+    "name: n, type: sound": ("is 'sound'", "type", ""),
     "name: n, low: 0, high: 1, missing: maybe": ("is 'maybe'", "missing", ""),
 }
 
