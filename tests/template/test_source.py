@@ -40,7 +40,7 @@ ROOMS = [
     (3_250, ["modeling"]),
     (2_600, ["serving"]),
     (1_900, ["draft"]),
-    (1_300, ["inputs", "answers"]),
+    (1_350, ["inputs", "answers"]),
     (1_000, ["annotation", "product"]),
     (700, ["pipeline", "project", "registry", "workspace"]),
     (300, ["edge", "pages", "artefact"]),

@@ -32,7 +32,7 @@ FORM_FIELD: str | None = None
 ALIKE = False
 
 WORDS = 10  # of a text that is made up
-LINE = '<tr title="{meaning}"><td>{name}</td><td align="right"><b>{value}</b></td><td>{unit}</td><td>{place}</td></tr>'
+LINE = '<tr class="{kind}" title="{meaning}"><td>{name}</td><td align="right"><b>{value}</b></td><td>{unit}</td><td>{place}</td></tr>'
 METER = '<meter min="{low:g}" max="{high:g}" value="{value:g}"></meter>'
 
 
@@ -203,6 +203,7 @@ def line(feature: Feature, value: Any) -> str:
     ranged = feature.type in ("number", "whole")
     low, high = feature.bounds
     return LINE.format(
+        kind=feature.type,
         meaning=escape(feature.meaning),
         name=escape(feature.name.replace("_", " ")),
         value=escape(shown(value)),
