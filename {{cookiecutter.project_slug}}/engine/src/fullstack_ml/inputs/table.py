@@ -32,7 +32,10 @@ FORM_FIELD: str | None = None
 ALIKE = False
 
 WORDS = 10  # of a text that is made up
-LINE = '<tr class="{kind}" title="{meaning}"><td>{name}</td><td align="right"><b>{value}</b></td><td>{unit}</td><td>{place}</td></tr>'
+LINE = (
+    '<tr class="{kind}" title="{meaning}"><td>{name}</td><td align="right"><b>{value}</b></td><td>{unit}</td>'
+    "<td>{place}</td></tr>"
+)
 METER = '<meter min="{low:g}" max="{high:g}" value="{value:g}"></meter>'
 
 
