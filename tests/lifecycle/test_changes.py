@@ -30,7 +30,7 @@ CHANGES: dict[str, tuple[str, str, str, set[str]]] = {
     "an-owner": ("product.yaml", "owner: platform engineer", "owner: Kim Min-seo", {"accept", "cards"}),
     "a-reason": ("product.yaml", "reason: the scanner waits 100 ms", "reason: it waits 100 ms", {"accept", "cards"}),
     "a-threshold": ("product.yaml", "threshold: 50,", "threshold: 40,", {"accept", "cards", "register"}),
-    "the-cost-of-an-error": ("product.yaml", "{wrong: 30,", "{wrong: 31,", {"export", "evaluate", "cards"}),
+    "the-cost-of-an-error": ("product.yaml", "{wrong: 30,", "{wrong: 31,", {"export", "evaluate", "cards", "register"}),
     "a-definition": (
         "product.yaml",
         "two bows that are open",
