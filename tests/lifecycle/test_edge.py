@@ -238,7 +238,7 @@ def test_a_file_that_is_no_image_is_said_to_be_none(page: Page, tmp_path: Path) 
     choose(page, picture)
     state, _, reason = said(page)
     assert state == "error"
-    assert "cannot read the file" in reason
+    assert "is no PNG, JPEG" in reason
 
 
 def choose(page: Page, file: Path) -> None:
