@@ -146,6 +146,16 @@ def test_a_registry_that_is_down_stops_nobody(project: Project) -> None:
         assert "does not answer" in server.ask("GET", "/v1/model")[1]["refused"]
 
 
+# A list of good and bad records is answered, with what is wrong at the place of each bad one.
+MIXED = """
+[[operations]]
+include-name = "POST /v1/predict"
+
+[operations.checks.negative_data_rejection]
+expected-statuses = ["200", "400", "413", "415", "422"]
+"""
+
+
 @pytest.mark.parametrize(
     ("project", "examples", "expected"),
     [
@@ -156,6 +166,7 @@ def test_a_registry_that_is_down_stops_nobody(project: Project) -> None:
 )
 def test_made_up_requests_find_no_error(project: Project, examples: int, expected: int, tmp_path: Path) -> None:
     """Made-up pictures take long to make, made-up rows do not."""
+    (tmp_path / "schemathesis.toml").write_text(MIXED, encoding="utf-8")
     with running(project) as server:
         tool = [UV, "tool", "run", "--exclude-newer", "2026-11-01", "schemathesis>=4.32,<5", "run"]
         options = [

@@ -130,7 +130,9 @@ def _without(text: str, page: Path, root: Path, dead: list[str], targets: set[st
             blocks.append("\n".join(left for item in items if (left := _item(item, speaks))))
         else:
             blocks.append(_sentences(block, speaks))
-    return re.sub(r"\n{3,}", "\n\n", "".join(blocks)).rstrip("\n") + "\n"
+    parts = "".join(blocks).split("```")
+    parts[::2] = [re.sub(r"\n{3,}", "\n\n", part) for part in parts[::2]]  # not in code, which may have two blank lines
+    return "```".join(parts).rstrip("\n") + "\n"
 
 
 def _item(item: str, speaks: Callable[[str], bool]) -> str:
