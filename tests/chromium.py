@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +143,14 @@ def served(folder: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextlib.contextmanager
+def beside(folder: Path, modules: Iterable[Path]) -> Iterator[Page]:
+    """Open an empty page in ``folder``, beside copies of JavaScript modules that it may import."""
+    for module in modules:
+        shutil.copy(module, folder / module.name)
+    (folder / "index.html").write_text("<!doctype html><main></main>", encoding="utf-8")
+    with served(folder) as url, chromium() as opened:
+        opened.open(url, "document.querySelector('main')")
+        yield opened

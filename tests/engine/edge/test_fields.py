@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from chromium import Page, chromium, served
+from chromium import Page, beside
 from fullstack_ml.data.collect.sources import conversion
 from fullstack_ml.edge import build
 from fullstack_ml.inputs import table
@@ -48,12 +47,7 @@ ROWS: list[tuple[list[str], list[Any]]] = [
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """An empty page beside the modules of the real one."""
-    folder = tmp_path_factory.mktemp("page")
-    for name in table.PAGE:
-        shutil.copy(build.PAGE / name, folder / name)
-    (folder / "index.html").write_text("<!doctype html><main></main>", encoding="utf-8")
-    with served(folder) as url, chromium() as opened:
-        opened.open(url, "document.querySelector('main')")
+    with beside(tmp_path_factory.mktemp("page"), [build.PAGE / name for name in table.PAGE]) as opened:
         yield opened
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import shutil
 import struct
 import zlib
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chromium import Page, chromium, served
+from chromium import Page, beside
 from fullstack_ml.edge import build
 from fullstack_ml.inputs import image
 from fullstack_ml.inputs.canvas import Canvas, decode
@@ -38,12 +37,7 @@ return found;
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """An empty page beside the modules of the real one."""
-    folder = tmp_path_factory.mktemp("page")
-    for name in image.PAGE:
-        shutil.copy(build.PAGE / name, folder / name)
-    (folder / "index.html").write_text("<!doctype html><main></main>", encoding="utf-8")
-    with served(folder) as url, chromium() as opened:
-        opened.open(url, "document.querySelector('main')")
+    with beside(tmp_path_factory.mktemp("page"), [build.PAGE / name for name in image.PAGE]) as opened:
         yield opened
 
 
