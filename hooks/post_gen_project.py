@@ -56,8 +56,8 @@ if PARTS != "everything":
         remove.remove(part, Path())
 
 # Until somebody changes them, a draft from the team's own data may take the place of the sample's files.
-if NEW and Path("engine/src/fullstack_ml/draft/seal.py").exists():
-    from fullstack_ml.draft import seal
+if NEW:
+    from fullstack_ml.workspace import seal
 
     seal.seal_files(Path())
 

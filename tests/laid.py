@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from fullstack_ml.draft.seal import seal_files
+from fullstack_ml.workspace.seal import seal_files
 
 TEMPLATE = Path(__file__).parents[1] / "{{cookiecutter.project_slug}}"
 TASKS = sorted(path.name for path in (TEMPLATE / "_overlays/task").iterdir())

@@ -37,13 +37,18 @@ def test_a_new_stage_is_green_at_once(project: Project) -> None:
 def test_a_cleared_sample_can_be_brought_back_and_the_pipeline_begins_anew(project: Project) -> None:
     before = project.files()
     told = project.ok("make", "clear-sample")
-    assert "next: your contract in product.yaml" in told
-    assert not any((project.folder / name).exists() for name in ("data/raw", "models", "reports", "dvc.lock"))
+    assert "next: make draft FROM=<your data>" in told
+    gone = ("data/raw", "models", "reports", "dvc.lock", "product.yaml", "docs/2-data/annotation-guide.md")
+    assert not any((project.folder / name).exists() for name in gone)
+    without = project.run("make", "check")
+    assert without.returncode
+    assert "fix: make draft FROM=<your data> writes it; git restore product.yaml brings the old one back" in without.stderr
     project.ok("git", "restore", ".")
     project.ok("dvc", "checkout")
     kept = {name for name in before if name.startswith(("data/raw/", "data/splits/", "models/"))}
     after = project.files()
     assert {name: after.get(name) for name in kept} == {name: before[name] for name in kept}
     project.ok("make", "clear-sample")
+    project.ok("git", "restore", "product.yaml", "docs/2-data/annotation-guide.md")
     project.commit()
     assert "registered: my_product version" in project.ok("make")

@@ -16,7 +16,7 @@ setup: .venv/.done ## Install the environment; make a git repository where there
 new-stage: .venv/.done ## Begin a stage of your own: NAME=enrich AFTER=split
 	@python -m fullstack_ml.project.new_stage "$(NAME)" "$(AFTER)"
 
-clear-sample: .venv/.done ## Remove the sample's data, labels, models and reports
+clear-sample: .venv/.done ## Remove the sample: contract, data, labels, models, reports
 	@python -m fullstack_ml.project.clear_sample
 
 remove: .venv/.done ## Take a part out: PART=annotation, serving, edge or monitoring

@@ -1,5 +1,6 @@
 """A first contract from files as people have them: it passes the loader, and asks for what can be reached."""
 
+import json
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -107,6 +108,27 @@ def test_a_table_becomes_a_contract_with_reachable_thresholds(
 
 
 @table
+@pytest.mark.parametrize(("rows", "rare", "folds"), [(499, 60, 5), (500, 60, 0), (499, 9, 0), (39, 15, 0)])
+def test_few_records_are_tested_in_folds(rows: int, rare: int, folds: int, made: Draft, project: Path) -> None:
+    """And the thresholds follow: the room of a share of 499 tested records is half that of their fifth."""
+    answer = np.where(np.arange(rows) < rare, "rare", "usual")
+    amount = np.random.default_rng(0).normal(0, 1, rows) + 4 * (answer == "rare")
+    pl.DataFrame({"amount": amount, "answer": answer}).write_csv("few.csv")
+    made(FROM="few.csv", ANSWER="answer")
+    assert compose.resolve([]).split.folds == folds
+
+
+@table
+def test_a_draft_leaves_the_folds_of_a_frozen_split(made: Draft, project: Path) -> None:
+    patients(300).drop("plate").write_csv("people.csv")
+    manifest = Path("data/raw/manifest.json")
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text(json.dumps({"shards": [{"sources": ["people.csv"]}]}), encoding="utf-8")
+    made(FROM="people.csv", ANSWER="left (Y/N)")
+    assert compose.resolve([]).split.folds == 0
+
+
+@table
 def test_where_a_label_is_rare_finding_it_is_asked_for(
     made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,11 +164,11 @@ def test_the_rule_to_abstain_is_possible_at_the_size(made: Draft, project: Path)
     assert abstain is not None
     assert abstain.coverage == 0.95, "600 records leave about 60 for calibration, 40 with bad luck; it needs 19"
     assert abstain.false_alarms == 0.05, "0.02 needs 49"
-    patients(100).write_csv("people.csv")
+    patients(39).write_csv("people.csv")
     small = made(FROM="people.csv", ANSWER="left (Y/N)")
-    assert small.formulation.abstain is None, "10 calibration records may be fewer than 9"
+    assert small.formulation.abstain is None, "4 calibration records are fewer than 9"
     assert not {row.metric for row in small.requirements} & {"set_coverage", "answered_share"}
-    assert "no abstain: of 100 labelled records" in Path("product.yaml").read_text(encoding="utf-8")
+    assert "no abstain: of 39 labelled records" in Path("product.yaml").read_text(encoding="utf-8")
 
 
 def test_the_calibration_records_of_the_rule_come_with_its_size() -> None:
@@ -452,10 +474,10 @@ def test_the_tables_of_a_folder_are_one(made: Draft, project: Path) -> None:
 def test_too_few_pictures_are_said_before_anything_runs(
     made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    draw_pictures(Path("shots"), 20)
+    draw_pictures(Path("shots"), 18)
     made(FROM="shots")
     told = capsys.readouterr().out
-    assert "waits: 41 labels; about 8 would be the frozen test split, which wants 20: 100 labels" in told
+    assert "waits: 37 labels; about 7 would be the frozen test split, which wants 20: 100 labels" in told
     assert "with 210 records write abstain: {coverage: 0.9, false_alarms: 0.1}" in told
     assert "coverage: 0.95 and false_alarms: 0.02 are possible" in told
     draw_pictures(Path("more"), 60)

@@ -23,7 +23,8 @@ MADE = (
     "docs/3-model/model-card.md",
     "dvc.lock",
 )
-OWN = ("product.yaml", "conf/split.yaml", "data/labels/README.md", "data/rounds/README.md", "docs/index.md")
+TEXTS = ("product.yaml", "docs/2-data/annotation-guide.md")
+OWN = ("conf/split.yaml", "data/labels/README.md", "data/rounds/README.md", "docs/index.md")
 
 
 @pytest.fixture
@@ -52,11 +53,27 @@ def content() -> set[Path]:
 def test_what_came_from_the_sample_goes_and_all_else_stays(worked: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = content()
     clear_sample.main()
-    assert before - content() == {*map(Path, MADE), Path("data/raw/manifest.json")}
+    assert before - content() == {*map(Path, (*MADE, *TEXTS)), Path("data/raw/manifest.json")}
     assert [name for name in OWN if not Path(name).is_file()] == []
     told = capsys.readouterr().out
     assert "removed: data/raw\n" in told
-    assert "next: your contract in product.yaml" in told
+    assert "next: make draft FROM=<your data>" in told
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_contract_or_guide_that_somebody_has_changed_stays(worked: Path, name: str) -> None:
+    text = Path(name).read_text(encoding="utf-8")
+    Path(name).write_text(text.replace("\n", " \n", 1), encoding="utf-8")
+    clear_sample.main()
+    assert [other for other in TEXTS if Path(other).exists()] == [name]
+
+
+def test_the_draft_of_an_own_contract_stays(worked: Path) -> None:
+    config = Path("conf/config.yaml")
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("- source: sample", "- source: files"), encoding="utf-8")
+    clear_sample.main()
+    assert [name for name in TEXTS if Path(name).exists()] == [*TEXTS]
 
 
 def test_an_output_of_an_own_stage_goes_too(worked: Path, git: Callable[..., str]) -> None:

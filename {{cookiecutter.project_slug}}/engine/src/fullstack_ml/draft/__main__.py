@@ -7,11 +7,12 @@ that somebody has changed. All come from the environment, where a shell changes 
 """
 
 import os
+from pathlib import Path
 
 import yaml
 
 from fullstack_ml.draft import pictures, places, tables
-from fullstack_ml.draft.requirements import Size, small_labels
+from fullstack_ml.draft.requirements import Size, folds_of, small_labels
 from fullstack_ml.draft.seen import Seen, Wish
 from fullstack_ml.draft.summary import tell
 from fullstack_ml.draft.tally import tally
@@ -57,7 +58,9 @@ def name_of_product() -> str:
     try:
         return str(yaml.safe_load(PRODUCT.read_text(encoding="utf-8"))["service"]["name"])
     except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return "My product"
+        readme = Path("README.md")  # after make clear-sample
+        heading = readme.read_text(encoding="utf-8").partition("\n")[0] if readme.exists() else ""
+        return heading.lstrip("# ").strip() or "My product"
 
 
 def check_mixed(wish: Wish) -> None:
@@ -79,12 +82,17 @@ def main() -> None:
     check_replaceable(os.environ.get("FORCE") == "1")
     check_mixed(wish)
     seen = look(wish)
-    shares = split_shares()
+    begun = bool(clear_sample.own_sources())  # by the first run, which froze the splits
+    folds = None if begun or seen.time or seen.group else folds_of(seen.labels)
+    shares = split_shares(folds)
     size = Size(seen.labels, shares["test"], shares["calibration"])
     seen.notes += small_labels(size)
+    if folds:
+        said = f"{size.records} labelled records: each is tested by a model of the other {folds - 1} of {folds} folds"
+        seen.notes.append(f"{said} (conf/split.yaml)")
     text, facts = complete(seen, size, name_of_product(), wish)
-    removed = [] if clear_sample.own_sources() else clear_sample.remove()
-    written = write(text, facts, seen.source, seen.options, "boosted" if facts["input"]["features"] else None)
+    removed = [] if begun else clear_sample.remove()
+    written = write(text, facts | {"folds": folds}, seen)
     lacking = shortfalls(seen.labels, load(), shares)
     print(tell(seen, facts, size, written, removed, lacking))
 

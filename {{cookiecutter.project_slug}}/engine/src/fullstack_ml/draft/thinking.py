@@ -75,7 +75,7 @@ def asked_of(asked: Asked, better_on: str, reason: str) -> dict[str, Any]:
     """Return the facts of the requirements."""
     cell: dict[str, Any] = {
         "cell": "offline-quantitative",
-        "method": "test split by stage evaluate",
+        "method": "records that the model has not seen, by stage evaluate",
         "who": "the pipeline",
     }
     cell |= {"when": "every change", "decides": [row["row"]["id"] for row in asked.rows]}

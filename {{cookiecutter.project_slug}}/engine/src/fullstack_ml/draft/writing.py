@@ -12,12 +12,13 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from fullstack_ml.draft.rendering import render
-from fullstack_ml.draft.seal import is_untouched, sealed
+from fullstack_ml.draft.seen import Seen
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import write_texts
 from fullstack_ml.workspace.paths import CONF, GUIDE, PRODUCT
+from fullstack_ml.workspace.seal import is_untouched, sealed
 
 
 def contract(facts: dict[str, Any]) -> tuple[str, Product]:
@@ -65,18 +66,23 @@ def with_choices(text: str, choices: dict[str, str]) -> str:
     return text
 
 
-def write(text: str, facts: dict[str, Any], source: str, options: dict[str, Any], model: str | None) -> list[Path]:
-    """Write everything and return the paths."""
-    path, config = CONF / "source" / f"{source}.yaml", CONF / "config.yaml"
-    texts = {PRODUCT: sealed(text), path: with_options(path.read_text(encoding="utf-8"), options)}
-    choices = {"source": source} | ({"model": model} if model else {})
+def with_value(path: Path, key: str, value: Any) -> dict[Path, str]:
+    """Return the text of a file of conf/ with another value of a key, and nothing where it stays as it is."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    changed = re.sub(rf"(?m)^{key}: \w+", f"{key}: {value}", text)
+    return {path: changed} if changed != text else {}
+
+
+def write(text: str, facts: dict[str, Any], seen: Seen) -> list[Path]:
+    """Write everything and return the paths; ``folds`` of the facts may be None: as the splits have them."""
+    path, config = CONF / "source" / f"{seen.source}.yaml", CONF / "config.yaml"
+    texts = {PRODUCT: sealed(text), path: with_options(path.read_text(encoding="utf-8"), seen.options)}
+    choices = {"source": seen.source} | ({"model": "boosted"} if facts["input"]["features"] else {})
     texts[config] = with_choices(config.read_text(encoding="utf-8"), choices)
-    chosen = re.search(r"(?m)^  - model: (\S+)", texts[config])
-    fitted = CONF / "model" / f"{chosen[1]}.yaml" if chosen else None
-    if fitted and fitted.exists():
-        text = fitted.read_text(encoding="utf-8")
-        weighed = re.sub(r"(?m)^weights: \w+", f"weights: {facts['weights']}", text)
-        texts |= {fitted: weighed} if weighed != text else {}
+    if chosen := re.search(r"(?m)^  - model: (\S+)", texts[config]):
+        texts |= with_value(CONF / "model" / f"{chosen[1]}.yaml", "weights", facts["weights"])
+    if facts["folds"] is not None:
+        texts |= with_value(CONF / "split.yaml", "folds", facts["folds"])
     if not GUIDE.exists() or is_untouched(GUIDE.read_text(encoding="utf-8")):
         texts[GUIDE] = sealed(render("annotation-guide.md.j2", facts), markdown=True)
     write_texts(texts)

@@ -30,7 +30,9 @@ def load(path: Path = PRODUCT) -> Product:
         text = path.read_text(encoding="utf-8")
         node, plain = yaml.compose(text), yaml.safe_load(text)
     except FileNotFoundError as error:
-        raise UserError(f"{path} is not there", str(path.resolve().parent), "run from the project's root") from error
+        fix = "make draft FROM=<your data> writes it; git restore product.yaml brings the old one back"
+        fix = fix if Path("dvc.yaml").exists() else "run from the project's root"
+        raise UserError(f"{path} is not there", str(path.resolve().parent), fix) from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         what = f"not UTF-8: byte {error.object[error.start]:#x}"

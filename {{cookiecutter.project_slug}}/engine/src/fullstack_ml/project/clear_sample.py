@@ -1,7 +1,8 @@
 """Remove what came from the sample, before a product's own data come in.
 
-Reads ``dvc.yaml`` and ``data/raw/manifest.json``; removes what the stages wrote, labels and rounds of the sample,
-models and reports. Asks for a clean work tree, so that git and DVC's cache bring all of it back.
+Reads ``dvc.yaml``, ``conf/config.yaml`` and ``data/raw/manifest.json``; removes what the stages wrote, labels and
+rounds of the sample, models and reports, and the sample's contract and guide where nobody has changed them. Labels and
+rounds of people must be in git, so that git and DVC's cache bring all of it back.
 Run: ``make clear-sample``.
 """
 
@@ -13,7 +14,20 @@ import yaml
 from fullstack_ml.workspace import git
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import read_json
-from fullstack_ml.workspace.paths import CONTRACT, LABELS, LOCK, PARAMS, RAW, REJECTED, REPORTS, ROUNDS, SWEEPS
+from fullstack_ml.workspace.paths import (
+    CONF,
+    CONTRACT,
+    LABELS,
+    LOCK,
+    PARAMS,
+    PRODUCT,
+    RAW,
+    REJECTED,
+    REPORTS,
+    ROUNDS,
+    SWEEPS,
+)
+from fullstack_ml.workspace.seal import FILES, is_untouched
 
 SAMPLE = "scikit-learn: load_"  # how the records of both samples say where they come from
 BESIDE = (
@@ -35,9 +49,17 @@ def outputs() -> set[Path]:
     return {Path(entry if isinstance(entry, str) else next(iter(entry))) for entry in entries}
 
 
+def texts() -> list[Path]:
+    """List contract and guide where they are still the sample's: a draft of the team's own has another source."""
+    config = CONF / "config.yaml"
+    chosen = yaml.safe_load(config.read_text(encoding="utf-8"))["defaults"] if config.exists() else []
+    there = [Path(name) for name in FILES if {"source": "sample"} in chosen and Path(name).exists()]
+    return [path for path in there if is_untouched(path.read_text(encoding="utf-8"))]
+
+
 def of_the_sample() -> list[Path]:
     """List what is there of the sample, a folder for all that lies in it."""
-    named = (outputs() - KEPT) | {*BESIDE, LOCK, *by_people()}
+    named = (outputs() - KEPT) | {*BESIDE, LOCK, *by_people(), *texts()}
     return sorted(path for path in named if path.exists() and named.isdisjoint(path.parents))
 
 
@@ -95,7 +117,10 @@ def main() -> None:
         raise UserError("there is nothing of the sample", "the project", "nothing is left to remove")
     print("\n".join(f"removed: {path}" for path in gone))
     print("kept: the versions of the sample in the registry (make mlflow)")
-    print("next: your contract in product.yaml, your source in conf/config.yaml (README.md, Your own data);")
+    if PRODUCT.exists():
+        print("next: your contract in product.yaml, your source in conf/config.yaml (README.md, Your own data);")
+    else:
+        print("next: make draft FROM=<your data> writes a contract; by hand: git restore product.yaml, and change it;")
     print("      then git add -A && git commit, and make")
 
 

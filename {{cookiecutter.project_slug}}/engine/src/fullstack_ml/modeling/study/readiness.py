@@ -50,10 +50,10 @@ def how_to_label() -> str:
     return "label more: make round NAME=<name> N=<records>, make annotate, make labels"
 
 
-def split_shares() -> dict[str, float]:
-    """Return the shares of conf/split.yaml; of folds, what calibrates a model and what is tested."""
+def split_shares(chosen: int | None = None) -> dict[str, float]:
+    """Return the shares of conf/split.yaml; of folds, there or ``chosen``, what calibrates a model and what is tested."""
     settings = yaml.safe_load((CONF / "split.yaml").read_text(encoding="utf-8"))
-    folds: int = settings.get("folds", 0)
+    folds: int = settings.get("folds", 0) if chosen is None else chosen
     shares: dict[str, float] = settings["shares"]
     return shares | {"calibration": 1 - 1 / folds, "test": 1.0} if folds > 1 else shares
 
