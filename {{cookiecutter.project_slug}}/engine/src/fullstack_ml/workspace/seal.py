@@ -1,7 +1,7 @@
 """The last line of a file that nobody has changed yet: the hash of the lines above it.
 
 The template seals its own contract and guide when it generates a project, and ``make draft`` what it writes: while the
-seal holds, a draft may replace the file, and ``make clear-sample`` removes the sample's. Needs nothing but Python, since
+seal holds, a draft may replace the file, and ``make clear-sample`` removes the sample's. Needs nothing but Python:
 the template's hook reads this file too.
 """
 

@@ -51,7 +51,7 @@ def how_to_label() -> str:
 
 
 def split_shares(chosen: int | None = None) -> dict[str, float]:
-    """Return the shares of conf/split.yaml; of folds, there or ``chosen``, what calibrates a model and what is tested."""
+    """Return the shares of conf/split.yaml; of folds, there or ``chosen``, what calibrates and what is tested."""
     settings = yaml.safe_load((CONF / "split.yaml").read_text(encoding="utf-8"))
     folds: int = settings.get("folds", 0) if chosen is None else chosen
     shares: dict[str, float] = settings["shares"]
