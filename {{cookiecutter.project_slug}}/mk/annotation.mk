@@ -4,8 +4,10 @@ ANNOTATION = python -m fullstack_ml.annotation
 KIND ?= $(if $(filter pilot%,$(NAME)),pilot,production)
 N ?= 50
 
-round: .venv/.done ## Choose what to annotate: NAME=pilot KIND=... N=50
-	@$(ANNOTATION).queue annotation.round=$(NAME) annotation.kind=$(KIND) annotation.items=$(N)
+round: .venv/.done ## Choose what to annotate: NAME=pilot KIND=... N=50 (LABEL=... SLICE=... IDS=... FILE=...)
+	@$(ANNOTATION).queue annotation.round=$(NAME) annotation.kind=$(KIND) annotation.items=$(N) \
+	  $(if $(LABEL),'annotation.only.label="$(LABEL)"') $(if $(SLICE),'annotation.only.slice="$(SLICE)"') \
+	  $(if $(IDS),'annotation.only.ids="$(IDS)"') $(if $(FILE),'annotation.only.file="$(FILE)"')
 
 annotate: .venv/.done ## Open the newest round in Label Studio (ROUND=...)
 	@UV="$(UV)" $(ANNOTATION).annotate $(if $(ROUND),annotation.round=$(ROUND))

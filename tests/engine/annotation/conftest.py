@@ -31,11 +31,16 @@ class LabelStudio:
         self.tasks: list[dict[str, Any]] = []
         self.changes: list[str] = []
         self.refuses: tuple[int, str] | None = None
+        self.short: str | None = None
         self.url = ""
 
-    def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
-        """Do what a request asks for."""
+    def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any, who: str) -> tuple[int, Any]:
+        """Do what a request asks for; where there is a ``short`` token, only with that."""
         parts = path.strip("/").split("/")[1:]
+        if parts[0] == "token":
+            return (200, {"access": self.short}) if body == {"refresh": "head.body.signature"} else (401, {})
+        if self.short and who != f"Bearer {self.short}":
+            return 401, {"detail": "no such token"}
         if self.refuses:
             return self.refuses
         if method != "GET":
@@ -58,7 +63,10 @@ class LabelStudio:
             project = self.projects[int(parts[1]) - 1]
             fixed = {"project": project["id"], "overlap": project["maximum_annotations"]}
             ids = range(len(self.tasks) + 1, len(self.tasks) + 1 + len(body))
-            self.tasks += [{**task, **fixed, "id": i, "annotations": []} for i, task in zip(ids, body, strict=True)]
+            time = {"was_cancelled": False, "updated_at": "2027-01-01T00:00:00.000000Z"}
+            for i, task in zip(ids, body, strict=True):
+                said = [{**annotation, **time} for annotation in task.get("annotations", [])]
+                self.tasks.append({**task, **fixed, "id": i, "annotations": said})
             return 201, {"task_ids": list(ids)}
         held = (self.projects if parts[0] == "projects" else self.tasks)[int(parts[1]) - 1]
         held.update(body)
@@ -83,7 +91,9 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[LabelStudio]:
         def do_GET(self) -> None:
             asked, size = urlparse(self.path), int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(size)) if size else None
-            status, value = held.answer(self.command, asked.path, parse_qs(asked.query), body)
+            status, value = held.answer(
+                *(self.command, asked.path, parse_qs(asked.query), body, self.headers["Authorization"] or "")
+            )
             self.send_response(status)
             self.end_headers()
             self.wfile.write((value if isinstance(value, str) else json.dumps(value)).encode())

@@ -1,5 +1,6 @@
 """Bringing annotations home: nothing lost, nothing doubled, nothing wrong let in."""
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -8,7 +9,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from fullstack_ml.annotation import annotate, labels, queue
+from fullstack_ml.annotation import annotate, labels, queue, watch
+from fullstack_ml.annotation.server import place
+from fullstack_ml.annotation.studio import Studio
+from fullstack_ml.workspace.errors import UserError
 
 Refused = Callable[..., AbstractContextManager[None]]
 CANNOT = "cannot be annotated"
@@ -167,3 +171,86 @@ def test_many_pages_of_tasks_are_all_read(studio: Any, pilot: Any, ids: list[str
         studio.annotate(record, "annotator-1", CANNOT)
     labels.run(pilot)
     assert sorted(pl.read_parquet(FILE)["id"]) == sorted(ids)
+
+
+def test_who_edits_a_label_answers_for_it(studio: Any, pilot: Any, ids: list[str], product: Any) -> None:
+    name = product.formulation.label_names[0]
+    studio.annotate(ids[0], "annotator-1", name, updated_by=3)  # the number of annotator-2
+    studio.annotate(ids[1], "annotator-1", name, updated_by=None)
+    labels.run(pilot)
+    who = dict(pl.read_parquet(FILE).select("id", "annotator").iter_rows())
+    assert who == {ids[0]: "annotator-2", ids[1]: "annotator-1"}
+
+
+def test_the_reason_comes_home_with_the_answer(studio: Any, pilot: Any, ids: list[str]) -> None:
+    studio.annotate(ids[0], "annotator-1", CANNOT)
+    note = {"type": "textarea", "from_name": "note", "value": {"text": ["two at once"]}}
+    studio.tasks[0]["annotations"][0]["result"].append(note)
+    labels.run(pilot)
+    assert pl.read_parquet(FILE)["note"].to_list() == ["two at once"]
+
+
+def test_the_list_of_wrong_labels_goes_when_they_are_mended(
+    studio: Any, pilot: Any, ids: list[str], product: Any, refused: Refused
+) -> None:
+    studio.annotate(ids[0], "annotator-1", "no such label")
+    with refused("not allowed"):
+        labels.run(pilot)
+    studio.tasks[0]["annotations"][0]["result"][0]["value"]["choices"] = product.formulation.label_names[:1]
+    labels.run(pilot)
+    assert not REJECTED.exists()
+
+
+def test_a_minor_change_of_the_guide_during_a_round_stands_on_the_labels_after_it(
+    studio: Any, pilot: Any, ids: list[str]
+) -> None:
+    studio.annotate(ids[0], "annotator-1", CANNOT)
+    labels.run(pilot)
+    guide = Path("docs/2-data/annotation-guide.md")
+    guide.write_text(guide.read_text(encoding="utf-8").replace("1.0", "1.1", 1), encoding="utf-8")
+    annotate.run(pilot)
+    assert 'guide 1.1"' not in studio.projects[0]["expert_instruction"]
+    assert "1.1" in studio.projects[0]["expert_instruction"]
+    studio.annotate(ids[1], "annotator-1", CANNOT, updated_at="2999-01-01T00:00:00.000000Z")
+    labels.run(pilot)
+    assert dict(pl.read_parquet(FILE).select("id", "guide_version").iter_rows()) == {ids[0]: "1.0", ids[1]: "1.1"}
+    noted = json.loads(Path("data/rounds/pilot.json").read_text(encoding="utf-8"))
+    assert (noted["guide_version"], list(noted["guides"])) == ("1.0", ["1.1"])
+
+
+def test_a_project_that_somebody_deletes_takes_no_label_with_it(
+    studio: Any, pilot: Any, ids: list[str], product: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, *_ = product.formulation.label_names
+    studio.annotate(ids[0], "annotator-1", first)
+    labels.run(pilot)
+    studio.annotate(ids[1], "annotator-2", second)
+    studio.annotate(ids[2], "annotator-2", CANNOT)
+    watch.copy(pilot.annotation)  # which runs by itself beside Label Studio
+    studio.projects.clear()
+    studio.tasks.clear()
+    labels.run(pilot)
+    known = {ids[0]: first, ids[1]: second, ids[2]: None}
+    assert dict(pl.read_parquet(FILE).select("id", "label").iter_rows()) == known
+    assert "make annotate brings it back" in capsys.readouterr().out
+    before = pl.read_parquet(FILE)
+    annotate.run(pilot)
+    back = {task["data"]["id"]: task["annotations"][0] for task in studio.tasks if task["annotations"]}
+    said = {record: row["result"][0]["value"]["choices"][0] for record, row in back.items()}
+    assert said == {ids[0]: first, ids[1]: second, ids[2]: CANNOT}
+    assert back[ids[1]]["completed_by"] == 3
+    labels.run(pilot)
+    assert pl.read_parquet(FILE).equals(before), "a project that is made anew changes no time"
+
+
+def test_a_personal_access_token_signs_in_too(studio: Any, pilot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio.short = "a short token"  # which the personal one is exchanged for
+    monkeypatch.setenv("LABEL_STUDIO_TOKEN", "head.body.signature")
+    client = Studio(*place(pilot.annotation))
+    assert client.names()[1] == "owner"
+    studio.short = "the next one"  # the first has ended
+    assert client.names()[1] == "owner"
+    monkeypatch.setenv("LABEL_STUDIO_TOKEN", "a legacy token")
+    with pytest.raises(UserError, match="401") as error:
+        Studio(*place(pilot.annotation)).names()
+    assert "personal access token" in error.value.fix

@@ -13,9 +13,13 @@ import pytest
 
 from fullstack_ml.annotation import choose, opinion, queue
 from fullstack_ml.answers import label
+from fullstack_ml.pipeline.config import Withdrawn
+from fullstack_ml.pipeline.tables import slice_mask
+from fullstack_ml.workspace.errors import UserError
 
 Refused = Callable[..., AbstractContextManager[None]]
 Settings = Callable[..., Any]
+NOON = pl.lit("2026-01-01").str.to_datetime("%F", time_zone="UTC")
 
 
 def made(settings: Settings, name: str, **values: Any) -> Any:
@@ -154,3 +158,105 @@ def test_a_round_that_cannot_be_is_refused_and_leaves_nothing(
 def test_unsure_is_one_at_a_tie_and_none_at_certainty() -> None:
     scored = np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.7, 0.2, 0.1]])
     assert label.unsure(scored).tolist() == pytest.approx([1.0, 0.0, 0.5])
+
+
+def test_an_open_round_keeps_its_records_from_the_next(settings: Settings) -> None:
+    flag(r1="tie", r2="unsure", r3="old guide", r4="split label")
+    assert set(made(settings, "settle", kind="adjudication", items=1)["items"]) == {"r1"}
+    assert set(made(settings, "settle-2", kind="adjudication")["items"]) == {"r2"}
+    assert set(made(settings, "check", kind="review")["items"]) == {"r3", "r4"}
+    with pytest.raises(UserError, match="no record for a round of kind review"):
+        made(settings, "check-2", kind="review")
+
+
+def test_records_of_a_round_for_other_labels_are_asked_for_again(settings: Settings) -> None:
+    first = made(settings, "pilot", kind="pilot", items=5)
+    path = Path("data/rounds/pilot.json")
+    path.write_text(json.dumps(first | {"labels": ["other", "names"]}), encoding="utf-8")
+    only = {"ids": ",".join(first["items"])}
+    assert set(made(settings, "pilot-2", kind="pilot", items=5, only=only)["items"]) == set(first["items"])
+
+
+def test_a_filter_says_which_records_a_round_is_about(
+    settings: Settings, truth: dict[str, str], product: Any, tmp_path: Path
+) -> None:
+    label = product.formulation.label_names[0]
+    found = made(settings, "by-label", kind="pilot", items=5, quota=0, only={"label": label})
+    assert {truth[record] for record in found["items"]} == {label}
+    ids = sorted(set(truth) - set(found["items"]))[:3]
+    file = tmp_path / "ids.csv"
+    file.write_text("who;id\nana;" + "\nana;".join(record[:16] for record in ids) + "\n", encoding="utf-8")
+    found = made(settings, "by-file", kind="review", only={"file": str(file)})
+    assert found["items"] == dict.fromkeys(ids, "asked for")
+    raw = pl.read_parquet("data/raw/*.parquet")
+    sizes = {part.id: raw.filter(slice_mask(part))["id"].to_list() for part in product.data.slices}
+    part = max(sizes, key=lambda name: len(sizes[name]))
+    found = made(settings, "by-slice", kind="pilot", items=4, only={"slice": part})
+    assert len(found["items"]) == 4
+    assert set(found["items"]) <= set(sizes[part])
+
+
+@pytest.mark.parametrize(
+    ("only", "what"),
+    [
+        ({"label": "no such"}, "no label 'no such'"),
+        ({"slice": "no such"}, "no slice 'no such'"),
+        ({"ids": "zzzz"}, "no record has an id that begins with 'zzzz'"),
+        ({"file": "nowhere.csv"}, "nowhere.csv cannot be read"),
+    ],
+)
+def test_a_filter_that_names_nothing_is_refused(
+    only: dict[str, str], what: str, settings: Settings, refused: Refused
+) -> None:
+    with refused(what):
+        queue.run(settings(round="pilot", only=only))
+
+
+def test_a_pilot_takes_every_label_alike(settings: Settings, truth: dict[str, str], product: Any) -> None:
+    names = product.formulation.label_names
+    found = made(settings, "pilot", kind="pilot", items=4 * len(names), quota=0)
+    assert Counter(truth[record] for record in found["items"]) == dict.fromkeys(names, 4)
+
+
+def test_of_records_that_look_alike_a_round_takes_one(settings: Settings, truth: dict[str, str]) -> None:
+    a, b, c, *others = sorted(truth)
+    pairs = {"id": [a, a], "other": [b, c]}  # of three that are equal each is paired with the first
+    pl.DataFrame(pairs).write_parquet("data/near_duplicates.parquet")
+    only = {"ids": " ".join([b, c, *others[:3]])}
+    found = made(settings, "pilot", kind="pilot", items=5, quota=0, only=only)["items"]
+    assert len(found) == 4
+    assert set(others[:3]) < set(found)
+
+
+def test_gold_comes_from_what_all_agree_on_and_too_few_are_told(
+    settings: Settings, truth: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = sorted(truth)[:4]
+    rows = [(r, truth[r] if i else "-", f"annotator-{who}") for i, r in enumerate(ids) for who in (1, 2)]
+    rows[2] = (ids[1], "another", "annotator-1")
+    said = pl.DataFrame(rows, schema=["id", "label", "annotator"], orient="row").with_columns(
+        label=pl.col("label").replace("-", None),
+        round=pl.lit("pilot"), guide_version=pl.lit("1.0"), annotated_at=NOON, seconds=pl.lit(2.0),
+    )  # fmt: skip
+    Path("data/labels").mkdir(parents=True, exist_ok=True)
+    said.write_parquet("data/labels/pilot.parquet")
+    found = made(settings, "first", kind="production", items=40, gold=0.1)
+    assert found["gold"] == {record: truth[record] for record in ids[2:]}
+    assert "2 of 4 gold items: no more answers are known from agreed" in capsys.readouterr().out
+    lead = Path("gold.csv")
+    lead.write_text(f"id,label,why\n{ids[0][:16]},{truth[ids[0]]},clear\n", encoding="utf-8")
+    found = made(settings, "second", kind="production", items=10, gold=0.1, gold_from="gold.csv")
+    assert found["gold"] == {ids[0]: truth[ids[0]]}
+
+
+def test_records_whose_labels_were_withdrawn_are_asked_for_again(settings: Settings, truth: dict[str, str]) -> None:
+    record = sorted(truth)[0]
+    row = {"id": record, "label": truth[record], "annotator": "ana", "round": "bad", "guide_version": "1.0"}
+    Path("data/labels").mkdir(parents=True, exist_ok=True)
+    pl.DataFrame([row]).with_columns(annotated_at=NOON, seconds=pl.lit(2.0)).write_parquet("data/labels/bad.parquet")
+    config = settings(round="pilot", only={"ids": record})
+    with pytest.raises(UserError, match="passes the filter"):
+        queue.run(config)
+    config.label.withdrawn = [Withdrawn("took them from a list", annotator="ana")]
+    queue.run(config)
+    assert Path("data/rounds/pilot.json").exists()

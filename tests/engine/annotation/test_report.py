@@ -10,7 +10,8 @@ import pytest
 
 from fullstack_ml.annotation import annotate, labels, queue, report
 from fullstack_ml.data.label import __main__ as label_stage
-from fullstack_ml.data.label import rounds
+from fullstack_ml.data.label import rounds, trend
+from fullstack_ml.data.label.standing import annotations
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.accept import __main__ as accept
 from fullstack_ml.pipeline.tables import raw_records
@@ -62,8 +63,8 @@ def test_the_page_needs_nothing_from_elsewhere(annotated: Any) -> None:
 
 
 def test_the_least_agreed_stands_first(annotated: Any, studio: Any) -> None:
-    said = label_stage.annotations()
-    rows = report.contested(said)
+    said = annotations()
+    rows = trend.contested(said)
     assert rows["share"].to_list() == pytest.approx([2 / 3] * 5)
     assert rows["who"][0].to_list() == PEOPLE
 
@@ -71,12 +72,12 @@ def test_the_least_agreed_stands_first(annotated: Any, studio: Any) -> None:
 def test_following_the_model_shows_where_its_label_was_in_view(annotated: Any) -> None:
     path = Path("data/rounds/pilot.json")
     one = json.loads(path.read_text(encoding="utf-8"))
-    said: dict[str, str] = dict(label_stage.annotations().select("id", "label").iter_rows())
+    said: dict[str, str] = dict(annotations().select("id", "label").iter_rows())
     ids = sorted(one["items"])
     one["model"] = {record: said[record] if i < 10 else "other" for i, record in enumerate(ids)}
     one["shown"] = ids[:10]
     path.write_text(json.dumps(one), encoding="utf-8")
-    found = report.influence(label_stage.annotations(), list(rounds.read_all().values()))
+    found = report.influence(annotations(), list(rounds.read_all().values()))
     assert found["shown"]["equal"] > 0.8
     assert found["blind"]["equal"] == 0
     label_stage.run(annotated)

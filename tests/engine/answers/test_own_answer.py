@@ -197,7 +197,7 @@ def test_a_number_is_asked_of_annotators_and_read_back(
         name="first", kind="production", guide_version=guide_version(), made_at="2026-01-01", annotators=["a", "b"],
         items=dict.fromkeys(ids, "random"), model=model, shown=[],
     )  # fmt: skip
-    task = annotate.tasks(one.model_copy(update={"shown": ids[:1]}), ids[:1], product)[0]
+    task = annotate.tasks(one.model_copy(update={"shown": ids[:1]}), ids[:1], product, {})[0]
     assert task["predictions"][0]["result"][0]["value"] == {"number": float(model[ids[0]])}
     words = [[number(10), number(11)], [number(20), number(20)], [number(30), NONE], [NONE, NONE]]
     fixed = {"was_cancelled": False, "lead_time": 2.0, "updated_at": "2026-01-01T00:00:00.000000Z"}

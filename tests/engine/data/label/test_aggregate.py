@@ -16,7 +16,7 @@ def said(*rows: str, round_name: str = "pilot") -> pl.DataFrame:
     """Write rows such as ``r1 ana cat 1.0`` as labels, each a minute after the one before; ``-`` is no label."""
     parts = [row.split() for row in rows]
     found = [
-        (record, None if label == "-" else label, who, round_name, guide, START + timedelta(minutes=i), 1.0)
+        (record, None if label == "-" else label, who, round_name, guide, START + timedelta(minutes=i), 1.0, None)
         for i, (record, who, label, guide) in enumerate(parts)
     ]
     return pl.DataFrame(found, schema=records.LABEL, orient="row")
@@ -108,3 +108,18 @@ def test_a_new_major_guide_flags_every_older_label_and_a_minor_one_none() -> Non
     people = aggregate.decide(aggregate.majority, labels, said())
     assert reasons(aggregate.flags(labels, people, said(), 2, 0.6)) == {"r": "old guide"}
     assert aggregate.flags(labels, people, said(), 1, 0.6).is_empty()
+
+
+def test_a_ruling_under_an_old_major_guide_gives_way_to_labels_under_the_new_one() -> None:
+    labels = said("r ana cat 2.0", "s ana cat 1.0")
+    both = aggregate.newest(pl.concat([labels, said("r lead dog 1.0", "s lead elk 1.0", round_name="settle")]))
+    ruled = both.filter(pl.col("round") == "settle")
+    people = aggregate.decide(aggregate.majority, both.filter(pl.col("round") != "settle"), ruled)
+    assert chosen(people) == {"r": "cat", "s": "elk"}
+    assert reasons(aggregate.flags(labels, people, ruled, 2, 1.0)) == {"s": "old guide"}
+
+
+def test_two_to_one_is_flagged_where_all_have_to_agree() -> None:
+    labels = said("r ana cat 1.0", "r ben cat 1.0", "r eva dog 1.0", "s ana cat 1.0", "s ben cat 1.0", "t ana cat 1.0")
+    people = aggregate.decide(aggregate.majority, labels, said())
+    assert reasons(aggregate.flags(labels, people, said(), 1, 1.0)) == {"r": "unsure"}

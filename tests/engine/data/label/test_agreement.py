@@ -32,9 +32,9 @@ def table(rows: list[str], seconds: float = 1.0) -> pl.DataFrame:
     return pl.DataFrame(found)
 
 
-def measured(rows: list[str], names: str, gold: dict[str, str] | None = None) -> dict[str, Any]:
+def measured(rows: list[str], names: str) -> dict[str, Any]:
     """Measure such rows."""
-    return agreement.measure(table(rows), list(names), gold or {})
+    return agreement.measure(table(rows), list(names))
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -88,7 +88,7 @@ def test_a_label_of_one_record_has_no_interval() -> None:
 @pytest.mark.parametrize("rows", [[], ["ab."], ["a..", ".b."], ["aaa", "aaa"]], ids=["none", "one", "apart", "same"])
 def test_what_cannot_be_measured_is_none_and_not_a_number(rows: list[str]) -> None:
     said = table(rows) if rows else table(["a"]).clear()
-    found = agreement.measure(said, ["a", "b"], {})
+    found = agreement.measure(said, ["a", "b"])
     assert found["metrics"]["agreement_alpha"] is None
     assert found["metrics"]["worst_label_alpha"] is None
 
@@ -107,15 +107,7 @@ def test_every_pair_is_measured_on_the_records_that_it_shares() -> None:
     assert [round(pair["kappa"], 3) for pair in found] == [0.0, 1.0, -1.0]
 
 
-def test_annotators_are_held_against_gold_items() -> None:
-    found = measured(["abab", "abbb"], "ab", gold={"000": "a", "002": "a", "999": "b"})
-    people = {row["annotator"]: row for row in found["annotators"]}
-    assert (people[A]["gold"], people[A]["accuracy"], people[B]["accuracy"]) == (2, 1.0, 0.5)
-    assert (people[A]["seconds"], people[B]["seconds"]) == (1.0, 2.0)
-    assert found["metrics"]["worst_gold_accuracy"] == 0.5
-
-
 def test_the_same_labels_always_give_the_same_report() -> None:
     rows = ["abcabcaab", "abcabbaab", "abbabc..b"]
     said = table(rows)
-    assert agreement.measure(said, list("abc"), {}) == agreement.measure(said.reverse(), list("abc"), {})
+    assert agreement.measure(said, list("abc")) == agreement.measure(said.reverse(), list("abc"))

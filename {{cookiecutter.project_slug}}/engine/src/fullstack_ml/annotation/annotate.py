@@ -5,16 +5,18 @@ adds only what is missing. Run: ``make annotate`` (the newest round) or ``make a
 """
 
 import os
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 
 from fullstack_ml.annotation.interface import instruction, interface, shown, suggestion
-from fullstack_ml.annotation.server import OWNER, access, email, place, start
+from fullstack_ml.annotation.server import OWNER, PULLED, access, email, place, start, watch
 from fullstack_ml.annotation.studio import Studio
-from fullstack_ml.data.label.__main__ import annotations
+from fullstack_ml.answers import answer_of
 from fullstack_ml.data.label.agreement import CANNOT
-from fullstack_ml.data.label.rounds import Round, named
+from fullstack_ml.data.label.rounds import Round, named, noted
+from fullstack_ml.data.label.standing import annotations
 from fullstack_ml.pipeline.config import Annotation, Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import raw_records
@@ -22,7 +24,7 @@ from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version, major
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
-from fullstack_ml.workspace.paths import GUIDE, ROUNDS
+from fullstack_ml.workspace.paths import GUIDE, LABELS, ROUNDS
 
 PACKAGE = str(__package__).split(".")[0]
 # Tasks sent at once: few enough for one request of pictures.
@@ -41,7 +43,7 @@ def wanted(one: Round, product: Product) -> dict[str, Any]:
         "title": title,
         "description": mark,
         "label_config": interface(product, one.kind == "adjudication"),
-        "expert_instruction": instruction(product, one.guide_version),
+        "expert_instruction": instruction(product, one.guide_at(datetime.now(UTC))),
         "show_instruction": True,
         "show_skip_button": False,
         "enable_empty_annotation": False,
@@ -53,13 +55,35 @@ def wanted(one: Round, product: Product) -> dict[str, Any]:
 def said_so_far(ids: list[str]) -> dict[str, str]:
     """Write what annotators said of each record, for the adjudicator."""
     said = annotations().filter(pl.col("id").is_in(ids)).sort("annotator")
-    line = pl.format("{}: {}", "annotator", pl.col("label").fill_null(CANNOT))
+    why = pl.when(pl.col("note").is_not_null()).then(pl.format(" ({})", "note")).otherwise(pl.lit(""))
+    line = pl.format("{}: {}{}", "annotator", pl.col("label").fill_null(CANNOT), why)
     lines = said.group_by("id").agg(line.str.join("\n"))
     return dict(lines.iter_rows())
 
 
-def tasks(one: Round, ids: list[str], product: Product) -> list[dict[str, Any]]:
-    """Return the tasks of the records ``ids``; only those in ``shown`` carry what the model says."""
+def pulled_before(one: Round, people: dict[str, int], product: Product) -> dict[str, list[dict[str, Any]]]:
+    """Return what was said of each record of a round, as annotations of those who have an account.
+
+    A project that somebody deleted comes back with what was brought home from it.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    answer = answer_of(product)
+    files = [folder / f"{one.name}.parquet" for folder in (LABELS, PULLED)]
+    tables = [pl.read_parquet(file) for file in files if file.exists()]
+    for row in pl.concat(tables, how="diagonal").unique(["id", "annotator"]).to_dicts() if tables else []:
+        if row["annotator"] in people and (row["label"] is not None or answer.SCALE == "nominal"):
+            result = [answer.suggestion(row["label"] or CANNOT)]
+            if row.get("note"):
+                result.append(
+                    {"from_name": "note", "to_name": "record", "type": "textarea", "value": {"text": [row["note"]]}}
+                )
+            said = {"result": result, "completed_by": people[row["annotator"]], "lead_time": row["seconds"]}
+            found.setdefault(row["id"], []).append(said)
+    return found
+
+
+def tasks(one: Round, ids: list[str], product: Product, before: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the tasks of the records ``ids``, with what was said ``before``; those in ``shown`` with a hint."""
     said = said_so_far(ids) if one.kind == "adjudication" else None
     made = []
     for record in raw_records(ids).iter_rows(named=True):
@@ -67,7 +91,7 @@ def tasks(one: Round, ids: list[str], product: Product) -> list[dict[str, Any]]:
         name, hint = record["id"], []
         if name in one.shown:
             hint = [suggestion(one.model[name], f"model at {one.name}", product)]
-        made.append({"data": data, "predictions": hint})
+        made.append({"data": data, "predictions": hint} | ({"annotations": before[name]} if name in before else {}))
     return made
 
 
@@ -86,9 +110,10 @@ def fill(studio: Studio, project: int, one: Round, product: Product) -> int:
         fix = "make collect; if they were forgotten on purpose, make a new round"
         raise UserError(what, f"{ROUNDS}/{one.name}.json", fix)
     whole = len(one.overlap) == len(one.items)
+    before = pulled_before(one, {name: number for number, name in studio.names().items()}, product) if missing else {}
     for start_at in range(0, len(missing), BATCH):
         part = missing[start_at : start_at + BATCH]
-        loaded = studio.load(project, tasks(one, part, product))
+        loaded = studio.load(project, tasks(one, part, product, before))
         there |= {record: (number, 1) for record, number in zip(part, loaded, strict=True)}
     for number, overlap in [] if whole else [there[record] for record in one.overlap]:
         if overlap != len(one.annotators):
@@ -110,12 +135,18 @@ def run(config: Config) -> None:
     """Provide the round, and print where and as whom to sign in."""
     settings, product = config.annotation, load()
     assert settings is not None
-    one, guide = named(settings.round), guide_version()
+    one, guide, names = named(settings.round), guide_version(), product.formulation.label_names
+    if one.labels and set(one.labels) != set(names):
+        what = f"round {one.name!r} was made for the labels {', '.join(one.labels)}"
+        fix = f"make labels ROUND={one.name}, then a new round: it asks for what is left"
+        raise UserError(what, "product.yaml, formulation.answer.labels", fix)
     if major(one.guide_version) != major(guide):
         what = f"round {one.name!r} was made under guide {one.guide_version}, and the guide is {guide} now"
         raise UserError(what, str(GUIDE), "make a new round: labels of two guides do not mix")
+    one = noted(one, guide)
     if "LABEL_STUDIO_URL" not in os.environ:
         start(settings)
+        watch()
     studio = Studio(*place(settings))
     accounts = sign_in(studio, settings)
     project = studio.save_project(studio.project(*identity(one, product)), wanted(one, product))

@@ -4,6 +4,8 @@ Reads and writes nothing. Records that the model chooses come from the training 
 fair sample, or the test would be about what the model finds hard.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 
@@ -21,27 +23,45 @@ def check_shares(shares: dict[str, float]) -> None:
         raise UserError(f"shares are {shares}", "annotation.shares in conf/annotation.yaml", fix)
 
 
+def shuffled(pool: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    """Bring records into an order by chance: bare ones first, and one of every ``stratum`` after the other."""
+    pool = pool[rng.permutation(len(pool))]
+    if "stratum" in pool.columns:
+        pool = pool.sort(pl.int_range(pl.len()).over("stratum"), maintain_order=True)
+    return pool.sort("bare", descending=True, maintain_order=True)
+
+
 def choose(
-    pool: pl.DataFrame, wanted: int, shares: dict[str, float], quota: int, rng: np.random.Generator
+    pool: pl.DataFrame,
+    wanted: int,
+    shares: dict[str, float],
+    quota: int,
+    rng: np.random.Generator,
+    alike: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return up to ``wanted`` ids with the reason why each was chosen.
 
     Args:
         pool: id, ``bare`` (without any label: these come before the others), ``in_train``, a Boolean column ``slice
             <id>`` per slice of product.yaml, and, where there is a model, ``unsure`` and ``novel``; without these two,
-            chance takes their part.
+            chance takes their part. Of a column ``stratum`` chance takes one value after the other.
         wanted: the size of the round.
         shares: of ``uncertain``, ``novel`` and ``random`` records in what the quotas leave.
         quota: how many of each slice there are at least, as far as the pool has them.
         rng: the source of chance.
+        alike: a name that records share which look alike: only one of them is chosen.
     """
     check_shares(shares)
-    pool = pool[rng.permutation(len(pool))].sort("bare", descending=True, maintain_order=True)
-    chosen: dict[str, str] = {}
+    pool = shuffled(pool, rng)
+    chosen, seen = dict[str, str](), set[str]()
 
     def take(frame: pl.DataFrame, count: int, why: str) -> None:
-        fresh = [record for record in frame["id"] if record not in chosen]
-        chosen.update(dict.fromkeys(fresh[: max(0, min(count, wanted - len(chosen)))], why))
+        left = min(count, wanted - len(chosen))
+        for record in frame["id"]:
+            name = (alike or {}).get(record, record)
+            if left > 0 and name not in seen:
+                chosen[record], left = why, left - 1
+                seen.add(name)
 
     for name in (column for column in pool.columns if column.startswith("slice ")):
         take(pool.filter(pl.col(name)), quota, name)

@@ -2,9 +2,10 @@
 
 Reads the round's project; writes ``data/labels/<round>.parquet`` (schema ``records.LABEL``) and, for what is wrong,
 ``data/rejected/labels-<round>.parquet`` with the reason. What was pulled before stays, also when it is gone from Label
-Studio. Run: ``make labels`` (the newest round) or ``make labels ROUND=pilot``.
+Studio; what ``watch`` copied comes home too. Run: ``make labels`` (the newest round) or ``make labels ROUND=pilot``.
 """
 
+import itertools
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -13,16 +14,17 @@ from typing import Any
 import polars as pl
 
 from fullstack_ml.annotation.annotate import identity
-from fullstack_ml.annotation.server import place
+from fullstack_ml.annotation.server import PULLED, place
 from fullstack_ml.annotation.studio import Studio
 from fullstack_ml.answers import answer_of
 from fullstack_ml.data.forget.keep import keep
 from fullstack_ml.data.label.agreement import CANNOT
-from fullstack_ml.data.label.rounds import Round, named
+from fullstack_ml.data.label.rounds import Round, named, noted
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import LABEL, write_parquet
 from fullstack_ml.product.contract import load
+from fullstack_ml.product.guide import guide_version
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.paths import LABELS, REJECTED
@@ -39,7 +41,9 @@ def rows(one: Round, tasks: Iterable[dict[str, Any]], people: dict[int, str], pr
         for annotation in task["annotations"]:
             if annotation["was_cancelled"]:
                 continue
-            said, who = answer.said(annotation["result"]), annotation["completed_by"]
+            said, when = answer.said(annotation["result"]), datetime.fromisoformat(annotation["updated_at"])
+            who = annotation.get("updated_by") or annotation["completed_by"]  # who edits it answers for it
+            written = [part["value"]["text"] for part in annotation["result"] if part["type"] == "textarea"]
             illegal = answer.illegal(said, product)
             none = said == illegal == [CANNOT]
             reason = None
@@ -52,8 +56,8 @@ def rows(one: Round, tasks: Iterable[dict[str, Any]], people: dict[int, str], pr
             label = None if none or len(said) != 1 else said[0]
             found.append(
                 {"id": record, "label": label, "annotator": people.get(who, str(who)), "round": one.name}
-                | {"guide_version": one.guide_version, "seconds": annotation["lead_time"], "reason": reason}
-                | {"annotated_at": datetime.fromisoformat(annotation["updated_at"])}
+                | {"guide_version": one.guide_at(when), "seconds": annotation["lead_time"], "reason": reason}
+                | {"annotated_at": when, "note": " ".join(itertools.chain(*written)) or None}
             )
     return pl.DataFrame(found, schema=REASON)
 
@@ -70,12 +74,17 @@ def sort_out(pulled: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def merged(path: Path, good: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """Put new labels over those in ``path``; return all, and how many only the file has."""
+    """Put new labels over those in ``path``; return all, and how many only the file has.
+
+    A label that is the same stays as it was, with its time and guide: a project that was made anew has new times.
+    """
     if not path.exists():
         return good, 0
     before = pl.read_parquet(path)
     kept = before.join(good, on=["id", "annotator"], how="anti")
-    return pl.concat([good, kept]).sort("id", "annotator"), len(kept)
+    same = before.join(good, on=["id", "annotator", "label", "note"], how="semi", nulls_equal=True)
+    changed = good.join(same, on=["id", "annotator"], how="anti")
+    return pl.concat([changed, same, kept]).sort("id", "annotator"), len(kept)
 
 
 def store(path: Path, frame: pl.DataFrame) -> bool:
@@ -86,6 +95,32 @@ def store(path: Path, frame: pl.DataFrame) -> bool:
     return True
 
 
+def pull(one: Round, studio: Studio, product: Product) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    """Return what the project of a round holds, right and wrong; None where there is no project."""
+    project = studio.project(*identity(one, product))
+    if project is None:
+        return None
+    return sort_out(rows(one, studio.tasks(project["id"]), studio.names(), product))
+
+
+def complain(one: Round, bad: pl.DataFrame, rejected: Path, url: str) -> None:
+    """Say what is wrong, unless it is only replaced; the list goes when everything is mended.
+
+    Raises:
+        UserError: if a label is wrong.
+    """
+    if not len(bad):
+        rejected.unlink(missing_ok=True)
+        return
+    store(rejected, bad)
+    wrong = bad.filter(~pl.col("reason").str.starts_with("replaced"))
+    if len(wrong):
+        row = wrong.row(0, named=True)
+        first = f"{row['reason']} {row['label']!r} of {row['id']} by {row['annotator']}"
+        fix = f"mend them in the project of round {one.name} on {url}, then make labels"
+        raise UserError(f"{len(wrong)} annotations are wrong, first: {first}", str(rejected), fix)
+
+
 def run(config: Config) -> None:
     """Pull the round, check it, store it, and let DVC keep it.
 
@@ -94,31 +129,26 @@ def run(config: Config) -> None:
     """
     settings, product = config.annotation, load()
     assert settings is not None
-    one, studio = named(settings.round), Studio(*place(settings))
-    project = studio.project(*identity(one, product))
-    if project is None:
+    one, studio = noted(named(settings.round), guide_version()), Studio(*place(settings))
+    path, copied = LABELS / f"{one.name}.parquet", PULLED / f"{one.name}.parquet"
+    pulled = pull(one, studio, product)
+    if pulled is None and not copied.exists():
         what = f"Label Studio has no project of round {one.name!r}"
         raise UserError(what, studio.url, f"make annotate ROUND={one.name}")
-    pulled = rows(one, studio.tasks(project["id"]), studio.names(), product)
-    good, bad = sort_out(pulled)
-    path, rejected = LABELS / f"{one.name}.parquet", REJECTED / f"labels-{one.name}.parquet"
-    everything, only_here = merged(path, good)
+    if pulled is None:
+        print(f"labels: the project of round {one.name} is gone from Label Studio; make annotate brings it back")
+    good, bad = pulled or (pl.DataFrame(schema=LABEL), pl.DataFrame(schema=REASON))
+    saved, only_copied = merged(copied, good)
+    everything, only_here = merged(path, saved)
     if len(everything) and store(path, everything):
         fault = keep(path)
         if fault:  # such as no repository yet
             print(f"labels: dvc add {path} did not work: {fault}")
-    if len(bad):
-        store(rejected, bad)
-    done = good.group_by("id").len().join(pl.DataFrame({"id": list(one.items)}), on="id", how="semi").height
+    done = everything.filter(pl.col("id").is_in(list(one.items)))["id"].n_unique()
     print(f"labels: {len(everything)} labels of {done} of {len(one.items)} items in {path}")
-    if only_here:
-        print(f"labels: {only_here} of them are gone from Label Studio and were kept")
-    wrong = bad.filter(~pl.col("reason").str.starts_with("replaced"))
-    if len(wrong):
-        row = wrong.row(0, named=True)
-        first = f"{row['reason']} {row['label']!r} of {row['id']} by {row['annotator']}"
-        fix = f"mend them on {studio.url}/projects/{project['id']}/data, then make labels"
-        raise UserError(f"{len(wrong)} annotations are wrong, first: {first}", str(rejected), fix)
+    if only_here + only_copied:
+        print(f"labels: {only_here + only_copied} of them are gone from Label Studio and were kept")
+    complain(one, bad, REJECTED / f"labels-{one.name}.parquet", studio.url)
     print("next: git add -A && git commit, then make; make agreement shows how far they agree")
 
 

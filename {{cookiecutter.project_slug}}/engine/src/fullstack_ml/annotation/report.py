@@ -4,15 +4,18 @@ Reads ``reports/agreement.json`` (stage ``label`` measures), ``data/labels``, ``
 ``reports/agreement.html``, one file that needs nothing else. Run: ``make agreement``.
 """
 
+import math
 from typing import Any
 
 import polars as pl
 
 from fullstack_ml.annotation.interface import TEMPLATES
-from fullstack_ml.data.label.__main__ import annotations
-from fullstack_ml.data.label.aggregate import votes
+from fullstack_ml.data.label.__main__ import independent
 from fullstack_ml.data.label.agreement import CANNOT
+from fullstack_ml.data.label.gold import share
 from fullstack_ml.data.label.rounds import Round, adjudications, read_all
+from fullstack_ml.data.label.standing import annotations, standing
+from fullstack_ml.data.label.trend import contested, judged
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pages.formats import measured
 from fullstack_ml.pages.render import html
@@ -44,70 +47,89 @@ def headline(alpha: float | None, low: float | None, high: float | None) -> str:
     return verdict(alpha) if alpha is None else f"{measured(alpha, bounds)}, {verdict(alpha)}"
 
 
-def contested(said: pl.DataFrame) -> pl.DataFrame:
-    """Return the records with different labels: id, ``who`` and ``what`` in the same order; the least agreed first."""
-    ordered = said.sort("annotator").with_columns(pl.col("label").fill_null(CANNOT))
-    largest = pl.col("label").value_counts().struct.field("count").max()
-    grouped = ordered.group_by("id").agg(
-        who="annotator", what="label", share=largest / pl.len(), n=pl.col("label").n_unique()
-    )
-    return grouped.filter(pl.col("n") > 1).sort("share", "id").drop("n")
-
-
 def cards(ids: list[str], product: Product) -> dict[str, str]:
     """Return each record that is in ``data/raw`` as HTML."""
     record_of = input_of(product)
     return {record["id"]: record_of.html(record, product) for record in raw_records(ids).iter_rows(named=True)}
 
 
-def influence(said: pl.DataFrame, rounds: list[Round]) -> dict[str, dict[str, float]]:
-    """Compare how often labels equal the model's where annotators saw it (``shown``) and where not (``blind``)."""
+def influence(said: pl.DataFrame, rounds: list[Round]) -> dict[str, dict[str, Any]]:
+    """Compare how often labels equal the model's where annotators saw it (``shown``) and where not (``blind``).
+
+    Each share with its 95 % interval; ``follows``, where both were measured, is the difference with the interval of
+    R. G. Newcombe (1998), Interval estimation for the difference between independent proportions.
+    """
     rows = [(one.name, r, label, r in set(one.shown)) for one in rounds for r, label in one.model.items()]
     model = pl.DataFrame(rows, schema=["round", "id", "says", "shown"], orient="row", infer_schema_length=None)
     if model.is_empty():
         return {}
     same = said.join(model, on=["round", "id"]).group_by("shown").agg(
-        labels=pl.len(), equal=pl.col("label").eq_missing(pl.col("says")).mean()
+        labels=pl.len(), hits=pl.col("label").eq_missing(pl.col("says")).sum()
     )  # fmt: skip
-    return {"shown" if row.pop("shown") else "blind": row for row in same.to_dicts()}
+    found: dict[str, dict[str, Any]] = {}
+    for shown, labels, hits in same.sort("shown", descending=True).iter_rows():
+        found["shown" if shown else "blind"] = {
+            "labels": labels,
+            "equal": hits / labels,
+            "interval": share(hits, labels),
+        }
+    if len(found) == 2:
+        (one, (a, b)), (two, (c, d)) = ((row["equal"], row["interval"]) for row in found.values())
+        low, high = math.hypot(one - a, d - two), math.hypot(b - one, two - c)
+        found["follows"] = {"labels": None, "equal": one - two, "interval": [one - two - low, one - two + high]}
+    return found
 
 
-def facts(product: Product) -> dict[str, Any]:
+def facts(config: Config, product: Product) -> dict[str, Any]:
     """Collect everything that the page shows.
 
     Raises:
         UserError: if nobody has labelled anything.
     """
-    rounds, everything = read_all(), annotations()
-    if everything.is_empty():
+    rounds, measured = read_all(), read_json(AGREEMENT)
+    said, _ = standing(annotations(), config.label.withdrawn, rounds, product)
+    if said.is_empty():
         raise UserError("nobody has labelled a record yet", str(LABELS), "make annotate, then make labels")
-    said = votes(everything.filter(~pl.col("round").is_in(adjudications(rounds))))
-    apart = contested(said)
+    now, _ = judged(independent(said, rounds), guide_version())
+    apart = contested(now)
     doubted = read_json(SUSPECTS)["suspects"] if SUSPECTS.exists() else []
-    pictures = cards([*apart["id"][:SHOWN], *(row["id"] for row in doubted[:SHOWN])], product)
+    cannot = said.filter(pl.col("label").is_null()).sort("id", "annotator").select("id", "annotator", "note")
+    rulings = said.filter(pl.col("round").is_in(adjudications(rounds))).sort("annotated_at", descending=True)
+    lists = {
+        "contested": apart.to_dicts(),
+        "missed": measured["gold_missed"],
+        "cannot": cannot.to_dicts(),
+        "rulings": rulings.select("id", "annotator", "label", "note").to_dicts(),
+        "suspects": doubted,
+    }
+    pictures = cards([row["id"] for rows in lists.values() for row in rows[:SHOWN]], product)
     return {
         "product": product,
-        "guide_version": guide_version(),
-        "report": read_json(AGREEMENT),
+        "report": measured,
         "verdict": verdict,
-        "rounds": list(rounds.values()),
-        "influence": influence(everything, list(rounds.values())),
-        "contested": [row for row in apart[:SHOWN].to_dicts() if row["id"] in pictures],
-        "contested_total": len(apart),
-        "suspects": [row for row in doubted[:SHOWN] if row["id"] in pictures],
-        "suspects_total": len(doubted),
+        "influence": influence(said, list(rounds.values())),
+        "lists": {name: [row for row in rows[:SHOWN] if row["id"] in pictures] for name, rows in lists.items()},
+        "totals": {name: len(rows) for name, rows in lists.items()},
         "pictures": pictures,
+        "cannot_say": CANNOT,
         "layout": input_of(product).LAYOUT,
     }
 
 
 def run(config: Config) -> None:
     """Write the page and say the headline."""
-    known = facts(load())
+    known = facts(config, load())
     write_text(AGREEMENT_PAGE, html(TEMPLATES, "agreement.html.j2", **known))
-    value = known["report"]["alpha"]
-    text = "agreement: alpha %(value)s; %(count)s disagreements"
-    print(words(text, value=headline(**value), count=known["contested_total"]))
+    value, measured = known["report"]["alpha"], known["report"]
+    text = "agreement: alpha %(value)s; %(count)s disagreements on %(records)s records, guide %(guides)s"
+    versions = ", ".join(measured["measured_on"]) or measured["guide_version"]
+    counts = {"count": measured["disagreements"], "records": measured["shared_records"], "guides": versions}
+    print(words(text, value=headline(**value), **counts))
+    for person in measured["annotators"]:
+        if person["passes"] is False:
+            misses = sum(row["annotator"] == person["annotator"] for row in measured["gold_missed"])
+            said = "  %(who)s does not pass: %(misses)s of %(gold)s gold items missed"
+            print(words(said, who=person["annotator"], misses=misses, gold=person["gold"]))
     print(f"  {AGREEMENT_PAGE}")
 
 

@@ -1,8 +1,9 @@
 """Start and stop Label Studio on this machine, in an environment of its own.
 
-Reads ``conf/annotation.yaml``; writes ``.labelstudio/``, which git ignores: the database, ``server.log``, ``pid``, and
-``access.json`` with token and passwords, for the owner of the folder only. Listens on 127.0.0.1. A team's own server is
-used instead when LABEL_STUDIO_URL and LABEL_STUDIO_TOKEN are set. Run: ``make annotate``, ``make annotate-stop``.
+Reads ``conf/annotation.yaml``; writes ``.labelstudio/``, which git ignores: the database, ``server.log``, ``pid``,
+``watch.pid`` of what copies annotations, and ``access.json`` with token and passwords, for the owner of the folder
+only. Listens on 127.0.0.1. A team's own server is used instead when LABEL_STUDIO_URL and LABEL_STUDIO_TOKEN are set.
+Run: ``make annotate``, ``make annotate-stop``.
 """
 
 import contextlib
@@ -25,6 +26,8 @@ from fullstack_ml.workspace.files import read_json, write_json
 FOLDER = Path(".labelstudio")
 ACCESS, PID, LOG = FOLDER / "access.json", FOLDER / "pid", FOLDER / "server.log"
 OWNER = "owner"
+# What copies annotations while the server runs (watch.py), and its copies.
+WATCH, PULLED = FOLDER / "watch.pid", FOLDER / "pulled"
 
 
 def email(name: str) -> str:
@@ -53,7 +56,7 @@ def place(settings: Annotation) -> tuple[str, str]:
         UserError: if Label Studio was never started here.
     """
     if "LABEL_STUDIO_URL" in os.environ:
-        return os.environ["LABEL_STUDIO_URL"].rstrip("/"), os.environ.get("LABEL_STUDIO_TOKEN", "")
+        return os.environ["LABEL_STUDIO_URL"].rstrip("/"), os.environ.get("LABEL_STUDIO_TOKEN", "").strip()
     if not ACCESS.exists():
         raise UserError("Label Studio was never started here", str(ACCESS), "make annotate")
     return f"http://127.0.0.1:{settings.port}", access([])["token"]
@@ -120,23 +123,42 @@ def start(settings: Annotation) -> None:
     raise UserError(f"Label Studio {why}: {' '.join(last)[:200]}", str(LOG), "read the log; see conf/annotation.yaml")
 
 
-def stop() -> bool:
-    """End the Label Studio that ``start`` began, and nothing else; tell whether there was one."""
-    pid = int(PID.read_text(encoding="utf-8")) if PID.exists() else 0
-    PID.unlink(missing_ok=True)
+def running(file: Path = PID, name: str = "label-studio") -> psutil.Process | None:
+    """Return the process whose number is in ``file``; None if it ended, and perhaps another has its number by now."""
     try:
-        process = psutil.Process(pid)
-        family = [*process.children(recursive=True), process]
-        if "label-studio" not in " ".join(process.cmdline()):
-            raise psutil.NoSuchProcess(pid)  # ours ended before, and another program has its number by now
-    except psutil.Error:
-        return False
+        process = psutil.Process(int(file.read_text(encoding="utf-8")))
+        return process if name in " ".join(process.cmdline()) else None
+    except (psutil.Error, OSError, ValueError):
+        return None
+
+
+def watch() -> None:
+    """Start what copies annotations again and again, unless it runs; it ends with Label Studio."""
+    if running(WATCH, "annotation.watch"):
+        return
+    command = [sys.executable, "-m", f"{__package__}.watch"]
+    with (FOLDER / "watch.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    WATCH.write_text(str(process.pid), encoding="utf-8")
+
+
+def stop() -> bool:
+    """End the Label Studio that ``start`` began, what copies from it, and nothing else; tell whether there was one."""
+    found = [running(), running(WATCH, "annotation.watch")]
+    PID.unlink(missing_ok=True)
+    WATCH.unlink(missing_ok=True)
+    family = []
+    for process in found:
+        with contextlib.suppress(psutil.Error):
+            family += [*process.children(recursive=True), process] if process else []
     for end in (psutil.Process.terminate, psutil.Process.kill):
         for member in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 end(member)
         family = psutil.wait_procs(family, timeout=10)[1]
-    return True
+    return found[0] is not None
 
 
 def main() -> None:

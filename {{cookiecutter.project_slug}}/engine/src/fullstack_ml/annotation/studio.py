@@ -3,7 +3,7 @@
 Reads and writes projects, tasks and annotations of a running server over HTTP. A project of Label Studio is one round.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import httpx
@@ -14,14 +14,36 @@ from fullstack_ml.workspace.errors import UserError
 PAGE = 200
 
 
+class Personal(httpx.Auth):
+    """Sign in with a personal access token: it gives tokens that last for minutes, and is no such token itself."""
+
+    requires_response_body = True
+
+    def __init__(self, url: str, token: str) -> None:
+        """Hold the token of a person, and the server that gave it."""
+        self.url, self.refresh, self.short = url, token, ""
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        """Get a short token where there is none or the last one has ended."""
+        for attempt in range(2):
+            if not self.short or attempt:
+                answer = yield httpx.Request("POST", f"{self.url}/api/token/refresh/", json={"refresh": self.refresh})
+                self.short = answer.json()["access"] if answer.is_success else ""
+            request.headers["Authorization"] = f"Bearer {self.short}"
+            if (yield request).status_code != httpx.codes.UNAUTHORIZED:
+                return
+
+
 class Studio:
     """A signed-in client; every method raises ``UserError`` when the server is away or refuses."""
 
     def __init__(self, url: str, token: str) -> None:
-        """Sign in with ``token`` at ``url``."""
-        headers = {"Authorization": f"Token {token}"}
+        """Sign in at ``url`` with ``token``: a legacy one, or a personal access token, which has three parts."""
+        personal = token.count(".") == 2
+        headers = {} if personal else {"Authorization": f"Token {token}"}
+        auth, transport = Personal(url, token) if personal else None, httpx.HTTPTransport(retries=3)
         self.url = url
-        self.http = httpx.Client(base_url=url, headers=headers, timeout=120, transport=httpx.HTTPTransport(retries=3))
+        self.http = httpx.Client(base_url=url, headers=headers, auth=auth, timeout=120, transport=transport)
 
     def call(self, method: str, path: str, **options: Any) -> Any:
         """Send a request and return the decoded answer."""
@@ -31,6 +53,9 @@ class Studio:
             raise UserError(f"Label Studio does not answer: {error}", self.url, "make annotate") from error
         if answer.is_error:
             what = f"Label Studio refuses {method} {path} with {answer.status_code}: {answer.text[:300]}"
+            if answer.status_code == httpx.codes.UNAUTHORIZED:
+                fix = "put a token of Account & Settings there: a personal access token or a legacy one"
+                raise UserError(what, "LABEL_STUDIO_TOKEN", fix)
             raise UserError(what, self.url, "mend what it names; if it runs for another project, change the port")
         return answer.json() if answer.content else None
 

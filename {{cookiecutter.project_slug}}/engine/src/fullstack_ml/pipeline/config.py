@@ -85,11 +85,26 @@ class Validate:
 
 
 @dataclass(config=STRICT)
+class Withdrawn:
+    """Labels that do not count any more, and why: those of a round, of an annotator, of a record, or of all named."""
+
+    reason: Annotated[str, Field(min_length=1)]
+    round: str | None = None
+    annotator: str | None = None
+    id: str | None = None
+
+
+@dataclass(config=STRICT)
 class Label:
-    """``aggregation``: how several labels of one record become one; ``sure``: a lower share asks for adjudication."""
+    """``aggregation``: how several labels of one record become one; ``sure``: a lower share asks for adjudication.
+
+    ``right``: the share of gold items that a good annotator gets right. ``withdrawn``: labels that do not count.
+    """
 
     aggregation: str
     sure: Share
+    right: Annotated[float, Field(gt=0.5, lt=1)]
+    withdrawn: list[Withdrawn]
 
 
 @dataclass(config=STRICT)
@@ -149,12 +164,14 @@ class Annotation:
     version: str
     port: Annotated[int, Field(ge=1, le=65535)]
     patience: Count
+    pull_every: Count
     annotators: Annotated[list[str], Field(min_length=1)]
     round: str | None
     kind: str
     items: int
     shares: dict[str, Share]
     quota: Whole
+    only: dict[str, str | None]
     pool: Count
     overlap: Share
     gold: Share

@@ -57,6 +57,7 @@ LABEL: dict[str, pl.DataType] = {
     "guide_version": pl.String(),
     "annotated_at": pl.Datetime("us", "UTC"),
     "seconds": pl.Float64(),
+    "note": pl.String(),  # why it cannot be annotated, or why an adjudicator decided so
 }
 
 

@@ -147,10 +147,15 @@ class Input(Strict):
 
 
 class Label(Strict):
-    """An answer of the model, with a definition that fits on one line."""
+    """An answer of the model, with a definition that fits on one line.
+
+    ``was`` are names under which earlier labels were given: renamed, or merged where there are several. A name that two
+    labels were, or one that is a label still, was split: its records have to be labelled again.
+    """
 
     name: str = Field(min_length=1)
     definition: str
+    was: list[Text] = []
 
 
 class Answer(Strict):
@@ -197,3 +202,17 @@ class Formulation(Strict):
     def label_names(self) -> list[str]:
         """Return the label names; their order is the order of the model's probabilities."""
         return [label.name for label in self.answer.labels]
+
+    @property
+    def renames(self) -> dict[str, str]:
+        """Return what became of names that say enough: those that one label was, and that are none any more."""
+        return {name: now[0] for name, now in self.earlier.items() if len(now) == 1}
+
+    @property
+    def earlier(self) -> dict[str, list[str]]:
+        """Return the names that labels had before, each with what it may be now, itself where it still is one."""
+        found: dict[str, list[str]] = {}
+        for label in self.answer.labels:
+            for name in label.was:
+                found.setdefault(name, [name] if name in self.label_names else []).append(label.name)
+        return found

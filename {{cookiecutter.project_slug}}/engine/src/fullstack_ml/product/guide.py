@@ -26,15 +26,28 @@ def guide_version() -> str:
 
 
 def check_labels(names: Sequence[str]) -> None:
-    """Refuse a guide that speaks of another product: it names none of the labels.
+    """Refuse a guide that speaks of another product: it leaves a label out, or defines one that is none.
+
+    Lines that begin with a name in backticks define labels, in a table under ``label``, or in one that defines one of
+    them; a guide without such a table names them all somewhere.
 
     Raises:
-        UserError: unless it names one of them, or there are no labels.
+        UserError: for the first difference.
     """
     text = GUIDE.read_text(encoding="utf-8").replace("\\", "")  # | in a table
-    if names and not any(name in text for name in names):
-        what = f"the annotation guide names no label of product.yaml: {', '.join(names)}"
-        raise UserError(what, str(GUIDE), "say there what makes a record one of each label")
+    defined: list[str] = []
+    for table in re.findall(r"(?:^\|.*\n?)+", text, re.MULTILINE) if names else []:
+        rows = [name.strip() for _, name in re.findall(r"^\| *(`+)(.+?)\1 *\|", table, re.MULTILINE)]
+        if re.match(r"\| *label *\|", table, re.IGNORECASE) or set(rows) & set(names):
+            defined += rows
+    lacking = [name for name in names if name not in (defined or text)]
+    if lacking:
+        what = f"the annotation guide does not define {', '.join(lacking)}"
+        raise UserError(what, str(GUIDE), "say there what makes a record one of each label of product.yaml")
+    strange = [name for name in defined if name not in names]
+    if strange:
+        what = f"the annotation guide defines {', '.join(strange)}, and product.yaml has no such label"
+        raise UserError(what, str(GUIDE), "take its line out, or rewrite the guide for these labels")
 
 
 def major(version: str) -> int:

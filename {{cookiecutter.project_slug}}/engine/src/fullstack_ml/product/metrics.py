@@ -104,7 +104,7 @@ COMMON: dict[str, Metric] = {
     "artefact_kib": _measured("KiB", "lower", "size of the ONNX file"),
     "latency_p50_ms": _measured("ms", "lower", "median time of one record, decoding included"),
     "latency_p99_ms": _measured("ms", "lower", "99th percentile of the time of one record"),
-    "records": _measured("records", "higher", "valid raw records", "validate"),
+    "records": _measured("records", "higher", "valid records with a label", "label"),
     "agreement_alpha": _measured("alpha", "higher", "Krippendorff's alpha of the annotators", "label"),
     "worst_label_alpha": _measured("alpha", "higher", "lowest alpha of a label against the rest", "label"),
     "worst_gold_accuracy": _measured("share", "higher", "lowest accuracy of an annotator on gold items", "label"),

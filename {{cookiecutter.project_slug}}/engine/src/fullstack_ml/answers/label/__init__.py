@@ -107,8 +107,8 @@ def width(product: Product) -> int:
 
 
 def illegal(answers: Sequence[str], product: Product) -> list[str]:
-    """Return the names that are no label of the contract."""
-    return sorted(set(answers) - set(product.formulation.label_names))
+    """Return the names that are no label of the contract, and never were."""
+    return sorted(set(answers) - {*product.formulation.label_names, *product.formulation.earlier})
 
 
 def truth(answers: Sequence[str], product: Product) -> np.ndarray:

@@ -6,18 +6,19 @@ writes ``data/labelled.parquet``, ``data/review.parquet`` (what a person should 
 Run: ``python -m fullstack_ml.data.label label.aggregation=dawid_skene``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import polars as pl
 
 from fullstack_ml.answers import answer_of
-from fullstack_ml.data.label import interval
-from fullstack_ml.data.label.aggregate import AGGREGATIONS, decide, flags, guide_major, votes
-from fullstack_ml.data.label.agreement import measure
+from fullstack_ml.data.label import agreement, gold, interval, trend
+from fullstack_ml.data.label.aggregate import AGGREGATIONS, decide, flags, newest
 from fullstack_ml.data.label.rounds import Round, adjudications, read_all
+from fullstack_ml.data.label.standing import annotations, flagged, of_source, standing, withdrawn
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
-from fullstack_ml.pipeline.tables import LABEL, raw, read_batches, shards, write_parquet
+from fullstack_ml.pipeline.tables import raw, read_batches, shards, write_parquet
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version, major
 from fullstack_ml.product.types import Product
@@ -28,28 +29,6 @@ from fullstack_ml.workspace.paths import AGREEMENT, LABELLED, LABELS, RAW, REVIE
 ROWS = 50_000
 # What of a raw record goes on: neither time nor shard, so that the same records always give the same splits.
 DROPPED = ("collected_at", "shard", "source_label", "licence")
-
-
-def annotations() -> pl.DataFrame:
-    """Read every label that people gave, in the columns of the label schema.
-
-    Raises:
-        UserError: for a file with other columns, or a row that names no record, annotator or guide version.
-    """
-    tables = [pl.DataFrame(schema=LABEL)]
-    for file in shards(LABELS):
-        fix = f"give it the columns {', '.join(LABEL)}; make labels writes such a file"
-        try:
-            table = pl.read_parquet(file).select(*LABEL).cast(pl.Schema(LABEL))
-        except pl.exceptions.PolarsError as error:
-            what = f"{file.name} is no table of labels: {str(error).splitlines()[0]}"
-            raise UserError(what, str(file), fix) from error
-        version = pl.col("guide_version").fill_null("").str.contains(r"^\d+\.\d+$")
-        wrong = table.filter(pl.any_horizontal(pl.col("id", "annotator", "round", "annotated_at").is_null()) | ~version)
-        if len(wrong):
-            raise UserError(f"a label lacks its origin or guide version: {wrong.row(0, named=True)}", str(file), fix)
-        tables.append(table)
-    return pl.concat(tables)
 
 
 def check(said: pl.DataFrame, product: Product) -> None:
@@ -64,7 +43,7 @@ def check(said: pl.DataFrame, product: Product) -> None:
         raise UserError(what, f"{LABELS}/{row['round']}.parquet", fix)
 
 
-def labelled(people: pl.DataFrame, guide: str) -> Iterator[pl.DataFrame]:
+def labelled(people: pl.DataFrame, guide: str, product: Product) -> Iterator[pl.DataFrame]:
     """Join each shard with the labels of ``people``; where there are none, take the source's label.
 
     A record that people looked at and left without a label has none: the source's does not come back.
@@ -74,7 +53,7 @@ def labelled(people: pl.DataFrame, guide: str) -> Iterator[pl.DataFrame]:
         for batch in read_batches(shard, ROWS):
             joined = batch.join(people, on="id", how="left", maintain_order="left")
             joined = joined.with_columns(
-                label=pl.when(seen).then("label").otherwise("source_label"),
+                label=pl.when(seen).then("label").otherwise(of_source(product)),
                 labelled_by=pl.when(seen).then(pl.lit("people")).otherwise(pl.lit("source")),
                 votes=pl.col("votes").fill_null(1),
                 share=pl.col("share").fill_null(1.0),
@@ -83,46 +62,88 @@ def labelled(people: pl.DataFrame, guide: str) -> Iterator[pl.DataFrame]:
             yield joined.filter(pl.col("label").is_not_null()).drop(DROPPED)
 
 
-def independent(said: pl.DataFrame, guide: str, rounds: dict[str, Round]) -> pl.DataFrame:
-    """Keep what agreement is measured on: labels under the current guide that no model's suggestion stood behind."""
+def independent(said: pl.DataFrame, rounds: Mapping[str, Round]) -> pl.DataFrame:
+    """Keep what agreement is measured on: labels of annotators that no model's suggestion stood behind."""
     pairs = [(one.name, record) for one in rounds.values() for record in one.shown]
     shown = pl.DataFrame(pairs, schema={"round": pl.String, "id": pl.String}, orient="row")
-    current = votes(said).filter(guide_major() == major(guide))
-    return current.join(shown, on=["round", "id"], how="anti")
+    judges = said.filter(~pl.col("round").is_in(adjudications(rounds)))
+    return judges.join(shown, on=["round", "id"], how="anti")
+
+
+def split_by_source(people: pl.DataFrame, product: Product) -> pl.DataFrame:
+    """List the records that nobody has labelled and whose label from the source was split."""
+    split = {name: now for name, now in product.formulation.earlier.items() if len(now) > 1}
+    found = raw().filter(pl.col("source_label").is_in(list(split))).select("id", label="source_label").collect()
+    return flagged(found.join(people, on="id", how="anti"), split)
+
+
+def report(said: pl.DataFrame, rounds: Mapping[str, Round], guide: str, product: Product, right: float) -> Any:
+    """Measure agreement, annotators and gold items: the one source of these numbers for pages, cards and console."""
+    names = product.formulation.label_names
+    nominal = answer_of(product).SCALE == "nominal"
+    known = {record: label for one in rounds.values() for record, label in one.gold.items()}
+    known = {record: product.formulation.renames.get(label, label) for record, label in known.items()}
+    alone = independent(said, rounds)
+    now, versions = trend.judged(alone, guide)
+    everybody = trend.each(alone)
+
+    def alpha(part: pl.DataFrame) -> dict[str, float | None]:
+        return agreement.overall(part, names) if nominal else interval.overall(part)
+
+    measured = agreement.measure(now, names) if nominal else interval.measure(now)
+    others = measured.pop("with_others")
+    people = gold.annotators(everybody, known if nominal else {}, right)
+    accuracies = [person["accuracy"] for person in people if person["accuracy"] is not None]
+    measured["metrics"]["worst_gold_accuracy"] = min(accuracies, default=None)
+    return measured | {
+        "guide_version": guide,
+        "measured_on": versions,
+        "annotators": [{**person, "with_others": others.get(person["annotator"])} for person in people],
+        "gold_missed": gold.missed(everybody, known) if nominal else [],
+        "median_seconds": now["seconds"].median(),
+        "rounds": trend.by_round(alone, rounds, alpha),
+        "guides": trend.by_guide(alone, alpha),
+        "mixed_up": trend.mixed_up(now) if nominal else [],
+    }
 
 
 def run(config: Config) -> None:
     """Write one label per record, what to look at again, and how far the annotators agree."""
-    product, guide, rounds = load(), guide_version(), read_all()
+    product, guide, rounds, settings = load(), guide_version(), read_all(), config.label
     names = answer_of(product).SCALE == "nominal"
     methods = AGGREGATIONS if names else interval.AGGREGATIONS
-    method = methods.get(config.label.aggregation)
+    method = methods.get(settings.aggregation)
     if method is None:
-        fix = suggest(config.label.aggregation, methods)
-        raise UserError(f"there is no aggregation {config.label.aggregation!r}", "conf/label.yaml", fix)
+        fix = suggest(settings.aggregation, methods)
+        raise UserError(f"there is no aggregation {settings.aggregation!r}", "conf/label.yaml", fix)
     everything = annotations()
     check(everything, product)
-    ruling = pl.col("round").is_in(adjudications(rounds))
-    said, final = everything.filter(~ruling), everything.filter(ruling)
+    valid, again = standing(everything, settings.withdrawn, rounds, product)
+    current, ruling = newest(valid), pl.col("round").is_in(adjudications(rounds))
+    said, final = current.filter(~ruling), current.filter(ruling)
     people = decide(method, said, final)
-    rows = write_parquet(LABELLED, labelled(people, guide))
-    review = flags(said if names else interval.alike(said), people, final, major(guide), config.label.sure)
+    rows = write_parquet(LABELLED, labelled(people, guide, product))
+    review = flags(said if names else interval.alike(said), people, final, major(guide), settings.sure)
+    review = pl.concat([review, again, split_by_source(people, product)])
     write_parquet(REVIEW, [review])
     mentioned = pl.col("id").is_in(everything["id"].unique().to_list())
     known = raw().select("id").filter(mentioned).collect()
-    gold = {record: label for one in rounds.values() for record, label in one.gold.items()}
-    judged = independent(said, guide, rounds)
-    report = measure(judged, product.formulation.label_names, gold) if names else interval.measure(judged)
-    report |= {
+    by_people: int = people.join(known, on="id", how="semi")["label"].count()
+    measured = report(valid, rounds, guide, product, settings.right)
+    measured["metrics"]["records"] = rows
+    measured |= {
         "records": rows,
-        "labelled_by_people": people["label"].count(),
+        "labelled_by_people": by_people,
+        "labelled_by_source": rows - by_people,
+        "guide_versions": sorted(valid["guide_version"].unique(), key=trend.version),
         "labels": len(everything),
+        "withdrawn": everything.filter(withdrawn(settings.withdrawn)).height,
         "left_without_label": people["label"].null_count(),
         "labels_of_unknown_records": everything.join(known, on="id", how="anti").height,
         "review": dict(review["reason"].value_counts().sort("reason").iter_rows()),
     }
-    write_json(AGREEMENT, report)
-    print(f"label: {rows} records, {report['labelled_by_people']} of them labelled by people, {len(review)} to review")
+    write_json(AGREEMENT, measured)
+    print(f"label: {rows} records, {by_people} of them labelled by people, {len(review)} to review")
 
 
 if __name__ == "__main__":

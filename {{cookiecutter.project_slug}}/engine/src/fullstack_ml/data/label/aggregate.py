@@ -20,10 +20,14 @@ def guide_major() -> pl.Expr:
     return pl.col("guide_version").str.split(".").list.first().cast(pl.Int64)
 
 
+def newest(labels: pl.DataFrame) -> pl.DataFrame:
+    """Keep of every record what was said under its newest major guide version, rulings included."""
+    return labels.filter(guide_major() == guide_major().max().over("id"))
+
+
 def votes(labels: pl.DataFrame) -> pl.DataFrame:
     """Keep what counts: one label per annotator and record, the latest, and none under an older major guide version."""
-    newest = labels.filter(guide_major() == guide_major().max().over("id"))
-    ordered = newest.sort("annotated_at", "round", maintain_order=True)
+    ordered = newest(labels).sort("annotated_at", "round", maintain_order=True)
     return ordered.unique(["id", "annotator"], keep="last").sort("id", "annotator")
 
 
@@ -94,8 +98,8 @@ def decide(method: Method, said: pl.DataFrame, final: pl.DataFrame) -> pl.DataFr
 def flags(said: pl.DataFrame, people: pl.DataFrame, final: pl.DataFrame, guide: int, sure: float) -> pl.DataFrame:
     """List the records that a person should look at again, with the reason: ``tie``, ``unsure`` or ``old guide``.
 
-    ``unsure`` is a share below ``sure``, or a label that not all agree to drop; ``old guide`` a label under an earlier
-    major version than ``guide``.
+    ``unsure`` is a share below ``sure``, which a label on which all agree has at 1, or a label that not all agree to
+    drop; ``old guide`` a label under an earlier major version than ``guide``.
     """
     counts = votes(said).group_by("id", "label").len("votes")
     top = counts.filter(pl.col("votes") == pl.col("votes").max().over("id")).group_by("id").len("first")

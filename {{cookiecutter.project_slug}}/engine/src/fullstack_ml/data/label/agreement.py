@@ -1,4 +1,4 @@
-"""How far annotators agree: Krippendorff's alpha with intervals, Cohen's kappa, accuracy on gold items.
+"""How far annotators agree: Krippendorff's alpha with intervals, Cohen's kappa.
 
 Reads and writes nothing. Takes tables of ``records.LABEL`` with one label per annotator and record; a missing label
 says that the record cannot be annotated, and counts as an answer of its own.
@@ -71,15 +71,15 @@ def bootstrap(
     return {name: as_interval(value, np.concatenate(drawn.get(name, [np.empty(0)]))) for name, value in whole.items()}
 
 
-def alphas(said: pl.DataFrame, names: list[str]) -> dict[str, dict[str, float | None]]:
-    """Alpha over all labels under the key ``""``, and of each label against the rest under its name."""
+def alphas(said: pl.DataFrame, names: list[str], by_label: bool = True) -> dict[str, dict[str, float | None]]:
+    """Alpha over all labels under the key ``""``, and ``by_label`` of each against the rest under its name."""
     columns = [*names, CANNOT]
     wide = said.group_by("id").agg(*[(pl.col("label") == name).sum().alias(name) for name in columns])
     patterns = wide.drop("id").group_by(columns).len("units").filter(pl.sum_horizontal(columns) > 1).sort(columns)
     counts, units = patterns.select(columns).to_numpy().astype(float), patterns["units"].to_numpy()
     rest = counts.sum(axis=1, keepdims=True) - counts
     single = {name: np.stack([counts[:, i], rest[:, i]], axis=1) for i, name in enumerate(columns)}
-    return bootstrap({"": counts, **single}, units)
+    return bootstrap({"": counts, **(single if by_label else {})}, units)
 
 
 def pairs(said: pl.DataFrame, names: list[str]) -> list[dict[str, Any]]:
@@ -99,36 +99,42 @@ def pairs(said: pl.DataFrame, names: list[str]) -> list[dict[str, Any]]:
     return found
 
 
-def annotators(said: pl.DataFrame, gold: dict[str, str]) -> list[dict[str, Any]]:
-    """Labels, median seconds and accuracy on the gold items of each annotator."""
-    right = pl.col("label") == pl.col("id").replace_strict(gold, default=None, return_dtype=pl.String)
-    counted = {"labels": pl.len(), "seconds": pl.col("seconds").median()}
-    judged = {"gold": pl.col("right").count(), "accuracy": pl.col("right").mean()}
-    rows = said.with_columns(right=right).group_by("annotator").agg(**counted, **judged)
-    return rows.sort("annotator").to_dicts()
+def with_others(said: pl.DataFrame, names: list[str]) -> dict[str, float]:
+    """Return for each annotator alpha over all comparisons with somebody else."""
+    position = {name: i for i, name in enumerate([*names, CANNOT])}
+    coded = said.select("id", "annotator", value=pl.col("label").replace_strict(position, return_dtype=pl.Int64))
+    both = coded.join(coded, on="id", suffix="_b").filter(pl.col("annotator") != pl.col("annotator_b"))
+    eye, found = np.eye(len(position)), {}
+    for (who,), mine in (
+        both.group_by("annotator", "value", "value_b").len("units").sort(pl.all()).group_by("annotator")
+    ):
+        first, second, units = (mine[column].to_numpy() for column in ("value", "value_b", "units"))
+        found[str(who)] = float(alpha(eye[first] + eye[second], units[None])[0])
+    return {who: value for who, value in found.items() if np.isfinite(value)}
 
 
-def measure(said: pl.DataFrame, names: list[str], gold: dict[str, str]) -> dict[str, Any]:
+def overall(said: pl.DataFrame, names: list[str]) -> dict[str, float | None]:
+    """Alpha over all labels, with its interval."""
+    return alphas(said.with_columns(pl.col("label").fill_null(CANNOT)), names, by_label=False)[""]
+
+
+def measure(said: pl.DataFrame, names: list[str]) -> dict[str, Any]:
     """Return the agreement report; ``metrics`` holds what a requirement may name, None where it was not measured."""
     said = said.with_columns(pl.col("label").fill_null(CANNOT))
-    every, people = alphas(said, names), annotators(said, gold)
+    every = alphas(said, names)
     labels = {name: value for name, value in every.items() if name}
     worst = [value["alpha"] for name, value in labels.items() if name != CANNOT]
-    judged = [person["accuracy"] for person in people if person["accuracy"] is not None]
-    seconds = said["seconds"].median()
     shared = said.group_by("id").agg(pl.col("label").n_unique(), votes=pl.len()).filter(pl.col("votes") > 1)
     return {
         "metrics": {
             "agreement_alpha": every[""]["alpha"],
             "worst_label_alpha": None if None in worst else min((v for v in worst if v is not None), default=None),
-            "worst_gold_accuracy": min(judged, default=None),
         },
         "intervals": {} if every[""]["low"] is None else {"agreement_alpha": [every[""]["low"], every[""]["high"]]},
         "alpha": every[""],
         "per_label": labels if len(shared) else {},
         "pairs": pairs(said, names),
-        "annotators": people,
-        "median_seconds": seconds,
+        "with_others": with_others(said, names),
         "shared_records": len(shared),
         "disagreements": shared.filter(pl.col("label") > 1).height,
     }

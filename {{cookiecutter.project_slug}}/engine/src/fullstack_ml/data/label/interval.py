@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from fullstack_ml.data.label.aggregate import Method, adjudicated
-from fullstack_ml.data.label.agreement import annotators, bootstrap
+from fullstack_ml.data.label.agreement import bootstrap
 
 
 def alpha(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -36,21 +36,30 @@ def alpha(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def measure(said: pl.DataFrame) -> dict[str, Any]:
     """Return the agreement report of numbers, of the same parts as ``agreement.measure``."""
-    value = said.drop_nulls("label").with_columns(value=pl.col("label").cast(pl.Float64))
-    centred = value.with_columns(value=pl.col("value") - pl.col("value").mean())
+    centred = centre(said)
     every = spread(centred)
     shared = said.group_by("id").agg(pl.col("label").n_unique(), votes=pl.len()).filter(pl.col("votes") > 1)
     return {
-        "metrics": {"agreement_alpha": every["alpha"], "worst_label_alpha": None, "worst_gold_accuracy": None},
+        "metrics": {"agreement_alpha": every["alpha"], "worst_label_alpha": None},
         "intervals": {} if every["low"] is None else {"agreement_alpha": [every["low"], every["high"]]},
         "alpha": every,
         "per_label": {},
         "pairs": pairs(centred),
-        "annotators": annotators(said, {}),
-        "median_seconds": said["seconds"].median(),
+        "with_others": {},
         "shared_records": len(shared),
         "disagreements": shared.filter(pl.col("label") > 1).height,
     }
+
+
+def centre(said: pl.DataFrame) -> pl.DataFrame:
+    """Add the column ``value``: the number less the mean of all; who gave none is left out."""
+    value = said.drop_nulls("label").with_columns(value=pl.col("label").cast(pl.Float64))
+    return value.with_columns(value=pl.col("value") - pl.col("value").mean())
+
+
+def overall(said: pl.DataFrame) -> dict[str, float | None]:
+    """Alpha over all numbers, with its interval."""
+    return spread(centre(said))
 
 
 def spread(centred: pl.DataFrame) -> dict[str, float | None]:

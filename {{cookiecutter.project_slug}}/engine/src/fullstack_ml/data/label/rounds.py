@@ -1,14 +1,18 @@
 """Annotation rounds: which records people were asked to label, why, and how.
 
 Reads and writes ``data/rounds/<name>.json``, which is small and belongs in git: the labels of a round are in
-``data/labels/<name>.parquet``. A round never changes after it was made.
+``data/labels/<name>.parquet``. After it was made only newer minor versions of the guide are noted in a round.
 """
 
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Literal
 
+import polars as pl
 from pydantic import Field, ValidationError
 
 from fullstack_ml.product.formulation import Strict
+from fullstack_ml.product.guide import major
 from fullstack_ml.workspace.errors import UserError, explain, suggest
 from fullstack_ml.workspace.files import read_json, write_text
 from fullstack_ml.workspace.paths import ROUNDS
@@ -22,6 +26,8 @@ class Round(Strict):
 
     ``overlap`` lists the records that every annotator labels, ``gold`` the answers that are known and stay hidden,
     ``model`` what the model said of each record, ``shown`` the records on which annotators see what it said.
+    ``labels`` are the names that were on offer, ``guides`` the minor versions of the guide that came during the round,
+    each with the moment from which annotators had it.
     """
 
     name: str = Field(pattern=NAME)
@@ -34,6 +40,18 @@ class Round(Strict):
     gold: dict[str, str] = Field(default_factory=dict)
     model: dict[str, str] = Field(default_factory=dict)
     shown: list[str] = Field(default_factory=list)
+    labels: list[str] = Field(default_factory=list)
+    guides: dict[str, str] = Field(default_factory=dict)
+
+    def guide_at(self, moment: datetime) -> str:
+        """Return the version of the guide that annotators had at a moment."""
+        since = [version for version, start in self.guides.items() if datetime.fromisoformat(start) <= moment]
+        return since[-1] if since else self.guide_version
+
+
+def save(one: Round) -> None:
+    """Write the file of a round."""
+    write_text(ROUNDS / f"{one.name}.json", one.model_dump_json(indent=1) + "\n")
 
 
 def write(made: Round) -> None:
@@ -45,7 +63,18 @@ def write(made: Round) -> None:
     path = ROUNDS / f"{made.name}.json"
     if path.exists():
         raise UserError(f"there is a round {made.name!r} already", str(path), "give another NAME")
-    write_text(path, made.model_dump_json(indent=1) + "\n")
+    save(made)
+
+
+def noted(one: Round, guide: str) -> Round:
+    """Write down that annotators have a newer minor version of the guide from now on, and return the round so."""
+    if guide == one.guide_at(datetime.now(UTC)) or major(guide) != major(one.guide_version):
+        return one
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    one = one.model_copy(update={"guides": {**one.guides, guide: since}})
+    save(one)
+    print(f"round {one.name}: guide {guide} from now on, noted in {ROUNDS}/{one.name}.json")
+    return one
 
 
 def read_all() -> dict[str, Round]:
@@ -67,7 +96,20 @@ def read_all() -> dict[str, Round]:
     return {one.name: one for one in sorted(found, key=lambda one: one.made_at)}
 
 
-def adjudications(rounds: dict[str, Round]) -> list[str]:
+def waiting(rounds: Iterable[Round], said: pl.DataFrame, guide: str, names: list[str]) -> set[str]:
+    """Return the records that people are being asked about: without a label from a round that is open.
+
+    A round ends when a new major version of the guide, or other labels, make its answers worthless.
+    """
+    done = {str(name): set(part["id"]) for (name,), part in said.select("id", "round").group_by("round")}
+    found: set[str] = set()
+    for one in rounds:
+        if major(one.guide_version) == major(guide) and (not one.labels or set(one.labels) == set(names)):
+            found |= one.items.keys() - done.get(one.name, set())
+    return found
+
+
+def adjudications(rounds: Mapping[str, Round]) -> list[str]:
     """Name the rounds in which one person decided: their labels stand above all others."""
     return [one.name for one in rounds.values() if one.kind == "adjudication"]
 

@@ -56,6 +56,9 @@ def near(plan: Plan) -> pl.DataFrame:
     if not NEAR_DUPLICATES.exists():
         return pl.DataFrame(schema=["id", "other", "distance", "split", "other_split"])
     pairs = pl.read_parquet(NEAR_DUPLICATES)
+    both = pl.col("id").is_in(pairs["id"].unique().to_list()) | pl.col("id").is_in(pairs["other"].unique().to_list())
+    known = pl.scan_parquet(LABELLED).select("id").filter(both).collect()  # what has no label is in no split
+    pairs = pairs.join(known, on="id", how="semi").join(known, left_on="other", right_on="id", how="semi")
     ends = [pairs.select("id", "group"), pairs.select(id="other", group="other_group")]
     nothing = {"happened_at": pl.lit(None, pl.Datetime("us")), "given_split": pl.lit(None, pl.String)}
     by_hash = Plan(plan.edges, moved=plan.moved)  # pictures have no time

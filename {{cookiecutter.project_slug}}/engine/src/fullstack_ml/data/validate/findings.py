@@ -39,7 +39,8 @@ class Findings:
         """Count a batch."""
         self.total += len(frame)
         for column, counter in self.counts.items():
-            counter.update(dict(frame[column].drop_nulls().value_counts().iter_rows()))
+            values = frame[column].drop_nulls().replace(self.product.formulation.renames)
+            counter.update(dict(values.value_counts().iter_rows()))
         prints = input_of(self.product).fingerprints(frame, self.product)
         doubtful = frame if prints is None else frame.filter(prints.is_null())  # what has a fingerprint was read for it
         found, personal = violations(frame, doubtful, self.product), personal_data(frame)
