@@ -52,8 +52,7 @@ def choose(
         alike: a name that records share which look alike: only one of them is chosen.
     """
     check_shares(shares)
-    pool = shuffled(pool, rng)
-    chosen, seen = dict[str, str](), set[str]()
+    pool, chosen, seen = shuffled(pool, rng), dict[str, str](), set[str]()
 
     def take(frame: pl.DataFrame, count: int, why: str) -> None:
         left = min(count, wanted - len(chosen))
