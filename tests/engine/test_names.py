@@ -95,7 +95,7 @@ def test_a_label_of_any_name_is_answered_and_corrected(
     own, chosen = named
     stages(chosen, own)
     served = settings.Settings(model="models/model.onnx", database_url=SecretStr("sqlite:///predictions.db"))
-    with TestClient(app.create_app(served)) as client:
+    with TestClient(app.create_app(served), "http://localhost") as client:
         answer = client.post("/v1/predict", json={"records": [{"x": 80.0, "y": 0.0}]})
         assert answer.status_code == 200, answer.text
         (given,) = answer.json()["predictions"]

@@ -38,7 +38,7 @@ INDEX = re.compile(
 ROOMS = [
     (5_250, ["data"]),
     (3_250, ["modeling"]),
-    (2_600, ["serving"]),
+    (2_750, ["serving"]),
     (1_900, ["draft"]),
     (1_350, ["inputs", "answers"]),
     (1_500, ["annotation"]),  # rounds by filter, copies of what is finished, gold, notes

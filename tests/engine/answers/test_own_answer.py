@@ -140,7 +140,7 @@ def test_a_number_is_served_logged_and_judged_by_late_answers(
     given = Settings(model="registry", database_url=SecretStr("sqlite:///predictions.db"), rollout="shadow")
     truth = [row.pop("amount") for row in trained]
     errors = []
-    with TestClient(create_app(given)) as client:
+    with TestClient(create_app(given), "http://localhost") as client:
         sent = client.post("/v1/predict", json={"records": trained}).json()["predictions"]
         expected = Artefact(Path("models/model.onnx")).score(np.array([list(row.values()) for row in trained], "f4"))
         for row, found, novelty, right in zip(sent, expected.outputs[:, 0], expected.novelty, truth, strict=True):

@@ -144,7 +144,7 @@ def test_features_of_every_type_go_through_every_stage_to_the_server(
 def ask(*records: dict[str, Any]) -> Any:
     """Serve the artefact and ask it."""
     served = settings.Settings(model="models/model.onnx", database_url=SecretStr("sqlite:///predictions.db"))
-    with TestClient(app.create_app(served)) as client:
+    with TestClient(app.create_app(served), "http://localhost") as client:
         return client.post("/v1/predict", json={"records": list(records)})
 
 

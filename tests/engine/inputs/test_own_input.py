@@ -186,7 +186,7 @@ def test_a_string_of_bytes_goes_through_every_stage_to_the_server(stages: Callab
     outputs = model.score(by_hand).outputs
     assert [model.labels[i] for i in outputs.argmax(axis=1)] == ["early", "late"]
     served = settings.Settings(model="models/model.onnx", database_url=SecretStr("sqlite:///predictions.db"))
-    with TestClient(app.create_app(served)) as client:
+    with TestClient(app.create_app(served), "http://localhost") as client:
         answer = client.post("/v1/predict", json={"records": [{"code": "apple"}, {"code": "zebra"}]})
         assert answer.status_code == 200, answer.text
         shares = [one["scores"] for one in answer.json()["predictions"]]

@@ -61,7 +61,7 @@ def test_a_table_of_texts_is_learned_and_answered(
     verdicts = json.loads(Path("reports/acceptance.json").read_text(encoding="utf-8"))
     assert verdicts["accepted"], "every word that decides has a label of its own: only the empty ones are guessed"
     served = settings.Settings(model="models/model.onnx", database_url=SecretStr("sqlite:///predictions.db"))
-    with TestClient(app.create_app(served)) as client:
+    with TestClient(app.create_app(served), "http://localhost") as client:
         asked = ["batomi was broken", "도리 파손됐어요 가산", "it came late", "배송도 무나", None]
         answer = client.post("/v1/predict", json={"records": [{"complaint": text} for text in asked]})
         assert answer.status_code == 200, answer.text

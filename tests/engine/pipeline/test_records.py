@@ -1,5 +1,6 @@
 """Record tables: written whole, read in pieces, cut into slices."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -69,6 +70,13 @@ def test_shards_are_listed_in_order_and_unfinished_ones_are_not(tmp_path: Path) 
     for name in ("shard-00002.parquet", "shard-00001.parquet", ".shard-00003.parquet.7.tmp", ".x.parquet", "note.txt"):
         (tmp_path / name).touch()
     assert [path.name for path in records.shards(tmp_path)] == ["shard-00001.parquet", "shard-00002.parquet"]
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/secret", "a/b", "..", ""])
+def test_a_manifest_names_only_files_beside_it(name: str, tmp_path: Path, refused: Refused) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"shards": [{"shard": name}]}))
+    with refused("the manifest names a shard", "manifest.json", "dvc checkout"):
+        records.shards(tmp_path)
 
 
 def test_a_folder_that_is_not_there_has_no_shards(tmp_path: Path) -> None:

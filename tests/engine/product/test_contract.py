@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 import yaml
 
+from fullstack_ml.pipeline import compose
 from fullstack_ml.pipeline import tables as records
 from fullstack_ml.product import contract, contradictions
 from fullstack_ml.workspace import errors
@@ -351,6 +352,25 @@ def test_a_row_that_cannot_be_read_is_named(
     path.write_bytes(b"service:\n" + row + b"\n")
     with refused(what, where, fix):
         contract.load(path)
+
+
+@pytest.mark.parametrize(
+    ("bomb", "what"),
+    [
+        ("\n".join([f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 30)]), "its aliases"),
+        ("a1: &a1 [*a1, *a0]", "its aliases"),
+        ("a1: " + "[" * 5000 + "]" * 5000, "nested too deeply"),
+    ],
+    ids=["many", "itself", "deep"],
+)
+def test_a_file_that_would_never_be_read_is_refused(bomb: str, what: str, project: Path, refused: Refused) -> None:
+    for path in (Path("product.yaml"), Path("conf/seed.yaml")):
+        path.write_text(f"a0: &a0 [x]\n{bomb}\n", encoding="utf-8")
+    Path("conf/config.yaml").write_text("defaults: [seed]\n", encoding="utf-8")
+    with refused(what, "product.yaml"):
+        contract.load(Path("product.yaml"))
+    with refused(what.removeprefix("nested "), "conf"):
+        compose.resolve([])
 
 
 def test_a_key_that_stands_twice_is_refused(root: Path, tmp_path: Path, refused: Refused) -> None:

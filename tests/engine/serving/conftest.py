@@ -34,7 +34,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextlib.contextmanager
 def serving(**values: Any) -> Iterator[TestClient]:
     """Serve the project of the working folder."""
-    with TestClient(app.create_app(setting(**values)), raise_server_exceptions=False) as client:
+    with TestClient(app.create_app(setting(**values)), "http://localhost", False) as client:
         yield client
 
 

@@ -113,10 +113,11 @@ def other_golden(graph: onnx.ModelProto) -> None:
     [
         (external, "other files"),
         (other_golden, "golden sample"),
+        (described("golden", "null"), "no golden samples"),
         (described("labels", '["x", "y"]'), "labels"),
         (lambda graph: graph.graph.ClearField("node"), "no ONNX model"),
     ],
-    ids=["external data", "golden samples", "labels", "graph"],
+    ids=["external data", "golden samples", "no golden samples", "labels", "graph"],
 )
 def test_a_version_that_fails_its_checks_is_not_swapped_in(
     shelf: Any, serve: Any, asked: Asked, change: Any, why: str
@@ -127,6 +128,17 @@ def test_a_version_that_fails_its_checks_is_not_swapped_in(
         assert versions(client, asked(1)) == {"champion 1"}
         shelf.aliases["champion"] = "1"
         assert follow(client, shelf)["refused"] is None
+
+
+@pytest.mark.parametrize("said", ["null", "[]", '{"champion": null}', "{"])
+def test_a_damaged_list_of_versions_does_not_stop_the_start_and_is_written_anew(
+    said: str, shelf: Any, serve: Any, asked: Asked
+) -> None:
+    Path(FOLDER, "arms.json").write_text(said)
+    with serve(model="registry") as client:
+        assert "the list of versions cannot be read" in client.get("/readyz").json()["detail"]
+        assert follow(client, shelf)["refused"] is None
+        assert versions(client, asked(1)) == {"champion 1"}
 
 
 def test_a_file_that_is_not_the_registered_one_is_refused(shelf: Any, serve: Any, asked: Asked) -> None:

@@ -22,7 +22,18 @@ def test_a_setting_that_is_wrong_is_named(
         settings.read()
 
 
-def test_a_key_that_is_too_short_is_not_printed(project: Any, monkeypatch: pytest.MonkeyPatch, refused: Any) -> None:
-    monkeypatch.setenv("SERVE_API_KEY", "hunter2")
-    with refused("SERVE_API_KEY has fewer than 16 characters", "the environment or .env"):
+@pytest.mark.parametrize(
+    ("key", "what"),
+    [
+        ("hunter2", "fewer than 16 characters"),
+        (" " * 20, "fewer than 16 characters, of which 6 differ"),
+        ("hunterhunter2 hunter", "a blank"),
+        ("hunterhunterhünter", "fewer than 16 characters, of which 6 differ, in plain ASCII"),
+    ],
+)
+def test_a_key_that_is_easily_guessed_or_cannot_be_sent_is_refused(
+    key: str, what: str, project: Any, monkeypatch: pytest.MonkeyPatch, refused: Any
+) -> None:
+    monkeypatch.setenv("SERVE_API_KEY", key)
+    with refused(f"SERVE_API_KEY has {what}", "the environment or .env"):
         settings.read()

@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 
 from fullstack_ml.pipeline.config import Config
+from fullstack_ml.workspace.aliases import refuse_bomb
 from fullstack_ml.workspace.errors import UserError, dotted, explain, guard
 from fullstack_ml.workspace.paths import CONF
 
@@ -54,8 +55,12 @@ def typed(composed: DictConfig) -> Config:
 @contextmanager
 def readable() -> Iterator[None]:
     """Turn a configuration that does not compose into a user's error."""
+    for path in sorted(CONF.rglob("*.yaml")):
+        refuse_bomb(path)
     try:
         yield
+    except RecursionError as error:
+        raise UserError("a file is nested too deeply", "conf/", "mend the value") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{Path(mark.name).name}:{mark.line + 1}" if mark else "conf/"

@@ -4,6 +4,7 @@ Reads ``data/**.parquet``; writes Parquet through ``files.replacing``. The paylo
 of the product's input.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ REPEATED = (
     "labelled_by",
 )
 
+NAME = re.compile(r"[A-Za-z0-9_-]+")  # of a shard
 BATCH_BYTES = 64 * 2**20  # of records that are in memory together
 
 LABEL: dict[str, pl.DataType] = {
@@ -118,11 +120,22 @@ def read_batches(path: Path, rows: int, columns: Sequence[str] | None = None) ->
         raise UserError(what, str(path), f"bring it back: dvc checkout {path}") from error
 
 
+def shard_file(name: str) -> str:
+    """Return the file of a shard that a manifest names: one of its own folder, whatever a manifest says.
+
+    Raises:
+        UserError: for a name that leads elsewhere.
+    """
+    if not NAME.fullmatch(name):
+        raise UserError(f"the manifest names a shard {name!r}", "manifest.json", "bring it back: dvc checkout data/raw")
+    return f"{name}.parquet"
+
+
 def shards(folder: Path) -> list[Path]:
     """List the finished shards of a folder in their order: those of its manifest, where it has one."""
     manifest = folder / "manifest.json"
     if manifest.exists():
-        return [folder / f"{entry['shard']}.parquet" for entry in read_json(manifest)["shards"]]
+        return [folder / shard_file(entry["shard"]) for entry in read_json(manifest)["shards"]]
     return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from fullstack_ml.product.contradictions import contradictions
 from fullstack_ml.product.guide import check_labels, guide_version
 from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.aliases import refuse_bomb
 from fullstack_ml.workspace.errors import Location, UserError, dotted, explain, guard
 from fullstack_ml.workspace.git import git
 from fullstack_ml.workspace.paths import PRODUCT
@@ -26,6 +27,7 @@ def load(path: Path = PRODUCT) -> Product:
     Raises:
         UserError: for the first mistake, with its line and the allowed values.
     """
+    refuse_bomb(path)
     try:
         text = path.read_text(encoding="utf-8")
         node, plain = yaml.compose(text), yaml.safe_load(text)
@@ -42,6 +44,8 @@ def load(path: Path = PRODUCT) -> Product:
         raise UserError(f"not YAML: {error.problem}", f"{path}:{line}", "mend the line") from error
     except (yaml.YAMLError, ValueError) as error:  # a character, such as NUL; a value, such as the 31st of February
         raise UserError(f"not YAML: {str(error).splitlines()[0]}", str(path), "mend the value") from error
+    except RecursionError as error:
+        raise UserError("it is nested too deeply", str(path), "mend the value") from error
     _refuse_twins(node, path)
 
     def place(location: Location) -> str:

@@ -9,6 +9,7 @@ import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from html import escape
 from typing import Any
 
 from fastapi import FastAPI
@@ -45,7 +46,7 @@ def create_app(settings: Settings | None = None) -> Limits:
 
     app: FastAPI = FastAPIOffline(
         redoc_url=None,
-        title=product.service.name,
+        title=escape(product.service.name),  # /docs writes it into its page as it stands
         description=f"{product.service.decision}\n\nFor: {product.service.users}",
         version="1",
         lifespan=lifespan,
@@ -55,7 +56,7 @@ def create_app(settings: Settings | None = None) -> Limits:
     predict = Predict(service)
     app.include_router(routes.for_clients(service, predict))
     app.include_router(routes.for_operators(service))
-    routes.describe(app, service.types, settings.api_key is not None)
+    routes.describe(app, product.service.name, service.types, settings.api_key is not None)
     return Limits(app, service, {("POST", "/v1/predict"): predict})
 
 

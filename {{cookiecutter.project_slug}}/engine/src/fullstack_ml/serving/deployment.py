@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import orjson
+from pydantic import TypeAdapter
 
 from fullstack_ml.product.types import Product
 from fullstack_ml.registry.rest import RestRegistry, authorization
@@ -26,6 +27,7 @@ from fullstack_ml.workspace.files import replacing, sha256, write_text
 LOG = logging.getLogger("uvicorn.error")
 KEPT = 3  # versions that stay beside those that are served
 Arms = dict[str, Served]
+LIST = TypeAdapter(dict[str, Version])
 
 
 def remote_registry(settings: Settings) -> Registry:
@@ -41,7 +43,10 @@ def bring(registry: Registry, folder: Path) -> str | None:
     Raises:
         UserError: if the registry does not answer.
     """
-    known = fetched(folder)
+    try:
+        known = fetched(folder)
+    except ValueError:
+        known = {}  # damaged: it is written anew
     arms: dict[str, Version] = {}
     faults: list[str] = []
     for alias in (CHAMPION, CHALLENGER):
@@ -87,10 +92,13 @@ def keep(registry: Registry, folder: Path, version: Registered) -> Version:
 
 
 def fetched(folder: Path) -> dict[str, Version]:
-    """Return what was fetched; the files are relative to ``folder``."""
+    """Return what was fetched; the files are relative to ``folder``.
+
+    Raises:
+        ValueError: if the list is damaged.
+    """
     path = folder / "arms.json"
-    entries = orjson.loads(path.read_bytes()) if path.exists() else {}
-    return {arm: Version(**entry) for arm, entry in entries.items()}
+    return LIST.validate_json(path.read_bytes()) if path.exists() else {}
 
 
 def read_arms(settings: Settings) -> dict[str, Version]:
@@ -102,7 +110,7 @@ def read_arms(settings: Settings) -> dict[str, Version]:
         digest = sha256(file)
         return {CHAMPION: Version(model_name(), f"file-{digest[:12]}", digest, str(file))}
     found = fetched(settings.folder)
-    return {arm: replace(version, file=str(settings.folder / version.file)) for arm, version in found.items()}
+    return {arm: replace(v, file=str(settings.folder / Path(v.file).name)) for arm, v in found.items()}
 
 
 class Deployment:
@@ -119,7 +127,7 @@ class Deployment:
         """Load what the aliases name now; keep what is served where that fails, or where fetching had a ``fault``."""
         try:
             wanted = read_arms(self._settings)
-        except (UserError, OSError, ValueError, TypeError) as error:
+        except (UserError, OSError, ValueError) as error:
             self._refuse(f"the list of versions cannot be read: {str(error).splitlines()[0]}")
             return
         if self._settings.rollout == "off":

@@ -1,4 +1,4 @@
-"""What a request may cost, before anything looks at it: its key, its size, its time.
+"""What a request may cost, before anything looks at it: its key or its way here, its size, its time.
 
 ``Connection`` bounds the head of a request, for which uvicorn waits without end. ``Limits`` is the outermost ASGI
 application. It hands ``POST /v1/predict`` to its function directly, since the routing of the web framework costs more
@@ -10,6 +10,7 @@ import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -17,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from fullstack_ml.serving import telemetry
 from fullstack_ml.serving.problem import Problem, unavailable
 from fullstack_ml.serving.service import Service
+from fullstack_ml.serving.settings import is_loopback
 
 LOG = logging.getLogger("uvicorn.error")
 # Probes and the page of the API itself need no key.
@@ -77,12 +79,24 @@ class Limits:
             await problem.response()(scope, receive, counting)
 
     def _admit(self, headers: dict[bytes, bytes], path: str) -> None:
+        if not self._key:
+            self._check_way(headers.get(b"host", b"").decode("latin-1"), headers.get(b"origin", b"").decode("latin-1"))
         given = headers.get(b"x-api-key", b"")
         if self._key and not path.startswith(OPEN) and not hmac.compare_digest(given, self._key):
             raise Problem(401, "the header X-API-Key is missing or wrong", www_authenticate="ApiKey")
         length = headers.get(b"content-length")
         if length and (not length.isdigit() or int(length) > self._settings.max_body_bytes):
             raise Problem(413, f"the body has more than {self._settings.max_body_bytes} bytes")
+
+    def _check_way(self, host: str, origin: str) -> None:
+        """Refuse what a page of another site lets a browser on this machine send, since no key protects the server.
+
+        Its form names the other site as Origin; a name of its own that leads here (DNS rebinding) stands in Host.
+        """
+        if origin and urlsplit(origin).netloc.lower() != host.lower():
+            raise Problem(403, f"the request comes from a page of {origin[:200]}, and the server has no key")
+        if host and not self._settings.open and not is_loopback(urlsplit(f"//{host}").hostname or ""):
+            raise Problem(421, f"this server is localhost, not {host[:200]}; set SERVE_API_KEY, or SERVE_OPEN=true")
 
     def _problem(self, error: Exception, body: "Body") -> Problem:
         if isinstance(error, Problem):

@@ -14,13 +14,12 @@ import numpy as np
 
 from fullstack_ml.answers import Answer
 from fullstack_ml.answers.words import ACCEPT
+from fullstack_ml.artefact.external import external
 from fullstack_ml.artefact.session import NOVELTY, Artefact
 from fullstack_ml.product.types import Product
 from fullstack_ml.serving.schema import ABSTAIN, ANSWER, NOT_FINITE
 from fullstack_ml.workspace.errors import UserError
 
-# An entry of TensorProto.external_data begins with this key: the file would read other files.
-EXTERNAL = b"\x0a\x08location\x12"
 # Largest difference from an answer that was recorded when the version was made, absolute and relative.
 TOLERANCE = 1e-3
 
@@ -113,15 +112,19 @@ class Served:
             raise self._refused(f"{path} cannot be read: {error.strerror}") from error
         if hashlib.sha256(data).hexdigest() != self.version.sha256:
             raise self._refused(f"{path} has not the SHA-256 that the registry names, {self.version.sha256}")
-        if EXTERNAL in data:
+        try:
+            keeps_all = not any(external(data))
+        except ValueError as error:
+            raise self._refused(f"it is no ONNX model: {error}") from error
+        if not keeps_all:
             raise self._refused("it keeps its weights in other files")
         return data
 
     def _check_golden(self, dtype: np.dtype[Any]) -> None:
         """Compare with the answers that the version gave when it was made (metadata ``golden``)."""
         golden = json.loads(self.artefact.metadata.get("golden", "null"))
-        if golden is None:
-            return
+        if not golden or not len(golden["inputs"]):
+            raise self._refused("it has no golden samples to check it against")
         scored = self.artefact.score(np.asarray(golden["inputs"], dtype=dtype))
         for name, found in ((self.artefact.output_name, scored.outputs), (NOVELTY, scored.novelty)):
             if not np.allclose(found, np.asarray(golden[name]), rtol=TOLERANCE, atol=TOLERANCE):

@@ -3,8 +3,9 @@
 Reads requests; the scorer writes the log.
 """
 
-import asyncio
 import time
+from contextlib import suppress
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -19,11 +20,22 @@ from starlette.types import Receive, Scope
 
 from fullstack_ml.inputs import Decoded, UnreadableError
 from fullstack_ml.serving import telemetry
-from fullstack_ml.serving.problem import Fault, Problem, faults_by_record, invalid, refusal, unreadable
+from fullstack_ml.serving.problem import (
+    COUNTED,
+    Fault,
+    Problem,
+    faults_by_record,
+    flood,
+    invalid,
+    refusal,
+    refuse_crowd,
+    unreadable,
+)
 from fullstack_ml.serving.service import Service
+from fullstack_ml.serving.turns import Turns
 
-# Pixels that are decoded on the event loop: about a millisecond.
-QUICK_PIXELS = 100_000
+# What is read and decoded on the event loop: about a millisecond, also where it was made to take long.
+QUICK_BYTES, QUICK_PIXELS = 2**13, 100_000
 # The mistakes of the records that are not answered, by their place in the request.
 Refusals = dict[int, list[Fault]]
 JSON, FORM = b"application/json", b"multipart/form-data"
@@ -34,50 +46,67 @@ class Predict:
 
     def __init__(self, service: Service) -> None:
         """Prepare what every request needs."""
-        self._service = service
+        self._service, self._turns = service, Turns()
         self._validate = service.types.request.__pydantic_validator__.validate_json
 
     async def __call__(self, headers: dict[bytes, bytes], scope: Scope, receive: Receive) -> bytes:
         """Return the answer once it is on record."""
         started, refused = time.perf_counter(), Refusals()
         media = headers.get(b"content-type", JSON).split(b";", 1)[0].strip().lower()
+        given: bytes | list[bytes]
         if media == JSON:
-            records = self._parsed(await read(receive), refused)
+            given = await read(receive)
         elif media == FORM and self._service.form_field:
-            records = await self._files(scope, receive, self._service.form_field)
+            given = await self._files(scope, receive, self._service.form_field)
         else:
             allowed = (JSON + (b" or " + FORM if self._service.form_field else b"")).decode()
             raise Problem(415, f"the body is {media.decode('latin-1') or 'of no stated type'}; send {allowed}")
-        decoded = await self._decoded(records, refused)
         address = scope["client"][0] if scope["client"] else ""
+        decoded = await self._decoded(given, refused, address)
         caller = headers[b"x-caller"].decode("latin-1") if b"x-caller" in headers else address
         answer = await self._service.scorer.submit(decoded, caller, started)
         telemetry.SECONDS.observe(time.perf_counter() - started)
         return with_refusals(answer, refused) if refused else answer
 
-    def _parsed(self, body: bytes, refused: Refusals) -> list[Any]:
-        """Return the records that the contract allows; the others go to ``refused``."""
+    async def _decoded(self, given: bytes | list[bytes], refused: Refusals, address: str) -> Decoded:
+        """Read a small request here, and a large one in a thread, so that nobody else waits for it."""
+        until = time.monotonic() + self._service.settings.request_seconds
+        size = len(given) if isinstance(given, bytes) else sum(map(len, given))
+        if size <= QUICK_BYTES:
+            with suppress(ValidationError, UnreadableError):
+                records = given if isinstance(given, list) else list(self._validate(given).records)
+                cost, opened = self._opened(records, 0)
+                if cost <= QUICK_PIXELS:
+                    return self._service.decode(opened, until)
+        return await self._turns.take(address, partial(self._whole, given, refused, until))
+
+    def _whole(self, given: bytes | list[Any], refused: Refusals, until: float) -> Decoded:
+        """Read and decode what can be read; the rest goes to ``refused``."""
+        records = self._records(given, refused)
         try:
-            return list(self._validate(body).records)
+            return self._service.decode(self._opened(records, 0)[1], until)
+        except UnreadableError:
+            return self._one_by_one(records, refused, until)
+
+    def _records(self, given: bytes | list[Any], refused: Refusals) -> list[Any]:
+        """Return the records of a body that the contract allows; the others go to ``refused``."""
+        if isinstance(given, list):
+            return given  # files of a form
+        wanted, fields = self._service.types.request, self._service.fields
+        if given.count(b":") > COUNTED:
+            refuse_crowd(given, wanted, fields)
+        try:
+            return list(self._validate(given).records)
         except ValidationError as error:
-            refused.update(faults_by_record(error, self._service.fields))
-            given = from_json(body)["records"] if refused else []
-            good = [record for place, record in enumerate(given) if place not in refused]
+            if error.error_count() > COUNTED:
+                raise flood(error.error_count(), from_json(given), wanted, fields) from None
+            refused.update(faults_by_record(error, fields))
+            said = from_json(given)["records"] if refused else []
+            good = [record for place, record in enumerate(said) if place not in refused]
             if not good:
-                raise invalid(error, self._service.fields) from error
+                raise invalid(error, fields) from error
             # As JSON once more: the types are strict, and mean other things in Python.
             return list(self._validate(to_json({"records": good}, inf_nan_mode="constants")).records)
-
-    async def _decoded(self, records: list[Any], refused: Refusals) -> Decoded:
-        """Decode a small request here and a large one in a thread, so that nobody else waits for it."""
-        until = time.monotonic() + self._service.settings.request_seconds
-        try:
-            cost, opened = self._opened(records, 0)
-            if cost <= QUICK_PIXELS:
-                return self._service.decode(opened, until)
-            return await asyncio.to_thread(self._service.decode, opened, until)
-        except UnreadableError:
-            return await asyncio.to_thread(self._one_by_one, records, refused, until)
 
     def _opened(self, records: list[Any], spent: int) -> tuple[int, list[Any]]:
         """Open ``records``; add what decoding them makes to what the request has ``spent``."""
@@ -102,7 +131,7 @@ class Predict:
         inputs, ids, stored = zip(*decoded, strict=True)
         return np.concatenate(inputs), [*chain(*ids)], [*chain(*stored)]
 
-    async def _files(self, scope: Scope, receive: Receive, field: str) -> list[Any]:
+    async def _files(self, scope: Scope, receive: Receive, field: str) -> list[bytes]:
         settings, request = self._service.settings, Request(scope, receive)
         if "boundary=" not in request.headers["content-type"]:
             raise Problem(400, "the content type of a form names its boundary")

@@ -7,20 +7,23 @@ import textwrap
 from collections.abc import Mapping
 from difflib import get_close_matches
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException
 
 from fullstack_ml.inputs import UnreadableError
 
 MEDIA = "application/problem+json"
-# Mistakes that are named of a record, or of a request that is refused whole.
-MOST = 20
+# Mistakes that are named of a record, or of a request that is refused whole; and how many are counted one by one.
+MOST, COUNTED = 20, 5_000
+# Characters of a name or a value that are looked at.
+LONG = 200
 # Mistakes of which the value says nothing: there is none, nobody knows what it would mean, or it is a long list.
 NAMED = {"missing", "extra_forbidden", "too_long"}
 # What pydantic finds, said to a person; a type that is not here keeps pydantic's own words.
@@ -91,7 +94,7 @@ def unavailable(detail: str) -> Problem:
 
 def invalid(error: ValidationError | RequestValidationError, fields: Mapping[str, str] | None = None) -> Problem:
     """Name every mistake in a body, with the value and, of one of ``fields``, what is allowed; no JSON is a 400."""
-    found = list(error.errors())
+    found = list(error.errors(include_url=False) if isinstance(error, ValidationError) else error.errors())
     if any(item["type"] in ("json_invalid", "json_type") for item in found):
         return Problem(400, f"the body is not JSON: {found[0].get('ctx', {}).get('error', found[0]['msg'])}")
     found.sort(key=lambda item: len(item["loc"]))  # what is wrong with the request before what is with a record
@@ -105,10 +108,40 @@ def refusal(faults: list[Fault]) -> Problem:
     return Problem(422, f"{len(faults)} mistakes in the request; the first: {faults[0].detail}", faults[:MOST])
 
 
+def refuse_crowd(body: bytes, wanted: type[BaseModel], fields: Mapping[str, str]) -> None:
+    """Refuse a body with more unknown names than can be looked at, before its type makes a mistake of each."""
+    try:
+        given = from_json(body)
+    except ValueError:
+        return  # no JSON, which its type says
+    records = given.get("records") if isinstance(given, dict) else None
+    parts = [part for part in records if isinstance(part, dict)] if isinstance(records, list) else []
+    unknown = sum(max(0, len(part) - len(fields)) for part in parts)
+    unknown += len(given) if isinstance(given, dict) else 0
+    if unknown > COUNTED:
+        raise flood(unknown, given, wanted, fields)
+
+
+def flood(count: int, given: Any, wanted: type[BaseModel], fields: Mapping[str, str]) -> Problem:
+    """Refuse what has so many mistakes that telling all would take seconds; the first are named."""
+    most = len(fields) + MOST
+    if isinstance(given, dict):
+        given = {**dict(islice(given.items(), most)), "records": given.get("records")}
+        if isinstance(given["records"], list):
+            told = given["records"][:MOST]
+            given["records"] = [dict(islice(x.items(), most)) if isinstance(x, dict) else x for x in told]
+    what = f"more than {COUNTED} mistakes in the request: about {count}"
+    try:
+        wanted.model_validate_json(to_json(given, inf_nan_mode="constants"))
+    except ValidationError as error:
+        return Problem(422, what, invalid(error, fields).faults)
+    return Problem(422, what)
+
+
 def faults_by_record(error: ValidationError, fields: Mapping[str, str]) -> dict[int, list[Fault]]:
     """Return the mistakes of every wrong record by its place; {} where the request itself is wrong."""
     found: dict[int, list[Fault]] = {}
-    for item in error.errors():
+    for item in error.errors(include_url=False):
         match item["loc"]:
             case ("records", int(place), *_):
                 faults = found.setdefault(place, [])
@@ -126,19 +159,22 @@ def unreadable(place: int, error: UnreadableError) -> Fault:
 
 def _told(item: Any, fields: Mapping[str, str]) -> str:
     """Say what is wrong in a sentence; of a field of a record also where, the value, and what is allowed."""
-    place = [part for part in item["loc"] if part != "body"]
+    place = [str(part)[:LONG] for part in item["loc"] if part != "body"]
     what = WORDS[item["type"]].format_map(item.get("ctx", {})) if item["type"] in WORDS else item["msg"]
-    value = textwrap.shorten(to_json(item["input"], fallback=repr).decode(), 60, placeholder="…")
-    what = what if item["type"] in NAMED else f"{value}: {what}"
+    if item["type"] not in NAMED:
+        written = to_json(item["input"], fallback=repr)[:LONG].decode(errors="ignore")
+        what = f"{textwrap.shorten(written, 60, placeholder='…')}: {what}"
     if len(place) < 3 or place[0] != "records":
-        return f"{'/'.join(map(str, place)) or 'the body'} is {what}"
-    hint, close = fields.get(place[2]), get_close_matches(str(place[2]), fields, 1)
-    hint = hint or (f"is {close[0]} meant?" if close else f"known: {textwrap.shorten(', '.join(fields), 300)}")
+        return f"{'/'.join(place) or 'the body'} is {what}"
+    hint = fields.get(place[2])
+    if not hint:
+        close = get_close_matches(place[2], fields, 1)
+        hint = f"is {close[0]} meant?" if close else f"known: {textwrap.shorten(', '.join(fields), 300)}"
     return f"record {place[1]}: {place[2]} is {what} ({hint})"
 
 
 def _pointer(location: tuple[Any, ...]) -> str:
-    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in location if part != "body"]
+    parts = [str(part)[:LONG].replace("~", "~0").replace("/", "~1") for part in location if part != "body"]
     return "".join(f"/{part}" for part in parts)
 
 

@@ -23,6 +23,7 @@ from fullstack_ml.serving.schema import ID, Health, Model, ModelVersion, Schema
 from fullstack_ml.serving.service import Service
 from fullstack_ml.serving.store import LogUnavailable
 
+FEEDBACK_BYTES = 2**14
 TEMPLATE = "#/components/schemas/{model}"
 
 
@@ -52,8 +53,13 @@ def predict_body(field: str | None) -> dict[str, Any]:
     return body
 
 
-async def keep(service: Service, body: bytes) -> Any:
+async def keep(service: Service, request: Request) -> Any:
     """Keep a feedback and return what is on record."""
+    media, body = request.headers.get("content-type", "").split(";", 1)[0].strip().lower(), await request.body()
+    if media != "application/json":
+        raise Problem(415, f"the body is {media or 'of no stated type'}; send application/json")
+    if len(body) > FEEDBACK_BYTES:  # a large one can hold mistakes that take long to list
+        raise Problem(413, f"a feedback has at most {FEEDBACK_BYTES} bytes")
     said = service.types.feedback.model_validate_json(body)
     word = {"answer": service.answer.to_text(said.answer, service.product), "who": said.who, "how": said.how}
     try:
@@ -92,12 +98,12 @@ def for_clients(service: Service, answer_records: Predict) -> APIRouter:
     @api.post(
         "/feedback",
         response_model=types.receipt,
-        responses=problems(400, 401, 404, 408, 409, 413, 422, 503),
+        responses=problems(400, 401, 404, 408, 409, 413, 415, 422, 503),
         openapi_extra=body_of("Feedback"),
     )
     async def feedback(request: Request) -> Any:
         """Say what a record really is. The first word of a person stands; the same word again changes nothing."""
-        return await keep(service, await request.body())
+        return await keep(service, request)
 
     @api.get("/predictions/{prediction_id}", response_model=types.logged, responses=problems(401, 404, 422, 503))
     async def prediction(prediction_id: Annotated[ID, Path()]) -> Any:
@@ -163,13 +169,13 @@ def for_operators(service: Service) -> APIRouter:
     return api
 
 
-def describe(app: FastAPI, types: Schema, keyed: bool) -> None:
+def describe(app: FastAPI, title: str, types: Schema, keyed: bool) -> None:
     """Let ``app`` describe itself with the types of its bodies, and with its key where it asks for one."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema:
             return app.openapi_schema
-        made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        made = get_openapi(title=title, version=app.version, description=app.description, routes=app.routes)
         given = [(types.request, "validation"), (types.feedback, "validation"), (ProblemDetails, "serialization")]
         _, definitions = models_json_schema(given, ref_template=TEMPLATE)  # type: ignore[arg-type]
         schemas = made.setdefault("components", {}).setdefault("schemas", {})

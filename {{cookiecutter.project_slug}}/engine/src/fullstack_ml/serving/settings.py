@@ -53,10 +53,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _closed(self) -> "Settings":
-        if not (_loopback(self.host) or self.open or self.api_key):
+        if not (is_loopback(self.host) or self.open or self.api_key):
             raise ValueError(f"SERVE_HOST {self.host} can be reached by others: set SERVE_API_KEY, or SERVE_OPEN=true")
-        if self.api_key and len(self.api_key.get_secret_value()) < 16:
-            raise ValueError("SERVE_API_KEY has fewer than 16 characters")
+        key = self.api_key.get_secret_value() if self.api_key else None
+        if key is not None and (len(key) < 16 or len(set(key)) < 6 or not key.isascii() or not key.isprintable()):
+            raise ValueError("SERVE_API_KEY has fewer than 16 characters, of which 6 differ, in plain ASCII")
+        if key is not None and " " in key:
+            raise ValueError("SERVE_API_KEY has a blank")
         return self
 
     @property
@@ -65,7 +68,8 @@ class Settings(BaseSettings):
         return self.model == "registry" and (self.tracking_uri or "").startswith("http")
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine reaches an address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

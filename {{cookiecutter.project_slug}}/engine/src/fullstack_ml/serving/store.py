@@ -5,6 +5,7 @@ answers share one commit; feedback and look-ups come one at a time.
 """
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,11 @@ class DatabaseFile:
     def __init__(self, path: Path | None) -> None:
         """``path`` is None for a database server."""
         self.path, self._inode = path, -1
+
+    def make(self) -> None:
+        """Begin a new one that its owner alone reads; SQLite gives the files beside it the same rights."""
+        if self.path:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
 
     def remember(self) -> None:
         """Take the file that is there now for the right one."""
@@ -124,6 +130,7 @@ class Store:
     def open(self) -> None:
         """Connect and make the tables where they are missing."""
         try:
+            self._file.make()
             METADATA.create_all(self._engine)
             self._file.remember()
             self._opened = True

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fullstack_ml.workspace.files import replacing, write_text
+from fullstack_ml.workspace.spreadsheet import csv_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,8 +110,8 @@ def draw_all(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: 
     """Write the tables of ``dvc plots`` and the pictures; ``pairs`` are the right and the predicted labels."""
     import polars as pl
 
-    table = pl.DataFrame({"actual": pairs[0][:PLOTTED], "predicted": pairs[1][:PLOTTED]})
-    write_text(plots / "confusion.csv", table.write_csv())
+    table = csv_text(("actual", "predicted"), [*zip(*pairs, strict=True)][:PLOTTED])
+    write_text(plots / "confusion.csv", table)
     write_text(plots / "reliability.csv", pl.DataFrame(report["reliability"]).write_csv())
     write_text(plots / "risk.csv", pl.DataFrame(report["risk_curve"]).write_csv())
     draw_confusion(figures / "confusion.png", report["confusion"], list(report["labels"]))

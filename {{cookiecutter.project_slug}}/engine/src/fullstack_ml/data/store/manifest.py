@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from fullstack_ml.pipeline.tables import shard_file
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json, write_json
 from fullstack_ml.workspace.paths import RAW
@@ -99,7 +100,7 @@ def publish(draft: Manifest) -> None:
 
 def locate(shard: str) -> Path:
     """Return the path of a shard of the draft."""
-    waiting = WORK / "shards" / f"{shard}.parquet"
+    waiting = WORK / "shards" / shard_file(shard)
     return waiting if waiting.exists() else RAW / waiting.name
 
 

@@ -30,6 +30,7 @@ from fullstack_ml.pipeline.stage import typed
 from fullstack_ml.product.contract import load
 from fullstack_ml.registry import tracking
 from fullstack_ml.workspace import git
+from fullstack_ml.workspace.aliases import refuse_bomb
 from fullstack_ml.workspace.errors import UserError, explain, guard, suggest
 from fullstack_ml.workspace.files import sha256
 from fullstack_ml.workspace.paths import CONF, SPLITS, SWEEPS
@@ -47,6 +48,7 @@ def read_conf(name: str, kind: Any) -> Any:
     if not path.exists():
         there = [file.stem for file in path.parent.glob("*.yaml")]
         raise UserError(f"there is no {path}", str(path), f"{suggest(path.stem, there)}; or write it")
+    refuse_bomb(path)
     try:
         return TypeAdapter(kind).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
     except ValidationError as error:
