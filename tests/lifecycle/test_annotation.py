@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from chromium import chromium, served
 from projects import IMAGE, TABLE, Finished, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.studio]
@@ -53,6 +55,7 @@ for number, who in enumerate(people):
 print(json.dumps(given))
 """
 READ = "import sys, polars as pl; print(pl.read_parquet(sys.argv[1]).select(pl.exclude(pl.Binary)).write_json())"
+NAMES = "import polars as pl; print(*pl.read_parquet('data/labelled.parquet')['label'].unique().sort()[:2])"
 ASK = """
 import json, sys
 import httpx
@@ -60,7 +63,7 @@ url, method, path, *body = sys.argv[1:]
 headers = {"Authorization": "Token " + json.load(open(".labelstudio/access.json"))["token"]}
 options = {"headers": headers, "timeout": 120, "json": json.loads(body[0]) if body else None}
 answer = httpx.request(method, url.split("/projects/")[0] + path, **options)
-print(json.dumps(answer.raise_for_status().json()))
+print(json.dumps(answer.json() if answer.raise_for_status().content else None))
 """
 
 
@@ -245,3 +248,58 @@ def test_control_items_stay_blind_and_other_projects_are_left_alone(team: Team) 
     done = project.run("make", "labels", "ROUND=first")
     assert "does not answer" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_better_guide_shows_a_deleted_project_comes_back_and_labels_change(team: Team) -> None:
+    project, copies = team.project, ".labelstudio/pulled/pilot-2.parquet"
+    project.ok("make", "annotate-stop")
+    project.replace("conf/annotation.yaml", "pull_every: 60", "pull_every: 1")
+    project.replace("docs/2-data/annotation-guide.md", 'version: "1.0"', 'version: "1.1"')
+    project.ok("make", "round", "NAME=pilot-2", "N=24")
+    url = team.annotate()
+    given = team.label(url, "annotator-1", "annotator-2", "annotator-3", every=60)
+    end = time.monotonic() + 60
+    while not (project.folder / copies).exists() or len(team.table(copies)) < 72:
+        assert time.monotonic() < end, (project.folder / ".labelstudio/watch.log").read_text(encoding="utf-8")
+    team.ask(url, "DELETE", f"/api/projects/{re.findall(r'projects/([0-9]+)', url)[0]}/")
+    assert "72 labels of 24 of 24 items" in project.ok("make", "labels", "ROUND=pilot-2")
+    rows = team.table("data/labels/pilot-2.parquet")
+    assert {row["guide_version"] for row in rows} == {"1.1"}
+    assert {(row["id"], row["annotator"]): row["label"] for row in rows} == {
+        (record, who): label for record, said in given.items() for who, label in said.items()
+    }
+    back = team.annotate("ROUND=pilot-2")
+    number = re.findall(r"projects/(\d+)", back)[0]
+    tasks = team.ask(back, "GET", f"/api/tasks?project={number}&fields=all&page_size=100")["tasks"]
+    assert sum(len(task["annotations"]) for task in tasks) == 72
+    project.ok("make", "labels", "ROUND=pilot-2")
+    assert team.table("data/labels/pilot-2.parquet") == rows
+
+    printed = project.ok("make", "agreement")
+    report = project.json("reports/agreement.json")
+    trend = {row["round"]: row["alpha"] for row in report["rounds"]}
+    assert trend["pilot"] < trend["pilot-2"] == report["alpha"]["alpha"]
+    assert report["measured_on"] == ["1.1"]
+    assert f"{report['disagreements']} disagreements on 24 records, guide 1.1" in printed
+    with served(project.folder / "reports") as site, chromium("--window-size=390,900") as page:
+        page.call("Emulation.setDeviceMetricsOverride", width=390, height=900, deviceScaleFactor=1, mobile=True)
+        page.open(f"{site}agreement.html", "document.querySelector('h1')")
+        assert page.run("return document.documentElement.scrollWidth") == 390
+
+    first, second = project.ok("python", "-c", NAMES).split()
+    for name, now in ((first, f"{{name: renamed, was: ['{first}'],"), (second, None)):
+        text = (project.folder / "product.yaml").read_text(encoding="utf-8")
+        (line,) = [line for line in text.splitlines() if re.search(rf"\{{name: \"?{name}\"?,", line)]
+        begin = line.index("{name:")
+        part = f"{line[:begin]}{{name: part, was: ['{second}'], definition: a part of it}}"
+        changed = f"{line}\n{part}" if now is None else line[:begin] + now + line[line.index(",") + 1 :]
+        project.replace("product.yaml", line, changed)
+    project.replace("docs/2-data/annotation-guide.md", f"| `{first}` |", "| `part` | a part | - | - |\n| `renamed` |")
+    project.ok("make", "label")
+    labels = {row["id"]: row["label"] for row in team.table("data/labelled.parquet") if row["labelled_by"] == "people"}
+    assert first not in labels.values()
+    assert "renamed" in labels.values()
+    project.ok("make", "round", "NAME=parts", "KIND=review", "N=1000")
+    asked = project.json("data/rounds/parts.json")["items"]
+    assert set(asked.values()) == {"split label"}
+    assert {record for record in asked if record in labels} == {r for r, label in labels.items() if label == second}
