@@ -80,6 +80,9 @@ def test_following_the_model_shows_where_its_label_was_in_view(annotated: Any) -
     found = report.influence(annotations(), list(rounds.read_all().values()))
     assert found["shown"]["equal"] > 0.8
     assert found["blind"]["equal"] == 0
+    assert found["blind"]["interval"] == pytest.approx([0, 0.1135], abs=1e-3)  # 0 of 30 by Wilson
+    low, high = found["follows"]["interval"]
+    assert 0.5 < low < found["follows"]["equal"] == found["shown"]["equal"] < high <= 1
     label_stage.run(annotated)
     measured = json.loads(Path("reports/agreement.json").read_text(encoding="utf-8"))
     assert measured["shared_records"] == 10, "agreeing with one suggestion is no agreement"

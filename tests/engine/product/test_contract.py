@@ -5,7 +5,7 @@ The mistakes are put into the contract of this project, so that it can change wi
 
 import re
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import yaml
 
 from fullstack_ml.pipeline import compose
 from fullstack_ml.pipeline import tables as records
-from fullstack_ml.product import contract, contradictions
+from fullstack_ml.product import contract, contradictions, guide
 from fullstack_ml.workspace import errors
 
 Refused = Callable[..., AbstractContextManager[None]]
@@ -407,8 +407,28 @@ def test_a_guide_of_another_product_is_refused(project: Path, product: Any, refu
         text = text.replace(name, "···")
     guide.write_text(text, encoding="utf-8")
     named = ", ".join(product.formulation.label_names)
-    with refused(f"the annotation guide names no label of product.yaml: {named}", "annotation-guide.md"):
+    with refused(f"the annotation guide does not define {named}", "annotation-guide.md"):
         contract.main()
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        ("| `left` | it is |\n| `right` | it is |\n", None),
+        ("| `left` | it is not `right` |\n", "does not define right"),
+        ("| `0` | open to the left |\n| `1` | to the right |\n", "does not define left, right"),
+        ("| `left` | - |\n| `right` | - |\n| `7` | a bar |\n", "defines 7, and product.yaml has no such label"),
+        ("\nA table of its own.\n\n| column | unit |\n|---|---|\n| `age` | years |\n", "does not define left, right"),
+    ],
+    ids=["all", "one-left-out", "another-product", "one-too-many", "none"],
+)
+def test_a_guide_defines_the_labels_of_the_contract_and_no_others(
+    rows: str, what: str | None, project: Path, refused: Refused
+) -> None:
+    text = f"---\nversion: 1.0\n---\n# Guide\n\n| label | it is |\n|---|---|\n{rows}"
+    Path("docs/2-data/annotation-guide.md").write_text(text, encoding="utf-8")
+    with refused(what, "annotation-guide.md") if what else nullcontext():
+        guide.check_labels(["left", "right"])
 
 
 @pytest.mark.task("tabular-classification")

@@ -82,6 +82,15 @@ def test_near_duplicates_in_two_splits_are_reported_and_stop_where_asked(
     assert (report()["near_duplicates"], report()["near_duplicates_of_test"]) == (1, 1)
 
 
+def test_a_record_without_a_label_is_in_no_split_and_leaks_nothing(finished: Path, config: Any) -> None:
+    frame = pl.read_parquet("data/labelled.parquet")
+    parts = placed(frame, config)
+    pair(parts["train"], parts["test"])
+    frame.filter(pl.col("id") != parts["test"]["id"][0]).write_parquet("data/labelled.parquet")
+    leakage.run(config)
+    assert report()["near_duplicates"] == 0
+
+
 def test_near_duplicates_in_one_split_are_no_leak(finished: Path, config: Any) -> None:
     parts = placed(pl.read_parquet("data/labelled.parquet"), config)
     pair(parts["train"], parts["train"][1:])

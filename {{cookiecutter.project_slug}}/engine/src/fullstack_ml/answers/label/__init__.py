@@ -90,11 +90,14 @@ __all__ = [
 
 
 def check(product: Product) -> Iterator[Finding]:
-    """Find fewer than two labels, and a difference in accuracy that cannot be."""
+    """Find fewer than two labels, one that was what it is, and a difference in accuracy that cannot be."""
     labels = product.formulation.answer.labels
     if len(labels) < 2:
         fix = "list at least two: {name: ..., definition: ...}"
         yield ("formulation", "answer", "labels"), f"an answer of type label has {len(labels)} label(s)", fix
+    for i, label in enumerate(labels):
+        if label.name in label.was:
+            yield ("formulation", "answer", "labels", i, "was"), f"label {label.name!r} names itself", "take it out"
     for i, cell in enumerate(product.evaluation):
         if cell.plan and cell.plan.detect >= 1:
             what = f"no two accuracies differ by {cell.plan.detect:g}"
