@@ -20,6 +20,7 @@ LAID: tuple[str, ...] = (
     "src",
     ".dvcignore",
     ".gitignore",
+    ".gitattributes",
     ".env.example",
 )
 LAID += ("docker", "compose.yaml", "pyproject.toml", ".dockerignore", "engine/pyproject.toml", "tests")

@@ -140,7 +140,7 @@ def test_another_group_column_is_refused_instead_of_storing_all_rows_again(
 ) -> None:
     table = rows([1, 2], ["low", "high"], person=["a", "b"], other=["low", "high"])
     gather(table)
-    with refused("group was None", "conf/source/files.yaml", "delete data/raw"):
+    with refused("group was None", "conf/source/files.yaml", "rm -r data/raw data/raw.lock"):
         gather(table, group="person")
     with refused("label was 'label'", "conf/source/files.yaml", "set it back"):
         gather(table, label="other")

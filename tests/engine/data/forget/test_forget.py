@@ -84,7 +84,7 @@ def test_it_is_never_collected_again(finished: Path, config: Any) -> None:
 
 
 def test_older_data_that_is_checked_out_again_loses_it_in_the_next_collect(finished: Path, config: Any) -> None:
-    old = {path: path.read_bytes() for path in Path("data/raw").iterdir()}
+    old = {path: path.read_bytes() for path in [Path("data/raw.lock"), *Path("data/raw").iterdir()]}
     record = pl.read_parquet("data/raw/*.parquet")["id"][7]
     forget.forget(record, None)
     for path in Path("data/raw").iterdir():

@@ -1,7 +1,8 @@
 """Bring back the data and the model of a registered version, byte for byte, from the lock that its run keeps.
 
-Reads the MLflow registry and the run's ``pipeline/dvc.lock``; writes ``dvc.lock``, ``params.yaml`` and what DVC keeps
-under the hashes of that lock, from its cache or the remote. Code and contract are git's: the command names the commit.
+Reads the MLflow registry and the run's ``pipeline/dvc.lock``; writes ``dvc.lock``, ``params.yaml``, ``data/raw.lock``
+and what DVC keeps under the hashes of that lock, from its cache or the remote. Code and contract are git's: the command
+names the commit.
 Run: ``make checkout VERSION=3``, or an alias such as ``champion``.
 """
 
@@ -18,7 +19,7 @@ from fullstack_ml.registry.versions import SHA256, Version
 from fullstack_ml.workspace import git
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import sha256, write_text
-from fullstack_ml.workspace.paths import LOCK, MODEL, PARAMS, PRODUCT
+from fullstack_ml.workspace.paths import LOCK, MODEL, PARAMS, PRODUCT, RAW_LOCK
 
 
 def locked_paths(lock: str) -> set[str]:
@@ -89,14 +90,15 @@ def check_out(name: str) -> list[str]:
     git.check_code("git add and git commit them, or git stash, then check out again")
     registry = ClientRegistry()
     version = registry.find(name)
-    lock, params, product = (registry.text(version, f"pipeline/{path}") for path in (LOCK, PARAMS, PRODUCT))
-    with replaced({LOCK: lock, PARAMS: params}):
+    kept = {path: registry.text(version, f"pipeline/{path.name}") for path in (LOCK, PARAMS, RAW_LOCK, PRODUCT)}
+    lock, product = kept[LOCK], kept.pop(PRODUCT)
+    with replaced(kept):
         paths = bring_back(locked_paths(lock), version.number)
         if sha256(MODEL) != version.tags.get(SHA256):
             what = f"{MODEL} is not the file of version {version.number}"
             raise UserError(what, f"tag {SHA256} of the version", "its lock was changed by hand; make mlflow shows it")
     shown = f"version {version.number}" + ("" if name == version.number else f" ({name})")
-    back = f"git checkout {LOCK} {PARAMS} && dvc checkout" if git.git("ls-files", str(LOCK)) else "dvc repro"
+    back = f"git checkout {LOCK} {PARAMS} {RAW_LOCK} && dvc checkout" if git.git("ls-files", str(LOCK)) else "dvc repro"
     return [f"checkout: {shown} is back in {', '.join(paths)}", *describe(version, product), f"to go back: {back}"]
 
 

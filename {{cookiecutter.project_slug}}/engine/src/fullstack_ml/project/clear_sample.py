@@ -74,7 +74,7 @@ def check_sample() -> None:
     """Raise if ``data/raw`` holds records that are not the sample's: nobody could give them back."""
     manifest = RAW / "manifest.json"
     if own := own_sources():
-        fix = "to remove them too, remove data/raw yourself, then make clear-sample"
+        fix = "to remove them too: rm -r data/raw, then make clear-sample"
         raise UserError(f"data/raw holds records of your own: {', '.join(own[:3])}", str(manifest), fix)
 
 

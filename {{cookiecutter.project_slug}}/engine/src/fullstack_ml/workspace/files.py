@@ -70,5 +70,10 @@ def read_json(path: Path) -> Any:
 
 def sha256(path: Path) -> str:
     """Return the hex SHA-256 of a file's bytes."""
+    return digest(path, "sha256")
+
+
+def digest(path: Path, method: str = "md5") -> str:
+    """Return the hex digest of a file's bytes, by default the MD5 by which DVC names it."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.new(method, usedforsecurity=False)).hexdigest()

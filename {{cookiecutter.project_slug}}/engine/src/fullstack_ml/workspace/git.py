@@ -7,10 +7,19 @@ import subprocess
 from pathlib import Path
 
 from fullstack_ml.workspace.errors import UserError
-from fullstack_ml.workspace.paths import CONTRACT, DATA_CARD, LOCK, MODEL_CARD, PARAMS, REPORTS, REQUIREMENTS_PAGE
+from fullstack_ml.workspace.paths import (
+    CONTRACT,
+    DATA_CARD,
+    LOCK,
+    MODEL_CARD,
+    PARAMS,
+    RAW_LOCK,
+    REPORTS,
+    REQUIREMENTS_PAGE,
+)
 
 # What the pipeline itself writes does not make the code uncommitted: these files, and whatever lies in such a folder.
-WRITTEN = {LOCK, PARAMS, CONTRACT, REPORTS, REQUIREMENTS_PAGE, DATA_CARD, MODEL_CARD}
+WRITTEN = {LOCK, RAW_LOCK, PARAMS, CONTRACT, REPORTS, REQUIREMENTS_PAGE, DATA_CARD, MODEL_CARD}
 
 
 def git(*arguments: str) -> str | None:

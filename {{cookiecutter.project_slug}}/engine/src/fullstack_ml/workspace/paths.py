@@ -14,6 +14,7 @@ LOCK = Path("dvc.lock")
 CONTRACT = Path("contract.json")
 
 RAW = Path("data/raw")
+RAW_LOCK = Path("data/raw.lock")
 LABELS = Path("data/labels")
 ROUNDS = Path("data/rounds")
 REJECTED = Path("data/rejected")

@@ -1,8 +1,9 @@
 """Stage ``collect``: bring raw records in as Parquet shards with stable ids; a second run adds only what is new.
 
-Reads the source that ``conf/source/`` names and ``data/tombstones.json``; writes ``data/raw/*.parquet``,
-``data/raw/manifest.json`` and ``data/rejected/collect.parquet``. Killed at any moment, the next run goes on where the
-last finished shard ends. Memory follows the size of a shard. Run: ``python -m fullstack_ml.data.collect source=files``.
+Reads the source that ``conf/source/`` names, ``data/raw.lock`` and ``data/tombstones.json``; writes
+``data/raw/*.parquet``, ``data/raw/manifest.json``, ``data/raw.lock`` and ``data/rejected/collect.parquet``. Killed at
+any moment, the next run goes on where the last finished shard ends. Memory follows the size of a shard.
+Run: ``python -m fullstack_ml.data.collect source=files``.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ import polars as pl
 
 from fullstack_ml.data.collect.intake import CURSOR, Intake
 from fullstack_ml.data.collect.rejects import FILE, Rejects
-from fullstack_ml.data.store import manifest, tombstones
+from fullstack_ml.data.store import lineage, manifest, tombstones
 from fullstack_ml.data.store.index import Index, contents_of, keys, marks
 from fullstack_ml.data.store.shards import label_late, purge, rechunk, write_shard
 from fullstack_ml.pipeline.config import Config, Source
@@ -27,7 +28,7 @@ from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, check_arguments
 from fullstack_ml.workspace.files import sha256
-from fullstack_ml.workspace.paths import RAW, TOMBSTONES
+from fullstack_ml.workspace.paths import RAW, RAW_LOCK, TOMBSTONES
 from fullstack_ml.workspace.seams import find_choice
 
 ROWS = 250_000
@@ -61,7 +62,7 @@ def settle(draft: manifest.Manifest, source: Source) -> None:
     for name, column in columns.items():
         if draft["shards"] and before[name] != column and (name == "group" or None not in (before[name], column)):
             what = f"{name} was {before[name]!r} when this table was collected, and is {column!r}"
-            fix = "set it back; to read the table anew, delete data/raw, then make"
+            fix = f"set it back; to read the table anew: rm -r {RAW} {RAW_LOCK}, then make"
             raise UserError(what, f"source.options in conf/source/{source.name}.yaml", fix)
     draft["columns"][key] = columns
 
@@ -137,7 +138,7 @@ def run(config: Config) -> None:
     options = json.dumps(source.options, sort_keys=True, default=str)
     key = f"{source.name}-{hashlib.sha256(options.encode()).hexdigest()[:12]}"
     with manifest.exclusive():
-        draft, stones = manifest.begin(key), tombstones.load()
+        draft, stones = lineage.agreed(manifest.begin(key)), tombstones.load()
         forget_buried(draft, stones, key)
         index, rejects = Index(manifest.WORK), Rejects(draft["rejected"], config.collect.max_rejected)
         for frame in stored(draft, "id", "group", "source_label"):

@@ -15,7 +15,7 @@ import polars as pl
 from fullstack_ml.data.forget.keep import keep
 from fullstack_ml.data.forget.log import forget_predictions
 from fullstack_ml.data.forget.trained import trained_on
-from fullstack_ml.data.store import manifest, tombstones
+from fullstack_ml.data.store import lineage, manifest, tombstones
 from fullstack_ml.data.store.identity import WHOLE, named
 from fullstack_ml.data.store.shards import purge
 from fullstack_ml.pipeline.tables import read_batches, write_parquet
@@ -127,7 +127,7 @@ def forget(record: str | None, group: str | None) -> list[str]:
         UserError: if there is nothing to forget, or DVC does not take the labels that are left.
     """
     with manifest.exclusive():
-        draft = manifest.begin("forget")
+        draft = lineage.agreed(manifest.begin("forget"))
         ids = find(draft, record, group)
         content = record if record and len(record) == WHOLE and record not in ids else None
         stones = tombstones.add(ids, group, content)
@@ -158,8 +158,8 @@ def main() -> None:
     print(f"forget: {len(ids)} record(s) are out of data/ and will not be collected again: {', '.join(ids[:10])}")
     for line in trained_on(ids, asked.group or None):
         print(f"forget: {line}")
-    print("next: git add data/tombstones.json data/rounds data/labels, git commit, make repro; then the copies:")
-    print("      in the cache and the remote, dvc gc --workspace --cloud (deletes every version not checked out);")
+    print("next: git add data/tombstones.json data/raw.lock data/rounds data/labels, git commit, make repro;")
+    print("      then the copies: in the cache and the remote, dvc gc --workspace --cloud (keeps what is checked out);")
     print("      in MLflow, delete the runs of versions that used it (analysis.html shows records); backups are yours")
 
 

@@ -4,7 +4,8 @@ Reads and writes ``data/raw/manifest.json``; a run works in ``data/.collecting``
 was killed leaves ``data/raw`` as it was, and the next run goes on with the shards that are finished.
 
 States, in order: shards and a manifest in ``data/.collecting`` (grows); shards moved to ``data/raw`` (not listed there
-yet, so no reader sees them); the manifest of ``data/raw`` replaced (this is the moment that counts); the rest removed.
+yet, so no reader sees them); the manifest of ``data/raw`` replaced (this is the moment that counts); its MD5 written to
+``data/raw.lock``, which git keeps, see ``lineage.py``; the rest removed.
 """
 
 import fcntl
@@ -21,8 +22,8 @@ from uuid import UUID
 
 from fullstack_ml.pipeline.tables import shard_file
 from fullstack_ml.workspace.errors import UserError
-from fullstack_ml.workspace.files import read_json, write_json
-from fullstack_ml.workspace.paths import RAW
+from fullstack_ml.workspace.files import digest, read_json, write_json, write_text
+from fullstack_ml.workspace.paths import RAW, RAW_LOCK
 
 WORK = Path("data/.collecting")
 MANIFEST = RAW / "manifest.json"
@@ -32,7 +33,7 @@ Manifest = dict[str, Any]
 
 def empty() -> Manifest:
     """Return a manifest of nothing."""
-    return {"shards": [], "cursors": {}, "rejected": [], "tombstones": None, "columns": {}}
+    return {"shards": [], "gone": [], "cursors": {}, "rejected": [], "tombstones": None, "columns": {}}
 
 
 def published() -> Manifest:
@@ -43,6 +44,20 @@ def published() -> Manifest:
 def version(manifest: Manifest) -> str:
     """Name a manifest by its content."""
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def listed() -> list[str]:
+    """Return the MD5 of every manifest that ``data/raw.lock`` names: one, or after a merge that of each side."""
+    lines = RAW_LOCK.read_text(encoding="utf-8").splitlines() if RAW_LOCK.exists() else []
+    named = [line.split()[0] for line in lines if line and line[0] not in "<=>|#"]  # marks of git and comments
+    return list(dict.fromkeys(named))
+
+
+def list_published() -> None:
+    """Let ``data/raw.lock`` name the manifest of ``data/raw``."""
+    if MANIFEST.exists() and listed() != [digest(MANIFEST)]:
+        rows = sum(entry["rows"] for entry in published()["shards"])
+        write_text(RAW_LOCK, f"{digest(MANIFEST)} {rows} records\n")
 
 
 @contextmanager
@@ -66,8 +81,11 @@ def begin(run: str) -> Manifest:
     """Go on with the manifest of an unfinished ``run``, or start from the published one; remove what neither names."""
     current = published()
     unfinished = read_json(DRAFT) if DRAFT.exists() else {}
+    same = unfinished.get("listed") == listed()
+    if same and unfinished["manifest"] == current:
+        list_published()  # killed just before it
     # Of another source or other options, or older than a checkout or forget: its records come again where they belong.
-    if (unfinished.get("run"), unfinished.get("base")) != (run, version(current)):
+    if not same or (unfinished.get("run"), unfinished.get("base")) != (run, version(current)):
         shutil.rmtree(WORK / "shards", ignore_errors=True)
         DRAFT.unlink(missing_ok=True)
         unfinished = {}
@@ -83,7 +101,7 @@ def begin(run: str) -> Manifest:
 
 def save(draft: Manifest, run: str) -> None:
     """Make the draft's shards safe from a kill."""
-    write_json(DRAFT, {"run": run, "base": version(published()), "manifest": draft})
+    write_json(DRAFT, {"run": run, "base": version(published()), "listed": listed(), "manifest": draft})
 
 
 def publish(draft: Manifest) -> None:
@@ -94,6 +112,7 @@ def publish(draft: Manifest) -> None:
         for path in sorted((WORK / "shards").glob("shard-*.parquet")):
             path.replace(RAW / path.name)
         write_json(MANIFEST, draft)
+    list_published()
     DRAFT.unlink(missing_ok=True)
     begin("")
 
@@ -106,8 +125,8 @@ def locate(shard: str) -> Path:
 
 def next_number(draft: Manifest) -> int:
     """Return a shard number that neither the published manifest nor the draft uses."""
-    listed = [*published()["shards"], *draft["shards"]]
-    return 1 + max((int(entry["shard"].removeprefix("shard-")) for entry in listed), default=-1)
+    entries = [*published()["shards"], *draft["shards"]]
+    return 1 + max((int(entry["shard"].split("-")[1]) for entry in entries), default=-1)
 
 
 def encode_cursor(value: Any) -> Any:

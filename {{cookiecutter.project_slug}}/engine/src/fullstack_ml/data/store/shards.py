@@ -3,6 +3,7 @@
 Reads and writes Parquet below ``data/raw`` and ``data/.collecting``.
 """
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import polars as pl
 
 from fullstack_ml.data.store import manifest
 from fullstack_ml.data.store.tombstones import Tombstones
-from fullstack_ml.pipeline.tables import read_batches, write_parquet
-from fullstack_ml.workspace.files import sha256
+from fullstack_ml.pipeline.tables import RECORD, read_batches, write_parquet
+from fullstack_ml.workspace.files import digest, sha256
 from fullstack_ml.workspace.paths import RAW
 
 MIB = 2**20
+UNSAID = ("shard", "collected_at")  # columns that do not tell the records of one shard from those of another
 NAMED = 20  # origins that the manifest names per shard
 
 
@@ -41,8 +43,13 @@ def origins_of(source: pl.Series) -> list[str]:
 
 
 def write_shard(frame: pl.DataFrame, number: int, folder: Path = RAW) -> dict[str, Any]:
-    """Write one shard and return its row of the manifest."""
-    path = folder / f"shard-{number:05d}.parquet"
+    """Write one shard and return its row of the manifest; the name ends in a digest of its records.
+
+    So two people who append to the same data on their own give one name only to the same records.
+    """
+    said = pl.concat_str(*(name for name in RECORD if name not in UNSAID), separator=" ", ignore_nulls=True)
+    content = hashlib.sha256("\n".join(frame.select(said).to_series()).encode()).hexdigest()
+    path = folder / f"shard-{number:05d}-{content[:12]}.parquet"
     write_parquet(path, [frame.with_columns(shard=pl.lit(path.stem))])
     times = frame["collected_at"]
     origins = origins_of(frame["source"])
@@ -52,6 +59,7 @@ def write_shard(frame: pl.DataFrame, number: int, folder: Path = RAW) -> dict[st
         "rows": len(frame),
         "bytes": path.stat().st_size,
         "sha256": sha256(path),
+        "md5": digest(path),  # by which DVC keeps it
         "sources": [*origins[:NAMED], *more],
         "licences": sorted(frame["licence"].drop_nulls().unique()),
         "collected": [str(times.min()), str(times.max())],
@@ -68,6 +76,7 @@ def purge(draft: dict[str, Any], stones: Tombstones) -> list[str]:
         if len(ids):
             gone += ids.to_list()
             kept = pl.read_parquet(path).filter(~pl.col("id").is_in(ids.implode()))
+            draft["gone"].append(entry["shard"])
             entry = write_shard(kept, number, manifest.WORK / "shards") if len(kept) else None
             number += 1
         rows.append(entry)
@@ -87,5 +96,6 @@ def label_late(draft: dict[str, Any], labels: dict[str, str]) -> None:
         if any(part.filter(pl.col("source_label").is_null())["id"].is_in(list(labels)).any() for part in parts):
             whole = pl.read_parquet(path).join(late, on="id", how="left", maintain_order="left")
             whole = whole.with_columns(source_label=pl.coalesce("source_label", "late")).drop("late")
+            draft["gone"].append(entry["shard"])
             draft["shards"][place] = write_shard(whole, number, manifest.WORK / "shards")
             number += 1

@@ -36,6 +36,7 @@ from fullstack_ml.workspace.paths import (
     PARAMS,
     PERFORMANCE,
     PRODUCT,
+    RAW_LOCK,
     REPORTS,
     REQUIREMENTS_PAGE,
     SPLITS,
@@ -61,7 +62,7 @@ def log_run(mlflow: Any, tags: dict[str, str], stages: dict[str, Any], product: 
         for page in (REQUIREMENTS_PAGE, MODEL_CARD, DATA_CARD):
             mlflow.log_artifact(str(page), "cards")
         # What made it: make checkout brings data and model back from the lock.
-        for path in (LOCK, PARAMS, PRODUCT):
+        for path in (LOCK, RAW_LOCK, PARAMS, PRODUCT):
             mlflow.log_artifact(str(path), "pipeline")
         for figure in sorted(FIGURES.glob("*.png")):
             mlflow.log_artifact(str(figure), "figures")
