@@ -41,8 +41,8 @@ ROOMS = [
     (2_750, ["serving"]),
     (1_900, ["draft"]),
     (1_350, ["inputs", "answers"]),
-    (1_500, ["annotation"]),  # rounds by filter, copies of what is finished, gold, notes
     (1_000, ["product"]),
+    (2_200, ["annotation"]),  # rounds by filter, copies, gold, notes; people outside, hours, the guide on the screen
     (700, ["pipeline", "project", "registry", "workspace"]),
     (300, ["edge", "pages", "artefact"]),
 ]

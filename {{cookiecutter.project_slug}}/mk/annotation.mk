@@ -1,5 +1,5 @@
 # Phase 2, annotation: who labels what, and how far people agree. Rounds: conf/annotation.yaml.
-.PHONY: round annotate annotate-stop labels agreement suspects
+.PHONY: round annotate annotate-stop labels export-round import agreement suspects
 ANNOTATION = python -m fullstack_ml.annotation
 KIND ?= $(if $(filter pilot%,$(NAME)),pilot,production)
 N ?= 50
@@ -17,6 +17,12 @@ annotate-stop: .venv/.done ## Stop the Label Studio of this project
 
 labels: .venv/.done ## Bring finished annotations into data/labels
 	@$(ANNOTATION).labels $(if $(ROUND),annotation.round=$(ROUND))
+
+export-round: .venv/.done ## Pack a round for people outside (ROUND=...)
+	@$(ANNOTATION).export_round --round="$(ROUND)"
+
+import: .venv/.done ## Take their labels: FILE=form.xlsx BY=name (ROUND=...)
+	@$(ANNOTATION).import_labels --file="$(FILE)" --by="$(BY)" --round="$(ROUND)"
 
 agreement: label ## Show how far annotators agree: reports/agreement.html
 	@$(ANNOTATION).report

@@ -58,14 +58,16 @@ def test_only_the_shown_items_carry_what_the_model_says(studio: Any, production:
     one = read("first")
     assert one.shown
     for task in studio.tasks:
-        hints = [p["result"][0]["value"]["choices"] for p in task["predictions"]]
+        hints = [(p["result"][0]["value"]["choices"], p["score"]) for p in task["predictions"]]
         record = task["data"]["id"]
-        assert hints == ([[one.model[record]]] if record in one.shown else [])
+        assert hints == ([([one.model[record]], one.certainty[record])] if record in one.shown else [])
+        sure = f"{100 * min(0.99, one.certainty[record]):.0f} %" if record in one.shown else ""
+        assert task["data"]["hint"] == (f"The model says: {one.model[record]} ({sure} sure)" if sure else "")
 
 
 def test_no_task_tells_why_it_is_there_or_what_is_right(studio: Any, production: Any) -> None:
     annotate.run(production)
-    assert {frozenset(task["data"]) for task in studio.tasks} <= {frozenset({"id", "image"}), frozenset({"id", "row"})}
+    assert {frozenset(task["data"]) - {"image", "row"} for task in studio.tasks} == {frozenset({"id", "hint"})}
     ids = [task["data"]["id"] for task in studio.tasks]
     assert ids == sorted(ids)
 

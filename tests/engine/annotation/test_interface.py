@@ -50,6 +50,17 @@ def test_only_an_adjudicator_sees_what_was_said(product: Any) -> None:
     assert "$said" not in interface.interface(product)
 
 
+def test_the_guide_stands_below_the_item_and_its_pictures_in_the_style_sheet(product: Any) -> None:
+    """Label Studio takes the addresses of pictures out of HTML."""
+    page = '<p>a &lt; b <img src="data:image/png;base64,AAAA" alt="open loop"></p>'
+    root = ElementTree.fromstring(interface.interface(product, guide=page))
+    (shown,) = [text for text in root.iter("HyperText") if text.get("name") == "guide"]
+    assert shown.get("value") == '<p>a &lt; b <span class="shown-1" role="img" aria-label="open loop"></span></p>'
+    (style,) = root.iter("Style")
+    assert ".shown-1 {" in str(style.text)
+    assert "url(data:image/png;base64,AAAA)" in str(style.text)
+
+
 def test_the_interface_asks_for_what_a_task_carries(product: Any, records: Any) -> None:
     data = interface.shown(records.row(0, named=True), product)
     assert data.pop("id") == records["id"][0]

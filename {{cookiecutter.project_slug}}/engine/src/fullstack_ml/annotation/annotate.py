@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from fullstack_ml.annotation.interface import instruction, interface, shown, suggestion
+from fullstack_ml.annotation.interface import guide_shown, instruction, interface, model_says, shown, suggestion
 from fullstack_ml.annotation.server import OWNER, PULLED, access, email, place, start, watch
 from fullstack_ml.annotation.studio import Studio
 from fullstack_ml.answers import answer_of
@@ -42,8 +42,10 @@ def wanted(one: Round, product: Product) -> dict[str, Any]:
     return {
         "title": title,
         "description": mark,
-        "label_config": interface(product, one.kind == "adjudication"),
-        "expert_instruction": instruction(product, one.guide_at(datetime.now(UTC))),
+        "label_config": interface(
+            product, one.kind == "adjudication", bool(one.shown), guide_shown(product, one.items)
+        ),
+        "expert_instruction": instruction(product, one.guide_at(datetime.now(UTC)), bool(one.shown)),
         "show_instruction": True,
         "show_skip_button": False,
         "enable_empty_annotation": False,
@@ -88,10 +90,14 @@ def tasks(one: Round, ids: list[str], product: Product, before: dict[str, Any]) 
     made = []
     for record in raw_records(ids).iter_rows(named=True):
         data = shown(record, product) | ({} if said is None else {"said": said.get(record["id"], "nothing")})
-        name, hint = record["id"], []
+        name, hints = record["id"], []
+        if one.shown:
+            data["hint"] = ""
         if name in one.shown:
-            hint = [suggestion(one.model[name], f"model at {one.name}", product)]
-        made.append({"data": data, "predictions": hint} | ({"annotations": before[name]} if name in before else {}))
+            sure = one.certainty.get(name)
+            data["hint"] = model_says(one.model[name], sure)
+            hints = [suggestion(one.model[name], f"model at {one.name}", product, sure)]
+        made.append({"data": data, "predictions": hints} | ({"annotations": before[name]} if name in before else {}))
     return made
 
 

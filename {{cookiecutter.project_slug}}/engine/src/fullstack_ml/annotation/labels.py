@@ -14,12 +14,14 @@ from typing import Any
 import polars as pl
 
 from fullstack_ml.annotation.annotate import identity
+from fullstack_ml.annotation.effort import by_round, spent
 from fullstack_ml.annotation.server import PULLED, place
 from fullstack_ml.annotation.studio import Studio
 from fullstack_ml.answers import answer_of
 from fullstack_ml.data.forget.keep import keep
 from fullstack_ml.data.label.agreement import CANNOT
 from fullstack_ml.data.label.rounds import Round, named, noted
+from fullstack_ml.data.label.standing import annotations
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import LABEL, write_parquet
@@ -149,6 +151,7 @@ def run(config: Config) -> None:
     if only_here + only_copied:
         print(f"labels: {only_here + only_copied} of them are gone from Label Studio and were kept")
     complain(one, bad, REJECTED / f"labels-{one.name}.parquet", studio.url)
+    print(f"labels: all rounds so far took {spent(by_round(annotations(), product.annotation), product.annotation)}")
     print("next: git add -A && git commit, then make; make agreement shows how far they agree")
 
 

@@ -179,7 +179,9 @@ def suggestions(items: list[str], settings: Annotation, product: Product, rng: G
     if opinion is None:
         return {}
     blind = set(sample(items, settings.blind, rng))
-    return {"model": dict(opinion.select("id", "says").iter_rows()), "shown": [r for r in items if r not in blind]}
+    sure = dict(opinion.drop_nulls("certainty").select("id", pl.col("certainty").round(4)).iter_rows())
+    said = dict(opinion.select("id", "says").iter_rows())
+    return {"model": said, "certainty": sure, "shown": [record for record in items if record not in blind]}
 
 
 def plan(config: Config, product: Product) -> Round:

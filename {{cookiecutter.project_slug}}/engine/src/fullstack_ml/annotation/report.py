@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from fullstack_ml.annotation.effort import by_round, spent
 from fullstack_ml.annotation.interface import TEMPLATES
 from fullstack_ml.data.label.__main__ import independent
 from fullstack_ml.data.label.agreement import CANNOT
@@ -112,6 +113,8 @@ def facts(config: Config, product: Product) -> dict[str, Any]:
         "totals": {name: len(rows) for name, rows in lists.items()},
         "pictures": pictures,
         "cannot_say": CANNOT,
+        "effort": by_round(said, product.annotation),
+        "spent": spent(by_round(said, product.annotation), product.annotation),
         "layout": input_of(product).LAYOUT,
     }
 

@@ -85,8 +85,10 @@ def environment(token: str, password: str) -> dict[str, str]:
         "ENABLE_LEGACY_API_TOKEN": "true",
         "DISABLE_SIGNUP_WITHOUT_LINK": "true",
     }
+    # The number of the item among all, such as 3 of 50; without it the screen says 1 of 1.
+    progress = {"fflag_fix_all_optic_79_task_count_is_wrong_short": "true"}
     others = {"COLLECT_ANALYTICS": "false", "LATEST_VERSION_CHECK": "false", "SSRF_PROTECTION_ENABLED": "true"}
-    return {**os.environ, **{f"LABEL_STUDIO_{name}": value for name, value in settings.items()}, **others}
+    return {**os.environ, **{f"LABEL_STUDIO_{name}": value for name, value in settings.items()}, **others, **progress}
 
 
 def start(settings: Annotation) -> None:

@@ -75,6 +75,15 @@ class Studio:
         if name not in self.names().values():
             what = f"Label Studio made no account for {name!r} (status {answer.status_code})"
             raise UserError(what, "annotation.annotators in conf/annotation.yaml", "use letters, digits and hyphens")
+        self.show_name(name)
+
+    def show_name(self, name: str) -> None:
+        """Let the screen say who labelled, A2 for ``annotator-2``: else many share one pair of letters."""
+        first, _, last = name.partition("@")[0].rpartition("-")
+        number = next(number for number, known in self.names().items() if known == name)
+        self.call(
+            "PATCH", f"/api/users/{number}/", json={"first_name": first or last, "last_name": last if first else ""}
+        )
 
     def project(self, title: str, mark: str) -> dict[str, Any] | None:
         """Find the project of a round by its title.

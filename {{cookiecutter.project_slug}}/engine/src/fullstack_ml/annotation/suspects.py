@@ -3,19 +3,29 @@
 Reads ``data/labelled.parquet``; writes ``reports/suspects.json``. Confident learning (C. G. Northcutt, L. Jiang and
 I. L. Chuang 2021, Journal of Artificial Intelligence Research 70), on the probabilities that a logistic
 regression gives to records it was not fitted on. The test split is left out: to clean it by what a model doubts would
-make the test easier for models. Run: ``make suspects``, then ``make round NAME=check KIND=review``.
+make the test easier for models. What a review or an adjudicator has looked at is not listed again; how many of those
+that reviews were given turned out wrong says how far to trust the list.
+Run: ``make suspects``, then ``make round NAME=check KIND=review``.
 """
+
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.answers.label.confident import likely_label_errors
+from fullstack_ml.data.label.aggregate import majority, votes
+from fullstack_ml.data.label.rounds import read_all
+from fullstack_ml.data.label.standing import annotations, of_source
 from fullstack_ml.data.split.when import placed, plan_of
 from fullstack_ml.inputs import input_of
+from fullstack_ml.pages.formats import between, share
+from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
-from fullstack_ml.pipeline.tables import read_batches
+from fullstack_ml.pipeline.tables import raw, read_batches
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
@@ -23,6 +33,8 @@ from fullstack_ml.workspace.files import write_json
 from fullstack_ml.workspace.paths import LABELLED, SUSPECTS
 
 FOLDS, ROWS = 5, 50_000
+# The reason that a round of kind review gives for what was on the list.
+SUSPECT, LOOKED_AT = "likely error", ("review", "adjudication")
 
 
 def out_of_sample(inputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -63,13 +75,64 @@ def suspects(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
     ]
 
 
+def reviewed() -> set[str]:
+    """Return the records at which somebody looked in a round for a second look."""
+    rounds = [one.name for one in read_all().values() if one.kind in LOOKED_AT]
+    return set(annotations().filter(pl.col("round").is_in(rounds))["id"])
+
+
+def track_record(product: Product) -> dict[str, Any]:
+    """Return how many suspects reviews have judged, how many labels were wrong, the share, and its 95 % interval.
+
+    A label was wrong where the review says something else than annotators had said before, or else the source. The
+    interval is Wilson's (1927).
+    """
+    from scipy.stats import binomtest
+
+    everything, judged, wrong = annotations(), 0, 0
+    everything = everything.with_columns(pl.col("label").replace(product.formulation.renames))
+    for one in (one for one in read_all().values() if one.kind == "review"):
+        asked = [record for record, why in one.items.items() if why == SUSPECT]
+        about = everything.filter(pl.col("id").is_in(asked))
+        now = majority(votes(about.filter(pl.col("round") == one.name))).select("id", now="label")
+        earlier = about.filter(
+            (pl.col("round") != one.name) & (pl.col("annotated_at") < datetime.fromisoformat(one.made_at))
+        )
+        before = majority(votes(earlier)).select("id", before="label", people=pl.lit(True))
+        asked_now = raw().filter(pl.col("id").is_in(now["id"].to_list()))
+        source = asked_now.select("id", source_label=of_source(product)).collect()
+        both = now.join(before, on="id", how="left").join(source, on="id", how="left")
+        was = pl.when("people").then("before").otherwise("source_label")
+        judged, wrong = judged + len(both), wrong + both.filter(pl.col("now").ne_missing(was)).height
+    if not judged:
+        return {"reviewed": 0, "wrong": 0, "share": None, "interval": None}
+    bounds = binomtest(wrong, judged).proportion_ci(method="wilson")
+    return {
+        "reviewed": judged,
+        "wrong": wrong,
+        "share": wrong / judged,
+        "interval": [float(bounds.low), float(bounds.high)],
+    }
+
+
+def told(record: dict[str, Any]) -> str:
+    """Say how far the list can be trusted."""
+    if not record["reviewed"]:
+        return words("how many of them are wrong is not known before a review round has labelled some")
+    text = "of %(reviewed)s suspects that reviews have judged so far %(wrong)s were wrong: %(share)s (%(between)s)"
+    return words(text, **record | {"share": share(record["share"]), "between": between(record["interval"])})
+
+
 def run(config: Config) -> None:
-    """Write the list and say how to use it."""
+    """Write the list and say how to use it, and how sure it is."""
     plan = plan_of(config.split)
     parts = [batch.filter(~placed(batch, plan)["test"]) for batch in read_batches(LABELLED, ROWS)]
-    found = suspects(pl.concat(parts), load())
-    write_json(SUSPECTS, {"suspects": found})
+    product = load()
+    seen, record = reviewed(), track_record(product)
+    found = [row for row in suspects(pl.concat(parts), product) if row["id"] not in seen]
+    write_json(SUSPECTS, {"suspects": found, "track_record": record})
     print(f"suspects: {len(found)} labels are likely wrong, see {SUSPECTS} and make agreement")
+    print(f"  {told(record)}")
     print("next: make round NAME=<name> KIND=review")
 
 

@@ -135,6 +135,14 @@ class Release(Strict):
     decide: Literal["point", "bound"] = "point"
 
 
+class Effort(Strict):
+    """What annotation may cost: an hour of it, and all of it, both in ``unit``."""
+
+    hourly_cost: float = Field(gt=0, allow_inf_nan=False)
+    budget: float = Field(gt=0, allow_inf_nan=False)
+    unit: str = Field(min_length=1)
+
+
 class Product(Strict):
     """The whole of ``product.yaml``."""
 
@@ -145,3 +153,4 @@ class Product(Strict):
     evaluation: list[Cell]
     release: Release
     schedule: dict[str, str]
+    annotation: Effort | None = None

@@ -22,6 +22,7 @@ from fullstack_ml.pipeline.tables import read_batches, write_parquet
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import read_json, sha256, write_json
 from fullstack_ml.workspace.paths import (
+    EXPORTS,
     LABELLED,
     LABELS,
     NEAR_DUPLICATES,
@@ -70,6 +71,8 @@ def rewrite_tables(ids: list[str], group: str | None) -> None:
     """Take the records out of every table beside the raw shards."""
     files = [LABELLED, REVIEW, NEAR_DUPLICATES]
     files += [path for folder in (LABELS, SPLITS, REJECTED) for path in sorted(folder.glob("*.parquet"))]
+    for path in [*REJECTED.glob("import-*.csv"), *EXPORTS.glob("*.zip")]:
+        path.unlink()  # a copy, made again by the command that made it
     for path in filter(Path.exists, files):
         frame = pl.read_parquet(path)
         gone = pl.any_horizontal(pl.col(name).is_in(ids) for name in ("id", "other") if name in frame.columns)

@@ -25,7 +25,8 @@ class Round(Strict):
     """A round: ``items`` maps every record id to the reason why it was chosen.
 
     ``overlap`` lists the records that every annotator labels, ``gold`` the answers that are known and stay hidden,
-    ``model`` what the model said of each record, ``shown`` the records on which annotators see what it said.
+    ``model`` what the model said of each record, ``certainty`` how probable that is, ``shown`` the records on which
+    annotators see it.
     ``labels`` are the names that were on offer, ``guides`` the minor versions of the guide that came during the round,
     each with the moment from which annotators had it.
     """
@@ -39,6 +40,7 @@ class Round(Strict):
     overlap: list[str] = Field(default_factory=list)
     gold: dict[str, str] = Field(default_factory=dict)
     model: dict[str, str] = Field(default_factory=dict)
+    certainty: dict[str, float] = Field(default_factory=dict)
     shown: list[str] = Field(default_factory=list)
     labels: list[str] = Field(default_factory=list)
     guides: dict[str, str] = Field(default_factory=dict)
