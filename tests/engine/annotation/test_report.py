@@ -69,7 +69,9 @@ def test_the_least_agreed_stands_first(annotated: Any, studio: Any) -> None:
     assert rows["who"][0].to_list() == PEOPLE
 
 
-def test_following_the_model_shows_where_its_label_was_in_view(annotated: Any) -> None:
+def test_following_the_model_shows_where_its_label_was_in_view(
+    annotated: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = Path("data/rounds/pilot.json")
     one = json.loads(path.read_text(encoding="utf-8"))
     said: dict[str, str] = dict(annotations().select("id", "label").iter_rows())
@@ -86,6 +88,10 @@ def test_following_the_model_shows_where_its_label_was_in_view(annotated: Any) -
     label_stage.run(annotated)
     measured = json.loads(Path("reports/agreement.json").read_text(encoding="utf-8"))
     assert measured["shared_records"] == 10, "agreeing with one suggestion is no agreement"
+    report.run(annotated)
+    page = Path("reports/agreement.html").read_text(encoding="utf-8")
+    assert 0 < page.count('class="card"') == measured["disagreements"] < 5
+    assert f"; {measured['disagreements']} disagreements on 10 records" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,10 @@ import polars as pl
 import pytest
 
 from fullstack_ml.data.label import __main__ as label
+from fullstack_ml.data.label import rounds
+from fullstack_ml.data.label.rounds import Round
 from fullstack_ml.pipeline import tables as records
+from fullstack_ml.pipeline.config import Withdrawn
 from fullstack_ml.product import guide
 
 Refused = Callable[..., AbstractContextManager[None]]
@@ -98,6 +101,36 @@ def test_a_record_without_any_label_is_left_out(ids: list[str], config: Any) -> 
     raw.with_columns(unknown).write_parquet(shard)
     label.run(config)
     assert set(ids) - set(labelled()["id"]) == {ids[0]}
+    assert report()["metrics"]["records"] == len(ids) - 1
+
+
+def test_what_was_decided_under_an_old_guide_gives_way_to_what_is_said_under_the_new_one(
+    ids: list[str], names: list[str], config: Any
+) -> None:
+    page = Path("docs/2-data/annotation-guide.md")
+    page.write_text(page.read_text(encoding="utf-8").replace("1.0", "2.0", 1), encoding="utf-8")
+    one = Round(name="settle", kind="adjudication", guide_version="1.0", made_at="1", annotators=["owner"], items={})
+    rounds.write(one)
+    annotate((ids[0], names[0], "owner"), (ids[1], names[0], "owner"), round="settle", guide_version="1.0")
+    label.run(config)
+    assert report()["review"] == {"old guide": 2}
+    annotate((ids[0], names[1], "ana"), round="check")
+    label.run(config)
+    assert (of(ids[0])["label"], of(ids[0])["guide_version"]) == (names[1], "2.0")
+    assert pl.read_parquet("data/review.parquet").select("id", "reason").rows() == [(ids[1], "old guide")]
+    found = report()
+    assert found["guide_versions"] == ["1.0", "2.0"]
+    assert found["labelled_by_people"] + found["labelled_by_source"] == found["records"]
+    assert found["labelled_by_people"] == 2
+
+
+def test_labels_that_are_withdrawn_give_way_to_the_source(ids: list[str], names: list[str], config: Any) -> None:
+    before = of(ids[0])["label"]
+    annotate((ids[0], next(name for name in names if name != before), "ana"))
+    config.label.withdrawn = [Withdrawn("copied from a list", annotator="ana")]
+    label.run(config)
+    assert (of(ids[0])["label"], of(ids[0])["labelled_by"]) == (before, "source")
+    assert (report()["withdrawn"], report()["labels"]) == (1, 1)
 
 
 def test_labels_of_several_rounds_come_together(ids: list[str], names: list[str], config: Any) -> None:
