@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from fullstack_ml.data.label import gold
+from fullstack_ml.data.label.rounds import Round
 from fullstack_ml.pipeline.tables import LABEL
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,19 +27,28 @@ def test_who_gets_99_of_100_right_passes_95_times_of_100(items: int, may: int) -
     assert may == 0 or (misses <= may - 1).mean() < 0.95
 
 
+def known(name: str, count: int) -> pl.DataFrame:
+    """Let the records of a round be gold, and right where they are called a."""
+    one = Round(
+        name=name, kind="production", guide_version="1.0", made_at="1", annotators=["ana"], items={},
+        gold={f"{i}": "was" for i in range(count)},
+    )  # fmt: skip
+    return gold.known([one], {"was": "a"})
+
+
 def test_accuracy_has_an_interval_and_a_verdict_and_every_miss_is_listed() -> None:
-    known = {f"{i}": "a" for i in range(20)}
-    labels = pl.concat([said("ana", *"a" * 19, "b"), said("ben", *"a" * 17, "b", "b", None), said("eva")])
-    ana, ben = gold.annotators(labels.with_columns(pl.col("label").fill_null("-")), known, 0.99)
+    labels = pl.concat([said("ana", *"a" * 19, "b"), said("ben", *"a" * 17, "b", "b", None), said("eva", None)])
+    ana, ben, _ = gold.annotators(labels, known("first", 20), 0.99)
     assert (ana["gold"], ana["accuracy"], ana["passes"]) == (20, 0.95, True)
     assert ana["accuracy_interval"] == pytest.approx([0.7639, 0.9911], abs=1e-4)  # Wilson, by hand
     assert (ben["accuracy"], ben["passes"]) == (0.85, False)
-    found = gold.missed(labels.with_columns(pl.col("label").fill_null("-")), known)
+    found = gold.missed(labels, known("first", 20))
     assert [(row["id"], row["annotator"], row["label"]) for row in found] == [
-        *[("17", "ben", "b"), ("18", "ben", "b"), ("19", "ana", "b"), ("19", "ben", "-")]
+        *[("0", "eva", None), ("17", "ben", "b"), ("18", "ben", "b"), ("19", "ana", "b"), ("19", "ben", None)]
     ]
 
 
-def test_who_labelled_no_gold_item_neither_passes_nor_fails() -> None:
-    (row,) = gold.annotators(said("ana", "a"), {}, 0.99)
+def test_the_labels_that_made_an_item_gold_are_no_test_of_those_who_gave_them() -> None:
+    (row,) = gold.annotators(said("ana", "a", "b"), known("second", 2), 0.99)
     assert (row["gold"], row["accuracy"], row["accuracy_interval"], row["passes"]) == (0, None, None, None)
+    assert gold.missed(said("ana", "a", "b"), known("second", 2)) == []

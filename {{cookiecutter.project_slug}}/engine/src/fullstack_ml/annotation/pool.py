@@ -42,10 +42,11 @@ def by_ids(wanted: Collection[str]) -> list[str]:
     frame, found = raw().select("id"), list[str]()
     size = min((len(name) for name in wanted), default=0)
     heads = {name[:size] for name in wanted}
-    near = frame.filter(pl.col("id").str.slice(0, size).is_in(list(heads))).collect()["id"].sort()
-    exact = set(near)
+    near: dict[str, list[str]] = {}
+    for record in frame.filter(pl.col("id").str.slice(0, size).is_in(list(heads))).collect()["id"]:
+        near.setdefault(record[:size], []).append(record)
     for name in dict.fromkeys(wanted):
-        mine = [name] if name in exact else near.filter(near.str.starts_with(name)).to_list()
+        mine = [record for record in near.get(name[:size], []) if record.startswith(name)]
         if len(mine) != 1:
             how = "no record has" if not mine else f"{len(mine)} records have"
             raise UserError(f"{how} an id that begins with {name!r}", "IDS, FILE", "copy it from a page or a report")

@@ -227,6 +227,8 @@ def run(config: Config) -> None:
     write(made)
     counts = pl.Series(list(made.items.values())).value_counts(sort=True).iter_rows()
     print(f"round: {made.name} has {len(made.items)} items: " + ", ".join(f"{n} {why}" for why, n in counts))
+    if config.annotation and len(made.items) == config.annotation.items and config.annotation.kind in FLAGGED:
+        print("round: N is reached; what is left waits for the next round, or for a larger N")
     print(f"next: git add {ROUNDS}/{made.name}.json, then make annotate")
 
 

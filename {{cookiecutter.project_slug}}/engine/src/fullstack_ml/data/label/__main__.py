@@ -81,8 +81,7 @@ def report(said: pl.DataFrame, rounds: Mapping[str, Round], guide: str, product:
     """Measure agreement, annotators and gold items: the one source of these numbers for pages, cards and console."""
     names = product.formulation.label_names
     nominal = answer_of(product).SCALE == "nominal"
-    known = {record: label for one in rounds.values() for record, label in one.gold.items()}
-    known = {record: product.formulation.renames.get(label, label) for record, label in known.items()}
+    answers = gold.known(rounds.values() if nominal else [], product.formulation.renames)
     alone = independent(said, rounds)
     now, versions = trend.judged(alone, guide)
     everybody = trend.each(alone)
@@ -92,14 +91,14 @@ def report(said: pl.DataFrame, rounds: Mapping[str, Round], guide: str, product:
 
     measured = agreement.measure(now, names) if nominal else interval.measure(now)
     others = measured.pop("with_others")
-    people = gold.annotators(everybody, known if nominal else {}, right)
+    people = gold.annotators(everybody, answers, right)
     accuracies = [person["accuracy"] for person in people if person["accuracy"] is not None]
     measured["metrics"]["worst_gold_accuracy"] = min(accuracies, default=None)
     return measured | {
         "guide_version": guide,
         "measured_on": versions,
         "annotators": [{**person, "with_others": others.get(person["annotator"])} for person in people],
-        "gold_missed": gold.missed(everybody, known) if nominal else [],
+        "gold_missed": gold.missed(everybody, answers),
         "median_seconds": now["seconds"].median(),
         "rounds": trend.by_round(alone, rounds, alpha),
         "guides": trend.by_guide(alone, alpha),

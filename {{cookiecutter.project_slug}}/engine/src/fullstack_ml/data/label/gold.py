@@ -3,10 +3,12 @@
 Reads and writes nothing. Takes tables of ``records.LABEL`` with one label per annotator and record.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
+
+from fullstack_ml.data.label.rounds import Round
 
 
 def share(hits: int, of: int) -> list[float] | None:
@@ -29,23 +31,32 @@ def allowed(items: int, right: float) -> int:
     return int(binom.ppf(0.95, items, 1 - right)) if items else 0
 
 
-def missed(said: pl.DataFrame, gold: Mapping[str, str]) -> list[dict[str, str]]:
+def known(rounds: Iterable[Round], renames: Mapping[str, str]) -> pl.DataFrame:
+    """Return the known answers, under the names of now: round, id, gold.
+
+    By round, since an item becomes gold where people agreed on it before: those labels of it are no test.
+    """
+    rows = [(one.name, record, renames.get(label, label)) for one in rounds for record, label in one.gold.items()]
+    return pl.DataFrame(rows, schema=dict.fromkeys(("round", "id", "gold"), pl.String), orient="row")
+
+
+def missed(said: pl.DataFrame, answers: pl.DataFrame) -> list[dict[str, str]]:
     """List the gold items that an annotator got wrong: id, annotator, round, what was said, what is right."""
-    known = pl.DataFrame({"id": list(gold), "gold": list(gold.values())}, schema={"id": pl.String, "gold": pl.String})
-    wrong = said.join(known, on="id").filter(pl.col("label") != pl.col("gold"))
+    wrong = said.join(answers, on=["round", "id"]).filter(pl.col("label").ne_missing(pl.col("gold")))
     return wrong.select("id", "annotator", "round", "label", "gold").sort(pl.all()).to_dicts()
 
 
-def annotators(said: pl.DataFrame, gold: Mapping[str, str], right: float) -> list[dict[str, Any]]:
+def annotators(said: pl.DataFrame, answers: pl.DataFrame, right: float) -> list[dict[str, Any]]:
     """Labels, median seconds, accuracy on the gold items with its interval, and whether each annotator passes."""
-    known = pl.col("id").replace_strict(dict(gold), default=None, return_dtype=pl.String)
-    hit = pl.col("label") == known
-    rows = said.group_by("annotator").agg(
-        labels=pl.len(), seconds=pl.col("seconds").median(), gold=known.count(), hits=hit.sum(), accuracy=hit.mean()
-    )
+    hit = pl.col("label").eq_missing(pl.col("gold"))
+    judged = pl.col("gold").is_not_null()
+    rows = said.join(answers, on=["round", "id"], how="left").group_by("annotator").agg(
+        labels=pl.len(), seconds=pl.col("seconds").median(), gold=judged.sum(), hits=(hit & judged).sum()
+    )  # fmt: skip
     found = []
     for row in rows.sort("annotator").to_dicts():
         hits, items = row.pop("hits"), row["gold"]
         passes = items - hits <= allowed(items, right) if items else None
-        found.append({**row, "accuracy_interval": share(hits, items), "passes": passes})
+        accuracy = hits / items if items else None
+        found.append({**row, "accuracy": accuracy, "accuracy_interval": share(hits, items), "passes": passes})
     return found
