@@ -23,7 +23,11 @@ EXAMPLES = {
     "description": "Tells a sick leaf from a healthy one",
     "author_name": "Kim Min-seo",
     "author_email": "minseo@example.com",
+    "python_version": "3.12",
 }
+# A text and no choice: a file of answers says 3.12, a number, which to cookiecutter is none of the choices. It would go
+# on with the default, and drop the answers after it.
+PYTHONS = ("3.11", "3.12", "3.13")
 LONGEST_SLUG = 40
 LONGEST_EMAIL = 254
 LONGEST_SHOWN = 80
@@ -123,7 +127,7 @@ def answers_are_text(answers: Answers) -> str | None:
     """Catch an empty entry or a yes of a user config, which arrive here as None and True."""
     for name in questions(answers):
         if not isinstance(answers[name], str):
-            return wrong(answers, name, "Every answer is a text.")
+            return wrong(answers, name, "Every answer is a text; put yes, no and null in quotes.")
     return None
 
 
@@ -185,6 +189,13 @@ def email_is_an_address(answers: Answers) -> str | None:
     return wrong(answers, "author_email", "An address is name@domain.tld, without spaces or brackets.")
 
 
+def python_is_supported(answers: Answers) -> str | None:
+    """Hold the lowest Python to those that the product is tested with."""
+    if answers["python_version"] in PYTHONS:
+        return None
+    return wrong(answers, "python_version", f"Choose one of {', '.join(PYTHONS)}.")
+
+
 # In this order: each one relies on what those before it let through.
 VALIDATORS: tuple[Callable[[Answers], str | None], ...] = (
     folder_is_free,
@@ -196,6 +207,7 @@ VALIDATORS: tuple[Callable[[Answers], str | None], ...] = (
     package_is_importable,
     author_is_known_to_git,
     email_is_an_address,
+    python_is_supported,
 )
 
 

@@ -197,10 +197,22 @@ def test_no_jinja_is_left(task: str, bake: Bake) -> None:
     assert [path for path, text in texts.items() if JINJA_LEFT.search(text)] == []
 
 
-@pytest.mark.parametrize("version", SETTINGS["python_version"])
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_the_lowest_python_is_stated(version: str, bake: Bake) -> None:
     metadata = tomllib.loads((bake(python_version=version) / "pyproject.toml").read_text(encoding="utf-8"))
     assert metadata["project"]["requires-python"].startswith(f">={version}")
+
+
+def test_a_number_in_a_file_of_answers_is_an_answer_and_keeps_those_after_it() -> None:
+    given = yaml.safe_load("{python_version: 3.12, project_name: 2048, author_name: Kim}")
+    context = generate_context(str(ROOT / "cookiecutter.json"), default_context=given)
+    answers = prompt_for_config(context, no_input=True)
+    assert [answers[name] for name in given] == ["3.12", "2048", "Kim"]
+
+
+@pytest.mark.parametrize("version", [3.1, "3.10", "3"])  # 3.10 as a number is 3.1
+def test_a_python_that_is_not_tested_is_refused(version: object, refusal: Refusal) -> None:
+    assert "Choose one of 3.11, 3.12, 3.13." in (refusal(python_version=version) or "")
 
 
 @pytest.mark.parametrize(

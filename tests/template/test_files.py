@@ -27,8 +27,8 @@ from conftest import ROOT, Bake
 SETTINGS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 CHOICES = [
     dict(zip(("task", "license", "python_version"), answers, strict=True))
-    for answers in itertools.product(SETTINGS["task"], SETTINGS["license"], SETTINGS["python_version"][:1])
-] + [{"task": SETTINGS["task"][0], "license": "MIT", "python_version": v} for v in SETTINGS["python_version"][1:]]
+    for answers in itertools.product(SETTINGS["task"], SETTINGS["license"], ["3.11"])
+] + [{"task": SETTINGS["task"][0], "license": "MIT", "python_version": v} for v in ("3.12", "3.13")]
 CACHES = {"__pycache__", ".ruff_cache", ".mypy_cache", ".pytest_cache"}
 MEANT_TO_BE_EMPTY = {"py.typed", "__init__.py"}
 

@@ -20,6 +20,6 @@ forget: .venv/.done ## Remove a record for good: ID=... or GROUP=...
 
 # What was typed reaches Python through the environment, as it is: neither make nor a shell reads «left (Y/N)» or «a$b».
 .PHONY: draft
-$(foreach name,FROM ANSWER LABELS QUERY FORCE,$(eval draft: override export $(name) := $$(value $(name))))
+$(foreach name,FROM ANSWER LABELS QUERY FORCE,$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 draft: .venv/.done ## Write a first product.yaml from your data: FROM=... ANSWER=...
 	@python -m fullstack_ml.draft

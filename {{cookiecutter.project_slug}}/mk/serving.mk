@@ -16,6 +16,6 @@ online: .venv-serve/.done ## Compare champion and challenger on late answers
 	@$(SERVING) -m fullstack_ml.serving.online $(SINCE)
 
 # The dependency group alone, as in the image: no MLflow, no training library.
-.venv-serve/.done: pyproject.toml | $(UV)
-	UV_PROJECT_ENVIRONMENT=.venv-serve $(UV) sync --quiet --only-group serve
+.venv-serve/.done: pyproject.toml | $(filter .uv/bin/uv,$(UV))
+	UV_PROJECT_ENVIRONMENT=.venv-serve "$(UV)" sync --quiet --only-group serve
 	@touch $@

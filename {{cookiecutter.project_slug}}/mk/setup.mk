@@ -1,12 +1,18 @@
 # Phase 0: what everything else needs.
 .PHONY: setup
+DATELESS := fix:   if the index gives no upload times, as Nexus and Artifactory, remove exclude-newer from pyproject.toml
 setup: .venv/.done ## Install the environment; make a git repository where there is none
 	@python mk/first_commit.py
 
-.venv/.done: pyproject.toml engine/pyproject.toml | $(UV)
+# Programs name the folder in which they were installed: a moved or copied project installs its own. A link is a loan.
+ifeq ($(shell [ -L .venv ] || [ ! -e .venv/.done ] || [ "$$(cat .venv/.done)" = "$$(pwd -P)" ] || echo moved),moved)
+.PHONY: .venv/.done
+endif
+.venv/.done: pyproject.toml engine/pyproject.toml | $(filter .uv/bin/uv,$(UV))
 	@echo "setup: installing the environment into .venv, about 1 GiB"
-	@$(UV) sync --quiet
-	@touch $@
+	@[ -L .venv ] || [ ! -e $@ ] || [ "$$(cat $@)" = "$$(pwd -P)" ] || rm -rf .venv
+	@"$(UV)" sync --quiet || { printf 'error: uv cannot install the environment, see above\nwhere: pyproject.toml\n$(DATELESS)\n' >&2; exit 1; }
+	@if [ -L .venv ]; then touch $@; else pwd -P > $@; fi
 
 .uv/bin/uv:
 	@echo "uv is missing: installing it into .uv/"

@@ -1,7 +1,9 @@
 """A table beside a folder of pictures gives what folders do not: label, group, split, and columns for slices."""
 
+import unicodedata
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +99,24 @@ def test_a_row_that_cannot_be_right_is_refused(
     (inbox / "labels.csv").write_text("\n".join([HEAD, *ROWS, row]), encoding="utf-8")
     with refused(what, "conf/source/files.yaml"):
         list(files.read(product, **options(inbox)))
+
+
+def test_names_as_macos_writes_them_are_those_that_people_type(product: Any, inbox: Path) -> None:
+    """On its disks a syllable is written letter by letter; labels, groups and columns are what product.yaml says."""
+    apart = partial(unicodedata.normalize, "NFD")
+    (inbox / "a/1.png").rename(inbox / apart("a/사진 é.png"))
+    table = "\n".join([HEAD, "사진 é.png,가위 & 풀,한글,train,01", "2.png,둘,p2,test,북구"])
+    for listed in (table, apart(table)):
+        (inbox / "labels.csv").write_text(listed, encoding="utf-8")
+        found = pl.concat(files.read(product, **options(inbox)))
+        first = found.row(0, named=True)
+        assert (first["source_label"], first["group"]) == ("가위 & 풀", "한글")
+        assert first["source"].endswith("/a/사진 é.png")
+        assert found["source_label"].to_list()[1] == "둘"
+
+
+def test_a_folder_as_macos_writes_it_is_a_label(product: Any, inbox: Path) -> None:
+    (inbox / "labels.csv").unlink()
+    (inbox / "a").rename(inbox / unicodedata.normalize("NFD", "잎사귀"))
+    found = pl.concat(files.read(product, path=str(inbox), licence="internal", kind="scan", group="^(.+)[.]"))
+    assert "잎사귀" in found["source_label"].to_list()

@@ -65,7 +65,7 @@ def packed() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         try:
             command = [*npm(), "pack", PACKAGE, "--silent", "--pack-destination", folder]
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
+            subprocess.run(command, check=True, capture_output=True, encoding="utf-8", timeout=600)
             (archive,) = Path(folder).glob("*.tgz")
             with tarfile.open(archive) as tar:
                 members = {name: tar.extractfile(f"package/dist/{name}") for name in FILES}

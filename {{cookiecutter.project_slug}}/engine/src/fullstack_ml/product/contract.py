@@ -4,6 +4,7 @@ Reads ``product.yaml``; writes nothing. The classes are in ``types.py``, the che
 ``contradictions.py``; here stand the three-line errors.
 """
 
+import unicodedata
 from pathlib import Path
 
 import yaml
@@ -29,7 +30,7 @@ def load(path: Path = PRODUCT) -> Product:
     """
     refuse_bomb(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = unicodedata.normalize("NFC", path.read_text(encoding="utf-8"))  # as the data, see their sources
         node, plain = yaml.compose(text), yaml.safe_load(text)
     except FileNotFoundError as error:
         fix = "make draft FROM=<your data> writes it; git restore product.yaml brings the old one back"

@@ -5,6 +5,7 @@ raises the major version (the part before the point); stage ``label`` then flags
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from fullstack_ml.workspace.errors import UserError
@@ -34,7 +35,7 @@ def check_labels(names: Sequence[str]) -> None:
     Raises:
         UserError: for the first difference.
     """
-    text = GUIDE.read_text(encoding="utf-8").replace("\\", "")  # | in a table
+    text = unicodedata.normalize("NFC", GUIDE.read_text(encoding="utf-8")).replace("\\", "")  # | in a table
     defined: list[str] = []
     for table in re.findall(r"(?:^\|.*\n?)+", text, re.MULTILINE) if names else []:
         rows = [name.strip() for _, name in re.findall(r"^\| *(`+)(.+?)\1 *\|", table, re.MULTILINE)]

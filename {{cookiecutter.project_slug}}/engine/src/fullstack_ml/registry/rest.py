@@ -51,8 +51,9 @@ class RestRegistry(Registry):
         """Return the ONNX file of a version."""
         place = str(self._ask("model-versions/get-download-uri", name=self.name, version=number)["artifact_uri"])
         parts = urllib.parse.urlsplit(place)
-        if parts.scheme in ("", "file") and Path(parts.path, FILE).is_file():
-            return Path(parts.path, FILE).read_bytes()
+        path = urllib.parse.unquote(parts.path) if parts.scheme == "file" else place
+        if parts.scheme in ("", "file") and Path(path, FILE).is_file():
+            return Path(path, FILE).read_bytes()
         if parts.scheme == "mlflow-artifacts":
             path = urllib.parse.quote(f"{parts.path.strip('/')}/{FILE}")
             return self._send("GET", f"mlflow-artifacts/artifacts/{path}")

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import yaml
 
+from fullstack_ml.registry import local
 from fullstack_ml.registry.versions import Registry, Version, model_name
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.paths import LOCK, project_root
@@ -30,11 +31,17 @@ DEFAULTS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
+# A shell that another training left open: its run would go on with these, and the versions be in another registry.
+OF_ANOTHER = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_REGISTRY_URI")
 
 
 def tracking_uri() -> str:
-    """Return ``MLFLOW_TRACKING_URI``, or the absolute URI of the local store."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project_root() / 'mlflow.db'}"
+    """Return ``MLFLOW_TRACKING_URI``, or the URI of the local store."""
+    if given := os.environ.get("MLFLOW_TRACKING_URI"):
+        return given
+    store = str(project_root() / "mlflow.db")
+    # Signs of a URI, and MLflow makes a folder of what would escape them: such a store is named from here.
+    return f"sqlite:///{os.path.relpath(store) if re.search('[%?]', store) else store}"
 
 
 def local_store() -> Path | None:
@@ -69,6 +76,8 @@ def connect() -> Any:
     """
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
+    for name in OF_ANOTHER:
+        os.environ.pop(name, None)
     uri = tracking_uri()
     shown = without_password(uri)
     where = "MLFLOW_TRACKING_URI" if "MLFLOW_TRACKING_URI" in os.environ else "the local store"
@@ -83,9 +92,14 @@ def connect() -> Any:
     logging.getLogger("alembic").setLevel(logging.ERROR)
     try:
         mlflow.set_tracking_uri(uri)
-        experiment = mlflow.get_experiment_by_name(model_name())
-        if experiment is None:
-            mlflow.create_experiment(model_name(), artifact_location=artifact_root(), tags=KIND)
+        with local.alone(local_store()):
+            local.bring_home(local_store(), artifact_root())
+            experiment = mlflow.get_experiment_by_name(model_name())
+            if experiment is None:
+                mlflow.create_experiment(model_name(), artifact_location=artifact_root(), tags=KIND)
+            elif experiment.lifecycle_stage != "active":
+                print(f"mlflow: the experiment {model_name()} was deleted and is brought back, with its runs")
+                mlflow.MlflowClient().restore_experiment(experiment.experiment_id)
         mlflow.set_experiment(model_name())
     except UserError:
         raise

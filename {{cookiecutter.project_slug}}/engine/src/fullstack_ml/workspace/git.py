@@ -1,10 +1,13 @@
 """What git says of the work tree: its commit, and what it does not have.
 
-Reads the repository by calling git; writes nothing.
+Reads the repository by calling git, and ``dvc.lock``, which says what ran; writes nothing.
 """
 
+import re
 import subprocess
 from pathlib import Path
+
+import yaml
 
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.paths import (
@@ -22,13 +25,33 @@ from fullstack_ml.workspace.paths import (
 WRITTEN = {LOCK, RAW_LOCK, PARAMS, CONTRACT, REPORTS, REQUIREMENTS_PAGE, DATA_CARD, MODEL_CARD}
 
 
-def git(*arguments: str) -> str | None:
-    """Return what git prints, or None where there is no repository, no commit or no git."""
+def git(*arguments: str, given: str | None = None) -> str | None:
+    """Return what git prints, ``given`` to it; None where there is no repository, no commit or no git."""
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
+        done = _asked(*arguments, given=given)
+    except OSError:
         return None
-    return done.stdout
+    return done.stdout if done.returncode == 0 else None
+
+
+def _asked(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    # A name of a file is what the disk has, which need not be UTF-8.
+    texts = {"encoding": "utf-8", "errors": "surrogateescape"}
+    return subprocess.run(["git", *arguments], input=given, capture_output=True, check=False, **texts)
+
+
+def check_git() -> None:
+    """Raise in git's own words where it has no commit of this folder."""
+    here = str(Path.cwd())
+    try:
+        done = _asked("rev-parse", "--verify", "HEAD")
+    except OSError as error:
+        raise UserError("git is not installed", "PATH", "install git, then make setup") from error
+    if done.returncode:
+        fix = "make setup, which makes a repository with a first commit; or git add -A && git commit"
+        if "safe.directory" in done.stderr:
+            fix = done.stderr.strip().splitlines()[-1].strip()  # the command with its folder
+        raise UserError(f"git has no commit: {done.stderr.strip().splitlines()[0]}", here, fix)
 
 
 def commit() -> str:
@@ -43,20 +66,57 @@ def uncommitted() -> list[str]:
         return ["no commit"]
     prefix = (git("rev-parse", "--show-prefix") or "").strip()
     files = [line[3:].split(" -> ")[-1].strip('"').removeprefix(prefix) for line in listed.splitlines()]
-    return [file for file in files if WRITTEN.isdisjoint([Path(file), *Path(file).parents])]
+    changed = [file for file in files if WRITTEN.isdisjoint([Path(file), *Path(file).parents])]
+    return list(dict.fromkeys([*changed, *ignored_elsewhere()]))
+
+
+def ignored_elsewhere() -> list[str]:
+    """List what the stages read and git does not have since a rule outside the project ignores it.
+
+    Such a rule is one of the machine (``core.excludesFile``), of the clone or of a repository around the project. What
+    the project's own ``.gitignore`` names is left out on purpose; hidden files and backups of editors are no code.
+    """
+    read = _read_by_stages()
+    missing = git("ls-files", "--others", "-z", "--", *read) if read else None
+    if not missing:
+        return []
+    # Four fields for each: the file with the rule, below the repository's root, its line, the rule, what it ignores.
+    fields = (git("check-ignore", "--verbose", "-z", "--stdin", given=missing) or "").split("\0")
+    prefix = (git("rev-parse", "--show-prefix") or "").strip()
+    found = [name for rule, name in zip(fields[::4], fields[3::4], strict=False) if not _is_own(rule, prefix)]
+    return [name for name in found if not re.search(r"(^|/)(\.|__pycache__/)|~$", name)]
+
+
+def _read_by_stages() -> list[str]:
+    """Name the files and folders that people write and stages of ``dvc.lock`` read."""
+    lock = yaml.safe_load(LOCK.read_text(encoding="utf-8")) if LOCK.exists() else None
+    stages = lock["stages"].values() if lock else ()
+    written = {Path(out["path"]) for stage in stages for out in stage.get("outs", [])}
+    read = {Path(dep["path"]) for stage in stages for dep in stage.get("deps", [])}
+    return sorted(str(path) for path in read if written.isdisjoint([path, *path.parents]))
+
+
+def _is_own(rule: str, prefix: str) -> bool:
+    """Say whether the file with a rule is a ``.gitignore`` of the project, which lies in ``prefix``."""
+    return rule.startswith(prefix) and Path(rule).name == ".gitignore" and not Path(rule).is_absolute()
 
 
 def check_code(fix: str) -> None:
     """Raise unless git has everything but what the pipeline writes; ``fix`` says how to go on."""
+    check_git()
+    if outside := ignored_elsewhere():
+        what = f"git ignores {len(outside)} file(s) that the pipeline reads: {', '.join(outside[:3])}"
+        rule = (git("check-ignore", "--verbose", outside[0]) or "").split("\t")[0]
+        mend = "take that rule out, or write its opposite into .gitignore; then git add -A && git commit"
+        raise UserError(what, rule, mend)
     if changed := uncommitted():
         raise UserError(f"{len(changed)} uncommitted file(s): {', '.join(changed[:5])}", "the git work tree", fix)
 
 
 def check_clean() -> None:
     """Raise unless git has everything, so that whatever is changed next can be brought back."""
-    status = git("status", "--porcelain")
-    if status is None:
-        raise UserError("there is no git repository here", str(Path.cwd()), "make setup, which makes one")
+    check_git()
+    status = git("status", "--porcelain") or ""
     if changed := [line[3:] for line in status.splitlines()]:
         what = f"{len(changed)} uncommitted file(s): {', '.join(changed[:3])}"
         raise UserError(what, "the git work tree", "commit them first: git add -A && git commit")

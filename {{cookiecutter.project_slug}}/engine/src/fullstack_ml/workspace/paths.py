@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 ENVIRONMENT = Path(".env")
+LOOPBACK = "127.0.0.1,localhost,::1"
 PRODUCT = Path("product.yaml")
 CONF = Path("conf")
 PARAMS = Path("params.yaml")
@@ -65,10 +66,16 @@ def project_root() -> Path:
 
 
 def read_environment() -> None:
-    """Read ``.env`` of the project's root, if there is one; what the shell sets goes before it."""
+    """Read ``.env`` of the project's root, if there is one; what the shell sets goes before it.
+
+    This machine is asked without a proxy, which would look for the server on another one.
+    """
     file = project_root() / ENVIRONMENT
     if file.exists():
         from dotenv import dotenv_values  # only where there is such a file
 
         given = dotenv_values(file, interpolate=False)
         os.environ.update({name: value for name, value in given.items() if value and name not in os.environ})
+    spared = ",".join(filter(None, [os.environ.get("no_proxy", os.environ.get("NO_PROXY")), LOOPBACK]))
+    if LOOPBACK not in os.environ.get("no_proxy", ""):
+        os.environ |= {"no_proxy": spared, "NO_PROXY": spared}

@@ -12,6 +12,6 @@ def keep(*paths: Path) -> str | None:
     """Run ``dvc add`` on ``paths``; return why it did not work, or None."""
     # As a module: the command is only on the path of an environment that was activated.
     command = [sys.executable, "-m", "dvc", "add", "--quiet", *map(str, paths)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     said = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
     return said[-1] if done.returncode else None

@@ -49,7 +49,7 @@ def memory_mib(path: Path, row: np.ndarray) -> float:
         stored = Path(folder) / "row.npy"
         np.save(stored, row)
         command = [sys.executable, "-c", PROBE, str(path), str(stored)]
-        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        printed = subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
     return int(printed) / 1024**2
 
 

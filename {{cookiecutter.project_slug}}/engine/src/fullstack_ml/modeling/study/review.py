@@ -9,7 +9,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from fullstack_ml.registry import tracking
+from fullstack_ml.registry import local, tracking
 from fullstack_ml.registry.versions import model_name
 from fullstack_ml.workspace.errors import UserError, guard
 
@@ -34,8 +34,11 @@ def main() -> None:
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise UserError(f"PORT is {port!r}", "make mlflow PORT=5000", "give a number from 1 to 65535")
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # halves start and memory
-    artifacts = tracking.artifact_root()
+    artifacts, store = tracking.artifact_root(), tracking.local_store()
     assert artifacts, "only a server decides itself"
+    if store and not store.exists():
+        tracking.connect()  # makes the tables and the experiment
+    local.bring_home(store, artifacts)
     print("starting MLflow, which takes some seconds; stop it with Ctrl-C. In the browser:")
     print(f"  http://127.0.0.1:{port}/#/experiments{runs_of(tracking.local_store())}   the runs")
     print(f"  http://127.0.0.1:{port}/#/models/{model_name()}   the versions and the champion")

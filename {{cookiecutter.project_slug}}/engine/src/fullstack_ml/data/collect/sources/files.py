@@ -9,9 +9,9 @@ of such files or a pattern such as ``data/inbox/*.csv``; ``reading.py`` says wha
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec
@@ -103,8 +103,8 @@ def files_below(system: Any, folder: str) -> dict[str, int]:
 
 
 def names_below(path: str, folder: str) -> list[str]:
-    """Return the names from ``folder`` to a file."""
-    return path.removeprefix(folder).strip("/").split("/")
+    """Return the names from ``folder`` to a file, as people type them: macOS writes letters and their marks apart."""
+    return unicodedata.normalize("NFC", path.removeprefix(folder)).strip("/").split("/")
 
 
 def _label(path: str, folder: str, which: str | None) -> str | None:
@@ -158,7 +158,7 @@ def _images(
         images = [file for file in batch if file.lower().endswith(endings)]
         content = dict(zip(images, system.cat_ranges(images, None, None, on_error="return"), strict=True))
         payloads = [content.get(file) for file in batch]
-        named = [pattern.search(PurePosixPath(file).name) if pattern else None for file in batch]
+        named = [pattern.search(names_below(file, folder)[-1]) if pattern else None for file in batch]
         columns = {
             "payload": [payload if isinstance(payload, bytes) else None for payload in payloads],
             "source": ["/" + "/".join(names_below(file, folder)) for file in batch],

@@ -8,6 +8,7 @@ a point, and words for a missing number become none.
 import csv
 import gzip
 import io
+import unicodedata
 import zipfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -128,7 +129,8 @@ def _finished(
     def read() -> Iterator[pl.DataFrame]:
         try:
             for batch in chain([first], rest):
-                yield numbers.normalised(batch, writing)
+                # As people type it: macOS writes letters and their marks apart.
+                yield numbers.normalised(batch, writing).with_columns(pl.col(pl.String).str.normalize("NFC"))
         except UNREADABLE as error:
             raise _unreadable(name, error, where, ending) from error
 
@@ -141,7 +143,8 @@ def unique(names: list[str], place: str, where: str) -> list[str]:
     Raises:
         UserError: if two have one name.
     """
-    trimmed = [name.strip().removeprefix("\ufeff") or f"column {i}" for i, name in enumerate(names, 1)]
+    names = [unicodedata.normalize("NFC", name.strip().removeprefix("\ufeff")) for name in names]
+    trimmed = [name or f"column {i}" for i, name in enumerate(names, 1)]
     twice = sorted({name for name in trimmed if trimmed.count(name) > 1})
     if twice:
         what = f"{place} has a column twice: {', '.join(map(repr, twice))}"

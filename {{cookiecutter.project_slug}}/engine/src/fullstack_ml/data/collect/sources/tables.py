@@ -3,6 +3,7 @@
 Reads what the file system holds; writes nothing, and prints a line per file on what was read and how.
 """
 
+import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,12 @@ class Columns:
     group: str | None
     bad_rows: str = "stop"
     split: str | None = None
+
+    def __post_init__(self) -> None:
+        """Write the names as the columns of a table are written, see ``reading.py``."""
+        for name in ("label", "group", "split"):
+            if given := getattr(self, name):
+                setattr(self, name, unicodedata.normalize("NFC", given))
 
 
 def listed(system: Any, place: str, path: str, where: str) -> dict[str, str]:
