@@ -102,6 +102,14 @@ def test_a_moved_project_installs_its_own_programs_and_nothing_is_installed_twic
     assert (moved / ".venv/bin/kept").exists(), "the copy keeps its hands off the original"
 
 
+def test_an_interrupted_installation_begins_anew(place: Path, calls: Path) -> None:
+    run(place, "make", ".venv/.done", BROKEN="1")
+    (place / ".venv/bin").mkdir(parents=True)
+    (place / ".venv/bin/half").touch()
+    ok(place, "make", ".venv/.done")
+    assert sorted(path.name for path in (place / ".venv/bin").iterdir()) == ["dvc"]
+
+
 def test_a_linked_environment_is_left_as_it_is(place: Path, calls: Path) -> None:
     ok(place, "make", ".venv/.done")
     other = Path(shutil.copytree(place, place.parent / "other", ignore=shutil.ignore_patterns(".venv")))

@@ -198,7 +198,8 @@ def test_names_say_what_is_inside(project: Path) -> None:
 def test_every_ignored_pattern_is_anchored(place: Path) -> None:
     """`models/` without a slash in front drops a package of that name; caches, editors and extensions name no code."""
     patterns = (place / ".gitignore").read_text(encoding="utf-8").splitlines()
-    harmless = re.compile(r"#.*|!?/.+|\.(DS_Store|idea/|vscode/|\*\.sw\?)|\*~|\*\.(tmp|py\[cod\])|__pycache__/|\.[\w*]*_cache/|")
+    hidden = r"\.(DS_Store|idea/|vscode/|\*\.sw\?)"
+    harmless = re.compile(rf"#.*|!?/.+|{hidden}|\*~|\*\.(tmp|py\[cod\])|__pycache__/|\.[\w*]*_cache/|")
     assert [pattern for pattern in patterns if not harmless.fullmatch(pattern)] == []
 
 

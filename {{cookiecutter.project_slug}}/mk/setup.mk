@@ -4,13 +4,12 @@ DATELESS := fix:   if the index gives no upload times, as Nexus and Artifactory,
 setup: .venv/.done ## Install the environment; make a git repository where there is none
 	@python mk/first_commit.py
 
-# Programs name the folder in which they were installed: a moved or copied project installs its own. A link is a loan.
-ifeq ($(shell [ -L .venv ] || [ ! -e .venv/.done ] || [ "$$(cat .venv/.done)" = "$$(pwd -P)" ] || echo moved),moved)
-.PHONY: .venv/.done
-endif
+# Programs name the folder in which they were installed: a moved or copied project installs its own, as after an
+# installation that was interrupted. A link is a loan.
+$(shell [ -L .venv ] || [ ! -e .venv/.done ] || [ "$$(cat .venv/.done)" = "$$(pwd -P)" ] || rm .venv/.done)
 .venv/.done: pyproject.toml engine/pyproject.toml | $(filter .uv/bin/uv,$(UV))
 	@echo "setup: installing the environment into .venv, about 1 GiB"
-	@[ -L .venv ] || [ ! -e $@ ] || [ "$$(cat $@)" = "$$(pwd -P)" ] || rm -rf .venv
+	@[ -L .venv ] || [ -e $@ ] || rm -rf .venv
 	@"$(UV)" sync --quiet || { printf 'error: uv cannot install the environment, see above\nwhere: pyproject.toml\n$(DATELESS)\n' >&2; exit 1; }
 	@if [ -L .venv ]; then touch $@; else pwd -P > $@; fi
 

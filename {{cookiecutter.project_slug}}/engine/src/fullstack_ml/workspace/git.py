@@ -36,8 +36,10 @@ def git(*arguments: str, given: str | None = None) -> str | None:
 
 def _asked(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
     # A name of a file is what the disk has, which need not be UTF-8.
-    texts = {"encoding": "utf-8", "errors": "surrogateescape"}
-    return subprocess.run(["git", *arguments], input=given, capture_output=True, check=False, **texts)
+    command = ["git", *arguments]
+    return subprocess.run(
+        command, input=given, capture_output=True, check=False, encoding="utf-8", errors="surrogateescape"
+    )
 
 
 def check_git() -> None:
