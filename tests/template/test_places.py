@@ -203,6 +203,16 @@ def test_a_machine_set_to_sha_256_gets_a_repository_that_dvc_can_read(place: Pat
     assert len(ok(place, "git", "rev-parse", "HEAD").strip()) == 40
 
 
+def test_a_repository_with_longer_hashes_lets_the_stages_run(place: Path, calls: Path) -> None:
+    ok(place, "git", "init", "-q", "--object-format=sha256")
+    ok(place, "git", "add", "--all")
+    ok(place, "git", "-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-qm", "Begin")
+    assert "SHA-256" in ok(place, sys.executable, "mk/first_commit.py")
+    (place / "dvc.yaml").write_text("stages: {one: {cmd: echo 1 > b, outs: [b]}}\n")
+    ok(place, sys.executable, "-m", "dvc", "repro")
+    assert ok(place, sys.executable, "mk/first_commit.py") == "", "it is said once"
+
+
 def test_a_machine_without_git_is_told_so(place: Path, calls: Path) -> None:
     done = run(place, sys.executable, "mk/first_commit.py", PATH="/nowhere")
     assert (done.returncode, done.stderr.splitlines()) == (

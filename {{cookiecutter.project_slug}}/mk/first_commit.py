@@ -29,11 +29,22 @@ def run(command: str, *options: str, settings: list[str] = NO_HOOKS) -> None:
         sys.exit(f"error: git {command} failed: {said}\nwhere: {Path.cwd()}\nfix:   {fix}")
 
 
+def spare_long_hashes() -> None:
+    """Let DVC leave ``git add`` to people where the repository has SHA-256, in which it cannot do that itself."""
+    shown = subprocess.run(["git", "rev-parse", "--show-object-format"], capture_output=True, encoding="utf-8").stdout
+    settings = Path(".dvc/config.local")
+    if shown.strip() == "sha256" and not settings.exists():
+        settings.write_text("[core]\n    autostage = false\n", encoding="utf-8")
+        print("setup: this repository has SHA-256 hashes: DVC runs, but git add is yours, and dvc exp does not work")
+
+
 def main() -> None:
     """Commit every file that git does not ignore."""
     if not shutil.which("git"):
         sys.exit("error: git is not installed\nwhere: PATH\nfix:   install git, then make")
     inside = succeeds("git", "rev-parse", "--git-dir") and not succeeds("git", "check-ignore", "-q", ".")
+    if inside:
+        spare_long_hashes()
     if inside and (succeeds("git", "rev-parse", "HEAD") or not Path(".git").exists()):
         return
     author = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["authors"][0]
