@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -108,7 +109,7 @@ def test_a_table_becomes_a_contract_with_reachable_thresholds(
 
 
 @table
-@pytest.mark.parametrize(("rows", "rare", "folds"), [(499, 60, 5), (500, 60, 0), (499, 9, 0), (39, 15, 0)])
+@pytest.mark.parametrize(("rows", "rare", "folds"), [(499, 60, 5), (500, 60, 0), (499, 4, 0), (39, 15, 0)])
 def test_few_records_are_tested_in_folds(rows: int, rare: int, folds: int, made: Draft, project: Path) -> None:
     """And the thresholds follow: the room of a share of 499 tested records is half that of their fifth."""
     answer = np.where(np.arange(rows) < rare, "rare", "usual")
@@ -331,7 +332,7 @@ def test_large_pictures_are_reduced(made: Draft, project: Path) -> None:
     for label in ("a", "b"):
         (Path("inbox") / label).mkdir(parents=True)
         for n in range(12):
-            Image.fromarray(np.full((300, 600), n * 9, np.uint8)).save(f"inbox/{label}/{n}.png")
+            Image.fromarray(np.full((300, 600), n * 9 + (label == "b"), np.uint8)).save(f"inbox/{label}/{n}.png")
     assert made(FROM="inbox").formulation.input.shape == (32, 64)
 
 
@@ -483,6 +484,33 @@ def test_too_few_pictures_are_said_before_anything_runs(
     draw_pictures(Path("more"), 60)
     made(FROM="more")
     assert "waits" not in capsys.readouterr().out
+
+
+@image
+def test_texts_beside_pictures_are_no_tables(made: Draft, project: Path) -> None:
+    draw_pictures(Path("shots"), 30)
+    for picture in [*Path("shots").rglob("*.png")]:
+        picture.with_suffix(".txt").write_text("A picture.\n", encoding="utf-8")
+        picture.with_suffix(".ogg").write_bytes(b"spoken")
+    Path("shots/read me.txt").write_text("of the year\n", encoding="utf-8")
+    assert made(FROM="shots").formulation.input.shape is not None
+
+
+@image
+def test_copies_count_once_and_a_rare_label_stops_no_trial(
+    made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw_pictures(Path("shots"), 30)
+    (Path("shots") / "rare").mkdir()
+    Image.new("L", (12, 20), 7).save("shots/rare/only.png")
+    for i, picture in enumerate([*Path("shots/dog").glob("*.png")][:20]):
+        shutil.copy(picture, Path("shots/dog") / f"copy of {i}.png")
+    made(FROM="shots")
+    told = capsys.readouterr().out
+    assert re.search(r"\n  dog +30 ", told)
+    assert "20 more are copies: stage collect keeps the first of a picture" in told
+    assert "accuracy >= " in told
+    assert "cross-validated" in told
 
 
 @image

@@ -6,6 +6,7 @@ Reads the pictures; writes nothing.
 import io
 from collections import Counter
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -41,7 +42,7 @@ def look(system: Any, folder: str, wish: Wish, options: dict[str, Any], notes: l
     Raises:
         UserError: if it holds no picture that can be read, or pictures of one label only.
     """
-    files = listed(system, folder)
+    files, copies = distinct(system, listed(system, folder))
     if not files:
         raise UserError(f"{wish.place} holds no picture", "FROM", f"give a folder of {', '.join(FILES)}")
     labels, place = labels_of(files, folder, wish)
@@ -51,6 +52,8 @@ def look(system: Any, folder: str, wish: Wish, options: dict[str, Any], notes: l
     records, looked, broken = read_sample(system, files, labels)
     if not looked:
         raise UserError(f"no picture of {wish.place} can be read: {broken[0]}", "FROM", "mend the files")
+    if copies:
+        notes.append(f"{copies} more are copies: stage collect keeps the first of a picture")
     if broken:
         notes.append(f"{len(broken)} of {len(looked) + len(broken)} pictures cannot be read, such as {broken[0]}")
     seen = Seen("files", options, {}, counts, records, notes=notes)
@@ -90,9 +93,22 @@ def facts_of(looked: list[Looked], counts: dict[str, int], pictures: int, wish: 
     return facts
 
 
-def listed(system: Any, folder: str) -> list[str]:
-    """Return the paths of all pictures, at any depth, hidden ones left out."""
-    return [path for path in files_below(system, folder) if path.lower().endswith(FILES)]
+def listed(system: Any, folder: str) -> dict[str, int]:
+    """Return the paths of all pictures with their bytes, at any depth, hidden ones left out."""
+    return {path: size for path, size in files_below(system, folder).items() if path.lower().endswith(FILES)}
+
+
+def distinct(system: Any, files: dict[str, int]) -> tuple[list[str], int]:
+    """Return the first file of each content, as stage collect keeps it, and how many others there are."""
+    sizes, seen, kept = Counter(files.values()), set(), []
+    for file, size in files.items():
+        if sizes[size] > 1:  # only such can be equal
+            content = sha256(system.cat_file(file)).digest()
+            if content in seen:
+                continue
+            seen.add(content)
+        kept.append(file)
+    return kept, len(files) - len(kept)
 
 
 def labels_of(files: list[str], folder: str, wish: Wish) -> tuple[dict[str, str], dict[str, Any]]:

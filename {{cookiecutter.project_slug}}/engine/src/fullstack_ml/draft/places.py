@@ -6,6 +6,7 @@ Reads what FROM names; writes nothing.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from posixpath import splitext
 from typing import Any
 
 import fsspec
@@ -79,10 +80,12 @@ def tables(system: Any, path: str, place: str) -> Tables:
 
 
 def holds_pictures(system: Any, path: str) -> bool:
-    """Say whether a folder holds more pictures than tables."""
+    """Say whether a folder holds more pictures than tables; a text beside a picture of its name is none."""
     files = system.find(path) if system.isdir(path) else []
     pictures = sum(file.lower().endswith(FILES) for file in files)
-    return pictures > sum(map(is_table, files)) or (bool(files) and not any(map(is_table, files)))
+    others = {splitext(file)[0] for file in files if not is_table(file)}
+    tables = sum(is_table(file) and splitext(file)[0] not in others for file in files)
+    return pictures > tables or (bool(files) and not tables)
 
 
 def statement(query: str, engine: Any) -> str:

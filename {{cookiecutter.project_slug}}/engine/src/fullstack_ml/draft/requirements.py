@@ -228,7 +228,7 @@ def folds_of(labels: dict[str, int]) -> int:
 
     Each of 500 records tested once says as much as the test split of 2,500 does: an accuracy to about 3 points.
     """
-    return FOLDS if labels and FEWEST <= sum(labels.values()) < MANY and min(labels.values()) >= 2 * FOLDS else 0
+    return FOLDS if labels and FEWEST <= sum(labels.values()) < MANY and min(labels.values()) >= FOLDS else 0
 
 
 def small_labels(size: Size) -> Iterator[str]:

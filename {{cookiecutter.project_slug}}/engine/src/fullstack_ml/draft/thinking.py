@@ -20,7 +20,7 @@ from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.tables import slice_mask
 from fullstack_ml.product.types import Product
 
-FEWEST, RAREST = 20, 3  # labelled records, and those of the rarest label, from which on a quick model is tried
+FEWEST, RAREST = 20, 3  # labelled records, and those of a label, from which on a quick model is tried with them
 GAIN = 0.01  # of macro F1, from which on labels weigh alike: it moves the probabilities, and an error has its own cost
 COST = "say what a wrong answer costs, in looks of a person"
 
@@ -39,13 +39,15 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
         "today": date.today().isoformat(),
     }
     facts |= measurable(seen, size)
-    few = size.records < FEWEST or min(size.labels.values()) < RAREST
-    why = f"a label has fewer than {RAREST} records" if size.records and few else "there are no labels yet"
+    usual = [label for label, count in size.labels.items() if count >= RAREST]
+    few = size.records < FEWEST or len(usual) < 2
+    wanted = f"two labels of {RAREST} records, and {FEWEST} in all, are wanted"
+    why = wanted if size.records else "there are no labels yet"
     facts |= asked_of(unmeasured(why), "accuracy", f"{why}: no model was tried, and the thresholds are open")
     text, product = contract(facts)
     if few:
         return text, facts
-    records = sample_records(seen, product)
+    records = sample_records(seen, product).filter(pl.col("label").is_in(usual))
     trial, facts = tried(records, product, facts, size)
     found = thresholds(size, trial, slices_of(records, product), abstain is not None, *limits_of(product))
     sampled = f" on {len(trial.truth)} sampled records" if len(trial.truth) < size.records else ""

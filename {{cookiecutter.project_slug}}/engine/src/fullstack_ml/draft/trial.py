@@ -61,7 +61,8 @@ def out_of_fold(
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     model, rows, name = quick_model(inputs, product, weights)
-    rarest, labels = int(np.bincount(truth).min()), int(truth.max()) + 1
+    counts, labels = np.bincount(truth), len(product.formulation.label_names)
+    rarest = int(counts[counts > 0].min())
     folds = min(FOLDS if len(truth) * labels < 50_000 else 3, max(2, rarest))
     kind = StratifiedGroupKFold if groups else StratifiedKFold
     cut = kind(folds, shuffle=True, random_state=SEED).split(rows, truth, groups)
