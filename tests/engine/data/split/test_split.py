@@ -156,6 +156,17 @@ def test_a_label_of_four_records_stands_in_every_split(count: int, finished: Pat
     assert sum(not same for same in stayed) <= 3 * len(others), "at most three of each label move"
 
 
+def test_the_only_record_of_a_label_is_learned(finished: Path, product: Any, config: Any) -> None:
+    first, *others = product.formulation.label_names
+    tested = [i for i, split in enumerate(places(pl.read_parquet("data/labelled.parquet"))) if split == "test"]
+    labels = [first] * len(pl.read_parquet("data/labelled.parquet"))
+    for label, place_ in zip(others, tested, strict=False):
+        labels[place_] = label
+    relabelled(labels)
+    split.run(config)
+    assert all(split_manifest()["train"]["labels"].values())
+
+
 def test_new_data_moves_no_record_of_a_rare_label(finished: Path, product: Any, config: Any) -> None:
     first, *others = product.formulation.label_names
     whole = pl.read_parquet("data/labelled.parquet")
