@@ -63,3 +63,14 @@ def test_a_feature_is_text_and_a_missing_value_is_said() -> None:
     assert "<b>&quot;" not in line
     assert "&lt;b&gt;&quot;x&quot;" in line
     assert ">missing<" in line
+
+
+def test_a_transparent_colour_of_a_palette_stays_transparent_on_a_page() -> None:
+    image = Image.new("P", (4, 4), 0)
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.putpixel((0, 0), 1)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", transparency=bytes([0, 255]))
+    with Image.open(io.BytesIO(base64.b64decode(pictures.picture(buffer.getvalue()).split(",")[1]))) as shown:
+        seen = shown.convert("RGBA")
+    assert seen.getpixel((seen.width - 1, seen.height - 1))[3] == 0  # type: ignore[index]

@@ -33,7 +33,8 @@ def picture(payload: bytes, small: int = SMALL, large: int = LARGE) -> str:
     with open_picture(payload) as image:
         kind, longest = image.format or "", max(image.size)
         if kind not in BROWSERS or not small <= longest <= large:
-            shown = upright(image).convert("RGB" if image.mode not in ("L", "LA", "RGBA") else image.mode)
+            whole = "RGBA" if image.has_transparency_data else "RGB"  # a palette may have transparent colours too
+            shown = upright(image).convert(whole if image.mode not in ("L", "LA", "RGBA") else image.mode)
             factor = (small if longest < small else min(longest, large)) / longest
             size = (max(1, round(shown.width * factor)), max(1, round(shown.height * factor)))
             buffer, kind = io.BytesIO(), "PNG" if shown.mode != "RGB" else "JPEG"

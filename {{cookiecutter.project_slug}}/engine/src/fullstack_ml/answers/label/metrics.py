@@ -51,7 +51,8 @@ def columns(
 
 
 def _macro_f1(sums: Sums) -> Values:
-    f1 = np.nan_to_num(2 * sums["label_hit"] / (sums["truth"] + sums["predicted"]))
+    found = sums["truth"] + sums["predicted"]  # 0 for a label that no record has and no answer gave
+    f1 = np.divide(2 * sums["label_hit"], found, out=np.zeros_like(found), where=found > 0)
     return np.asarray(f1.mean(axis=1))
 
 
