@@ -126,6 +126,14 @@ def test_the_shell_of_another_environment_changes_nothing(place: Path, calls: Pa
     assert calls.read_text() == "uv sync --quiet UV_PROJECT_ENVIRONMENT= PYTHONHOME=\n"
 
 
+def test_a_path_of_any_script_is_read_in_every_locale(place: Path, calls: Path, tmp_path: Path) -> None:
+    """As an editable installation: a file of the environment holds the path of the project."""
+    ok(place, sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv"))
+    (packages,) = (tmp_path / "venv/lib").glob("python*/site-packages")
+    (packages / "project.pth").write_text(f"{place}/src\n", encoding="utf-8")
+    ok(place, "make", "-o", ".venv/.done", "setup", LC_ALL="C", PATH=f"{tmp_path}/venv/bin:{os.environ['PATH']}")
+
+
 def test_an_index_without_upload_times_has_a_way(place: Path, calls: Path) -> None:
     done = run(place, "make", ".venv/.done", BROKEN="1")
     assert done.returncode

@@ -1,9 +1,11 @@
 """The store beside the project: first used by several at once, moved, copied, and in a folder of any name."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -99,9 +101,17 @@ def test_files_that_were_meant_to_lie_elsewhere_stay_there(here: Path, tmp_path:
     assert note(run) == "elsewhere"
 
 
-def test_four_first_uses_at_once_make_one_store(project: Path) -> None:
+def test_four_first_uses_at_once_make_one_store(project: Path, tmp_path: Path) -> None:
+    """With MLflow below a folder with a percent sign, as in the environment of a project there."""
+    (tmp_path / "100 %s").symlink_to(sysconfig.get_path("purelib"))
     started = [
-        subprocess.Popen([sys.executable, "-c", LOGGED], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", LOGGED],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(tmp_path / "100 %s")},
+        )
         for _ in range(4)
     ]
     said = [process.communicate()[0] for process in started]

@@ -20,6 +20,21 @@ PLACES = {
 }
 
 
+def escape_percent() -> None:
+    """Let MLflow make its tables from below a folder with ``%`` in its name, which alembic reads as a sign."""
+    import mlflow
+    from alembic.config import Config
+
+    plain = Config.set_main_option
+    if "%" not in mlflow.__file__ or plain.__module__ == __name__:
+        return
+
+    def set_main_option(config: Config, name: str, value: str) -> None:
+        plain(config, name, value.replace("%", "%%") if name == "script_location" else value)
+
+    Config.set_main_option = set_main_option  # type: ignore[method-assign, assignment]
+
+
 @contextmanager
 def alone(store: Path | None) -> Iterator[None]:
     """Wait until no other process makes the tables of ``store``: two at once would make the same column twice."""

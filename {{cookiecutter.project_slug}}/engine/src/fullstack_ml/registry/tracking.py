@@ -90,6 +90,7 @@ def connect() -> Any:
     import mlflow  # slow to import, so only once the server is known to answer
 
     logging.getLogger("alembic").setLevel(logging.ERROR)
+    local.escape_percent()
     try:
         mlflow.set_tracking_uri(uri)
         with local.alone(local_store()):

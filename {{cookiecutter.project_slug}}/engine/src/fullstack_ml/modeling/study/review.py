@@ -33,6 +33,9 @@ def main() -> None:
     port = sys.argv[1] if len(sys.argv) > 1 else "5000"
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise UserError(f"PORT is {port!r}", "make mlflow PORT=5000", "give a number from 1 to 65535")
+    if "%" in sys.prefix:
+        what, fix = "MLflow's server does not start below a folder with % in its name", "rename the folder, then make"
+        raise UserError(what, sys.prefix, fix)
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # halves start and memory
     artifacts, store = tracking.artifact_root(), tracking.local_store()
     assert artifacts, "only a server decides itself"
