@@ -4,17 +4,20 @@ Three annotators with known errors sign in with the passwords that were printed 
 What comes home is held against what they did, and agreement against a plain count of pairs.
 """
 
+import io
 import itertools
 import json
 import re
 import socket
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from openpyxl import load_workbook
 from PIL import Image
 
 from chromium import chromium, served
@@ -248,6 +251,36 @@ def test_control_items_stay_blind_and_other_projects_are_left_alone(team: Team) 
     done = project.run("make", "labels", "ROUND=first")
     assert "does not answer" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_people_outside_send_a_file_with_three_bad_rows(team: Team) -> None:
+    project = team.project
+    project.ok("make", "round", "NAME=outside", "N=10")
+    assert "10 items of round outside in data/exports/outside.zip" in project.ok("make", "export-round")
+    with zipfile.ZipFile(project.folder / "data/exports/outside.zip") as archive:
+        book = load_workbook(io.BytesIO(archive.read("form.xlsx")))
+    titles, *rows = book["form"].iter_rows()
+    place = {title.value: n for n, title in enumerate(titles)}
+    name = book["labels"]["A1"].value
+    for row in rows:
+        row[place["label"]].value = name
+    rows[1][place["id"]].value, rows[4][place["label"]].value, rows[7][place["label"]].value = "x", "=1+1", None
+    book.save(project.folder / "from outside.xlsx")
+    told = project.ok("make", "import", "FILE=from outside.xlsx", "BY=vendor-1")
+    assert "7 labels of 7 items in data/labels/outside.parquet, 7 of them new" in told
+    assert "3 of 10 rows are not taken, first row 3: unknown id" in told
+    assert len((project.folder / "data/rejected/import-from outside.csv").read_text().splitlines()) == 4
+    assert {(row["label"], row["annotator"]) for row in team.table("data/labels/outside.parquet")} == {
+        (name, "vendor-1")
+    }
+    before = team.files()
+    project.ok("make", "import", "FILE=from outside.xlsx", "BY=vendor-1")
+    assert team.files() == before, "a second run changes nothing"
+    assert not project.ok("git", "status", "--porcelain", "data/exports", "data/rejected")
+    project.ok("make", "label")
+    (project.folder / "data/rounds/outside.json").unlink()
+    for path in (project.folder / "data/labels").glob("outside.*"):
+        path.unlink()
 
 
 def test_a_better_guide_shows_a_deleted_project_comes_back_and_labels_change(team: Team) -> None:

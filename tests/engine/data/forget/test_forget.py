@@ -44,9 +44,14 @@ def labelled_by_people(record: str) -> None:
 def test_a_record_is_out_of_raw_labels_rounds_and_splits(finished: Path) -> None:
     record = pl.read_parquet("data/splits/train.parquet")["id"][3]
     labelled_by_people(record)
+    copies = [Path("data/exports/pilot.zip"), Path("data/rejected/import-form.csv")]
+    for copy in copies:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(record)
     assert len(places(record)) >= 5
     assert forget.forget(record[:12], None) == [record]
     assert places(record) == []
+    assert not any(copy.exists() for copy in copies)
 
 
 def test_a_record_is_out_of_the_prediction_log_with_what_people_said_of_it(

@@ -33,4 +33,4 @@ def spent(rounds: list[dict[str, Any]], price: Effort | None) -> str:
         cost = hours * price.hourly_cost
         told += f", {cost:,.0f} of {price.budget:,.0f} {price.unit}"
         told += f": {cost - price.budget:,.0f} over the budget" if cost > price.budget else ""
-    return told + (f", without {untimed} labels whose time is not known" if untimed else "")
+    return told + (f", not counted: {untimed} labels without a time" if untimed else "")

@@ -11,6 +11,7 @@ import polars as pl
 
 from fullstack_ml.annotation.effort import by_round, spent
 from fullstack_ml.annotation.interface import TEMPLATES
+from fullstack_ml.annotation.suspects import NEVER, told
 from fullstack_ml.data.label.__main__ import independent
 from fullstack_ml.data.label.agreement import CANNOT
 from fullstack_ml.data.label.gold import share
@@ -93,7 +94,7 @@ def facts(config: Config, product: Product) -> dict[str, Any]:
         raise UserError("nobody has labelled a record yet", str(LABELS), "make annotate, then make labels")
     now, _ = judged(independent(said, rounds), guide_version())
     apart = contested(now)
-    doubted = read_json(SUSPECTS)["suspects"] if SUSPECTS.exists() else []
+    listed = read_json(SUSPECTS) if SUSPECTS.exists() else {"suspects": []}
     cannot = said.filter(pl.col("label").is_null()).sort("id", "annotator").select("id", "annotator", "note")
     rulings = said.filter(pl.col("round").is_in(adjudications(rounds))).sort("annotated_at", descending=True)
     lists = {
@@ -101,7 +102,7 @@ def facts(config: Config, product: Product) -> dict[str, Any]:
         "missed": measured["gold_missed"],
         "cannot": cannot.to_dicts(),
         "rulings": rulings.select("id", "annotator", "label", "note").to_dicts(),
-        "suspects": doubted,
+        "suspects": listed["suspects"],
     }
     pictures = cards([row["id"] for rows in lists.values() for row in rows[:SHOWN]], product)
     return {
@@ -113,6 +114,7 @@ def facts(config: Config, product: Product) -> dict[str, Any]:
         "totals": {name: len(rows) for name, rows in lists.items()},
         "pictures": pictures,
         "cannot_say": CANNOT,
+        "trust": told(listed.get("track_record", NEVER)),
         "effort": by_round(said, product.annotation),
         "spent": spent(by_round(said, product.annotation), product.annotation),
         "layout": input_of(product).LAYOUT,

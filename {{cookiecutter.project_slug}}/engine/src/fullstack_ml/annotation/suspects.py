@@ -34,6 +34,7 @@ from fullstack_ml.workspace.paths import LABELLED, SUSPECTS
 
 FOLDS, ROWS = 5, 50_000
 # The reason that a round of kind review gives for what was on the list.
+NEVER: dict[str, Any] = {"reviewed": 0, "wrong": 0, "share": None, "interval": None}
 SUSPECT, LOOKED_AT = "likely error", ("review", "adjudication")
 
 
@@ -105,7 +106,7 @@ def track_record(product: Product) -> dict[str, Any]:
         was = pl.when("people").then("before").otherwise("source_label")
         judged, wrong = judged + len(both), wrong + both.filter(pl.col("now").ne_missing(was)).height
     if not judged:
-        return {"reviewed": 0, "wrong": 0, "share": None, "interval": None}
+        return NEVER
     bounds = binomtest(wrong, judged).proportion_ci(method="wilson")
     return {
         "reviewed": judged,
