@@ -23,9 +23,9 @@ Refused = Callable[..., AbstractContextManager[None]]
 
 
 def places(record: str) -> list[str]:
-    """Name the files below data that still hold an id, in a column or as text."""
+    """Name the files below data and beside Label Studio that still hold an id, in a column or as text."""
     found = []
-    for path in Path("data").rglob("*"):
+    for path in [*Path("data").rglob("*"), *Path(".labelstudio").rglob("*")]:
         if path.suffix == ".parquet" and record in pl.read_parquet(path)["id"]:
             found.append(str(path))
         if path.suffix == ".json" and path.name != "tombstones.json" and record in path.read_text():
@@ -35,8 +35,10 @@ def places(record: str) -> list[str]:
 
 def labelled_by_people(record: str) -> None:
     """Store a label and a round that name the record."""
-    Path("data/labels").mkdir(exist_ok=True)
-    pl.DataFrame({"id": [record], "label": ["x"], "annotator": ["somebody"]}).write_parquet("data/labels/pilot.parquet")
+    for folder in (Path("data/labels"), Path(".labelstudio/pulled")):
+        folder.mkdir(parents=True, exist_ok=True)
+        said = pl.DataFrame({"id": [record], "label": ["x"], "annotator": ["somebody"]})
+        said.write_parquet(folder / "pilot.parquet")
     Path("data/rounds").mkdir(exist_ok=True)
     Path("data/rounds/pilot.json").write_text(json.dumps({"items": {record: "random"}, "overlap": [record]}))
 
@@ -49,6 +51,7 @@ def test_a_record_is_out_of_raw_labels_rounds_and_splits(finished: Path) -> None
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(record)
     assert len(places(record)) >= 5
+    assert ".labelstudio/pulled/pilot.parquet" in places(record)
     assert forget.forget(record[:12], None) == [record]
     assert places(record) == []
     assert not any(copy.exists() for copy in copies)

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from fullstack_ml.annotation.interface import guide_shown, instruction, interface, model_says, shown, suggestion
-from fullstack_ml.annotation.server import OWNER, PULLED, access, email, place, start, watch
+from fullstack_ml.annotation.server import OWNER, access, email, place, start, watch
 from fullstack_ml.annotation.studio import Studio
 from fullstack_ml.answers import answer_of
 from fullstack_ml.data.label.agreement import CANNOT
@@ -24,7 +24,7 @@ from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version, major
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
-from fullstack_ml.workspace.paths import GUIDE, LABELS, ROUNDS
+from fullstack_ml.workspace.paths import GUIDE, LABELS, PULLED, ROUNDS
 
 PACKAGE = str(__package__).split(".")[0]
 # Tasks sent at once: few enough for one request of pictures.

@@ -15,7 +15,7 @@ import polars as pl
 
 from fullstack_ml.annotation.annotate import identity
 from fullstack_ml.annotation.effort import by_round, spent
-from fullstack_ml.annotation.server import PULLED, place
+from fullstack_ml.annotation.server import place
 from fullstack_ml.annotation.studio import Studio
 from fullstack_ml.answers import answer_of
 from fullstack_ml.data.forget.keep import keep
@@ -29,7 +29,7 @@ from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
-from fullstack_ml.workspace.paths import LABELS, REJECTED
+from fullstack_ml.workspace.paths import LABELS, PULLED, REJECTED
 
 REASON = {**LABEL, "reason": pl.String()}
 

@@ -26,8 +26,7 @@ from fullstack_ml.workspace.files import read_json, write_json
 FOLDER = Path(".labelstudio")
 ACCESS, PID, LOG = FOLDER / "access.json", FOLDER / "pid", FOLDER / "server.log"
 OWNER = "owner"
-# What copies annotations while the server runs (watch.py), and its copies.
-WATCH, PULLED = FOLDER / "watch.pid", FOLDER / "pulled"
+WATCH = FOLDER / "watch.pid"  # of what copies annotations while the server runs
 
 
 def email(name: str) -> str:

@@ -10,13 +10,14 @@ import time
 import polars as pl
 
 from fullstack_ml.annotation.labels import merged, pull, store
-from fullstack_ml.annotation.server import PULLED, place, running
+from fullstack_ml.annotation.server import place, running
 from fullstack_ml.annotation.studio import Studio
 from fullstack_ml.data.label.rounds import read_all
 from fullstack_ml.pipeline.config import Annotation, Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
 from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.paths import PULLED
 
 
 def copy(settings: Annotation) -> dict[str, pl.DataFrame]:

@@ -16,6 +16,7 @@ CONTRACT = Path("contract.json")
 
 RAW = Path("data/raw")
 RAW_LOCK = Path("data/raw.lock")
+PULLED = Path(".labelstudio/pulled")  # copies of labels that nobody has brought home yet
 LABELS = Path("data/labels")
 ROUNDS = Path("data/rounds")
 REJECTED = Path("data/rejected")

@@ -70,6 +70,13 @@ def independent(said: pl.DataFrame, rounds: Mapping[str, Round]) -> pl.DataFrame
     return judges.join(shown, on=["round", "id"], how="anti")
 
 
+def split_by_people(again: pl.DataFrame, people: pl.DataFrame, product: Product) -> pl.DataFrame:
+    """List the records whose label was split, unless others outvote it: then it decides nothing."""
+    decided = again.join(people.select("id", now="label"), on="id", how="left")
+    gone = ~pl.col("label").is_in(product.formulation.label_names)
+    return flagged(decided.filter(gone | (pl.col("label") == pl.col("now"))), product.formulation.earlier)
+
+
 def split_by_source(people: pl.DataFrame, product: Product) -> pl.DataFrame:
     """List the records that nobody has labelled and whose label from the source was split."""
     split = {name: now for name, now in product.formulation.earlier.items() if len(now) > 1}
@@ -123,7 +130,7 @@ def run(config: Config) -> None:
     people = decide(method, said, final)
     rows = write_parquet(LABELLED, labelled(people, guide, product))
     review = flags(said if names else interval.alike(said), people, final, major(guide), settings.sure)
-    review = pl.concat([review, again, split_by_source(people, product)])
+    review = pl.concat([review, split_by_people(again, people, product), split_by_source(people, product)])
     write_parquet(REVIEW, [review])
     mentioned = pl.col("id").is_in(everything["id"].unique().to_list())
     known = raw().select("id").filter(mentioned).collect()

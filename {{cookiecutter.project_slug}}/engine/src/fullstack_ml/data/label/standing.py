@@ -66,20 +66,20 @@ def withdrawn(rules: Sequence[Withdrawn]) -> pl.Expr:
 def standing(
     everything: pl.DataFrame, rules: Sequence[Withdrawn], rounds: Mapping[str, Round], product: Product
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the labels that count, under the names of now, and the records to label again, in columns of ``FLAG``.
+    """Return the labels that count, under the names of now, and the id and label of records whose label was split.
 
     Of a split name the labels go where somebody has labelled the record again, and where the name is no label any more.
     """
     kept = everything.filter(~withdrawn(rules))
-    names, found = product.formulation.label_names, [pl.DataFrame(schema=FLAG)]
+    names, found = product.formulation.label_names, [everything.select("id", "label").clear()]
     for name, now in product.formulation.earlier.items():
         if len(now) == 1:
             continue
         offered = pl.col("round").is_in([one.name for one in rounds.values() if set(now) <= set(one.labels)])
         again = kept.filter(offered)["id"].unique().to_list()
         old = (pl.col("label") == name).fill_null(False) & ~offered
-        waits = kept.filter(old & ~pl.col("id").is_in(again)).unique("id")
-        found.append(flagged(waits.select("id", "label"), product.formulation.earlier))
+        waits = kept.filter(old & ~pl.col("id").is_in(again)).unique("id").sort("id")
+        found.append(waits.select("id", "label"))
         kept = kept.filter(~(old & (pl.lit(name not in names) | pl.col("id").is_in(again))))
     return kept.with_columns(pl.col("label").replace(product.formulation.renames)), pl.concat(found)
 
