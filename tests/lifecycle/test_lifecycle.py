@@ -225,6 +225,9 @@ def test_pushed_data_comes_back_in_another_clone(project: Project) -> None:
     clone.ok("dvc", "pull")
     assert sha256(clone.folder / "models/model.onnx") == sha256(project.folder / "models/model.onnx")
     assert ran(clone.ok("dvc", "repro")) == []
+    # Its own store has no version yet, whatever reports/registration.json says: make registers it there.
+    assert "registered: my_product version 1, alias champion\n" in clone.ok("make", "-o", ".venv/.done")
+    assert (clone.folder / "mlflow.db").exists()
 
 
 @image_only
@@ -359,5 +362,5 @@ def test_an_unknown_metric_is_refused(project: Project) -> None:
 def test_a_tracking_server_that_does_not_answer_costs_one_stage(project: Project) -> None:
     nobody = "http://127.0.0.1:9"
     with unchanged(project):
-        says = [nobody, "MLFLOW_TRACKING_URI", "dvc repro"]
+        says = [nobody, "MLFLOW_TRACKING_URI", "then make"]
         refused(project, "fullstack_ml.modeling.register", says=says, MLFLOW_TRACKING_URI=nobody)

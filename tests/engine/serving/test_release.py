@@ -110,14 +110,14 @@ def test_without_a_challenger_the_other_accepted_versions_are_named(client: Any,
 
 def test_no_version_is_named_where_there_is_no_other(mlflow: Any, refused: Any) -> None:
     client = mlflow.MlflowClient()
-    with refused("no challenger", fix="dvc repro registers"):
+    with refused("no challenger", fix="make, which registers"):
         release.promote(ClientRegistry(), None)
     client.create_registered_model(NAME)
     client.create_model_version(NAME, source="models", tags={"verdict": "accepted"})
     client.set_registered_model_alias(NAME, CHAMPION, "1")
-    with refused("no challenger", fix="dvc repro registers"):
+    with refused("no challenger", fix="make, which registers"):
         release.promote(ClientRegistry(), None)
-    with refused("version 1 replaced none", fix="dvc repro registers"):
+    with refused("version 1 replaced none", fix="make, which registers"):
         release.rollback(ClientRegistry())
 
 

@@ -51,7 +51,7 @@ def test_an_accepted_model_that_is_not_registered_says_what_to_type(
     finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     accepted(True)
-    assert "accepted, not registered: run dvc repro register" in said(capsys)
+    assert "accepted, not registered: make, whose last stage" in said(capsys)
 
 
 def reported(**said: Any) -> None:
@@ -60,10 +60,60 @@ def reported(**said: Any) -> None:
     Path("reports/registration.json").write_text(json.dumps({"artefact_sha256": digest, **said}), encoding="utf-8")
 
 
-def test_a_registered_model_is_named_with_version_and_alias(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def versions(mlflow: Any, aliases: dict[str, str]) -> None:
+    """Let the registry hold two versions, of which the second is the artefact, with these aliases."""
+    client = mlflow.MlflowClient()
+    client.create_registered_model("my_product")
+    digest = hashlib.sha256(Path("models/model.onnx").read_bytes()).hexdigest()
+    for tags in ({}, {"artefact.sha256": digest}):
+        client.create_model_version("my_product", source="models", tags=tags)
+    for alias, version in aliases.items():
+        client.set_registered_model_alias("my_product", alias, version)
+
+
+def test_a_version_that_the_store_lost_is_not_called_registered(
+    mlflow: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     accepted(True)
-    reported(registered=True, model="sorter", version="3", alias="champion")
-    assert "registered: sorter version 3, alias champion at registration" in said(capsys)
+    reported(registered=True, model="my_product", version="3", alias="champion")
+    for store in ("empty", "gone"):
+        if store == "gone":
+            Path("mlflow.db").unlink()
+        printed = said(capsys)
+        assert "accepted, and not in the registry any more" in printed
+        assert "  make  " in printed.split("next:")[1]
+        assert "version 3" not in printed
+    assert not Path("mlflow.db").exists(), "asking does not make a store"
+
+
+def test_a_registry_that_does_not_answer_is_not_remembered(
+    finished: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted(True)
+    reported(registered=True, model="my_product", version="3", alias="champion")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # nobody listens there
+    printed = said(capsys)
+    assert "it was registered as my_product version 3; now the tracking server http://127.0.0.1:9 does not" in printed
+
+
+def test_make_asks_for_the_registration_of_a_version_that_the_store_lost(
+    mlflow: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accepted(True)
+    reported(registered=True, model="my_product", version="3", alias="champion")
+    asked: list[tuple[str, ...]] = []
+
+    def repro(*words: str) -> None:
+        asked.append(words)
+        versions(mlflow, {"champion": "2"})
+
+    monkeypatch.setattr(status, "repro", repro)
+    said(capsys)
+    assert not asked, "make status only says"
+    monkeypatch.setenv("STARTED", "1")
+    assert "registered: my_product version 2, alias champion\n" in said(capsys)
+    said(capsys)
+    assert asked == [("--force", "--single-item", "register")]
 
 
 @pytest.mark.parametrize(
@@ -78,26 +128,23 @@ def test_the_alias_is_the_one_that_the_registry_names_now(
     mlflow: Any, capsys: pytest.CaptureFixture[str], aliases: dict[str, str], place: str
 ) -> None:
     accepted(True)
-    name = "my_product"
-    client = mlflow.MlflowClient()
-    client.create_registered_model(name)
-    for _ in range(2):
-        client.create_model_version(name, source="models")
-    for alias, version in aliases.items():
-        client.set_registered_model_alias(name, alias, version)
-    reported(registered=True, model=name, version="2", alias="champion", champion_stays=[])
-    assert f"registered: {name} version 2, {place}\n" in said(capsys)
+    versions(mlflow, aliases)
+    reported(registered=True, model="my_product", version="2", alias="champion", champion_stays=[])
+    assert f"registered: my_product version 2, {place}\n" in said(capsys)
 
 
 def test_a_challenger_says_why_the_champion_stays_and_how_to_promote_it(
-    finished: Path, root: Path, capsys: pytest.CaptureFixture[str]
+    mlflow: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     accepted(True)
     shutil.rmtree("mk")
-    why = {"champion_stays": ["ece is worse by 0.1"]}
-    reported(registered=True, model="sorter", version="2", alias="champion", **why)
+    versions(mlflow, {"champion": "2"})
+    reported(
+        registered=True, model="my_product", version="2", alias="challenger", champion_stays=["ece is worse by 0.1"]
+    )
     assert not any(word in said(capsys) for word in ("champion stays", "make promote"))
-    reported(registered=True, model="sorter", version="2", alias="challenger", **why)
+    for alias, version in {"champion": "1", "challenger": "2"}.items():
+        mlflow.MlflowClient().set_registered_model_alias("my_product", alias, version)
     assert "make promote" not in said(capsys)  # serving was deleted
     Path("mk").mkdir()
     Path("mk/serving.mk").touch()
@@ -115,7 +162,7 @@ def test_the_registration_of_the_model_before_is_not_taken_for_one_of_this_model
     with Path("models/model.onnx").open("ab") as file:
         file.write(b"trained again")
     printed = said(capsys)
-    assert "accepted, not registered: run dvc repro register" in printed
+    assert "accepted, not registered: make, whose last stage" in printed
     assert not any(stale in printed for stale in ("version 3", "bold-idea"))
 
 

@@ -81,7 +81,7 @@ def connect() -> Any:
     uri = tracking_uri()
     shown = without_password(uri)
     where = "MLFLOW_TRACKING_URI" if "MLFLOW_TRACKING_URI" in os.environ else "the local store"
-    fix = "start the server or correct the variable, then run dvc repro register"
+    fix = "start the server or correct the variable, then make"
     if uri.startswith("http"):
         try:
             urllib.request.urlopen(uri.rstrip("/") + "/health", timeout=5).close()  # noqa: S310 - http, checked above
@@ -105,9 +105,8 @@ def connect() -> Any:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(
-            f"the tracking store {shown} is not usable: {str(error).splitlines()[0]}", where, fix
-        ) from error
+        what = f"the tracking store {shown} is not usable: {str(error).splitlines()[0]}"
+        raise UserError(what, where, fix) from error
     return mlflow
 
 

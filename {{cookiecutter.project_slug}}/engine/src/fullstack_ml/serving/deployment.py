@@ -79,7 +79,7 @@ def keep(registry: Registry, folder: Path, version: Registered) -> Version:
     where = f"{registry.name} version {version.number}"
     digest = version.tags.get(SHA256, "")
     if not digest:
-        fix = "versions are registered by dvc repro; move the alias to one of them"
+        fix = "make registers versions; move the alias to one of them"
         raise UserError(f"{where} has no tag {SHA256}", where, fix)
     path = folder / f"{digest}.onnx"
     if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:

@@ -18,7 +18,7 @@ from fullstack_ml.workspace.errors import UserError, guard
 def by_number(versions: list[str]) -> str:
     """Say how one of the accepted ``versions`` becomes champion, or how there comes to be one."""
     if not versions:
-        return "dvc repro registers a version that meets the requirements"
+        return "make, which registers a version that meets the requirements"
     return f"name an accepted version: make promote VERSION={versions[-1]} (accepted: {', '.join(versions)})"
 
 
@@ -59,7 +59,7 @@ def main() -> None:
     try:
         before, after = promote(registry, next(iter(versions), None)) if action == "promote" else rollback(registry)
     except mlflow.exceptions.MlflowException as error:
-        fix = "dvc repro registers a first version"
+        fix = "make, which registers a version"
         raise UserError(str(error).splitlines()[0], registry.place, fix) from error
     settings = read()
     if settings.model == "registry" and not settings.remote:

@@ -95,7 +95,7 @@ def run(config: Config) -> None:
     if not acceptance["accepted"]:
         refuse(acceptance)
     if not config.register.allow_dirty:
-        git.check_code("git add and git commit them, then run dvc repro")
+        git.check_code("git add and git commit them, then make")
     registry = ClientRegistry(mlflow)
     version = checked_version(registry, mlflow, run_id, described, product)
     alias, reasons = place(registry, version, product, config)

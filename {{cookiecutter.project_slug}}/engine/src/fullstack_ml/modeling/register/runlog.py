@@ -185,4 +185,4 @@ def check_loaded(registry: ClientRegistry, version: str, product: Product) -> No
     same = np.array_equal(back.outputs, here.outputs) and np.array_equal(back.novelty, here.novelty)
     if sha256(loaded) != sha256(MODEL) or not same:
         what = f"version {version} loaded back is not the artefact that was evaluated"
-        raise UserError(what, f"models:/{registry.name}/{version}", "delete the version and run dvc repro register")
+        raise UserError(what, f"models:/{registry.name}/{version}", "delete the version, then make")

@@ -1,7 +1,8 @@
 """Say where the product stands: verdict, registered version, and what to type next.
 
-Reads the contract, the reports, what is labelled, the artefact, the aliases of the registry, git, and ``STARTED``
-(seconds since 1970) where make sets it; writes nothing. Run: ``make status``.
+Reads the contract, the reports, what is labelled, the artefact, the registry, git, and ``STARTED`` (seconds since 1970)
+where make sets it: at the end of ``make``, a version that the registry has lost, or a new one never had, is registered
+there once more. Else writes nothing. Run: ``make status``.
 """
 
 import os
@@ -9,9 +10,10 @@ import time
 
 from fullstack_ml.modeling.accept.__main__ import as_line
 from fullstack_ml.modeling.study.readiness import came_home, labelled, of_another_contract, shortfalls, split_shares
+from fullstack_ml.modeling.study.repro import repro
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
-from fullstack_ml.registry.registration import standing
+from fullstack_ml.registry.registration import lost, standing
 from fullstack_ml.workspace import git
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import read_json
@@ -52,6 +54,14 @@ def on_the_way(product: Product, made_before: bool) -> list[str]:
     return lines if lacking else [*lines, "next: make"]
 
 
+def registration() -> tuple[list[str], dict[str, str]]:
+    """Say where the accepted model stands in the registry; at the end of ``make``, have it there first."""
+    if "STARTED" in os.environ and lost():
+        print("the registry does not have this model: registering it once more", flush=True)
+        repro("--force", "--single-item", "register")  # nothing that DVC knows of has changed
+    return standing()
+
+
 def main() -> None:
     """Print the state of the last pipeline run."""
     product = load()
@@ -64,7 +74,7 @@ def main() -> None:
     print(f"\n{product.service.name}: model {evaluation['model']} on {tested}")
     print("\n".join(map(as_line, acceptance["verdicts"])))
     rejected = [f"rejected by {', '.join(acceptance['failed'])}"], dict[str, str]()
-    lines, first = standing() if acceptance["accepted"] else rejected
+    lines, first = registration() if acceptance["accepted"] else rejected
     print("\n".join(lines))
     if home := came_home():
         print(f"{home} labels came home since: the verdicts are of the data before")
