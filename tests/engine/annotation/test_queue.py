@@ -178,7 +178,7 @@ def test_records_of_a_round_for_other_labels_are_asked_for_again(settings: Setti
 
 
 def test_a_filter_says_which_records_a_round_is_about(
-    settings: Settings, truth: dict[str, str], product: Any, tmp_path: Path
+    settings: Settings, truth: dict[str, str], product: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     label = product.formulation.label_names[0]
     found = made(settings, "by-label", kind="pilot", items=5, quota=0, only={"label": label})
@@ -188,6 +188,10 @@ def test_a_filter_says_which_records_a_round_is_about(
     file.write_text("who;id\nana;" + "\nana;".join(record[:16] for record in ids) + "\n", encoding="utf-8")
     found = made(settings, "by-file", kind="review", only={"file": str(file)})
     assert found["items"] == dict.fromkeys(ids, "asked for")
+    other = sorted(set(truth) - set(ids))[-1]
+    capsys.readouterr()
+    assert set(made(settings, "again", kind="review", only={"ids": f"{ids[0]} {other}"})["items"]) == {other}
+    assert "left out, since an open round asks about them: 1" in capsys.readouterr().out
     raw = pl.read_parquet("data/raw/*.parquet")
     sizes = {part.id: raw.filter(slice_mask(part))["id"].to_list() for part in product.data.slices}
     part = max(sizes, key=lambda name: len(sizes[name]))

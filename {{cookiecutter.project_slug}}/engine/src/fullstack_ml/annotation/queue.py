@@ -94,6 +94,8 @@ def flagged(kind: str, known: Known) -> dict[str, str]:
         chosen |= {row["id"]: "likely error" for row in read_json(SUSPECTS)["suspects"]}
     if known.only is not None:
         chosen = {record: chosen.get(record, "asked for") for record in sorted(known.only)}
+        if waits := known.only & known.waits:
+            print(f"round: left out, since an open round asks about them: {len(waits)}")
     return {record: why for record, why in chosen.items() if record not in known.waits}
 
 
