@@ -6,6 +6,7 @@ keeps the tests of one task in one process, so that nothing is made twice.
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -28,6 +29,7 @@ image_only = pytest.mark.parametrize("finished", [IMAGE], indirect=True)
 table_only = pytest.mark.parametrize("finished", [TABLE], indirect=True)
 FROM_TRAIN = ["train", "export", "evaluate", "accept", "cards", "register"]
 STAGES = ["compose", "collect", "validate", "label", "split", *FROM_TRAIN]
+KILLS = int(os.environ.get("KILLS", "3"))  # at random moments
 PAGES = r"docs/.*/(requirements|(data|model)-card)\.md"
 WRITTEN_BY_THE_PIPELINE = re.compile(rf"dvc\.lock|params\.yaml|contract\.json|reports/.*|{PAGES}")
 
@@ -213,8 +215,27 @@ def test_a_killed_run_can_be_typed_again_and_gives_the_same_bytes(finished: Fini
         os.killpg(killed.pid, signal.SIGKILL)
         killed.stdout.read()
     assert ran(again.ok("dvc", "repro", "evaluate")) == ["train", "export", "evaluate"]
+    for moment in random.Random(1).sample(range(1, 120), KILLS):
+        kill_after(moment / 10, again, "dvc", "repro", "--force", "evaluate")
+    again.ok("dvc", "repro", "evaluate")
     for output in ("reports/metrics.json", "models/model.onnx"):
         assert sha256(again.folder / output) == sha256(first.folder / output), output
+
+
+def kill_after(seconds: float, project: Project, *command: str) -> None:
+    """Kill a command and all that it started, unless it ends before."""
+    with subprocess.Popen(
+        command,
+        cwd=project.folder,
+        env=project.variables(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        try:
+            assert process.wait(seconds) == 0
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_pushed_data_comes_back_in_another_clone(project: Project) -> None:

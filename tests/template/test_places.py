@@ -15,7 +15,7 @@ from projects import machine
 AUTHOR = "You"
 # In place of the program: says in which order and with what it is called, and leaves what an installation leaves.
 UV = """#!/bin/sh
-echo "uv $* UV_PROJECT_ENVIRONMENT=$UV_PROJECT_ENVIRONMENT PYTHONHOME=$PYTHONHOME" >> "$CALLS"
+echo "uv $* UV_PROJECT_ENVIRONMENT=$UV_PROJECT_ENVIRONMENT PYTHONHOME=$PYTHONHOME$GIT_DIR" >> "$CALLS"
 [ -z "$BROKEN" ] || { echo "error: No solution found" >&2; exit 1; }
 mkdir -p .venv/bin && touch .venv/bin/dvc
 """
@@ -122,7 +122,15 @@ def test_a_linked_environment_is_left_as_it_is(place: Path, calls: Path) -> None
 
 
 def test_the_shell_of_another_environment_changes_nothing(place: Path, calls: Path) -> None:
-    ok(place, "make", ".venv/.done", UV_PROJECT_ENVIRONMENT="/elsewhere", PYTHONHOME="/usr", VIRTUAL_ENV="/other")
+    ok(
+        place,
+        "make",
+        ".venv/.done",
+        UV_PROJECT_ENVIRONMENT="/elsewhere",
+        PYTHONHOME="/usr",
+        VIRTUAL_ENV="/other",
+        GIT_DIR="/hook",
+    )
     assert calls.read_text() == "uv sync --quiet UV_PROJECT_ENVIRONMENT= PYTHONHOME=\n"
 
 
