@@ -162,6 +162,15 @@ def test_stages_and_status_follow_each_other_also_with_many_jobs(place: Path, ca
     assert calls.read_text().splitlines() == [*python, *dvc, *python]  # setup, repro, status
 
 
+def test_dvc_that_was_killed_while_it_wrote_its_note_stops_no_later_run(place: Path, calls: Path) -> None:
+    ok(place, "git", "init", "-q")
+    (place / "dvc.yaml").write_text("stages: {compose: {cmd: echo 1 > b, outs: [b]}}\n")
+    (place / ".dvc/tmp").mkdir()
+    (place / ".dvc/tmp/rwlock").touch()
+    assert "RWLock-file" in run(place, "dvc", "repro").stderr
+    ok(place, "make", "-o", ".venv/.done", "compose")
+
+
 def test_make_and_bash_of_macos_are_enough(baked: Path) -> None:
     """Neither can be had here: what came after bash 3.2 and make 3.81 is looked for in the text."""
     files = [ROOT / "Makefile", baked / "Makefile", *sorted((baked / "mk").glob("*.mk"))]
