@@ -1,7 +1,7 @@
 """Stage validate: what product.yaml does not allow is named with the ids of its records."""
 
 import json
-import shutil
+import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_a_record_that_the_contract_does_not_allow_is_named(
     column: str, value: Any, what: str, project: Path, records: pl.DataFrame, config: Any, refused: Refused
 ) -> None:
     raw(with_bad(records, column, value))
-    with refused(what, "data/raw", "rm -r data/raw, then make"):
+    with refused(what, "data/raw", "rm -r data/raw data/raw.lock, then make"):
         validate.run(config)
     named = [record for rows in report()["examples"].values() for record, *_ in rows]
     assert named == [records["id"][2]]
@@ -103,7 +103,7 @@ def test_what_no_contract_can_allow_is_to_be_mended(
     project: Path, records: pl.DataFrame, config: Any, refused: Refused
 ) -> None:
     raw(with_bad(records, "source", None))
-    with refused("source missing (1)", fix="fix:   mend the source, rm -r data/raw, then make"):
+    with refused("source missing (1)", fix="fix:   mend the source, rm -r data/raw data/raw.lock, then make"):
         validate.run(config)
     raw(with_bad(records, "licence", "stolen"))
     with refused("licence (1)", fix="allow it in product.yaml; or mend the source"):
@@ -152,9 +152,9 @@ def test_a_mistake_is_mended_in_the_source_as_the_advice_says(
         collect.run(config)
 
     gather(batch[:10].with_columns(source_label=pl.lit("mistyped")))
-    with refused("'mistyped'", "data/raw", "mend the source, rm -r data/raw, then make"):
+    with refused("'mistyped'", "data/raw", "mend the source, rm -r data/raw data/raw.lock, then make"):
         validate.run(config)
-    shutil.rmtree("data/raw")
+    subprocess.run(["rm", "-r", "data/raw", "data/raw.lock"], check=True)
     gather(batch[:10])
     validate.run(config)
     assert report()["metrics"] == {"records": 10}

@@ -72,7 +72,7 @@ def check_mixed(wish: Wish) -> None:
     place = wish.place.rpartition("://")[2].rstrip("/")
     others = [source for source in clear_sample.own_sources() if place not in source]
     if others:
-        fix = "to begin anew, remove data/raw, and the rounds in data/labels; to keep both, change product.yaml by hand"
+        fix = "to begin anew: rm -rf data/raw data/raw.lock, and rounds in data/labels; to keep both, edit product.yaml"
         raise UserError(f"data/raw holds records of {', '.join(others[:3])}", "data/raw/manifest.json", fix)
 
 

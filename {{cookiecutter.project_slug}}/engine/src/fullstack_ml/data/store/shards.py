@@ -47,7 +47,8 @@ def write_shard(frame: pl.DataFrame, number: int, folder: Path = RAW) -> dict[st
 
     So two people who append to the same data on their own give one name only to the same records.
     """
-    said = pl.concat_str(*(name for name in RECORD if name not in UNSAID), separator=" ", ignore_nulls=True)
+    told = [name for name in frame.columns if name in RECORD and name not in UNSAID]
+    said = pl.concat_str(told, separator=" ", ignore_nulls=True)
     content = hashlib.sha256("\n".join(frame.select(said).to_series()).encode()).hexdigest()
     path = folder / f"shard-{number:05d}-{content[:12]}.parquet"
     write_parquet(path, [frame.with_columns(shard=pl.lit(path.stem))])

@@ -50,7 +50,7 @@ def stop(findings: Findings) -> None:
     shown = "; ".join(f"{what}, in {source}" if source else what for _, what, source in examples)
     what = f"{findings.faulty} of {findings.total} records break product.yaml: {counts}; such as {shown}"
     # Not make forget: it would keep the record away for good, also once it is mended.
-    mend = "mend the source, rm -r data/raw, then make"
+    mend = "mend the source, rm -r data/raw data/raw.lock, then make"
     fix = mend if MENDED.issuperset(rules) else f"allow it in product.yaml; or {mend}"
     raise UserError(what, f"{RAW}, see {VALIDATION_PAGE}", fix)
 

@@ -123,7 +123,7 @@ def check_shard(shard: Path, product: Product, settings: Validate) -> Findings:
     for frame in read_batches(shard, ROWS):
         fault = schema_fault(frame, product)
         if fault:
-            raise UserError(fault, str(shard), "delete the folder data/raw and collect again")
+            raise UserError(fault, str(shard), "rm -r data/raw data/raw.lock, then collect again")
         findings.add(frame)
     return findings
 
