@@ -78,12 +78,11 @@ class Studio:
         self.show_name(name)
 
     def show_name(self, name: str) -> None:
-        """Let the screen say who labelled, A2 for ``annotator-2``: else many share one pair of letters."""
+        """Let the screen say who labelled: it shows the first two letters, which are A2 for ``annotator-2`` then."""
         first, _, last = name.partition("@")[0].rpartition("-")
         number = next(number for number, known in self.names().items() if known == name)
-        self.call(
-            "PATCH", f"/api/users/{number}/", json={"first_name": first or last, "last_name": last if first else ""}
-        )
+        shown = {"first_name": f"{first[:1]}{last}".upper(), "last_name": name} if first else {"first_name": name}
+        self.call("PATCH", f"/api/users/{number}/", json=shown)
 
     def project(self, title: str, mark: str) -> dict[str, Any] | None:
         """Find the project of a round by its title.
