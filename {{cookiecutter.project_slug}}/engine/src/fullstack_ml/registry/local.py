@@ -51,7 +51,7 @@ def bring_home(store: Path | None, root: str | None) -> None:
 
     Files that were meant to lie elsewhere (``MLFLOW_DEFAULT_ARTIFACT_ROOT``) stay where they are.
     """
-    if store is None or root is None or not store.exists():
+    if store is None or root is None or not root.startswith("file:") or not store.exists():
         return
     with closing(sqlite3.connect(store)) as database, database:
         if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'logged_models'").fetchone():

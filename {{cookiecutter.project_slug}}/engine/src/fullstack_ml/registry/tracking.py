@@ -94,7 +94,8 @@ def connect() -> Any:
     try:
         mlflow.set_tracking_uri(uri)
         with local.alone(local_store()):
-            local.bring_home(local_store(), artifact_root())
+            if store := local_store():
+                local.bring_home(store, artifact_root())
             experiment = mlflow.get_experiment_by_name(model_name())
             if experiment is None:
                 mlflow.create_experiment(model_name(), artifact_location=artifact_root(), tags=KIND)
