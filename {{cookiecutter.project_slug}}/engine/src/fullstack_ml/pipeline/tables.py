@@ -113,7 +113,7 @@ def read_batches(path: Path, rows: int, columns: Sequence[str] | None = None) ->
                 frame = pl.from_arrow(batch)
                 assert isinstance(frame, pl.DataFrame)
                 yield frame
-    except FileNotFoundError:  # of which errors.guard says what makes it
+    except (FileNotFoundError, PermissionError):  # of which errors.guard says what is to do
         raise
     except (pa.ArrowException, OSError) as error:
         what = f"{path.name} is damaged: {str(error).splitlines()[0]}"

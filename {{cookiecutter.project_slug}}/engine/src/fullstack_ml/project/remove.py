@@ -15,6 +15,7 @@ from pathlib import Path
 
 from fullstack_ml.workspace import git
 from fullstack_ml.workspace.errors import UserError, guard
+from fullstack_ml.workspace.files import write_texts
 
 ENGINE = "engine/src/fullstack_ml"
 WIDTH = 120
@@ -80,10 +81,9 @@ def remove(part: str, root: Path) -> list[str]:
     edits = {page: _without(page.read_text(encoding="utf-8"), page, root, dead, targets) for page in _pages(root, gone)}
     for name in names:
         edits |= _settings(PARTS[name], root, gone)
+    write_texts(edits)
     for path in gone:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for path, text in edits.items():
-        path.write_text(text, encoding="utf-8")
     for folder in {path.parent for path in gone}:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

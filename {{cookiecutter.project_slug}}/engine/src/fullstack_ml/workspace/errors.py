@@ -7,11 +7,13 @@ and exits with 1. A programming error is anything else, and keeps its traceback.
 import difflib
 import errno
 import inspect
+import os
 import re
 import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from fullstack_ml.workspace.paths import read_environment
@@ -22,8 +24,14 @@ if typing.TYPE_CHECKING:
 
 Location = tuple[str | int, ...]
 MADE = re.compile(r"\b(?:params\.yaml|(?:data|models|reports)/[\w./*-]+)")  # what stages write
-FULL, CLOSED = "make room on the disk, then run it again", "give yourself the right to write there, then run it again"
-UNWRITABLE = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: CLOSED, errno.EACCES: CLOSED}
+# What the system says where a file cannot be written, whoever repeats it: of it, how it is mended.
+FULL = "make room on the disk, then run it again"
+CLOSED = "give yourself the right to it (ls -ld, chmod, chown), then run it again"
+OTHER = "a file stands where a folder is wanted, or a folder where a file is: move it away, then run it again"
+UNWRITABLE = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EFBIG: FULL, errno.EROFS: CLOSED, errno.EACCES: CLOSED}
+UNWRITABLE |= {errno.EPERM: CLOSED, errno.ENOTDIR: OTHER, errno.EISDIR: OTHER, errno.EEXIST: OTHER}
+SAID = {os.strerror(number): fix for number, fix in UNWRITABLE.items()}
+SAID |= {"database or disk is full": FULL, "readonly database": CLOSED, "unable to open database file": CLOSED}
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # pydantic's words, of a model and of a dataclass
 
 
@@ -121,7 +129,7 @@ def guard(function: Callable[[], Any]) -> Any:
     Other errors keep their traceback.
 
     What the pipeline makes and is not there yet is such a mistake: a stage was run before the one that makes its input.
-    So is a disk that is full or may not be written.
+    So is a disk that is full, or a file that may not be read or written.
     """
     try:
         read_environment()
@@ -133,7 +141,20 @@ def guard(function: Callable[[], Any]) -> Any:
         if not missing:
             raise
         sys.exit(str(UserError(f"{missing[0]} is not there", "the working folder", "run dvc repro, which makes it")))
-    except OSError as error:
-        if error.errno not in UNWRITABLE:
-            raise
-        sys.exit(str(UserError(str(error.strerror), str(error.filename), UNWRITABLE[error.errno])))
+    except Exception as error:
+        if told := unwritable(error):
+            sys.exit(str(told))
+        raise
+
+
+def unwritable(error: BaseException | None) -> UserError | None:
+    """Tell an error of the disk, or one that it led to; None where it is none. A library may keep only its words."""
+    while error:
+        words = next((words for words in SAID if words in str(error)), None)
+        number = error.errno if isinstance(error, OSError) else None
+        if number in UNWRITABLE or (words and number is None):
+            name = getattr(error, "filename", None) or Path.cwd()
+            what = os.strerror(number) if number else str(words)
+            return UserError(what, str(name), UNWRITABLE[number] if number else SAID[str(words)])
+        error = error.__cause__ or error.__context__
+    return None

@@ -25,6 +25,10 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.errno and not error.filename:
+            error.filename = str(path)  # a disk that is full does not say of which file
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
