@@ -7,8 +7,6 @@ import re
 import subprocess
 from pathlib import Path
 
-import yaml
-
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.paths import (
     CONTRACT,
@@ -91,6 +89,8 @@ def ignored_elsewhere() -> list[str]:
 
 def _read_by_stages() -> list[str]:
     """Name the files and folders that people write and stages of ``dvc.lock`` read."""
+    import yaml  # here, since generation takes parts out with Python's own library alone
+
     lock = yaml.safe_load(LOCK.read_text(encoding="utf-8")) if LOCK.exists() else None
     stages = lock["stages"].values() if lock else ()
     written = {Path(out["path"]) for stage in stages for out in stage.get("outs", [])}
