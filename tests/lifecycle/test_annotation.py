@@ -224,7 +224,7 @@ def test_a_team_annotates_adjudicates_and_trains_on_its_labels(team: Team) -> No
 def test_control_items_stay_blind_and_other_projects_are_left_alone(team: Team) -> None:
     project = team.project
     project.replace("conf/annotation.yaml", "prelabel: false", "prelabel: true")
-    project.replace("conf/annotation.yaml", "gold_from: adjudicated", "gold_from: source")
+    project.replace("conf/annotation.yaml", "gold_from: agreed", "gold_from: source")
     project.ok("make", "round", "NAME=first", "KIND=production", "N=30")
     url = team.annotate()
     one = project.json("data/rounds/first.json")

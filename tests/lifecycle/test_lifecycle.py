@@ -31,7 +31,7 @@ FROM_TRAIN = ["train", "export", "evaluate", "accept", "cards", "register"]
 STAGES = ["compose", "collect", "validate", "label", "split", *FROM_TRAIN]
 KILLS = int(os.environ.get("KILLS", "3"))  # at random moments
 PAGES = r"docs/.*/(requirements|(data|model)-card)\.md"
-WRITTEN_BY_THE_PIPELINE = re.compile(rf"dvc\.lock|params\.yaml|contract\.json|reports/.*|{PAGES}")
+WRITTEN_BY_THE_PIPELINE = re.compile(rf"dvc\.lock|data/raw\.lock|params\.yaml|contract\.json|reports/.*|{PAGES}")
 
 # Run in the project's own environment, on the store's own interface.
 STORE = """

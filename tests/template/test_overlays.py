@@ -152,7 +152,7 @@ def test_the_hook_only_moves_files() -> None:
     nodes = list(ast.walk(ast.parse(source)))
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     imported |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
-    engine = {"fullstack_ml.draft", "fullstack_ml.project"}
+    engine = {"fullstack_ml.workspace", "fullstack_ml.project"}
     assert imported == {"json", "os", "shutil", "subprocess", "sys", "pathlib", *engine}
     assert not {"system", "popen", "spawn"} & {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     assert len(source.splitlines()) <= 80

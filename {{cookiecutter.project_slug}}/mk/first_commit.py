@@ -20,7 +20,9 @@ def succeeds(*command: str) -> bool:
 
 def run(command: str, *options: str, settings: list[str] = NO_HOOKS) -> None:
     """Run a command of git, or stop with what it said in three lines."""
-    done = subprocess.run(["git", *settings, command, *options], capture_output=True, encoding="utf-8", errors="replace")
+    done = subprocess.run(
+        ["git", *settings, command, *options], capture_output=True, encoding="utf-8", errors="replace"
+    )
     if done.returncode:
         said = next(iter(done.stderr.strip().splitlines()), "no word")
         fix = "mend what git says, then make setup"
@@ -48,7 +50,14 @@ def main() -> None:
     if inside and (succeeds("git", "rev-parse", "HEAD") or not Path(".git").exists()):
         return
     author = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["authors"][0]
-    identity = ["-c", f"user.name={author['name']}", "-c", f"user.email={author['email']}", "-c", "commit.gpgsign=false"]
+    identity = [
+        "-c",
+        f"user.name={author['name']}",
+        "-c",
+        f"user.email={author['email']}",
+        "-c",
+        "commit.gpgsign=false",
+    ]
     # SHA-1 also where the machine is set to SHA-256, which DVC does not read.
     run("init", "--quiet", "--initial-branch=main", "--object-format=sha1")
     run("add", "--all")

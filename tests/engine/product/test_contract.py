@@ -443,6 +443,8 @@ def test_words_that_are_still_the_samples_are_named(
     file = Path("product.yaml")
     text = re.sub(r"(?m)^  users: .*", "  users: Growers", file.read_text(encoding="utf-8"))
     file.write_text(text.replace("name: malignant", "name: ripe"), encoding="utf-8")
+    guide = Path("docs/2-data/annotation-guide.md")
+    guide.write_text(guide.read_text(encoding="utf-8").replace("malignant", "ripe"), encoding="utf-8")
     contract.main()
     told = capsys.readouterr().out
     assert "still the sample's words, perhaps: service.decision, service.why_now, formulation.in_scope" in told

@@ -69,7 +69,12 @@ def test_a_sweep_leaves_files_and_test_split_alone(quick: Any, finished: Path, m
     sweep.run(quick, 1)
     assert {path: path.read_bytes() for path in before} == before
     new = {path.relative_to(finished).parts[0] for path in finished.rglob("*") if path.is_file()}
-    assert new - {path.relative_to(finished).parts[0] for path in before} <= {"sweeps", "mlflow.db", "mlartifacts"}
+    assert new - {path.relative_to(finished).parts[0] for path in before} <= {
+        "sweeps",
+        "mlflow.db",
+        "mlflow.db.lock",
+        "mlartifacts",
+    }
 
 
 def test_every_trial_stands_below_its_sweep_with_what_it_tried(

@@ -87,6 +87,14 @@ def connect() -> Any:
             urllib.request.urlopen(uri.rstrip("/") + "/health", timeout=5).close()  # noqa: S310 - http, checked above
         except OSError as error:
             raise UserError(f"the tracking server {shown} does not answer: {error}", where, fix) from error
+    _open_experiment(uri, shown, where, fix)
+    import mlflow
+
+    return mlflow
+
+
+def _open_experiment(uri: str, shown: str, where: str, fix: str) -> None:
+    """Make the experiment in the store, or bring it back where it was deleted."""
     import mlflow  # slow to import, so only once the server is known to answer
 
     logging.getLogger("alembic").setLevel(logging.ERROR)
@@ -108,7 +116,6 @@ def connect() -> Any:
     except Exception as error:
         what = f"the tracking store {shown} is not usable: {str(error).splitlines()[0]}"
         raise UserError(what, where, fix) from error
-    return mlflow
 
 
 def without_password(uri: str) -> str:
