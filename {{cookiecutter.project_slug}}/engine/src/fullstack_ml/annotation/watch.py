@@ -24,7 +24,11 @@ def copy(settings: Annotation) -> dict[str, pl.DataFrame]:
     """Copy what every round with a project holds now; return what was copied."""
     studio, product, found = Studio(*place(settings)), load(), {}
     for one in read_all().values():
-        pulled = pull(one, studio, product)
+        try:
+            pulled = pull(one, studio, product)
+        except UserError as error:  # such as a foreign project of its name, which must not keep the others from a copy
+            print(error, flush=True)
+            continue
         if pulled is not None and len(pulled[0]):
             found[one.name] = merged(PULLED / f"{one.name}.parquet", pulled[0])[0]
             store(PULLED / f"{one.name}.parquet", found[one.name])
