@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 from omegaconf import OmegaConf
 
+from fullstack_ml.annotation import import_labels, labels
 from fullstack_ml.pipeline import config as conf
 
 PEOPLE = ["owner", "annotator-1", "annotator-2", "annotator-3"]
@@ -136,3 +137,12 @@ def read() -> Callable[[str], Any]:
 def truth(finished: Path) -> dict[str, str]:
     """The label that the source states, of every record."""
     return dict(pl.read_parquet("data/raw/*.parquet").select("id", "source_label").iter_rows())
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files that were handed to DVC; calling it takes a second."""
+    files: list[Path] = []
+    for module in (labels, import_labels):
+        monkeypatch.setattr(module, "keep", files.append)
+    return files

@@ -20,14 +20,6 @@ FILE, REJECTED = Path("data/labels/pilot.parquet"), Path("data/rejected/labels-p
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The files that were handed to DVC; calling it takes a second."""
-    files: list[Path] = []
-    monkeypatch.setattr(labels, "keep", files.append)
-    return files
-
-
-@pytest.fixture
 def pilot(studio: Any, settings: Callable[..., Any], kept: list[Path]) -> Any:
     """A pilot of ten records in Label Studio."""
     config = settings(round="pilot", kind="pilot", items=10)

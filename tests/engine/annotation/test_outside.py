@@ -24,14 +24,6 @@ FILE, REJECTED = Path("data/labels/pilot.parquet"), Path("data/rejected")
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The files that were handed to DVC; calling it takes a second."""
-    files: list[Path] = []
-    monkeypatch.setattr(import_labels, "keep", files.append)
-    return files
-
-
-@pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Call a command as make does."""
 

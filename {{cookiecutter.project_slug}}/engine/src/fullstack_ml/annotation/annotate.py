@@ -15,7 +15,7 @@ from fullstack_ml.annotation.server import OWNER, access, email, place, start, w
 from fullstack_ml.annotation.studio import Studio
 from fullstack_ml.answers import answer_of
 from fullstack_ml.data.label.agreement import CANNOT
-from fullstack_ml.data.label.rounds import Round, named, noted
+from fullstack_ml.data.label.rounds import Round, check_collected, named, noted
 from fullstack_ml.data.label.standing import annotations
 from fullstack_ml.pipeline.config import Annotation, Config
 from fullstack_ml.pipeline.stage import stage
@@ -24,7 +24,7 @@ from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version, major
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
-from fullstack_ml.workspace.paths import GUIDE, LABELS, PULLED, ROUNDS
+from fullstack_ml.workspace.paths import GUIDE, LABELS, PULLED
 
 PACKAGE = str(__package__).split(".")[0]
 # Tasks sent at once: few enough for one request of pictures.
@@ -110,11 +110,7 @@ def fill(studio: Studio, project: int, one: Round, product: Product) -> int:
     there = {task["data"].get("id"): (task["id"], task["overlap"]) for task in studio.tasks(project)}
     missing = sorted(set(one.items) - set(there))  # by id, which is a hash: no place tells why an item is there
     known = set(raw_records(missing, "id")["id"])
-    gone = [record for record in missing if record not in known]
-    if gone:
-        what = f"{len(gone)} records of the round are not in data/raw, first {gone[0][:12]}"
-        fix = "make collect; if they were forgotten on purpose, make a new round"
-        raise UserError(what, f"{ROUNDS}/{one.name}.json", fix)
+    check_collected(one, [record for record in missing if record not in known])
     whole = len(one.overlap) == len(one.items)
     before = pulled_before(one, {name: number for number, name in studio.names().items()}, product) if missing else {}
     for start_at in range(0, len(missing), BATCH):

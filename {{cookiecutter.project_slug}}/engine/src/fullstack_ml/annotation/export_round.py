@@ -26,7 +26,7 @@ from fullstack_ml.annotation.guide_page import guide_text, hard_cases
 from fullstack_ml.annotation.interface import TEMPLATES
 from fullstack_ml.answers import answer_of
 from fullstack_ml.data.label.agreement import CANNOT
-from fullstack_ml.data.label.rounds import Round, named
+from fullstack_ml.data.label.rounds import Round, check_collected, named
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pages.render import html
 from fullstack_ml.pages.words import words
@@ -34,9 +34,9 @@ from fullstack_ml.pipeline.tables import raw_records
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.errors import UserError, guard
+from fullstack_ml.workspace.errors import guard
 from fullstack_ml.workspace.files import replacing
-from fullstack_ml.workspace.paths import EXPORTS, ROUNDS
+from fullstack_ml.workspace.paths import EXPORTS
 
 PICTURE = "data:image/"
 THUMBNAIL = 120  # pixels of a picture in the form
@@ -54,11 +54,7 @@ def items(one: Round) -> Iterator[dict[str, Any]]:
     for start in range(0, len(ids), READ_AT_ONCE):
         part = ids[start : start + READ_AT_ONCE]
         found = raw_records(part)
-        if len(found) < len(part):
-            missing = sorted(set(part) - set(found["id"]))
-            what = f"records of the round are not in data/raw, first {missing[0][:12]}"
-            fix = "make collect; if they were forgotten on purpose, make a new round"
-            raise UserError(what, f"{ROUNDS}/{one.name}.json", fix)
+        check_collected(one, sorted(set(part) - set(found["id"])))
         yield from found.iter_rows(named=True)
 
 

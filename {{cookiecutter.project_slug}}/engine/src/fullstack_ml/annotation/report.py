@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from fullstack_ml.annotation.effort import by_round, spent
+from fullstack_ml.annotation.guide_page import as_cards
 from fullstack_ml.annotation.interface import TEMPLATES
 from fullstack_ml.annotation.suspects import NEVER, told
 from fullstack_ml.data.label.__main__ import independent
@@ -24,7 +25,6 @@ from fullstack_ml.pages.render import html
 from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
-from fullstack_ml.pipeline.tables import raw_records
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version
 from fullstack_ml.product.types import Product
@@ -47,12 +47,6 @@ def headline(alpha: float | None, low: float | None, high: float | None) -> str:
     """Write alpha, its interval where it has one, and what the value allows."""
     bounds = None if low is None or high is None else (low, high)
     return verdict(alpha) if alpha is None else f"{measured(alpha, bounds)}, {verdict(alpha)}"
-
-
-def cards(ids: list[str], product: Product) -> dict[str, str]:
-    """Return each record that is in ``data/raw`` as HTML."""
-    record_of = input_of(product)
-    return {record["id"]: record_of.html(record, product) for record in raw_records(ids).iter_rows(named=True)}
 
 
 def influence(said: pl.DataFrame, rounds: list[Round]) -> dict[str, dict[str, Any]]:
@@ -104,7 +98,8 @@ def facts(config: Config, product: Product) -> dict[str, Any]:
         "rulings": rulings.select("id", "annotator", "label", "note").to_dicts(),
         "suspects": listed["suspects"],
     }
-    pictures = cards([row["id"] for rows in lists.values() for row in rows[:SHOWN]], product)
+    effort = by_round(said, product.annotation)
+    pictures = as_cards([row["id"] for rows in lists.values() for row in rows[:SHOWN]], product)
     return {
         "product": product,
         "report": measured,
@@ -115,8 +110,8 @@ def facts(config: Config, product: Product) -> dict[str, Any]:
         "pictures": pictures,
         "cannot_say": CANNOT,
         "trust": told(listed.get("track_record", NEVER)),
-        "effort": by_round(said, product.annotation),
-        "spent": spent(by_round(said, product.annotation), product.annotation),
+        "effort": effort,
+        "spent": spent(effort, product.annotation),
         "layout": input_of(product).LAYOUT,
     }
 

@@ -31,6 +31,12 @@ def votes(labels: pl.DataFrame) -> pl.DataFrame:
     return ordered.unique(["id", "annotator"], keep="last").sort("id", "annotator")
 
 
+def shared(said: pl.DataFrame) -> pl.DataFrame:
+    """Return the records with several labels: id, how many ``different`` ones, and ``votes``."""
+    counted = said.group_by("id").agg(different=pl.col("label").n_unique(), votes=pl.len())
+    return counted.filter(pl.col("votes") > 1)
+
+
 def majority(labels: pl.DataFrame) -> pl.DataFrame:
     """Take the most frequent label; a tie goes to the first by name, with the share that it has."""
     latest = pl.col("guide_version").sort_by("annotated_at").last()

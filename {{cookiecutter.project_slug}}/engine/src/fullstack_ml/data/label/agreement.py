@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from fullstack_ml.data.label.aggregate import shared
+
 CANNOT = "cannot be annotated"
 SAMPLES, SEED = 1000, 20261101
 # Samples drawn at a time, so that memory does not grow with their number.
@@ -124,7 +126,7 @@ def measure(said: pl.DataFrame, names: list[str]) -> dict[str, Any]:
     every = alphas(said, names)
     labels = {name: value for name, value in every.items() if name}
     worst = [value["alpha"] for name, value in labels.items() if name != CANNOT]
-    shared = said.group_by("id").agg(pl.col("label").n_unique(), votes=pl.len()).filter(pl.col("votes") > 1)
+    several = shared(said)
     return {
         "metrics": {
             "agreement_alpha": every[""]["alpha"],
@@ -132,9 +134,9 @@ def measure(said: pl.DataFrame, names: list[str]) -> dict[str, Any]:
         },
         "intervals": {} if every[""]["low"] is None else {"agreement_alpha": [every[""]["low"], every[""]["high"]]},
         "alpha": every[""],
-        "per_label": labels if len(shared) else {},
+        "per_label": labels if len(several) else {},
         "pairs": pairs(said, names),
         "with_others": with_others(said, names),
-        "shared_records": len(shared),
-        "disagreements": shared.filter(pl.col("label") > 1).height,
+        "shared_records": len(several),
+        "disagreements": several.filter(pl.col("different") > 1).height,
     }

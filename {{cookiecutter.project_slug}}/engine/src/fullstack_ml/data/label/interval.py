@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fullstack_ml.data.label.aggregate import Method, adjudicated
+from fullstack_ml.data.label.aggregate import Method, adjudicated, shared
 from fullstack_ml.data.label.agreement import bootstrap
 
 
@@ -38,7 +38,7 @@ def measure(said: pl.DataFrame) -> dict[str, Any]:
     """Return the agreement report of numbers, of the same parts as ``agreement.measure``."""
     centred = centre(said)
     every = spread(centred)
-    shared = said.group_by("id").agg(pl.col("label").n_unique(), votes=pl.len()).filter(pl.col("votes") > 1)
+    several = shared(said)
     return {
         "metrics": {"agreement_alpha": every["alpha"], "worst_label_alpha": None},
         "intervals": {} if every["low"] is None else {"agreement_alpha": [every["low"], every["high"]]},
@@ -46,8 +46,8 @@ def measure(said: pl.DataFrame) -> dict[str, Any]:
         "per_label": {},
         "pairs": pairs(centred),
         "with_others": {},
-        "shared_records": len(shared),
-        "disagreements": shared.filter(pl.col("label") > 1).height,
+        "shared_records": len(several),
+        "disagreements": several.filter(pl.col("different") > 1).height,
     }
 
 

@@ -111,6 +111,18 @@ def waiting(rounds: Iterable[Round], said: pl.DataFrame, guide: str, names: list
     return found
 
 
+def check_collected(one: Round, gone: list[str]) -> None:
+    """Raise if records of a round, those in ``gone``, are not in ``data/raw`` any more.
+
+    Raises:
+        UserError: with the first of them.
+    """
+    if gone:
+        what = f"{len(gone)} records of the round are not in data/raw, first {gone[0][:12]}"
+        fix = "make collect; if they were forgotten on purpose, make a new round"
+        raise UserError(what, f"{ROUNDS}/{one.name}.json", fix)
+
+
 def adjudications(rounds: Mapping[str, Round]) -> list[str]:
     """Name the rounds in which one person decided: their labels stand above all others."""
     return [one.name for one in rounds.values() if one.kind == "adjudication"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from fullstack_ml.data.label.aggregate import guide_major, votes
+from fullstack_ml.data.label.aggregate import guide_major, shared, votes
 from fullstack_ml.data.label.agreement import CANNOT
 from fullstack_ml.data.label.rounds import Round
 
@@ -26,10 +26,10 @@ def version(text: str) -> tuple[int, ...]:
 
 def summary(said: pl.DataFrame, alpha: Alpha) -> dict[str, Any]:
     """Count records, labels and people, and say how far these agree."""
-    shared = said.group_by("id").agg(n=pl.col("label").n_unique(), votes=pl.len()).filter(pl.col("votes") > 1)
+    several = shared(said)
     counts = {"records": said["id"].n_unique(), "labels": len(said), "people": said["annotator"].n_unique()}
-    split = shared.filter(pl.col("n") > 1).height
-    return {**counts, "shared_records": len(shared), "disagreements": split, **alpha(said)}
+    split = several.filter(pl.col("different") > 1).height
+    return {**counts, "shared_records": len(several), "disagreements": split, **alpha(said)}
 
 
 def by_round(said: pl.DataFrame, rounds: Mapping[str, Round], alpha: Alpha) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from fullstack_ml.data.store import manifest
 from fullstack_ml.data.store.index import Index, keys, marks
 from fullstack_ml.data.store.manifest import MANIFEST, WORK, Manifest
 from fullstack_ml.data.store.shards import label_late, write_shard
-from fullstack_ml.pipeline.tables import read_batches
+from fullstack_ml.pipeline.tables import read_batches, shard_file
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import digest, read_json
 from fullstack_ml.workspace.paths import RAW, RAW_LOCK
@@ -90,12 +90,12 @@ def check_found(missing: list[str], what: str) -> None:
 
 def fetch(entries: dict[str, dict[str, Any]]) -> None:
     """Bring shards that are not here into the work folder."""
-    lacking = {entry["md5"]: shard for shard, entry in entries.items() if not holds(RAW / f"{shard}.parquet", entry)}
+    lacking = {entry["md5"]: shard for shard, entry in entries.items() if not holds(RAW / shard_file(shard), entry)}
     found = kept(list(lacking)) if lacking else {}
     check_found([name for name in lacking if name not in found], "shard")
     (WORK / "shards").mkdir(parents=True, exist_ok=True)
     for name, shard in lacking.items():
-        shutil.copyfile(found[name], WORK / "shards" / f"{shard}.parquet")
+        shutil.copyfile(found[name], WORK / "shards" / shard_file(shard))
 
 
 def holds(path: Path, entry: dict[str, Any]) -> bool:
