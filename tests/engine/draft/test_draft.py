@@ -511,6 +511,8 @@ def test_copies_count_once_and_a_rare_label_stops_no_trial(
     assert "20 more are copies: stage collect keeps the first of a picture" in told
     assert "accuracy >= " in told
     assert "cross-validated" in told
+    assert "worst_label_recall, collapse: 'rare' has too few records to try" in told
+    assert "nan" not in told.split()
 
 
 @image

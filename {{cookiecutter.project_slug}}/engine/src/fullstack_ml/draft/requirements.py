@@ -174,20 +174,7 @@ def _answered(asked: Asked, values: dict[str, float], records: float) -> None:
 
 def _by_part(asked: Asked, size: Size, trial: Trial, slices: dict[str, np.ndarray]) -> None:
     """Ask for labels and slices, as far as the test split can measure them."""
-    rarest = min(size.labels.values()) * size.test
-    recall, collapse = trial.values["worst_label_recall"], trial.values["collapse"]
-    if rarest >= 8 and recall - room(recall, rarest) > 0.05:
-        asked.at_least("worst_label_recall", recall, rarest, "no label may be forgotten")
-    else:
-        asked.unasked.append(
-            f"worst_label_recall: about {rarest:.0f} test records of the rarest label, {recall:.2f} seen"
-        )
-    if collapse + room(0.5, rarest) < 0.9:
-        limit = max(0.5, round(collapse + room(0.5, rarest), 2))
-        why = f"the quick model had {collapse:.3f}"
-        asked.ask("collapse", "<=", limit, "share", "a model that never says one of the labels is no model", why)
-    else:
-        asked.unasked.append(f"collapse: the quick model had {collapse:.2f}, and the rarest label has few records")
+    _by_label(asked, size, trial.values["worst_label_recall"], trial.values["collapse"])
     right = trial.outputs.argmax(axis=1) == trial.truth
     parts = {name: (float(right[mask].mean()), float(mask.mean())) for name, mask in slices.items()}
     if not parts:
@@ -203,6 +190,27 @@ def _by_part(asked: Asked, size: Size, trial: Trial, slices: dict[str, np.ndarra
         return
     asked.at_least("worst_slice_accuracy", worst - 0.02, tested, "no part may be served badly")
     asked.at_most("group_gap", gap + room(worst, tested), tested, "no part may be served much worse than another")
+
+
+def _by_label(asked: Asked, size: Size, recall: float, collapse: float) -> None:
+    """Ask that no label is forgotten, and none is never said; not a number, where the trial left a label out."""
+    if np.isnan(recall) or np.isnan(collapse):
+        name = min(size.labels, key=lambda label: size.labels[label])
+        asked.unasked.append(f"worst_label_recall, collapse: {name!r} has too few records to try")
+        return
+    rarest = min(size.labels.values()) * size.test
+    if rarest >= 8 and recall - room(recall, rarest) > 0.05:
+        asked.at_least("worst_label_recall", recall, rarest, "no label may be forgotten")
+    else:
+        asked.unasked.append(
+            f"worst_label_recall: about {rarest:.0f} test records of the rarest label, {recall:.2f} seen"
+        )
+    if collapse + room(0.5, rarest) < 0.9:
+        limit = max(0.5, round(collapse + room(0.5, rarest), 2))
+        why = f"the quick model had {collapse:.3f}"
+        asked.ask("collapse", "<=", limit, "share", "a model that never says one of the labels is no model", why)
+    else:
+        asked.unasked.append(f"collapse: the quick model had {collapse:.2f}, and the rarest label has few records")
 
 
 def _novelty(asked: Asked, values: dict[str, float], tested: float) -> None:
