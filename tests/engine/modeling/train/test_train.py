@@ -13,6 +13,7 @@ from fullstack_ml.answers import label
 from fullstack_ml.artefact.graph import features_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.train import __main__ as train
+from fullstack_ml.modeling.train.backends import Lesson
 from fullstack_ml.modeling.train.backends import sklearn as backend
 from fullstack_ml.pipeline import examples
 
@@ -29,7 +30,7 @@ def network(config: Any, **arguments: Any) -> Any:
 
 def fit(model: Any, seed: int, inputs: np.ndarray, truth: np.ndarray, product: Any) -> Any:
     """Fit as the stage does."""
-    return backend.fit(model, seed, features_of(inputs, product), truth, label, input_of(product).ALIKE)
+    return backend.fit(model, seed, Lesson(features_of(inputs, product), truth, label, input_of(product).ALIKE))
 
 
 def say(fitted: Any, inputs: np.ndarray, product: Any) -> np.ndarray:

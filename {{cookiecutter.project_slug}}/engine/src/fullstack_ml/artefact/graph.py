@@ -50,6 +50,30 @@ def drop_unused(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+def with_one_output(model: onnx.ModelProto, output: str, width: int) -> onnx.ModelProto:
+    """Keep the last output of a converted model alone, float32 (batch, ``width``) with the name ``output``."""
+    last = model.graph.output[-1].name  # a classifier's first output is the label
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [output if name == last else name for name in names]
+    del model.graph.output[:]
+    model.graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", width]))
+    domains = {opset.domain: opset.version for opset in model.opset_import} | {"": OPSET[""]}
+    del model.opset_import[:]  # converters name a domain twice for tree models, which onnxruntime's tools refuse
+    model.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in sorted(domains.items()))
+    return drop_unused(model)
+
+
+def rounded_down(thresholds: np.ndarray) -> np.ndarray:
+    """Return the largest float32 that is not above each of ``thresholds``.
+
+    A row is float32, so that it lies below the same thresholds as before. Rounded to the nearest, a threshold between
+    two decimals moves past one of them.
+    """
+    rounded = thresholds.astype(np.float32)
+    return np.where(rounded > thresholds, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+
+
 def with_metadata(model: onnx.ModelProto, metadata: dict[str, str]) -> onnx.ModelProto:
     """Store ``metadata`` in the file, sorted, and check the graph."""
     del model.metadata_props[:]

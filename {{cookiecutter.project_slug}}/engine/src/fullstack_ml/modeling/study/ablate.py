@@ -5,12 +5,13 @@ validation log loss beyond the noise of the records costs collection and adds ri
 Run: ``make ablate MODEL=logistic``.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
-from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.graph import features_of
 from fullstack_ml.inputs import input_of
-from fullstack_ml.modeling.train.backends import backend_of
+from fullstack_ml.modeling.train.backends import backend_of, lesson_of
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, read
 from fullstack_ml.pipeline.stage import stage
@@ -31,11 +32,10 @@ def without(values: np.ndarray, places: np.ndarray, filling: np.ndarray) -> np.n
 def losses(config: Config, known: Examples, held_out: Examples, places: np.ndarray) -> np.ndarray:
     """Fit without ``places`` and return the log loss of every validation record."""
     product, backend = load(), backend_of(config.model)
-    answer, alike = answer_of(product), input_of(product).ALIKE
-    rows, unseen = features_of(known.inputs, product), features_of(held_out.inputs, product)
-    filling = np.nan_to_num(np.nanmean(rows, axis=0))
-    fitted = backend.fit(config.model, config.seed, without(rows, places, filling), known.truth, answer, alike)
-    return answer.losses(backend.outputs(fitted, without(unseen, places, filling)), held_out.truth)
+    lesson, unseen = lesson_of(known, product), features_of(held_out.inputs, product)
+    filling = np.nan_to_num(np.nanmean(lesson.rows, axis=0))
+    fitted = backend.fit(config.model, config.seed, replace(lesson, rows=without(lesson.rows, places, filling)))
+    return lesson.answer.losses(backend.outputs(fitted, without(unseen, places, filling)), held_out.truth)
 
 
 def worth(rise: np.ndarray) -> dict[str, float]:

@@ -21,8 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.graph import features_of
-from fullstack_ml.inputs import input_of
-from fullstack_ml.modeling.train.backends import backend_of
+from fullstack_ml.modeling.train.backends import backend_of, lesson_of
 from fullstack_ml.pipeline.compose import resolve
 from fullstack_ml.pipeline.config import Config, Interval, Model, Sweep
 from fullstack_ml.pipeline.examples import read
@@ -122,19 +121,18 @@ class Trials:
     def __init__(self, config: Config, space: Space, sweep: str) -> None:
         """Read the data and open the sweep's run."""
         self.config, self.space, product = config, space, load()
-        self.answer, self.alike = answer_of(product), input_of(product).ALIKE
         known, held_out = read("train", product), read("validation", product)
-        self.rows, self.unseen = (features_of(examples.inputs, product) for examples in (known, held_out))
-        self.known, self.truth = known.truth, held_out.truth
+        self.answer, self.lesson = answer_of(product), lesson_of(known, product, held_out)
+        self.unseen, self.truth = features_of(held_out.inputs, product), held_out.truth
         self.mlflow = tracking.connect()
         self.parent = parent_run(self.mlflow, sweep, config.model.name)
 
     def measure(self, model: Model) -> dict[str, float]:
         """Fit ``model`` and measure it on the validation split."""
         backend = backend_of(model)
-        fitted = backend.fit(model, self.config.seed, self.rows, self.known, self.answer, self.alike)
+        fitted = backend.fit(model, self.config.seed, self.lesson)
         metrics = dict(self.answer.headline(backend.outputs(fitted, self.unseen), self.truth))
-        often = np.bincount(self.known).argmax()
+        often = np.bincount(self.lesson.truth).argmax()
         metrics["margin_over_baseline"] = metrics["accuracy"] - float((self.truth == often).mean())
         return {**metrics, "records": len(self.truth)}
 

@@ -16,7 +16,7 @@ from fullstack_ml.answers import Answer, answer_of
 from fullstack_ml.artefact.graph import features_of, save
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
-from fullstack_ml.modeling.train.backends import backend_of
+from fullstack_ml.modeling.train.backends import backend_of, lesson_of
 from fullstack_ml.modeling.train.novelty import distance, mahalanobis
 from fullstack_ml.modeling.train.novelty_nodes import with_novelty
 from fullstack_ml.modeling.train.over_time import cost_of_time
@@ -96,13 +96,15 @@ class Made:
     curves: dict[str, list[float]]
 
 
-def make(config: Config, product: Product, known: Examples, held_out: Examples, path: Path) -> Made:
-    """Fit on ``known``, convert, save, and check the parity on every record of ``held_out``."""
+def make(
+    config: Config, product: Product, known: Examples, held_out: Examples, path: Path, proof: Examples | None = None
+) -> Made:
+    """Fit on ``known``, stop by ``proof``, convert, save, and check the parity on every record of ``held_out``."""
     answer, backend, record = answer_of(product), backend_of(config.model), input_of(product)
     check_answers(answer.summary(known.truth, product), product)
     check_features(known.inputs, product)
-    rows, unseen = features_of(known.inputs, product), features_of(held_out.inputs, product)
-    fitted = backend.fit(config.model, config.seed, rows, known.truth, answer, record.ALIKE)
+    lesson, unseen = lesson_of(known, product, proof), features_of(held_out.inputs, product)
+    rows, fitted = lesson.rows, backend.fit(config.model, config.seed, lesson)
     constants = novelty_constants(config.train.novelty, rows, answer.strata(known.truth), record.ALIKE)
     model = backend.to_onnx(fitted, rows.shape[1], answer.width(product), answer.OUTPUT)
     save(record.front(with_novelty(model, constants), product), path)
@@ -119,7 +121,7 @@ def run(config: Config) -> None:
     product = load()
     answer, parts = answer_of(product), read_folds(product)
     known, held_out = (joined(parts),) * 2 if parts else (read("train", product), read("validation", product))
-    made = make(config, product, known, held_out, CANDIDATE)
+    made = make(config, product, known, held_out, CANDIDATE, None if parts else held_out)
     shutil.rmtree(FOLDS, ignore_errors=True)
     FOLDS.mkdir(parents=True)
     by_fold = [

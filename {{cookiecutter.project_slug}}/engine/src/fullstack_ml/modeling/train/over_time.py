@@ -5,6 +5,7 @@ validation split, which is later: one model, fitted on the rest, is measured on 
 other it will lose in use; a random split would have hidden it.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,7 @@ import polars as pl
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.graph import features_of
-from fullstack_ml.inputs import input_of
-from fullstack_ml.modeling.train.backends import backend_of
+from fullstack_ml.modeling.train.backends import backend_of, lesson_of
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples
 from fullstack_ml.product.types import Product
@@ -43,8 +43,9 @@ def cost_of_time(config: Config, product: Product, known: Examples, later: Examp
     truth = known.truth[fitted_on]
     if answer.missing(answer.summary(truth, product), product):
         return None
-    rows = features_of(known.inputs, product)
-    fitted = backend.fit(config.model, config.seed, rows[fitted_on], truth, answer, input_of(product).ALIKE)
+    lesson = lesson_of(known, product)
+    rows = lesson.rows
+    fitted = backend.fit(config.model, config.seed, replace(lesson, rows=rows[fitted_on], truth=truth))
 
     def score(values: np.ndarray, right: np.ndarray) -> float:
         return float(answer.headline(backend.outputs(fitted, values), right)[answer.HEADLINE[0]])

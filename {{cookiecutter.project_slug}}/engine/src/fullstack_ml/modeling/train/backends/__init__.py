@@ -7,16 +7,49 @@ stands under ``estimator`` in that file is the backend's own: each reads the key
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from fullstack_ml.answers import Answer
+from fullstack_ml.answers import Answer, answer_of
+from fullstack_ml.artefact.graph import features_of
+from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.config import Model
+from fullstack_ml.pipeline.examples import Examples
+from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.seams import find_choice
 
 if TYPE_CHECKING:
     import onnx
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a model is fitted to.
+
+    Attributes:
+        rows: float32 (records, values), the numbers that the graph gets under the name ``features``.
+        truth: (records,), as ``answer.truth`` gives it: for a label the index of the label.
+        answer: ``answer.ESTIMATOR`` says what is wanted: ``classifier`` or ``regressor``.
+        alike: whether all values are of one kind, as pixels are; then none should get a spread of its own.
+        product: the contract, for names of features and labels.
+        proof: rows and truth of the validation split, to stop by; None where no records are set aside, as with folds.
+    """
+
+    rows: np.ndarray
+    truth: np.ndarray
+    answer: Answer
+    alike: bool
+    product: Product | None = None
+    proof: tuple[np.ndarray, np.ndarray] | None = None
+
+
+def lesson_of(known: Examples, product: Product, held_out: Examples | None = None) -> Lesson:
+    """Return what a model of ``product`` is fitted to, with ``held_out`` to stop by."""
+    proof = None if held_out is None else (features_of(held_out.inputs, product), held_out.truth)
+    rows, alike = features_of(known.inputs, product), input_of(product).ALIKE
+    return Lesson(rows, known.truth, answer_of(product), alike, product, proof)
 
 
 class Backend(Protocol):
@@ -26,7 +59,7 @@ class Backend(Protocol):
     ``fitted`` is whatever ``fit`` returns; nobody but the backend looks into it.
     """
 
-    def fit(self, model: Model, seed: int, rows: np.ndarray, truth: np.ndarray, answer: Answer, alike: bool) -> Any:
+    def fit(self, model: Model, seed: int, lesson: Lesson) -> Any:
         """Fit what ``model`` describes and return it.
 
         The same arguments give the same model: ``seed`` is the only source of chance.
@@ -35,10 +68,7 @@ class Backend(Protocol):
             model: the file of ``conf/model/``; ``model.estimator`` holds the backend's own keys. With ``model.weights``
                 ``balanced`` every label weighs alike, however few records have it.
             seed: of ``conf/config.yaml``.
-            rows: float32 (records, values).
-            truth: (records,), as ``answer.truth`` gives it: for a label the index of the label.
-            answer: ``answer.ESTIMATOR`` says what is wanted: ``classifier`` or ``regressor``.
-            alike: whether all values are of one kind, as pixels are; then none should get a spread of its own.
+            lesson: records with their answers.
 
         Raises:
             UserError: for a key or a value that the library does not take.

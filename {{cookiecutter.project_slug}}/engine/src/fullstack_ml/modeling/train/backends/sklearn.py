@@ -24,9 +24,9 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
-from fullstack_ml.answers import Answer
-from fullstack_ml.artefact.graph import OPSET, drop_unused
+from fullstack_ml.artefact.graph import OPSET, rounded_down, with_one_output
 from fullstack_ml.inputs import FEATURES
+from fullstack_ml.modeling.train.backends import Lesson
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.workspace.errors import UserError, check_arguments
 from fullstack_ml.workspace.seams import package_name
@@ -85,11 +85,12 @@ def takes_gaps(estimator: Any) -> bool:
     return isinstance(estimator, HistGradientBoostingClassifier | HistGradientBoostingRegressor | Dummy)
 
 
-def fit(model: Model, seed: int, rows: np.ndarray, truth: np.ndarray, answer: Answer, alike: bool) -> Fitted:
+def fit(model: Model, seed: int, lesson: Lesson) -> Fitted:
     """Fit the pipeline of ``model``; a value that scikit-learn refuses is the user's mistake."""
-    gaps = not alike and bool(np.isnan(rows).any())
-    pipeline, method = build(model, seed, answer.ESTIMATOR, alike, gaps), KINDS[answer.ESTIMATOR][1]
-    if answer.ESTIMATOR == "classifier":
+    rows, truth, kind = lesson.rows, lesson.truth, lesson.answer.ESTIMATOR
+    gaps = not lesson.alike and bool(np.isnan(rows).any())
+    pipeline, method = build(model, seed, kind, lesson.alike, gaps), KINDS[kind][1]
+    if kind == "classifier":
         stop_without_proof(pipeline[-1], truth)
     try:
         with warnings.catch_warnings():
@@ -164,33 +165,14 @@ def to_onnx(fitted: Fitted, width: int, answer_width: int, output: str) -> onnx.
         fix = "choose an estimator that skl2onnx supports"
         what = f"{type(last).__name__} cannot be converted to ONNX"
         raise UserError(what, "model.estimator in conf/model/", fix) from error
-    rename(graph, graph.graph.output[-1].name, output)  # a classifier's first output is the label
-    del graph.graph.output[:]
-    graph.graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", answer_width]))
-    domains = {opset.domain: opset.version for opset in graph.opset_import} | {"": OPSET[""]}
-    del graph.opset_import[:]  # skl2onnx names a domain twice for tree models, which onnxruntime's tools refuse
-    graph.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in sorted(domains.items()))
-    return drop_unused(graph)
+    return with_one_output(graph, output, answer_width)
 
 
 def exact_thresholds(estimator: Any) -> None:
-    """Round the thresholds of boosted trees down to float32, as the graph has them.
-
-    A row is float32, so that it lies below the same thresholds as before. Rounded to the nearest, a threshold between
-    two decimals moves past one of them.
-    """
+    """Round the thresholds of boosted trees down to float32, as the graph has them."""
     for trees in getattr(estimator, "_predictors", ()):
         for tree in trees:
-            exact = tree.nodes["num_threshold"]
-            rounded = exact.astype(np.float32)
-            tree.nodes["num_threshold"] = np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded)
-
-
-def rename(graph: onnx.ModelProto, old: str, new: str) -> None:
-    """Give a value of the graph another name."""
-    for node in graph.graph.node:
-        for names in (node.input, node.output):
-            names[:] = [new if name == old else name for name in names]
+            tree.nodes["num_threshold"] = rounded_down(tree.nodes["num_threshold"])
 
 
 def constant(answer: np.ndarray, width: int, output: str) -> onnx.ModelProto:

@@ -1,0 +1,195 @@
+"""Backend ``lightgbm``: gradient-boosted trees of LightGBM, an extra of the project (``uv sync --extra lightgbm``).
+
+``estimator`` of ``conf/model/lightgbm.yaml`` holds LightGBM's own parameters, by the names of ``LGBMClassifier``, and
+two more: ``early_stopping`` and ``monotone``. Categories are columns already, made in the graph, and what is missing
+stays NaN. ``weights: balanced`` weighs all labels alike.
+"""
+
+import importlib
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import onnx
+from sklearn.model_selection import train_test_split
+from sklearn.utils.class_weight import compute_sample_weight
+
+from fullstack_ml.artefact.graph import rounded_down, with_one_output
+from fullstack_ml.inputs import FEATURES, input_of
+from fullstack_ml.modeling.train.backends import Lesson
+from fullstack_ml.pipeline.config import Model
+from fullstack_ml.workspace.errors import UserError, suggest
+
+HELD_BACK = 0.1  # of the records, to stop by, where there is no validation split
+FIXED = 100  # trees where too few records have a label for some to be held back
+# Parameters that LightGBM has beside those of its scikit-learn class.
+MORE = ("extra_trees", "feature_fraction_bynode", "max_bin", "monotone_constraints_method", "path_smooth")
+# Not a choice: the same data give the same trees, however many threads there are, and a row has no other meaning.
+REFUSED = ("class_weight", "importance_type", "random_state", "self")
+SAME = {"deterministic": True, "force_col_wise": True, "verbosity": -1}
+CONVERTED = 15  # the newest opset that onnxmltools writes; its trees mean the same in a later one
+RISES = {"rises": 1, "falls": -1}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The trees up to the best one, and the loss of the records to stop by after each."""
+
+    booster: Any
+    loss: list[float]
+
+
+def library() -> ModuleType:
+    """Import LightGBM.
+
+    Raises:
+        UserError: where the extra is not installed.
+    """
+    try:
+        return importlib.import_module("lightgbm")
+    except ModuleNotFoundError as error:
+        raise UserError(
+            "LightGBM is not installed", "backend: lightgbm in conf/model/", "uv sync --extra lightgbm"
+        ) from error
+
+
+def fit(model: Model, seed: int, lesson: Lesson) -> Fitted:
+    """Add trees until the loss of the validation split has gained nothing for ``early_stopping`` of them."""
+    lightgbm = library()
+    settings = dict(model.estimator)
+    patience, rounds = int(settings.pop("early_stopping", 0)), int(settings.pop("n_estimators", FIXED))
+    signs = settings.pop("monotone", {})
+    check_names(settings, lightgbm, model)
+    known, proof = set_aside(lesson, seed) if patience else ((lesson.rows, lesson.truth), None)
+    if patience and proof is None:
+        rounds = min(rounds, FIXED)
+    settings |= SAME | objective(settings, lesson) | {"seed": seed}
+    if signs:
+        settings["monotone_constraints"] = constraints(signs, lesson, model)
+    if settings.get("subsample", 1.0) < 1.0:
+        settings.setdefault("subsample_freq", 1)  # 0 would draw none
+    measured: dict[str, dict[str, list[float]]] = {}
+    try:
+        data = lightgbm.Dataset(known[0], known[1], weight=weights_of(model, lesson, known[1]))
+        stop = [] if proof is None else [lightgbm.early_stopping(patience, verbose=False)]
+        held = [] if proof is None else [data.create_valid(*proof, weight=weights_of(model, lesson, proof[1]))]
+        callbacks = [*stop, lightgbm.record_evaluation(measured)]
+        found = lightgbm.train(settings, data, rounds, valid_sets=held, callbacks=callbacks if held else None)
+    except (lightgbm.basic.LightGBMError, TypeError, ValueError) as error:
+        what = str(error).partition(" at /")[0]  # of LightGBM's own source
+        raise UserError(what, place(model), "give a value that LightGBM allows") from error
+    losses = next(iter(measured["valid_0"].values()), []) if measured else []
+    return Fitted(lightgbm.Booster(model_str=exact(found.model_to_string())), losses)
+
+
+def place(model: Model) -> str:
+    """Name where the parameters stand."""
+    return f"model.estimator in conf/model/{model.name}.yaml"
+
+
+def check_names(settings: Mapping[str, Any], lightgbm: ModuleType, model: Model) -> None:
+    """Raise for a parameter that LightGBM does not have: it would only warn."""
+    allowed = {*inspect.signature(lightgbm.LGBMModel.__init__).parameters, *MORE} - {"kwargs", *REFUSED}
+    for name in settings:
+        if name not in allowed:
+            fix = suggest(name, [*sorted(allowed), "early_stopping", "monotone"])
+            raise UserError(f"LightGBM takes no parameter {name!r} here", place(model), fix)
+
+
+def objective(settings: Mapping[str, Any], lesson: Lesson) -> dict[str, Any]:
+    """Return what is minimised: for labels their log loss, for numbers what the file says, or squares."""
+    if lesson.answer.ESTIMATOR == "regressor":
+        return {"objective": settings.get("objective") or "regression"}
+    labels = int(lesson.truth.max()) + 1
+    return {"objective": "binary"} if labels == 2 else {"objective": "multiclass", "num_class": labels}
+
+
+def set_aside(lesson: Lesson, seed: int) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray] | None]:
+    """Return records to learn and to stop by: the validation split, or a tenth; None where that leaves a label out."""
+    rows, truth = lesson.rows, lesson.truth
+    if lesson.proof is not None:
+        return (rows, truth), lesson.proof
+    strata = lesson.answer.strata(truth)
+    counts = np.unique(strata, return_counts=True)[1]
+    if counts.min() < 2 or len(truth) * HELD_BACK < len(counts):
+        return (rows, truth), None
+    parts = train_test_split(rows, truth, test_size=HELD_BACK, random_state=seed, stratify=strata)
+    return (parts[0], parts[2]), (parts[1], parts[3])
+
+
+def weights_of(model: Model, lesson: Lesson, truth: np.ndarray) -> np.ndarray | None:
+    """Return a weight per record, so that all labels weigh alike, or None.
+
+    Raises:
+        UserError: for numbers, which have no labels.
+    """
+    if model.weights == "none":
+        return None
+    if lesson.answer.ESTIMATOR != "classifier":
+        what, where = "a model of numbers cannot weigh labels", f"weights in conf/model/{model.name}.yaml"
+        raise UserError(what, where, "set weights: none")
+    weights: np.ndarray = compute_sample_weight("balanced", truth)
+    return weights
+
+
+def constraints(signs: Mapping[str, str], lesson: Lesson, model: Model) -> list[int]:
+    """Return 1, -1 or 0 per value: how the model's number may change as the value rises.
+
+    ``signs`` names, per feature, the one of two labels that becomes more probable with it, or never less; for an answer
+    that is a number, ``rises`` or ``falls``.
+
+    Raises:
+        UserError: for a feature or a label that is not there, or more than two labels.
+    """
+    assert lesson.product is not None
+    labels = lesson.product.formulation.label_names
+    meaning = {name: 2 * i - 1 for i, name in enumerate(labels)} if labels else RISES
+    if len(meaning) > 2:
+        raise UserError(f"monotone works with two labels, not with {len(labels)}", place(model), "take monotone out")
+    places = {name: where for name, where, _ in input_of(lesson.product).regions(lesson.product)}
+    found = np.zeros(lesson.rows.shape[1], dtype=np.int64)
+    for feature, said in signs.items():
+        if feature not in places:
+            raise UserError(f"monotone names no feature {feature!r}", place(model), suggest(feature, places))
+        if said not in meaning:
+            raise UserError(f"monotone: {feature} may not be {said!r}", place(model), suggest(str(said), meaning))
+        found[places[feature][:1]] = meaning[said]  # the number itself, not whether it is missing
+    return found.tolist()
+
+
+def exact(text: str) -> str:
+    """Round the thresholds of a stored model down to float32, as the graph has them: no row passes another way."""
+
+    def rounded(line: re.Match[str]) -> str:
+        values = rounded_down(np.array(line[1].split(), dtype=np.float64))
+        return "threshold=" + " ".join(f"{value:.17g}" for value in values)
+
+    # The parts of the text are found by their length, which is stated in a line of its own.
+    return re.sub(r"(?m)^tree_sizes=.*\n", "", re.sub(r"(?m)^threshold=(.*)$", rounded, text))
+
+
+def outputs(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
+    """Return probabilities, or the predicted number as (records, 1)."""
+    given = np.asarray(fitted.booster.predict(rows), np.float32)
+    if fitted.booster.dump_model(num_iteration=1)["objective"].startswith("binary"):
+        return np.stack([1 - given, given], axis=1)
+    return given.reshape(len(rows), -1)
+
+
+def history(fitted: Fitted) -> dict[str, list[float]]:
+    """Return the loss of the records to stop by, after every tree."""
+    return {"validation_loss": fitted.loss} if fitted.loss else {}
+
+
+def to_onnx(fitted: Fitted, width: int, answer_width: int, output: str) -> onnx.ModelProto:
+    """Convert by onnxmltools, and keep the one output that ``outputs`` gives."""
+    from onnxmltools import convert_lightgbm
+    from onnxmltools.convert.common.data_types import FloatTensorType
+
+    inputs = [(FEATURES, FloatTensorType([None, width]))]
+    graph = convert_lightgbm(fitted.booster, "trees", inputs, target_opset=CONVERTED, zipmap=False)
+    return with_one_output(graph, output, answer_width)
