@@ -6,16 +6,20 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import fullstack_ml
+from fullstack_ml.product.formulation import Feature
 from fullstack_ml.workspace.seams import choices
 from laid import TASKS
 
 ENGINE = Path(fullstack_ml.__file__).parent
 SEAMS = ("inputs", "answers", "modeling.train.backends", "pipeline.runner")
-NAMES = {name for seam in SEAMS for name in choices(seam)} | set(TASKS)
+# A column of a table may be a number or a text too.
+COLUMNS = set(get_args(Feature.model_fields["type"].annotation))
+NAMES = {name for seam in SEAMS for name in choices(seam)}.difference(COLUMNS) | set(TASKS)
 ROOMS = tuple(seam.replace(".", "/") + "/" for seam in SEAMS)
 # `type == "…"`, `type in (…)`, or a class of a page that is named after the type.
 ASKED = re.compile(r"(input|answer)\.type\s*(===?|!==?|in\b)|class=\"[^\"]*\{\{[^}]*\.type\b")

@@ -1,4 +1,4 @@
-"""What a model of labels promises on records it has never seen; where the answer is no label, this file goes."""
+"""What a model of labels promises on records it has never seen; run where the answer is a label."""
 
 from typing import Any
 

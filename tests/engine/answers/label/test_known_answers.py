@@ -10,7 +10,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
-from fullstack_ml.answers.label import calibration, report, rule
+from fullstack_ml.answers.calibrating import conformal_quantile
+from fullstack_ml.answers.label import calibration, report
 from fullstack_ml.artefact import graph
 from fullstack_ml.artefact import session as artefact
 from fullstack_ml.modeling.measuring import intervals
@@ -29,7 +30,7 @@ def test_conformal_sets_hold_the_right_label_as_often_as_promised() -> None:
         probabilities = random.dirichlet([0.5, 0.5, 0.5, 0.5], KNOWN + NEW)
         truth = (np.cumsum(probabilities**0.5, axis=1) > random.random((KNOWN + NEW, 1)) * 1.3).argmax(axis=1)
         right = probabilities[np.arange(KNOWN + NEW), truth]
-        floor = 1.0 - rule.conformal_quantile(1.0 - right[:KNOWN], level)
+        floor = 1.0 - conformal_quantile(1.0 - right[:KNOWN], level)
         held.append(int((right[KNOWN:] >= floor).sum()))
     rank = int(np.ceil((KNOWN + 1) * level))
     one = stats.betabinom(NEW, rank, KNOWN + 1 - rank)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fullstack_ml.answers.calibrating import conformal_quantile
 from fullstack_ml.answers.label import rule
 
 Refused = Callable[..., AbstractContextManager[None]]
@@ -17,7 +18,7 @@ Refused = Callable[..., AbstractContextManager[None]]
 )
 def test_the_quantile_is_the_score_of_the_rank_that_theory_gives(count: int, level: float, rank: int) -> None:
     scores = np.random.default_rng(0).permutation(np.arange(1.0, count + 1))
-    assert rule.conformal_quantile(scores, level) == rank
+    assert conformal_quantile(scores, level) == rank
 
 
 @pytest.mark.parametrize(("count", "level", "least"), [(18, 0.95, "at least 19"), (48, 0.98, "at least 49")])
@@ -25,13 +26,13 @@ def test_too_few_records_for_a_level_are_refused_with_the_number(
     count: int, level: float, least: str, refused: Refused
 ) -> None:
     with refused(least, "conf/split.yaml"):
-        rule.conformal_quantile(np.arange(float(count)), level)
+        conformal_quantile(np.arange(float(count)), level)
 
 
 def test_a_new_score_stays_below_the_quantile_as_often_as_promised() -> None:
     draws = 4000
     scores = np.random.default_rng(0).exponential(size=(draws, 51))
-    limits = np.array([rule.conformal_quantile(row[:50], 0.9) for row in scores])
+    limits = np.array([conformal_quantile(row[:50], 0.9) for row in scores])
     held = float((scores[:, 50] <= limits).mean())
     deviation = 4 * np.sqrt(0.9 * 0.1 / draws)
     # For n records the chance lies between the level and the level + 1 / (n + 1).

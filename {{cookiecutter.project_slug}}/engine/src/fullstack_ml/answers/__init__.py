@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class Answer(Protocol):
     """What a module of this seam defines.
 
-    ``outputs`` are the artefact's, float32 (records, ``width``); ``truth`` is (records,), as ``truth()`` gives it;
-    ``words`` is ``accept``, ``uncertain`` or ``unfamiliar`` per record.
+    ``outputs`` are the artefact's, float32 (records, ``width``), or those of a model before calibration; ``truth`` is
+    (records,), as ``truth()`` gives it; ``words`` is ``accept``, ``uncertain`` or ``unfamiliar`` per record.
     """
 
     #: Name of the graph's output; the other output is ``novelty``.
@@ -55,7 +55,7 @@ class Answer(Protocol):
         """Yield what is wrong with ``formulation.answer``: place in the file, what, fix."""
 
     def width(self, product: Product) -> int:
-        """Return how many values the graph gives per record."""
+        """Return how many values the artefact gives per record; before calibration there may be fewer."""
 
     def illegal(self, answers: Sequence[str], product: Product) -> list[str]:
         """Return the answers, as text, that the contract does not allow."""
@@ -93,7 +93,9 @@ class Answer(Protocol):
     def same(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Return per record whether two outputs say the same."""
 
-    def calibrate(self, method: str, model: onnx.ModelProto, outputs: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
+    def calibrate(
+        self, method: str, model: onnx.ModelProto, outputs: np.ndarray, truth: np.ndarray, product: Product
+    ) -> onnx.ModelProto:
         """Put the calibration ``method`` into the graph, fitted on the calibration split."""
 
     def fit_rule(self, scored: Scored, truth: np.ndarray, product: Product) -> Any:

@@ -164,7 +164,9 @@ def same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.asarray(one.argmax(axis=1) == other.argmax(axis=1))
 
 
-def calibrate(method: str, model: onnx.ModelProto, outputs: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
+def calibrate(
+    method: str, model: onnx.ModelProto, outputs: np.ndarray, truth: np.ndarray, product: Product
+) -> onnx.ModelProto:
     """Put the calibration ``method`` into the graph, fitted on held-out records."""
     from fullstack_ml.answers.label.calibration import METHODS
 

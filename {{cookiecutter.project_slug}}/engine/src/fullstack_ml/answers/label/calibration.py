@@ -9,9 +9,10 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from fullstack_ml.answers.calibrating import RAW, append
 from fullstack_ml.workspace.errors import UserError
 
-OUTPUT, RAW = "probabilities", "uncalibrated"
+OUTPUT = "probabilities"
 
 
 def fit_beta(probabilities: np.ndarray, truth: np.ndarray) -> float:
@@ -53,7 +54,7 @@ def with_temperature(model: onnx.ModelProto, beta: float) -> onnx.ModelProto:
         helper.make_node("Mul", ["logarithm", "beta"], ["scaled"]),
         helper.make_node("Softmax", ["scaled"], [OUTPUT], axis=1),
     ]
-    return append(model, nodes, {"floor": np.array(np.finfo(np.float32).tiny), "beta": np.array(beta)})
+    return append(model, nodes, OUTPUT, {"floor": np.array(np.finfo(np.float32).tiny), "beta": np.array(beta)})
 
 
 def final_softmax(model: onnx.ModelProto) -> onnx.NodeProto | None:
@@ -89,23 +90,7 @@ def with_isotonic(model: onnx.ModelProto, knots: np.ndarray, heights: np.ndarray
         helper.make_node("Div", ["kept", "total"], [OUTPUT]),
     ]
     axes = {"last": np.array([2], np.int64), "labels_axis": np.array([1], np.int64)}
-    return append(model, nodes, constants | axes)
-
-
-def append(model: onnx.ModelProto, nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray]) -> onnx.ModelProto:
-    """Put ``nodes`` between the model's probabilities, now called ``uncalibrated``, and its output."""
-    for node in model.graph.node:
-        for i, written in enumerate(node.output):
-            if written == OUTPUT:
-                node.output[i] = RAW
-        for i, taken in enumerate(node.input):
-            if taken == OUTPUT:  # a novelty by confidence looks at the model's own probabilities
-                node.input[i] = RAW
-    for name, value in constants.items():
-        kind = value.dtype if value.dtype == np.int64 else np.float32
-        model.graph.initializer.append(numpy_helper.from_array(value.astype(kind), name))
-    model.graph.node.extend(nodes)
-    return model
+    return append(model, nodes, OUTPUT, constants | axes)
 
 
 def temperature(model: onnx.ModelProto, probabilities: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:

@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fullstack_ml.workspace.files import replacing, write_text
+from fullstack_ml.answers.drawing import ACCENT, FAINT, INK, figure_of, save
+from fullstack_ml.workspace.files import write_text
 from fullstack_ml.workspace.spreadsheet import csv_text
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 # Rows of the confusion table: enough for the picture, small for any test split.
 PLOTTED = 10_000
 LONGEST = 40  # characters of a label
-INK, ACCENT, FAINT = "#1f2937", "#2563eb", "#9ca3af"
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib import rcParams  # slow to import
-    from matplotlib.figure import Figure
-
-    rcParams["font.family"] = ["DejaVu Sans", *_font_with_hangul()]
-    rcParams["text.parse_math"] = False  # a label may hold dollar signs
-    return Figure(figsize=(width, height))
-
-
-@cache
-def _font_with_hangul() -> list[str]:
-    """Name the font for letters that matplotlib's own font lacks."""
-    from matplotlib.font_manager import FontProperties, fontManager
-
-    package = find_spec("koreanize_matplotlib")
-    if package is None or package.origin is None:
-        return []
-    file = Path(package.origin).with_name("fonts") / "NanumGothic.ttf"
-    fontManager.addfont(file)
-    return [FontProperties(fname=file).get_name()]
 
 
 def short(label: str) -> str:
@@ -46,16 +19,10 @@ def short(label: str) -> str:
     return label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure; the creation date is left out, so that the same picture has the same bytes."""
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})
-
-
 def draw_confusion(path: Path, counts: list[list[int]], labels: list[str]) -> None:
     """Draw the confusion matrix: right labels down, predicted labels across, counts in the cells."""
     side = max(4.0, 0.55 * len(labels))
-    figure = _figure(side, side)
+    figure = figure_of(side, side)
     axes = figure.add_subplot()
     rows = [[cell / (sum(row) or 1) for cell in row] for row in counts]
     axes.imshow(rows, cmap="Blues", vmin=0, vmax=1)
@@ -74,7 +41,7 @@ def draw_confusion(path: Path, counts: list[list[int]], labels: list[str]) -> No
 
 def draw_reliability(path: Path, rows: list[dict[str, Any]], before: list[dict[str, Any]], ece: float) -> None:
     """Draw accuracy against confidence per bin, before and after calibration; the diagonal is perfect."""
-    figure = _figure(4.6, 4.2)
+    figure = figure_of(4.6, 4.2)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], linestyle="--", color=FAINT)
     for name, points, colour in (("before calibration", before, FAINT), ("calibrated", rows, ACCENT)):
@@ -92,7 +59,7 @@ def draw_reliability(path: Path, rows: list[dict[str, Any]], before: list[dict[s
 
 def draw_risk(path: Path, curve: list[dict[str, float]], measured: dict[str, Any]) -> None:
     """Draw the error of the answers against the share of records answered; the dot is the operating point."""
-    figure = _figure(4.6, 4.2)
+    figure = figure_of(4.6, 4.2)
     axes = figure.add_subplot()
     shares, errors = [point["answered_share"] for point in curve], [point["answered_error"] for point in curve]
     axes.plot(shares, errors, color=ACCENT)

@@ -5,17 +5,14 @@ the same rule in JavaScript, and a test holds the two together.
 """
 
 import json
-import math
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from fullstack_ml.answers.calibrating import conformal_quantile
 from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, Scored
-from fullstack_ml.product.formulation import least_records
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.errors import UserError
 
-WHERE = "formulation.abstain in product.yaml and conf/split.yaml"
 WORDS = np.array([UNCERTAIN, ACCEPT, UNFAMILIAR], dtype=object)
 
 
@@ -92,22 +89,6 @@ def decide(probabilities: np.ndarray, novelty: np.ndarray, rule: Rule) -> np.nda
         sure &= (costs.argmin(axis=1) == probabilities.argmax(axis=1)) & (costs.min(axis=1) <= 1)
     familiar = True if rule.novelty is None else novelty <= rule.novelty  # NaN is unfamiliar
     return WORDS[np.where(familiar, sure, 2)]
-
-
-def conformal_quantile(scores: np.ndarray, level: float) -> float:
-    """Return the split-conformal quantile: a new score is at most this with probability ``level``.
-
-    It is the ceil((n + 1) level)-th smallest of n scores (Vovk, Gammerman and Shafer 2005; Papadopoulos et al. 2002).
-
-    Raises:
-        UserError: if there are too few scores for the level.
-    """
-    rank = math.ceil((len(scores) + 1) * level)
-    if rank > len(scores):
-        least = least_records(level)
-        what = f"a level of {level:g} needs at least {least} calibration records, and there are {len(scores)}"
-        raise UserError(what, WHERE, "collect more, raise the share of the calibration split, or lower the level")
-    return float(np.sort(scores)[rank - 1])
 
 
 def fit_rule(scored: Scored, truth: np.ndarray, product: Product) -> Rule:

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.data.validate.checks import schema_fault, violations
 from fullstack_ml.data.validate.personal import personal_data
 from fullstack_ml.inputs import input_of
@@ -95,8 +96,7 @@ class Findings:
         return {
             "valid": not self.broken,
             "metrics": {"records": self.total},
-            "labels": dict(sorted(labels.items())),
-            "balance": min(labels.values()) / max(labels.values()) if labels else None,
+            **answers(labels, self.product),
             "kinds": wanted,
             "violations": dict(self.broken.most_common()),
             "examples": {rule: self.examples[rule] for rule, _ in self.broken.most_common()},
@@ -109,6 +109,25 @@ class Findings:
             },
             "rejected": dict(Counter(row["reason"] for row in refused).most_common(most)),
         }
+
+
+def answers(counts: Counter[str], product: Product) -> dict[str, Any]:
+    """Describe the answers of the source: how often each label is there, or between which numbers all lie."""
+    if answer_of(product).SCALE == "nominal" or not counts:
+        balance = min(counts.values()) / max(counts.values()) if counts else None
+        return {"labels": dict(sorted(counts.items())), "balance": balance, "numbers": None}
+    known = pl.DataFrame({"text": list(counts), "count": list(counts.values())}).select(
+        value=pl.col("text").cast(pl.Float64, strict=False), count="count"
+    )
+    ordered = known.drop_nulls().sort("value")
+    half = ordered["count"].cum_sum() * 2 >= ordered["count"].sum()
+    ends = {
+        "low": ordered["value"].min(),
+        "median": ordered["value"].filter(half).first(),
+        "high": ordered["value"].max(),
+    }
+    found = {"records": counts.total(), "different": len(counts), **ends}
+    return {"labels": {}, "balance": None, "numbers": found}
 
 
 def check_shard(shard: Path, product: Product, settings: Validate) -> Findings:

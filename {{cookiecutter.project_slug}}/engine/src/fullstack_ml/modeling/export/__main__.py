@@ -68,7 +68,7 @@ def artefact(
     def calibrated(one: onnx.ModelProto) -> onnx.ModelProto:
         copy = onnx.ModelProto()
         copy.CopyFrom(one)
-        return answer.calibrate(config.export.calibration, copy, outputs, truth)
+        return answer.calibrate(config.export.calibration, copy, outputs, truth, product)
 
     rule = answer.fit_rule(scored([calibrated(one) for one in models], parts), truth, product)
     found = calibrated(model)

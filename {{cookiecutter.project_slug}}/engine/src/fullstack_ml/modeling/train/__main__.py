@@ -34,8 +34,11 @@ NOVELTIES = ("mahalanobis", "confidence")
 
 
 def check_parity(answer: Answer, expected: np.ndarray, actual: np.ndarray, tolerance: float) -> float:
-    """Return the largest difference of an output; raise when it is over ``tolerance`` or an answer differs."""
-    difference = float(np.abs(expected - actual).max())
+    """Return the largest difference of an output; raise when it is over ``tolerance`` or an answer differs.
+
+    Of outputs above 1, which no probability is, it is the share of the largest: a float32 has seven digits.
+    """
+    difference = float(np.abs(expected - actual).max() / max(1.0, np.abs(expected).max(initial=0.0)))
     changed = int((~answer.same(expected, actual)).sum())
     if not difference <= tolerance or changed:
         what = f"ONNX differs from the fitted model by {difference:.2g} (allowed {tolerance:g})"
@@ -106,9 +109,9 @@ def make(
     lesson, unseen = lesson_of(known, product, proof), features_of(held_out.inputs, product)
     rows, fitted = lesson.rows, backend.fit(config.model, config.seed, lesson)
     constants = novelty_constants(config.train.novelty, rows, answer.strata(known.truth), record.ALIKE)
-    model = backend.to_onnx(fitted, rows.shape[1], answer.width(product), answer.OUTPUT)
-    save(record.front(with_novelty(model, constants), product), path)
     expected = backend.outputs(fitted, unseen)
+    model = backend.to_onnx(fitted, rows.shape[1], expected.shape[1], answer.OUTPUT)
+    save(record.front(with_novelty(model, constants), product), path)
     scored = Artefact(path).score(held_out.inputs)
     difference = check_parity(answer, expected, scored.outputs, config.train.parity)
     if constants is not None:

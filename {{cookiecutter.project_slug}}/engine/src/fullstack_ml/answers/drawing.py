@@ -1,0 +1,44 @@
+"""How the pictures of an evaluation look, and how one is written: as PNG, in one step."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fullstack_ml.workspace.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INK, ACCENT, FAINT = "#1f2937", "#2563eb", "#9ca3af"
+
+
+def figure_of(width: float, height: float) -> Figure:
+    """Return an empty figure, in inches."""
+    from matplotlib import rcParams  # slow to import
+    from matplotlib.figure import Figure
+
+    rcParams["font.family"] = ["DejaVu Sans", *_font_with_hangul()]
+    rcParams["text.parse_math"] = False  # a label may hold dollar signs
+    return Figure(figsize=(width, height))
+
+
+@cache
+def _font_with_hangul() -> list[str]:
+    """Name the font for letters that matplotlib's own font lacks."""
+    from matplotlib.font_manager import FontProperties, fontManager
+
+    package = find_spec("koreanize_matplotlib")
+    if package is None or package.origin is None:
+        return []
+    file = Path(package.origin).with_name("fonts") / "NanumGothic.ttf"
+    fontManager.addfont(file)
+    return [FontProperties(fname=file).get_name()]
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure; the creation date is left out, so that the same picture has the same bytes."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})

@@ -1,0 +1,49 @@
+"""A number at the server: its type in requests and answers, its interval, and how far off a late answer shows it."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from fullstack_ml.answers.number.contract import number, options_of
+from fullstack_ml.answers.number.rule import ends
+from fullstack_ml.product.types import Product
+
+
+class Interval(TypedDict):
+    """The number as the model gave it, also where it is not answered, and the interval around it."""
+
+    value: float
+    low: float
+    high: float
+
+
+def json_type(product: Product) -> Any:
+    """Return a number of the contract's range."""
+    given = options_of(product)
+    says = f"in {given.unit}" if given.unit else "a number"
+    return Annotated[float, Field(ge=given.low, le=given.high, strict=True, allow_inf_nan=False, description=says)]
+
+
+def scores_type(product: Product) -> Any:
+    """Return the number with its interval."""
+    return Annotated[Interval, Field(description="the number and its interval, also where it is not answered")]
+
+
+def example(product: Product) -> float:
+    """Return the middle of the range."""
+    given = options_of(product)
+    return (given.low + given.high) / 2
+
+
+def scores(outputs: np.ndarray, product: Product) -> list[dict[str, float]]:
+    """Return number, low and high of every record."""
+    rows = zip(outputs[:, 0].tolist(), *(end.tolist() for end in ends(outputs)), strict=True)
+    return [{"value": value, "low": low, "high": high} for value, low, high in rows]
+
+
+def judge(given: Sequence[str | None], right: Sequence[str]) -> np.ndarray:
+    """Return the absolute error of every answer; NaN where none was given."""
+    return np.array([abs(number(one or "none") - number(other)) for one, other in zip(given, right, strict=True)])
