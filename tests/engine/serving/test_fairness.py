@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -117,3 +118,15 @@ def test_a_client_waits_for_its_own_requests_and_not_for_those_of_another() -> N
         return order
 
     assert asyncio.run(race()) == ["other", "one"]
+
+
+def test_a_client_has_a_limit_on_the_bodies_that_arrive_at_once_and_others_keep_theirs() -> None:
+    turns, opened = Turns(), ExitStack()
+    with opened:
+        for _ in range(WAITING):
+            opened.enter_context(turns.arriving("one"))
+        with pytest.raises(Problem, match="of this client arrive"):
+            opened.enter_context(turns.arriving("one"))
+        opened.enter_context(turns.arriving("other"))
+    with turns.arriving("one"):  # those that came have gone on
+        pass

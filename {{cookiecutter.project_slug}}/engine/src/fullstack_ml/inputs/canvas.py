@@ -4,14 +4,15 @@
 ``fit`` and ``ground``. The page in the browser does the same (edge/page/image.js); a test holds the two together.
 """
 
-import io
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from fullstack_ml.inputs.metadata import Metered, orientation, without_metadata
 from fullstack_ml.product.formulation import MAX_PIXELS, MAX_VALUES
 from fullstack_ml.product.types import Product
 
@@ -65,10 +66,7 @@ def canvas_of(product: Product) -> Canvas:
 def upright(image: Image.Image) -> Image.Image:
     """Turn a picture as its camera was held, whatever its format (EXIF 2.3, tag 0x0112)."""
     image.load()  # Pillow turns a TIFF itself then
-    held = Image.Exif()
-    with suppress(Exception):  # what is damaged says nothing, as in a browser
-        held.load(image.info.get("exif", b""))  # not getexif, which also asks XMP, as no browser does
-    turn = TURNS.get(held.get(ExifTags.Base.Orientation, 1))
+    turn = TURNS.get(orientation(image.info.get("exif", b"")))  # Pillow's own also asks XMP, as no browser does
     return image if turn is None else image.transpose(turn)
 
 
@@ -78,9 +76,8 @@ def flattened(image: Image.Image, mode: str, ground: int) -> Image.Image:
     Raises:
         ValueError: for a moving picture, or numbers without a range.
     """
-    # A phone's JPEG (MPO) holds a preview beside the photograph, which is its first picture.
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-        raise ValueError(f"it moves, or has several pages: {image.n_frames} pictures in one file; store one of them")  # type: ignore[attr-defined]
+    if getattr(image, "is_animated", False):  # how many there are is not asked: each would be decoded
+        raise ValueError("it moves, or has several pages: more than one picture in the file; store one of them")
     image = upright(image)
     if image.mode.startswith("I"):
         values = np.asarray(image, dtype=np.int64)
@@ -136,7 +133,13 @@ def faults_told() -> Iterator[None]:
 def open_picture(payload: bytes) -> Image.Image:
     """Read the header of image bytes, or raise a ``ValueError``; ``decode_opened`` decodes the rest."""
     with faults_told():
-        return Image.open(io.BytesIO(payload), formats=tuple(FORMATS))
+        read, exif = without_metadata(payload)
+        file = Metered(read)
+        image = Image.open(file, formats=tuple(FORMATS))
+        file.left = sys.maxsize  # the pixels of a strip may be read in pieces that overlap
+        if exif:
+            image.info["exif"] = exif
+        return image
 
 
 def decode_opened(image: Image.Image, canvas: Canvas) -> np.ndarray:
@@ -145,7 +148,7 @@ def decode_opened(image: Image.Image, canvas: Canvas) -> np.ndarray:
     Raises:
         ValueError: if it is cut off, moves, or holds more than ``canvas.max_pixels``.
     """
-    with faults_told(), image:
+    with faults_told(), closing(image):  # with its pixels, while others of a request are decoded
         if image.width * image.height > canvas.max_pixels:  # before it is decoded: a small file can unpack to gigabytes
             raise ValueError(f"{image.width} x {image.height} pixels are more than max_pixels, {canvas.max_pixels}")
         return np.asarray(fitted(flattened(image, canvas.mode, canvas.ground), canvas), dtype=np.uint8)

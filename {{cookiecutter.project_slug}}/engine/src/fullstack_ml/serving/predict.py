@@ -52,21 +52,26 @@ class Predict:
     async def __call__(self, headers: dict[bytes, bytes], scope: Scope, receive: Receive) -> bytes:
         """Return the answer once it is on record."""
         started, refused = time.perf_counter(), Refusals()
-        media = headers.get(b"content-type", JSON).split(b";", 1)[0].strip().lower()
-        given: bytes | list[bytes]
-        if media == JSON:
-            given = await read(receive)
-        elif media == FORM and self._service.form_field:
-            given = await self._files(scope, receive, self._service.form_field)
-        else:
-            allowed = (JSON + (b" or " + FORM if self._service.form_field else b"")).decode()
-            raise Problem(415, f"the body is {media.decode('latin-1') or 'of no stated type'}; send {allowed}")
         address = scope["client"][0] if scope["client"] else ""
+        if int(headers.get(b"content-length", QUICK_BYTES + 1)) <= QUICK_BYTES:
+            given = await self._given(headers, scope, receive)
+        else:
+            with self._turns.arriving(address):
+                given = await self._given(headers, scope, receive)
         decoded = await self._decoded(given, refused, address)
         caller = headers[b"x-caller"].decode("latin-1") if b"x-caller" in headers else address
         answer = await self._service.scorer.submit(decoded, caller, started)
         telemetry.SECONDS.observe(time.perf_counter() - started)
         return with_refusals(answer, refused) if refused else answer
+
+    async def _given(self, headers: dict[bytes, bytes], scope: Scope, receive: Receive) -> bytes | list[bytes]:
+        media = headers.get(b"content-type", JSON).split(b";", 1)[0].strip().lower()
+        if media == JSON:
+            return await read(receive)
+        if media == FORM and self._service.form_field:
+            return await self._files(scope, receive, self._service.form_field)
+        allowed = (JSON + (b" or " + FORM if self._service.form_field else b"")).decode()
+        raise Problem(415, f"the body is {media.decode('latin-1') or 'of no stated type'}; send {allowed}")
 
     async def _decoded(self, given: bytes | list[bytes], refused: Refusals, address: str) -> Decoded:
         """Read a small request here, and a large one in a thread, so that nobody else waits for it."""

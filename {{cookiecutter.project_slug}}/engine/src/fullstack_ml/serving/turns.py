@@ -6,8 +6,9 @@ by their address; behind a proxy it is the one that the proxy states, where uvic
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -19,11 +20,11 @@ WAITING = 64  # requests of one client, with their bodies
 
 
 class Client:
-    """A client that has work: how many threads it may use, and how many of its requests wait or run."""
+    """A client that has work: how many threads it may use, and how many of its requests arrive, or wait and run."""
 
     def __init__(self, lanes: int) -> None:
         """``lanes`` threads at once."""
-        self.free, self.requests = asyncio.Semaphore(lanes), 0
+        self.free, self.arriving, self.requests = asyncio.Semaphore(lanes), 0, 0
 
 
 class Turns:
@@ -35,13 +36,32 @@ class Turns:
         self._threads = ThreadPoolExecutor(THREADS, "turns")
         self._clients: WeakValueDictionary[str, Client] = WeakValueDictionary()
 
+    def _client(self, name: str) -> Client:
+        return self._clients.get(name) or self._clients.setdefault(name, Client(self._lanes))
+
+    @contextmanager
+    def arriving(self, name: str) -> Iterator[None]:
+        """Read a large body meanwhile.
+
+        Raises:
+            Problem: 503 when too many bodies of the client are being read already.
+        """
+        client = self._client(name)
+        if client.arriving >= WAITING:
+            raise unavailable(f"{WAITING} large requests of this client arrive already")
+        client.arriving += 1
+        try:
+            yield
+        finally:
+            client.arriving -= 1
+
     async def take(self, name: str, work: Callable[[], T]) -> T:
         """Do ``work`` in a thread when it is the client's turn.
 
         Raises:
             Problem: 503 when too many requests of the client wait already.
         """
-        client = self._clients.get(name) or self._clients.setdefault(name, Client(self._lanes))
+        client = self._client(name)
         if client.requests >= WAITING:
             raise unavailable(f"{WAITING} large requests of this client wait already")
         client.requests += 1
