@@ -31,6 +31,7 @@ PAGE: tuple[str, ...] = ("paper.js", "drawing.js", "image.js", "header.js")
 FORM_FIELD: str | None = "image"
 ALIKE = True
 strangers, typical, draw = pictures.strangers, pictures.typical, pictures.draw
+KEPT_PIXELS = 1_000_000  # of pictures of a request that stay open
 GRID = 4  # an image is cut into GRID x GRID regions
 
 
@@ -192,7 +193,10 @@ def unreadable(place: int, error: ValueError) -> UnreadableError:
 
 
 def opened(records: list[Any]) -> tuple[int, list[Any]]:
-    """Add up the pixels that the pictures' headers state; a picture is its bytes and what was opened."""
+    """Add up the pixels that the pictures' headers state; a picture is its bytes and, of small ones, what was opened.
+
+    Large ones are opened again when their turn comes: Pillow makes room for a WebP's pixels when it reads its header.
+    """
     pixels, found = 0, []
     for i, record in enumerate(records):
         try:
@@ -201,7 +205,7 @@ def opened(records: list[Any]) -> tuple[int, list[Any]]:
         except ValueError as error:
             raise unreadable(i, error) from error
         pixels += image.width * image.height
-        found.append((data, image))
+        found.append((data, image if pixels <= KEPT_PIXELS else None))
     return pixels, found
 
 
@@ -211,11 +215,11 @@ def decoder(product: Product) -> Callable[[list[Any], float], Decoded]:
 
     def decode_all(found: list[Any], until: float = math.inf) -> Decoded:
         arrays = []
-        for i, (_, image) in enumerate(found):
+        for i, (data, image) in enumerate(found):
             if time.monotonic() > until:
                 raise TimeoutError
             try:
-                arrays.append(decode_opened(image, canvas))
+                arrays.append(decode_opened(image or open_picture(data), canvas))
             except ValueError as error:
                 raise unreadable(i, error) from error
         inputs = np.stack(arrays) if len(arrays) > 1 else arrays[0][np.newaxis]
