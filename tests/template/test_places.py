@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ AUTHOR = "You"
 # In place of the program: says in which order and with what it is called, and leaves what an installation leaves.
 UV = """#!/bin/sh
 echo "uv $* UV_PROJECT_ENVIRONMENT=$UV_PROJECT_ENVIRONMENT PYTHONHOME=$PYTHONHOME$GIT_DIR" >> "$CALLS"
+[ -z "$KILLED" ] || kill -9 $$
 [ -z "$BROKEN" ] || { echo "error: No solution found" >&2; exit 1; }
 mkdir -p .venv/bin && touch .venv/bin/dvc
 """
@@ -108,6 +110,19 @@ def test_an_interrupted_installation_begins_anew(place: Path, calls: Path) -> No
     (place / ".venv/bin/half").touch()
     ok(place, "make", ".venv/.done")
     assert sorted(path.name for path in (place / ".venv/bin").iterdir()) == ["dvc"]
+
+
+@pytest.mark.parametrize(("end", "anew"), [("KILLED", True), ("BROKEN", False)])
+def test_an_update_that_was_killed_begins_anew_and_one_that_failed_leaves_what_was_there(
+    end: str, anew: bool, place: Path, calls: Path
+) -> None:
+    ok(place, "make", ".venv/.done")
+    (place / ".venv/bin/half").touch()
+    os.utime(place / "pyproject.toml", (time.time() + 9,) * 2)  # changed after the installation
+    assert run(place, "make", ".venv/.done", **{end: "1"}).returncode
+    os.utime(place / "pyproject.toml", (0, 0))  # and brought back
+    ok(place, "make", ".venv/.done")
+    assert (place / ".venv/bin/half").exists() is not anew
 
 
 def test_a_linked_environment_is_left_as_it_is(place: Path, calls: Path) -> None:

@@ -6,6 +6,7 @@ validate: ## Stop at records that product.yaml does not allow
 label: ## Bring the labels of people and source together
 split: ## Cut train, validation, calibration, test by hash
 compose collect validate label split: .venv/.done
+	@$(HOLD_LABELS)
 	@dvc repro $@
 
 # A remote in a folder that is not there, as on a machine of CI, is as good as none.

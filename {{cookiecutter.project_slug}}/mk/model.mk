@@ -7,6 +7,7 @@ accept: ## Hold the reports against product.yaml
 cards: ## Render requirements, data card, model card
 register: ## Log to MLflow; move the alias if accepted
 train export evaluate accept cards register: .venv/.done
+	@$(HOLD_LABELS)
 	@dvc repro $@
 
 .PHONY: repro status checkout mlflow sweep adopt research compare ablate explain
@@ -14,6 +15,7 @@ MODEL ?= $(shell sed -n 's/^  - model: *\([a-z0-9_-]*\).*/\1/p' conf/config.yaml
 
 # Before the first split it is not known whether there are labels enough.
 repro: .venv/.done ## Run every stage that a change concerns
+	@$(HOLD_LABELS)
 	@if [ -e data/splits/manifest.json ]; then dvc repro; else python -m fullstack_ml.modeling.study.repro; fi
 
 status: .venv/.done ## Say what came out and what to type next

@@ -8,13 +8,15 @@ setup: .venv/.done ## Install the environment; make a git repository where there
 	@python mk/first_commit.py
 
 # Programs name the folder in which they were installed: a moved or copied project installs its own, as after an
-# installation that was interrupted. A link is a loan.
-$(shell [ -L .venv ] || [ ! -e .venv/.done ] || [ "$$(cat .venv/.done)" = "$$(pwd -P)" ] || rm .venv/.done)
+# installation that was interrupted, also one into an environment that was whole. A link is a loan.
+$(shell [ -L .venv ] || [ ! -e .venv/.done ] || \
+  { [ "$$(cat .venv/.done)" = "$$(pwd -P)" ] && [ ! -e .venv/.changing ]; } || rm .venv/.done)
 .venv/.done: pyproject.toml engine/pyproject.toml | $(filter .uv/bin/uv,$(UV))
 	@echo "setup: installing the environment into .venv, about 1 GiB"
 	@[ -L .venv ] || [ -e $@ ] || rm -rf .venv
-	@"$(UV)" sync --quiet $(EXTRAS) || { printf 'error: uv cannot install the environment, see above\nwhere: pyproject.toml\n$(DATELESS)\n' >&2; exit 1; }
-	@if [ -L .venv ]; then touch $@; else pwd -P > $@; fi
+	@[ ! -e $@ ] || touch .venv/.changing
+	@"$(UV)" sync --quiet $(EXTRAS) || { [ $$? -gt 128 ] || rm -f .venv/.changing; printf 'error: uv cannot install the environment, see above\nwhere: pyproject.toml\n$(DATELESS)\n' >&2; exit 1; }
+	@rm -f .venv/.changing; if [ -L .venv ]; then touch $@; else pwd -P > $@; fi
 
 .uv/bin/uv:
 	@echo "uv is missing: installing it into .uv/"

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 import fullstack_ml
+from fullstack_ml.pipeline.tables import LABEL
 
 pytestmark = pytest.mark.task("tabular-classification")
 COLLECT = f"{sys.executable} -m fullstack_ml.data.collect --config-dir . --config-name params"
@@ -154,12 +156,12 @@ def test_after_a_merge_the_rows_of_both_are_there_each_once_and_without_those_fo
     assert second.ok("git status --porcelain") == ""
 
 
-def mending(done: subprocess.CompletedProcess[str], what: str) -> str:
+def mending(done: subprocess.CompletedProcess[str], what: str, where: str = "data/raw.lock") -> str:
     """Check that a command ended with three lines, and return the one of them that mends it."""
     lines = done.stderr.strip().splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("error: "))
     assert what in lines[start]
-    assert lines[start + 1] == "where: data/raw.lock"
+    assert lines[start + 1] == f"where: {where}"
     return lines[start + 2].removeprefix("fix:   ")
 
 
@@ -193,3 +195,78 @@ def test_rows_that_are_kept_nowhere_else_are_not_replaced(
     assert way in fix
     first.ok(f"{way} && dvc repro")
     assert len(first.stored()) == rows
+
+
+HELD = f"{sys.executable} -m fullstack_ml.data.label.held"
+ROUND = "data/labels/pilot.parquet"
+
+
+def say(clone: Clone, *labels: tuple[str, str, str, int], commit: bool = True) -> None:
+    """Let people label records of the pilot: id, label, annotator, minute; commit what they said."""
+    rows = [
+        {"id": record, "label": label, "annotator": who, "round": "pilot", "guide_version": "1.0"}
+        | {"annotated_at": datetime(2026, 1, 1, 0, minute, tzinfo=UTC), "seconds": 1.0, "note": None}
+        for record, label, who, minute in labels
+    ]
+    (clone.folder / "data/labels").mkdir(exist_ok=True)
+    pl.DataFrame(rows, schema=LABEL).write_parquet(clone.folder / ROUND)
+    if commit:
+        clone.ok(f"dvc add -q {ROUND} && git add -A && git commit -qm labels")
+
+
+def said(clone: Clone) -> list[tuple[str, str, str]]:
+    """Return the labels that lie there: id, annotator, label."""
+    return sorted(pl.read_parquet(clone.folder / ROUND).select("id", "annotator", "label").iter_rows())
+
+
+def test_labels_of_one_branch_do_not_become_those_of_another(first: Clone) -> None:
+    say(first, ("a", "yes", "kim", 0))
+    first.ok("git switch -qc theirs")
+    say(first, ("a", "no", "kim", 1))
+    first.ok("git switch -q main")
+    assert said(first) == [("a", "kim", "no")]  # git switches, and DVC does not
+    assert first.ok(HELD) == f"labels: {ROUND} is now what git names\n"
+    assert said(first) == [("a", "kim", "yes")]
+    assert first.ok(HELD) == ""
+    assert first.ok("git status --porcelain") == ""
+    second = first.clone("second")
+    first.ok("dvc push -q")
+    second.ok(HELD)
+    assert said(second) == [("a", "kim", "yes")]
+
+
+def test_after_a_merge_the_labels_of_both_are_there_and_of_two_by_one_person_the_later(first: Clone) -> None:
+    say(first, ("a", "yes", "kim", 0))
+    first.ok("dvc push -q")
+    second = first.clone("second")
+    say(first, ("a", "yes", "kim", 0), ("b", "yes", "kim", 5), ("c", "yes", "kim", 9))
+    say(second, ("a", "yes", "kim", 0), ("b", "no", "kim", 7), ("c", "no", "kim", 8), ("c", "no", "lee", 1))
+    second.ok("dvc push -q")
+    first.ok("git pull -q --no-rebase ../second main")
+    first.ok(HELD)
+    assert said(first) == [("a", "kim", "yes"), ("b", "kim", "no"), ("c", "kim", "yes"), ("c", "lee", "no")]
+    first.ok("git add -A && git commit -qm 'Labels of both' && dvc push -q")
+    second.ok(f"git pull -q ../first main && {HELD}")
+    assert said(second) == said(first)
+    assert second.ok("git status --porcelain") == ""
+
+
+@pytest.mark.parametrize(("way", "label"), [("dvc add", "changed"), ("dvc checkout --force", "yes")])
+def test_a_table_of_labels_that_was_changed_by_hand_is_not_replaced(way: str, label: str, first: Clone) -> None:
+    say(first, ("a", "yes", "kim", 0))
+    say(first, ("a", "changed", "kim", 0), commit=False)
+    fix = mending(first.type(HELD), f"{ROUND} is not the table that git names", f"{ROUND}.dvc")
+    [command] = [part.split(": ")[1] for part in fix.split("; ") if way in part]
+    first.ok(f"{command} && {HELD}")
+    assert said(first) == [("a", "kim", label)]
+
+
+def test_labels_that_are_out_of_reach_stop_make_with_commands_that_mend_it(first: Clone) -> None:
+    say(first, ("a", "yes", "kim", 0))
+    second = first.clone("second")
+    fix = mending(second.type(HELD), f"{ROUND}, as git names it, is neither here nor", f"{ROUND}.dvc")
+    third = first.clone("third")
+    third.ok(f"{fix.split('do without it: ')[1]} && {HELD}")
+    first.ok("dvc push -q")
+    second.ok(HELD)
+    assert said(second) == said(first)

@@ -22,6 +22,7 @@ from fullstack_ml.annotation.returned import Row, read_returned
 from fullstack_ml.answers import answer_of
 from fullstack_ml.data.forget.keep import keep
 from fullstack_ml.data.label.agreement import CANNOT
+from fullstack_ml.data.label.held import hold_labels
 from fullstack_ml.data.label.rounds import Round, named, read_all
 from fullstack_ml.data.label.standing import annotations
 from fullstack_ml.pipeline.tables import LABEL
@@ -178,6 +179,7 @@ def main() -> None:
     good, bad = sort_out(rows, product)
     path = REJECTED / f"import-{file.stem}.csv"
     if good:
+        hold_labels()
         take(good)
     list_bad(bad, path)
     if bad:

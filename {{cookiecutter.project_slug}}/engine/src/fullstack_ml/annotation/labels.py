@@ -20,6 +20,7 @@ from fullstack_ml.annotation.studio import Studio
 from fullstack_ml.answers import answer_of
 from fullstack_ml.data.forget.keep import keep
 from fullstack_ml.data.label.agreement import CANNOT
+from fullstack_ml.data.label.held import hold_labels
 from fullstack_ml.data.label.rounds import Round, named, noted
 from fullstack_ml.data.label.standing import annotations
 from fullstack_ml.pipeline.config import Config
@@ -131,6 +132,7 @@ def run(config: Config) -> None:
     """
     settings, product = config.annotation, load()
     assert settings is not None
+    hold_labels()
     one, studio = noted(named(settings.round), guide_version()), Studio(*place(settings))
     path, copied = LABELS / f"{one.name}.parquet", PULLED / f"{one.name}.parquet"
     pulled = pull(one, studio, product)

@@ -13,5 +13,6 @@ def keep(*paths: Path) -> str | None:
     # As a module: the command is only on the path of an environment that was activated.
     command = [sys.executable, "-m", "dvc", "add", "--quiet", *map(str, paths)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
-    said = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
-    return said[-1] if done.returncode else None
+    said = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+    said = said or done.stderr.splitlines()[-1:] or [f"it ended with {done.returncode}"]
+    return said[0] if done.returncode else None
