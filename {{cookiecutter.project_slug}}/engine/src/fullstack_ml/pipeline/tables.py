@@ -117,7 +117,7 @@ def read_batches(path: Path, rows: int, columns: Sequence[str] | None = None) ->
         raise
     except (pa.ArrowException, OSError) as error:
         what = f"{path.name} is damaged: {str(error).splitlines()[0]}"
-        raise UserError(what, str(path), f"bring it back: dvc checkout {path}") from error
+        raise UserError(what, str(path), f"bring it back: dvc checkout --force {path}") from error
 
 
 def shard_file(name: str) -> str:
@@ -127,7 +127,7 @@ def shard_file(name: str) -> str:
         UserError: for a name that leads elsewhere.
     """
     if not NAME.fullmatch(name):
-        raise UserError(f"the manifest names a shard {name!r}", "manifest.json", "bring it back: dvc checkout data/raw")
+        raise UserError(f"the manifest names a shard {name!r}", "manifest.json", "dvc checkout --force data/raw")
     return f"{name}.parquet"
 
 

@@ -87,7 +87,7 @@ def check_out(name: str) -> list[str]:
         UserError: for a tree with changes, an unknown version, or data that is out of reach; then nothing is changed.
     """
     # Changes would stand beside data that they were not made with.
-    git.check_code("git add and git commit them, or git stash, then check out again")
+    git.check_code("git add -A && git commit, or git stash, then make checkout again")
     registry = ClientRegistry()
     version = registry.find(name)
     kept = {path: registry.text(version, f"pipeline/{path.name}") for path in (LOCK, PARAMS, RAW_LOCK, PRODUCT)}
@@ -105,7 +105,9 @@ def check_out(name: str) -> list[str]:
 def main() -> None:
     """Check out the version whose number or alias is the argument."""
     if len(sys.argv) != 2:
-        raise UserError("VERSION is missing", "make checkout", "make checkout VERSION=3, or VERSION=champion")
+        raise UserError(
+            "VERSION is missing", "make checkout", "make checkout VERSION=champion, or a number that make mlflow shows"
+        )
     print("\n".join(check_out(sys.argv[1])))
 
 

@@ -142,7 +142,7 @@ def guard(function: Callable[[], Any]) -> Any:
             raise
         sys.exit(str(UserError(f"{missing[0]} is not there", "the working folder", "run dvc repro, which makes it")))
     except Exception as error:
-        if told := unwritable(error):
+        if told := unwritable(error) or damaged(error):
             sys.exit(str(told))
         raise
 
@@ -158,3 +158,12 @@ def unwritable(error: BaseException | None) -> UserError | None:
             return UserError(what, str(name), UNWRITABLE[number] if number else SAID[str(words)])
         error = error.__cause__ or error.__context__
     return None
+
+
+def damaged(error: Exception) -> UserError | None:
+    """Tell that a Parquet file cannot be read, which the libraries say without its name; None where it is no such."""
+    library, said = type(error).__module__.split(".")[0], str(error).strip().partition("\n")[0]
+    if {"pyarrow": "Parquet ", "polars": "parquet: File out of specification"}.get(library, "\0") not in said:
+        return None
+    fix = "dvc status names it; dvc checkout --force brings back what DVC keeps"
+    return UserError(f"a table is damaged: {said}", "the working folder", fix)

@@ -68,7 +68,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        fix = f"bring it back: dvc checkout {path}, or git checkout {path}"
+        fix = f"bring it back: git checkout {path}; where git does not keep it, dvc checkout --force {path}"
         raise UserError(f"{path.name} is damaged: {error}", str(path), fix) from error
 
 

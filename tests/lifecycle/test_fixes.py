@@ -1,0 +1,103 @@
+"""Every way out that an error offers is typed here where it is printed: afterwards the command works."""
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from projects import Finished, Project
+
+TASK = "tabular-classification"
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group(TASK)]
+STAGE = "python -m fullstack_ml.{} --config-dir . --config-name params"
+BROKEN = "head -c 100 {0} > cut && mv cut {0}"
+
+# What happened, what is typed, what the error says, and what of its last line is typed then, as it is printed.
+WAYS = [
+    ("rm models/model.onnx", "python -m fullstack_ml.edge.build", "models/model.onnx is not there", "dvc repro accept"),
+    ("rm -r models/variants", "python -m fullstack_ml.modeling.study.compare", "no exported model", "dvc repro export"),
+    (
+        BROKEN.format("models/model.onnx"),
+        STAGE.format("modeling.evaluate"),
+        "models/model.onnx is no ONNX model",
+        "dvc repro export",
+    ),
+    ("rm models/candidate.onnx", STAGE.format("modeling.export"), "models/candidate.onnx is not there", "dvc repro"),
+    (
+        "rm reports/evaluation.json",
+        STAGE.format("modeling.accept"),
+        "reports/evaluation.json is not there",
+        "dvc repro",
+    ),
+    ("rm dvc.lock", STAGE.format("modeling.register"), "dvc.lock is not there", "dvc repro"),
+    ("rm -r data/raw", STAGE.format("data.label"), "data/labelled.parquet would hold no record", "dvc repro"),
+    ("rm data/raw/*.parquet", STAGE.format("data.validate"), "is listed and not there", "dvc checkout"),
+    (
+        BROKEN.format("data/labelled.parquet"),
+        STAGE.format("data.split"),
+        "a table is damaged",
+        "dvc checkout --force",
+    ),
+    (
+        BROKEN.format("data/splits/test.parquet"),
+        STAGE.format("modeling.evaluate"),
+        "a table is damaged",
+        "dvc checkout --force",
+    ),
+    (
+        "for i in data/raw/*.parquet; do head -c 100 $i > cut && mv cut $i; done",
+        STAGE.format("data.validate"),
+        "is damaged",
+        "dvc checkout --force data/raw/shard-",
+    ),
+    (
+        BROKEN.format("data/raw/manifest.json"),
+        STAGE.format("data.label"),
+        "manifest.json is damaged",
+        "dvc checkout --force data/raw/manifest.json",
+    ),
+    (
+        BROKEN.format("reports/validation.json"),
+        STAGE.format("modeling.cards"),
+        "validation.json is damaged",
+        "git checkout reports/validation.json",
+    ),
+    (
+        "echo '{' > data/tombstones.json",
+        "make collect",
+        "tombstones.json is damaged",
+        "git checkout data/tombstones.json",
+    ),
+    ("true", "make checkout", "VERSION is missing", "make checkout VERSION=champion"),
+    ("echo '# mine' >> conf/train.yaml", "make checkout VERSION=1", "1 uncommitted file(s)", "git stash"),
+]
+
+
+@pytest.fixture(scope="module")
+def kept(finish: Callable[[str], Finished], tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy of the finished project, committed; every way leads back to what it was."""
+    copy = finish(TASK).project.copy(tmp_path_factory.mktemp("fixes") / "my-product")
+    copy.commit()
+    return copy
+
+
+def typed(project: Project, line: str) -> subprocess.CompletedProcess[str]:
+    return project.run("bash", "-c", line)
+
+
+@pytest.mark.parametrize(("happened", "command", "error", "way"), WAYS, ids=[one[2] for one in WAYS])
+def test_the_way_out_that_is_printed_leads_out(
+    happened: str, command: str, error: str, way: str, kept: Project
+) -> None:
+    assert typed(kept, happened).returncode == 0
+    failed = typed(kept, command)
+    told = [line for line in failed.stderr.splitlines() if line.startswith(("error: ", "where: ", "fix:   "))]
+    assert failed.returncode
+    assert error in told[0]
+    fix = told[2].removeprefix("fix:   ")
+    assert way in fix
+    mended = typed(kept, fix[fix.index(way) :] if way.endswith("-") else way)
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    if not way.startswith(command):
+        again = typed(kept, command)
+        assert again.returncode == 0, again.stdout + again.stderr
