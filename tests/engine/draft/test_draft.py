@@ -590,3 +590,31 @@ def test_what_the_future_costs_is_said_where_there_is_a_time(
 )
 def test_a_word_that_ends_like_id_names_nothing(name: str, names: bool) -> None:
     assert bool(KEY.search(name)) == names
+
+
+@table
+def test_a_table_in_which_only_a_text_is_left_becomes_a_contract_of_texts(made: Draft) -> None:
+    texts = [f"{'늦어요 it is late' if i % 2 else '파손 it broke'}, 주문 number {i * 7919 % 900}" for i in range(900)]
+    rows = {"id": range(900), "what they wrote": texts, "intent": ["late" if i % 2 else "broken" for i in range(900)]}
+    pl.DataFrame(rows).write_csv("messages.csv")
+    product = made(FROM="messages.csv", ANSWER="intent")
+    wanted = product.formulation.input
+    assert (wanted.type, wanted.column, wanted.features) == ("text", "what they wrote", [])
+    assert wanted.length >= 2 * max(map(len, texts))
+    assert {part.column for part in product.data.slices} >= {"length"}
+    assert next(row.threshold for row in product.requirements if row.metric == "accuracy") > 0.9
+    assert "model: ngrams" in Path("conf/config.yaml").read_text(encoding="utf-8")
+
+
+@table
+def test_a_folder_of_text_files_becomes_a_contract_of_texts(made: Draft) -> None:
+    for i in range(200):
+        file = Path("inbox", "late" if i % 2 else "broken", f"{i}.txt")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(f"{'늦어요' if i % 2 else '파손'} {i}".encode("cp949"))
+    product = made(FROM="inbox")
+    assert (product.formulation.input.type, product.formulation.label_names) == ("text", ["broken", "late"])
+    assert yaml.safe_load(Path("conf/source/files.yaml").read_text("utf-8"))["options"]["label_folder"] in (
+        "first",
+        "last",
+    )

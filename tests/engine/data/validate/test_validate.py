@@ -79,13 +79,13 @@ def test_the_error_names_every_rule_with_its_count_and_where_a_record_comes_from
         validate.run(config)
 
 
-def test_a_kind_that_is_out_of_scope_is_refused(
+def test_a_record_out_of_scope_is_kept_whatever_its_label(
     project: Path, records: pl.DataFrame, product: Any, config: Any, refused: Refused
 ) -> None:
-    out = next(kind.name for kind in product.data.kinds if kind.scope == "out")
-    raw(with_bad(records, "kind", out))
-    with refused(f"kind {out!r} is out of scope"):
-        validate.run(config)
+    out = product.data.out_of_scope[0]
+    raw(with_bad(with_bad(records, "kind", out), "source_label", "no label of ours"))
+    validate.run(config)
+    assert report()["kinds"][out]["found"] == 1
 
 
 def test_a_payload_that_the_contract_does_not_allow_is_named(

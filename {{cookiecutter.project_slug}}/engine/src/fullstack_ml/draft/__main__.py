@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from fullstack_ml.draft import pictures, places, tables
+from fullstack_ml.draft import pictures, places, tables, texts
 from fullstack_ml.draft.requirements import Size, folds_of, small_labels
 from fullstack_ml.draft.seen import Seen, Wish
 from fullstack_ml.draft.summary import tell
@@ -44,6 +44,8 @@ def look(wish: Wish) -> Seen:
     options = {"path": wish.place, "licence": "internal"}
     if places.holds_pictures(system, path):
         return pictures.look(system, path, wish, options | {"kind": "picture"}, [])
+    if texts.holds_texts(system, path):
+        return texts.look(system, path, wish, options | {"kind": "text"}, [])
     found = places.tables(system, path, wish.place)
     counted = tally(found.batches, wish.answer)
     notes = [f"read as: {', '.join(found.notes)}"]

@@ -42,6 +42,7 @@ class Column:
     longest: int = 0  # characters of the longest sampled text
     use: str = "feature"
     reason: str = ""
+    written: bool = False  # by people, in several words
 
 
 def type_of(count: Count, values: dict[str, int], sample: pl.Series, filled: int) -> str:
@@ -93,7 +94,8 @@ def looked_at(table: Tally) -> list[Column]:
         strange = table.rows - missing - count.numbers if kind in ("number", "whole") else 0
         ordered = tuple(sorted(values, key=lambda value: (-values[value], value)))
         longest = int(sample.str.len_chars().max() or 0) if kind == "text" else 0  # type: ignore[arg-type]
-        column = Column(name, kind, missing, count.low, count.high, ordered, strange, longest)
+        prose = kind == "text" and sentences(sample)
+        column = Column(name, kind, missing, count.low, count.high, ordered, strange, longest, written=prose)
         found.append(judged(column, sample, table.rows))
     return found
 

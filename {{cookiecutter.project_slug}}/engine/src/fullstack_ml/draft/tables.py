@@ -23,6 +23,7 @@ from fullstack_ml.draft.leaks import alone
 from fullstack_ml.draft.numbers import legal_range
 from fullstack_ml.draft.seen import Seen, Wish, label_rows
 from fullstack_ml.draft.tally import Tally
+from fullstack_ml.draft.texts import learned, take_text
 from fullstack_ml.product.contradictions import TAKEN
 from fullstack_ml.product.formulation import LENGTH, LONGEST
 from fullstack_ml.workspace.errors import UserError, suggest
@@ -42,8 +43,7 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     answer = chosen_answer(columns, wish, table.rows)
     groups, times = group_candidates(columns, table.rows, table.sample), time_candidates(columns)
     counts = counted(table, answer)
-    columns = [marked(column, answer, groups, table) for column in columns]
-    used = [column for column in columns if column.use == "feature"]
+    columns, used, alone = learned([marked(column, answer, groups, table) for column in columns])
     if not used:
         why = "; ".join(f"{column.name}: {column.reason or column.use}" for column in columns)
         raise UserError("no column is left to learn from", wish.place, f"give more columns; here are {why}")
@@ -70,6 +70,7 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
         "privacy_reason": "; ".join(f"{kind} in {name!r}" for name, kind in personal) or "no personal data was noticed",
     }
     seen.facts["input"]["features"] = [feature(column, table.rows) for column in used]
+    take_text(seen, alone, table)
     seen.questions = asked(columns, [] if named else groups, times, personal, answer, wish)
     return seen
 
@@ -217,7 +218,9 @@ def asked(
     columns: list[Column], groups: list[str], times: list[str], personal: list[Any], answer: str | None, wish: Wish
 ) -> list[str]:
     """List what only a person knows."""
-    found = ["units and meaning of the features; ranges that are limits of nature, not of this sample"]
+    ranged = any(column.use == "feature" and column.type in ("number", "whole") for column in columns)
+    ranges = "units and meaning of the features; ranges that are limits of nature, not of this sample"
+    found = [ranges if ranged else "meaning of the features, and who or what they come from"]
     if answer and not wish.answer:
         found.insert(0, f"is {answer!r} the answer? If not: make draft FROM=… ANSWER=<column>")
     if groups:

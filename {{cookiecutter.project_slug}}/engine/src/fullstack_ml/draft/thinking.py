@@ -105,7 +105,7 @@ def limits_of(product: Product) -> tuple[int, int]:
 
 def sample_records(seen: Seen, product: Product) -> pl.DataFrame:
     """Return the sample as stage collect would store it, rows that it would reject left out."""
-    if "payload" in seen.records.columns:
+    if seen.options["label"] is None:  # records are files, whose folders say the label
         return seen.records
     timed = product.model_copy(update={"data": product.data.model_copy(update={"time": seen.time})})
     frame = as_records(seen.records, timed, seen.options["label"], seen.group, "the sample", "FROM")

@@ -77,7 +77,8 @@ def write(text: str, facts: dict[str, Any], seen: Seen) -> list[Path]:
     """Write everything and return the paths; ``folds`` of the facts may be None: as the splits have them."""
     path, config = CONF / "source" / f"{seen.source}.yaml", CONF / "config.yaml"
     texts = {PRODUCT: sealed(text), path: with_options(path.read_text(encoding="utf-8"), seen.options)}
-    choices = {"source": seen.source} | ({"model": "boosted"} if facts["input"]["features"] else {})
+    model = "boosted" if facts["input"]["features"] else "ngrams" if "length" in facts["input"] else None
+    choices = {"source": seen.source} | ({"model": model} if model else {})
     texts[config] = with_choices(config.read_text(encoding="utf-8"), choices)
     if chosen := re.search(r"(?m)^  - model: (\S+)", texts[config]):
         texts |= with_value(CONF / "model" / f"{chosen[1]}.yaml", "weights", facts["weights"])

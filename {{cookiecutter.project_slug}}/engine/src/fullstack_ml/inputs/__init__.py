@@ -38,7 +38,8 @@ class UnreadableError(ValueError):
 class Input(Protocol):
     """What a module of this seam defines. ``frame`` is a table of records, ``product`` the contract."""
 
-    #: Endings of files that hold one record each, lower case; () where a record is a row of a table.
+    #: Endings of files that hold one record each, lower case; () where a record is a row of a table. What ``columns``
+    #: calls text may be both: such a file, or a row of a table.
     FILES: tuple[str, ...]
     #: Content types under which the web gives such a file; () where a record is a row of a table.
     MEDIA: tuple[str, ...]
@@ -82,7 +83,8 @@ class Input(Protocol):
 
     def regions(self, product: Product, values: np.ndarray | None = None) -> Iterator[Region]:
         """Yield every part of the input, for ``make ablate`` and ``make explain``: its name, its places in
-        ``features``, and its index in an input of ``matrix``. The name says what ``values``, an input, hold there."""
+        ``features``, and its index in an input of ``matrix``. The name says what ``values``, an input, hold there.
+        Without ``values`` none where records have parts of their own, as the words of a text."""
 
     def front(self, model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
         """Put the contract's input in front of a graph whose input is ``features`` (float32, records x values)."""

@@ -13,7 +13,7 @@ from fullstack_ml.answers import answer_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
-from fullstack_ml.workspace.paths import SPLITS
+from fullstack_ml.workspace.paths import OUT_OF_SCOPE, SPLITS
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,12 @@ def examples_of(frame: pl.DataFrame, product: Product, path: Path) -> Examples:
         )
     truth = answer_of(product).truth(frame["label"].to_list(), product)
     return Examples(frame, input_of(product).matrix(frame, product), truth)
+
+
+def read_out_of_scope(product: Product) -> np.ndarray:
+    """Return the inputs of the records of kinds that are out of scope, of which there may be none."""
+    frame = pl.read_parquet(OUT_OF_SCOPE) if OUT_OF_SCOPE.exists() else pl.DataFrame()
+    return np.empty(0) if frame.is_empty() else input_of(product).matrix(frame, product)
 
 
 def read_folds(product: Product) -> list[Examples]:

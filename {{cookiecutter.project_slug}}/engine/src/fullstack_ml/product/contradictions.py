@@ -36,7 +36,7 @@ RECORD = (
 )
 LABEL = ("label", "annotator", "round", "guide_version", "annotated_at", "seconds", "labelled_by", "votes", "share")
 ARRIVAL = ("rejected", "record", "cursor", "row_key", "reason", "rejected_at")
-VERDICT = ("predicted", "probability", "right_probability", "novelty", "decision", "error", "suspect")
+VERDICT = ("predicted", "probability", "right_probability", "novelty", "decision", "error", "suspect", "moved")
 INTERVAL = ("interval_low", "interval_high")
 WANTED = {"number": "number, such as 1.5", "whole": "whole number", "date": "date, such as 2026-01-31"}
 TAKEN = frozenset((*RECORD, *LABEL, *ARRIVAL, *VERDICT, *INTERVAL))

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 EPOCH = datetime(1970, 1, 1)
 LENGTH, LONGEST = 300, 2000  # characters of a short text, where the contract names no length, and at most
+MOST_LETTERS = 20_000  # characters of a text that is an input of its own
 
 
 class Strict(BaseModel):
@@ -131,6 +132,8 @@ class Input(Strict):
     ``shape`` of a picture is height and width, and 3 where it is in colour; ``fit`` and ``ground`` say what becomes of
     another proportion, and what lies below what is transparent (0 black to 255 white). A picture of more than
     ``max_pixels`` is refused; of more than ``max_values`` values squares are averaged for the model.
+    A text has at most ``length`` characters, and its runs of letters fall into ``buckets``; ``column`` is its name in a
+    table where that is not ``text``.
     ``options`` is for what an input of the product's own needs beside these.
     """
 
@@ -142,6 +145,9 @@ class Input(Strict):
     ground: int = Field(255, ge=0, le=255)
     max_pixels: int = Field(MAX_PIXELS, gt=0, le=BOMB)
     max_values: int = Field(MAX_VALUES, ge=16, le=65_536)
+    length: int = Field(LENGTH, gt=0, le=MOST_LETTERS)
+    buckets: int = Field(4096, ge=64, le=65_536)
+    column: Annotated[str, Field(min_length=1)] | None = None
     features: list[Feature] = []
     options: dict[str, Any] = {}
 

@@ -101,6 +101,8 @@ COMMON: dict[str, Metric] = {
         "normal inputs wrongly flagged, at the threshold that catches 95 % of unfamiliar ones",
         "novelty_false_alarms",
     ),
+    "unknown_detected": Metric("share", "higher", "share of the records out of scope that the model does not answer"),
+    "unknown_false_alarms": _share("lower", "share of the records in scope that it does not answer", "silent"),
     "artefact_kib": _measured("KiB", "lower", "size of the ONNX file"),
     "latency_p50_ms": _measured("ms", "lower", "median time of one record, decoding included"),
     "latency_p99_ms": _measured("ms", "lower", "99th percentile of the time of one record"),

@@ -85,6 +85,11 @@ class Data(Strict):
     columns: list[Annotated[str, Field(min_length=1)]] = Field([])
     slices: list[Slice]
 
+    @property
+    def out_of_scope(self) -> list[str]:
+        """Name the kinds of which records are kept and judged, and never learned."""
+        return [kind.name for kind in self.kinds if kind.scope == "out"]
+
 
 class Requirement(Strict):
     """One row of the requirements table; ``accept`` decides it, ``register`` enforces it.

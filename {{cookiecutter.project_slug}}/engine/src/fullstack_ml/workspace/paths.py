@@ -25,6 +25,7 @@ TOMBSTONES = Path("data/tombstones.json")
 NEAR_DUPLICATES = Path("data/near_duplicates.parquet")
 REVIEW = Path("data/review.parquet")
 LABELLED = Path("data/labelled.parquet")
+OUT_OF_SCOPE = Path("data/out_of_scope.parquet")
 SPLITS = Path("data/splits")
 SWEEPS = Path("sweeps")
 

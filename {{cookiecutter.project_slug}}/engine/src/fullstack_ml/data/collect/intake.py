@@ -23,12 +23,19 @@ from fullstack_ml.workspace.errors import UserError
 REJECTED, ORIGINAL, CURSOR = "rejected", "record", "cursor"
 
 
+def outside(batch: pl.DataFrame, product: Product) -> pl.DataFrame:
+    """Take a label that is the name of a kind out of scope for that kind: such a record has no label."""
+    out = pl.col("source_label").is_in(product.data.out_of_scope)
+    label = pl.when(~out).then("source_label")
+    return batch.with_columns(kind=pl.when(out).then("source_label").otherwise("kind"), source_label=label)
+
+
 def prepare(batch: pl.DataFrame, product: Product, now: datetime) -> pl.DataFrame:
     """Give a batch its content as id, its time and its describing columns, in the order of the record schema."""
     batch = batch.with_columns(
         input_of(product).content_id(batch, product), collected_at=pl.lit(now, RECORD["collected_at"])
     )
-    batch = input_of(product).describe(batch, product)
+    batch = outside(input_of(product).describe(batch, product), product)
     missing = [pl.lit(None, kind).alias(name) for name, kind in RECORD.items() if name not in batch.columns]
     return batch.with_columns(missing).select(*RECORD, pl.exclude(*RECORD, REJECTED, ORIGINAL))
 

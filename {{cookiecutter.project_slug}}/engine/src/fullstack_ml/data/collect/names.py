@@ -26,7 +26,7 @@ class Names:
 
     def __init__(self, product: Product, index: Index, contents: Callable[[], Index]) -> None:
         """Take what is known; ``contents`` finds the contents of what is stored with a label."""
-        rows = not input_of(product).FILES
+        rows = pl.Binary() not in input_of(product).columns(product).values()  # bytes stand for themselves
         self.index, self.contents = index, contents
         self.keyed = product.data.row_key is not None and rows
         self.rows = rows and not self.keyed

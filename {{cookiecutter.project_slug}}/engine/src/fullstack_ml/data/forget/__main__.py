@@ -26,6 +26,7 @@ from fullstack_ml.workspace.paths import (
     LABELLED,
     LABELS,
     NEAR_DUPLICATES,
+    OUT_OF_SCOPE,
     PULLED,
     RAW,
     REJECTED,
@@ -70,7 +71,7 @@ def find(draft: manifest.Manifest, record: str | None, group: str | None) -> lis
 
 def rewrite_tables(ids: list[str], group: str | None) -> None:
     """Take the records out of every table beside the raw shards."""
-    files = [LABELLED, REVIEW, NEAR_DUPLICATES]
+    files = [LABELLED, OUT_OF_SCOPE, REVIEW, NEAR_DUPLICATES]
     files += [path for folder in (LABELS, PULLED, SPLITS, REJECTED) for path in sorted(folder.glob("*.parquet"))]
     for path in [*REJECTED.glob("import-*.csv"), *EXPORTS.glob("*.zip")]:
         path.unlink()  # a copy, made again by the command that made it

@@ -1,8 +1,9 @@
 """Stage ``label``: bring the labels of people and of the source together, one label per record.
 
 Reads ``data/raw``, ``data/labels/*.parquet`` (what annotators said) and ``data/rounds/*.json`` (what they were asked);
-writes ``data/labelled.parquet``, ``data/review.parquet`` (what a person should look at again, and why) and
-``reports/agreement.json``. A label by a person outranks the one that the source states, an adjudicator's outranks all.
+writes ``data/labelled.parquet``, ``data/out_of_scope.parquet`` (records of the kinds that are out of scope, which no
+model learns), ``data/review.parquet`` (what a person should look at again, and why) and ``reports/agreement.json``. A
+label by a person outranks the one that the source states, an adjudicator's outranks all.
 Run: ``python -m fullstack_ml.data.label label.aggregation=dawid_skene``.
 """
 
@@ -24,7 +25,7 @@ from fullstack_ml.product.guide import guide_version, major
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, suggest
 from fullstack_ml.workspace.files import write_json
-from fullstack_ml.workspace.paths import AGREEMENT, LABELLED, LABELS, RAW, REVIEW
+from fullstack_ml.workspace.paths import AGREEMENT, LABELLED, LABELS, OUT_OF_SCOPE, RAW, REVIEW
 
 ROWS = 50_000
 # What of a raw record goes on: neither time nor shard, so that the same records always give the same splits.
@@ -59,7 +60,8 @@ def labelled(people: pl.DataFrame, guide: str, product: Product) -> Iterator[pl.
                 share=pl.col("share").fill_null(1.0),
                 guide_version=pl.col("guide_version").fill_null(guide),
             )
-            yield joined.filter(pl.col("label").is_not_null()).drop(DROPPED)
+            known = pl.col("label").is_not_null() & ~pl.col("kind").is_in(product.data.out_of_scope)
+            yield joined.filter(known).drop(DROPPED)
 
 
 def independent(said: pl.DataFrame, rounds: Mapping[str, Round]) -> pl.DataFrame:
@@ -129,6 +131,8 @@ def run(config: Config) -> None:
     said, final = current.filter(~ruling), current.filter(ruling)
     people = decide(method, said, final)
     rows = write_parquet(LABELLED, labelled(people, guide, product))
+    outside = raw().filter(pl.col("kind").is_in(product.data.out_of_scope)).drop(DROPPED).collect()
+    write_parquet(OUT_OF_SCOPE, [outside])
     review = flags(said if names else interval.alike(said), people, final, major(guide), settings.sure)
     review = pl.concat([review, split_by_people(again, people, product), split_by_source(people, product)])
     write_parquet(REVIEW, [review])
@@ -149,7 +153,8 @@ def run(config: Config) -> None:
         "review": dict(review["reason"].value_counts().sort("reason").iter_rows()),
     }
     write_json(AGREEMENT, measured)
-    print(f"label: {rows} records, {by_people} of them labelled by people, {len(review)} to review")
+    kept = f"; {len(outside)} out of scope are kept and not learned" if len(outside) else ""
+    print(f"label: {rows} records, {by_people} of them labelled by people, {len(review)} to review{kept}")
 
 
 if __name__ == "__main__":

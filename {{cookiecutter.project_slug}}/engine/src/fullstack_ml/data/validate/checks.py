@@ -40,9 +40,6 @@ def _missing(frame: pl.DataFrame) -> Iterator[Violation]:
 
 def _values(frame: pl.DataFrame, product: Product) -> Iterator[Violation]:
     kinds = [kind.name for kind in product.data.kinds]
-    out = [kind.name for kind in product.data.kinds if kind.scope == "out"]
-    for record, kind in frame.filter(pl.col("kind").is_in(out)).select("id", "kind").iter_rows():
-        yield "scope", record, f"kind {kind!r} is out of scope"
     for name, allowed in (("kind", kinds), ("licence", product.data.licences)):
         strange = frame.filter(pl.col(name).is_not_null() & ~pl.col(name).is_in(allowed))
         for record, value in strange.select("id", name).iter_rows():
@@ -50,6 +47,7 @@ def _values(frame: pl.DataFrame, product: Product) -> Iterator[Violation]:
 
 
 def _answers(frame: pl.DataFrame, product: Product) -> Iterator[Violation]:
+    frame = frame.filter(~pl.col("kind").is_in(product.data.out_of_scope))  # whose label is none that is known
     stated = frame["source_label"].drop_nulls().unique()
     illegal = answer_of(product).illegal(stated.to_list(), product)
     where = f"is not in {product.formulation.label_names}" if product.formulation.label_names else "is no answer"

@@ -2,7 +2,7 @@
 
 import * as ort from "./runtime/ort.wasm.min.mjs";
 
-const ARRAYS = { uint8: Uint8Array, float32: Float32Array, int64: BigInt64Array };
+const ARRAYS = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array, int64: BigInt64Array };
 const TOLERANCE = 1e-3; // relative, between this browser and the machine that evaluated the model
 
 ort.env.wasm.wasmPaths = new URL("./runtime/", import.meta.url).href;

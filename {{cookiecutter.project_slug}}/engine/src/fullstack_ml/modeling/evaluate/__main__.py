@@ -18,6 +18,7 @@ from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.measuring.measure import Tested, test
+from fullstack_ml.modeling.measuring.parts import effects
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import read_folds
 from fullstack_ml.pipeline.stage import stage
@@ -40,6 +41,7 @@ from fullstack_ml.workspace.paths import (
 )
 
 SHOWN = 60
+NAMED, COMPARED = 3, 50  # parts of a record that are named, and records that its parts are compared with
 
 
 def uncalibrated(artefact: Artefact, tested: Tested, product: Product, config: Config) -> dict[str, Any]:
@@ -95,6 +97,21 @@ def pick(answer: Answer, tested: Tested, rule: Any, product: Product, shown: int
     )
 
 
+def with_parts(cases: pl.DataFrame, artefact: Artefact, tested: Tested, product: Product) -> pl.DataFrame:
+    """Say in the column ``moved`` which of a record's own parts moved the answer most, as the words of a text do.
+
+    Parts that all records share are not named: ``make explain`` tells of them.
+    """
+    said: list[str | None] = [None] * len(cases)
+    if len(cases) and not any(True for _ in input_of(product).regions(product)):
+        drawn = np.random.default_rng(0).permutation(len(tested.examples.inputs))[:COMPARED]
+        for row, values in enumerate(input_of(product).matrix(cases, product)):
+            place = int(artefact.score(values[np.newaxis]).outputs.argmax())
+            told = effects(artefact, values, tested.examples.inputs[drawn], place, product)[:NAMED]
+            said[row] = ", ".join(f"{name} {effect:+.2f}" for effect, name in told)
+    return cases.with_columns(moved=pl.Series(said, dtype=pl.String))
+
+
 def run(config: Config) -> None:
     """Score the test split once, then measure and draw."""
     product, artefact = load(), Artefact(MODEL)
@@ -105,7 +122,7 @@ def run(config: Config) -> None:
     report["uncalibrated"] = uncalibrated(artefact, tested, product, config)
     report["decisions"] = {name: int((tested.decisions == name).sum()) for name in (ACCEPT, UNCERTAIN, UNFAMILIAR)}
     report["errors"] = len(answer.worst(tested.scored.outputs, tested.examples.truth, tested.decisions, rule))
-    write_parquet(ERRORS, [pick(answer, tested, rule, product)])
+    write_parquet(ERRORS, [with_parts(pick(answer, tested, rule, product), artefact, tested, product)])
     write_json(EVALUATION, report)
     write_json(METRICS, report["metrics"])
     write_json(PERFORMANCE, performance(MODEL, tested.examples.frame, product, config.evaluate.timed_calls))

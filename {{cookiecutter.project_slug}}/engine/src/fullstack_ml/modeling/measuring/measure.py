@@ -3,6 +3,7 @@
 Reads ``data/splits/test.parquet``, or ``folds.parquet``, and ``reports/training.json`` (for the baselines).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +15,10 @@ from fullstack_ml.answers.words import ACCEPT, Scored
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.measuring.gaps import gaps, score_interval
-from fullstack_ml.modeling.measuring.intervals import bounds, groups_of, totals, weights
+from fullstack_ml.modeling.measuring.intervals import bounds, groups_of, totals, weights, wilson
 from fullstack_ml.modeling.measuring.novelty import apart, separation
 from fullstack_ml.pipeline.config import Config
-from fullstack_ml.pipeline.examples import Examples, joined, read, read_folds
+from fullstack_ml.pipeline.examples import Examples, joined, read, read_folds, read_out_of_scope
 from fullstack_ml.pipeline.tables import slice_mask
 from fullstack_ml.product.metrics import Metric, Sums, metrics_of
 from fullstack_ml.product.types import Product
@@ -25,6 +26,7 @@ from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json
 from fullstack_ml.workspace.paths import TRAINING
 
+UNMEASURED = ("group_gap", "unknown_detected")  # without slices, and without records out of scope
 FEWER = 200  # resamples of a metric that is no sum over records: each takes as long as measuring it
 
 
@@ -51,10 +53,8 @@ def test(
     ``folds``: of small data, what was made without each fold, and its records; it stands for ``artefact`` there.
     Raises a ``UserError`` for an output that is not finite.
     """
-    if not folds:
-        refuse_folds(product)
     answer, rule, settings = artefact.answer, artefact.rule, config.evaluate
-    seats = folds or [(artefact, read("test", product))]
+    seats = folds or [(artefact, unfolded(product))]
     seen = [one_seat(by, part, product, config) for by, part in seats]
     examples = joined([part for _, part in seats])
     scored = Scored.joined([one.scored for one in seen])
@@ -62,22 +62,24 @@ def test(
     table = {name: np.concatenate([one.table[name] for one in seen]) for name in seen[0].table}
     novelties = {name: np.concatenate([one.strange[name] for one in seen]) for name in seen[0].strange}
     table |= apart(scored.novelty, np.concatenate(list(novelties.values())))
-    summary, metrics = read_json(TRAINING)["answers"], metrics_of(product)
-    units = groups_of(examples.frame["group"])
+    summary, metrics, units = read_json(TRAINING)["answers"], metrics_of(product), groups_of(examples.frame["group"])
     sums = Sums(totals(table, settings.resamples, config.seed, units), answer.training_facts(summary, product))
     drawn = weights(len(truth), min(settings.resamples, FEWER), config.seed, units)
     values = measured(metrics, sums) | measured_weighted(metrics, scored.outputs, truth, drawn)
     groups, gap = gaps(answer, product, examples.frame, table, settings, config.seed)
-    values |= {} if gap is None else {"group_gap": gap}
+    unknown = np.concatenate([one.unknown for one in seen])
+    outside, ends = detected(unknown, settings.resamples, config.seed)
+    values |= outside | ({} if gap is None else {"group_gap": gap})
     slices = per_slice(answer, product, examples, scored.outputs, table, sums.facts, settings.min_slice)
     worst_name, worst = worst_slice(answer, metrics[answer.MAIN], slices)
     report = {
         "records": len(truth),
         "folds": len(folds),
-        "metrics": {"group_gap": None} | {n: finite(v[0]) for n, v in values.items()} | {worst_name: worst[0]},
-        "intervals": {"group_gap": None} | bounds(values, sums, metrics) | {worst_name: worst[1]},
+        "metrics": dict.fromkeys(UNMEASURED) | {n: finite(v[0]) for n, v in values.items()} | {worst_name: worst[0]},
+        "intervals": dict.fromkeys(UNMEASURED) | bounds(values, sums, metrics) | ends | {worst_name: worst[1]},
         "baseline": answer.baselines(summary, truth, product, settings.bins),
         "novelty": {name: {"records": len(m), **separation(scored.novelty, m)} for name, m in novelties.items()},
+        "unknown": dict(Counter(unknown.tolist())),
         "gaps": groups,
         "slices": slices,
         **answer.sections(scored.outputs, truth, words, rule, product, settings.bins),
@@ -85,21 +87,23 @@ def test(
     return Tested(examples, scored, words, values, report)
 
 
-def refuse_folds(product: Product) -> None:
-    """Raise a ``UserError`` where the data are cut into folds: a single artefact has seen every record."""
+def unfolded(product: Product) -> Examples:
+    """Read the test split; raise a ``UserError`` where data are cut into folds: one artefact has seen every record."""
     if read_folds(product):
         fix = "compare what stage evaluate reports, in which every record is tested by a model that has not seen it"
         raise UserError("with folds a model has learned from every record", "folds in conf/split.yaml", fix)
+    return read("test", product)
 
 
 @dataclass(frozen=True)
 class Seat:
-    """What one artefact says of records that it has not seen, and of made-up strangers, by kind."""
+    """What one artefact says of records that it has not seen, of made-up strangers, by kind, and out of scope."""
 
     scored: Scored
     words: np.ndarray
     table: dict[str, np.ndarray]
     strange: dict[str, np.ndarray]
+    unknown: np.ndarray
 
 
 def one_seat(by: Artefact, part: Examples, product: Product, config: Config) -> Seat:
@@ -111,7 +115,19 @@ def one_seat(by: Artefact, part: Examples, product: Product, config: Config) -> 
     words = by.decide(scored)
     table = records_table(by.answer, scored.outputs, part.truth, words, by.rule, product, config.evaluate.bins)
     strange = input_of(product).strangers(part.inputs, product, config.seed)
-    return Seat(scored, words, table, {name: by.score(made).novelty for name, made in strange.items()})
+    outside = read_out_of_scope(product)
+    unknown = by.decide(by.score(outside, config.evaluate.batch)) if len(outside) else np.empty(0, dtype=object)
+    return Seat(scored, words, table, {name: by.score(made).novelty for name, made in strange.items()}, unknown)
+
+
+def detected(unknown: np.ndarray, resamples: int, seed: int) -> tuple[dict[str, np.ndarray], dict[str, list[float]]]:
+    """Return the share of the records out of scope that were not answered, and of every resample; and its interval."""
+    count, hits = len(unknown), int((unknown != ACCEPT).sum())
+    if not count:
+        return {}, {}
+    drawn = np.random.default_rng(seed).binomial(count, hits / count, resamples)
+    shares = np.concatenate([[hits], drawn]) / count
+    return {"unknown_detected": shares}, {"unknown_detected": wilson(hits, count)}
 
 
 def records_table(
@@ -120,6 +136,7 @@ def records_table(
     """Return what every record adds to the metrics."""
     answered = words == ACCEPT
     common = {"one": np.ones(len(truth), np.float32), "answered": answered.astype(np.float32)}
+    common["silent"] = 1 - common["answered"]
     own = answer.record_columns(outputs, truth, answered, rule, product, bins)
     cost = own.pop("answered_cost") + product.service.error_cost.abstain * (1 - common["answered"])
     return common | own | {"cost": cost}

@@ -16,6 +16,7 @@ from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, read
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
+from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import write_json
 from fullstack_ml.workspace.paths import REPORTS
 
@@ -59,6 +60,9 @@ def run(config: Config) -> None:
     known, held_out = read("train", product), read("validation", product)
     whole = losses(config, known, held_out, np.array([], dtype=int))
     regions, found = list(input_of(product).regions(product)), {}
+    if not regions:
+        what = f"an input of type {product.formulation.input.type} has no parts that all records share"
+        raise UserError(what, "make ablate", "make explain names the parts that move the answers most")
     for number, (name, places, _) in enumerate(regions, start=1):
         print(f"ablate: {number} of {len(regions)}, without {name}", flush=True)
         found[name] = worth(losses(config, known, held_out, places) - whole)

@@ -6,7 +6,6 @@ little. Run: ``make explain ID=<first digits>``, or ``make explain`` for the who
 """
 
 import sys
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,6 +16,7 @@ from fullstack_ml.data.split.when import placed, plan_of
 from fullstack_ml.data.store.identity import named
 from fullstack_ml.data.store.index import content_of
 from fullstack_ml.inputs import input_of
+from fullstack_ml.modeling.measuring.parts import effects, replaced
 from fullstack_ml.modeling.study.ablate import lines, worth
 from fullstack_ml.pipeline.compose import resolve
 from fullstack_ml.pipeline.examples import Examples, read, read_folds
@@ -30,6 +30,7 @@ from fullstack_ml.workspace.paths import CANDIDATE, LABELLED, MODEL, RAW, SPLITS
 SHORTEST = 6  # digits of an id
 SHOWN = 12  # parts of a record
 RECORDS, MOST, TIMES = 200, 2000, 5  # training records to compare with, test records, permutations of each part
+FEWER = 10  # training records to compare each of many with
 
 
 def find(start: str) -> pl.DataFrame:
@@ -80,31 +81,16 @@ def scored(record: pl.DataFrame, product: Product) -> list[str]:
     return artefact.answer.explain(first.outputs[0], final, artefact.rule, product)
 
 
-def replaced(inputs: np.ndarray, others: np.ndarray, index: tuple[Any, ...]) -> np.ndarray:
-    """Return a copy of ``inputs`` in which the part at ``index`` comes from ``others``, record by record."""
-    copy, place = inputs.copy(), (slice(None), *index)
-    copy[place] = others[place]
-    return copy
-
-
 def contributions(record: pl.DataFrame, product: Product) -> list[str]:
-    """Tell what each part of one record adds to the answer.
-
-    That is the output, less its mean when the part is as in other records (situational importance: Strumbelj and
-    Kononenko 2014, Explaining prediction models and individual predictions with feature contributions).
-    """
+    """Tell what each part of one record adds to the answer."""
     artefact, inputs, others = (
         Artefact(MODEL),
         input_of(product).matrix(record, product),
         drawn("train", RECORDS, product),
     )
     output = artefact.score(inputs).outputs[0]
-    place, same = int(output.argmax()), np.repeat(inputs, len(others.inputs), axis=0)
-    found = []
-    for name, _, index in input_of(product).regions(product, inputs[0]):
-        usual = artefact.score(replaced(same, others.inputs, index)).outputs[:, place].mean()
-        found.append((float(output[place] - usual), name))
-    found.sort(key=lambda item: -abs(item[0]))
+    place = int(output.argmax())
+    found = effects(artefact, inputs[0], others.inputs, place, product)
     what = f"the probability of {artefact.labels[place]}" if artefact.labels else artefact.output_name
     head = f"what moves {what}, {output[place]:.4f}, against the values of {len(others.inputs)} training records"
     more = [f"  {len(found) - SHOWN} more, each by at most {abs(found[SHOWN][0]):.4f}"] if len(found) > SHOWN else []
@@ -120,6 +106,8 @@ def importance(product: Product) -> list[str]:
     artefact = Artefact(VARIANT_FILES / "folds" / "0.onnx" if parts else MODEL)
     test = parts[0] if parts else drawn("test", MOST, product)
     answer, random = artefact.answer, np.random.default_rng(0)
+    if not any(True for _ in input_of(product).regions(product)):
+        return own_parts(artefact, test, product)
     whole, found = answer.losses(artefact.score(test.inputs).outputs, test.truth), {}
     for name, _, index in input_of(product).regions(product):
         others = [test.inputs[random.permutation(len(test.inputs))] for _ in range(TIMES)]
@@ -128,6 +116,22 @@ def importance(product: Product) -> list[str]:
     ranked = dict(sorted(found.items(), key=lambda item: -item[1]["rise"]))
     head = f"loss {whole.mean():.4f} on {len(whole)} records of the test split; with a part from another record ..."
     return [head, *lines(ranked, "misleads the model"), "one record: make explain ID=<id>"]
+
+
+def own_parts(artefact: Artefact, test: Examples, product: Product) -> list[str]:
+    """Tell which parts move the answers most where every record has parts of its own, as a text has words."""
+    sums: dict[str, list[float]] = {}
+    others = drawn("train", FEWER, product).inputs
+    outputs = artefact.score(test.inputs).outputs
+    for values, output in zip(test.inputs, outputs, strict=True):
+        for effect, name in effects(artefact, values, others, int(output.argmax()), product):
+            sums.setdefault(name, []).append(effect)
+    ranked = sorted(sums.items(), key=lambda item: -abs(sum(item[1])))[: 2 * SHOWN]
+    head = (
+        f"what moves the answer to {len(outputs)} records of the test split most, against that of {len(others)} others"
+    )
+    said = [f"  {sum(found) / len(found):+.4f} in {len(found):>4} records  {name}" for name, found in ranked]
+    return [head, *said, "one record: make explain ID=<id>"]
 
 
 def drawn(split: str, most: int, product: Product) -> Examples:

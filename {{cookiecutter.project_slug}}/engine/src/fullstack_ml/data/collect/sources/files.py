@@ -1,4 +1,4 @@
-"""Source ``files``: a folder of images, a sub-folder per label or none yet, or tables with named columns.
+"""Source ``files``: a folder of images or texts, a sub-folder per label or none yet, or tables with named columns.
 
 Reads ``options.path``, which is a path or any URL of fsspec, such as ``s3://bucket/folder``, ``sftp://`` or
 ``zip://inner.csv::archive.zip``; ``options.storage`` goes to fsspec, which takes secrets from the environment.
@@ -8,6 +8,7 @@ of such files or a pattern such as ``data/inbox/*.csv``; ``reading.py`` says wha
 ``options.labels`` is a table that says of each image what its folder does not (``listing.py``).
 """
 
+import io
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -17,7 +18,9 @@ from typing import Any
 import fsspec
 import polars as pl
 
+from fullstack_ml.data.collect.sources.delimited import BinaryError, encoding_of
 from fullstack_ml.data.collect.sources.listing import Said, matched, read_listing
+from fullstack_ml.data.collect.sources.reading import is_table
 from fullstack_ml.data.collect.sources.tables import Columns, read_tables
 from fullstack_ml.data.collect.sources.terms import kind_of, licence_of
 from fullstack_ml.inputs import input_of
@@ -51,9 +54,11 @@ def read(
             of images is no regular expression with one pair of brackets.
     """
     terms = {"kind": pl.lit(kind_of(product, kind)), "licence": pl.lit(licence_of(product, licence, WHERE))}
-    endings = input_of(product).FILES  # of a file that is a record, else records are rows
-    system, place = _opened(path, storage or {}, pattern=not endings)
-    if not endings:
+    kind_of_file = input_of(product)
+    endings, wanted = kind_of_file.FILES, kind_of_file.columns(product)
+    written = pl.String() in wanted.values()  # what may be a file, or stand in a table
+    system, place = _opened(path, storage or {}, pattern=written or not endings)
+    if not endings or (written and not holds_files(system, place, endings)):
         batches = read_tables(system, place, path.rstrip("/"), product, Columns(label, group, bad_rows, split), WHERE)
     elif system.isdir(place):
         source = pl.lit(path.rstrip("/")) + pl.col("source")
@@ -63,11 +68,34 @@ def read(
         stated = _stated(files, place, label_folder, listed, endings)
         images = _images(system, place, files, stated, group, endings, product.data.columns)
         batches = (batch.with_columns(source=source) for batch in images)
+        batches = (as_written(batch, *wanted) for batch in batches) if written else batches
     else:
         what = f"path {path!r} has the wrong form for an input of type {product.formulation.input.type}"
         raise UserError(what, WHERE, "give a folder with one sub-folder of images per label")
     for batch in batches:
         yield batch.with_columns(**terms)
+
+
+def holds_files(system: Any, place: str, endings: tuple[str, ...]) -> bool:
+    """Say whether a folder holds records as files, and no table beside them."""
+    names = files_below(system, place) if system.isdir(place) else {}
+    tables = any(is_table(name) and not name.lower().endswith(endings) for name in names)
+    return not tables and any(name.lower().endswith(endings) for name in names)
+
+
+def as_written(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Return files as texts in the column ``name``, in whatever encoding they are; what is no text is rejected."""
+    texts, faults = [], []
+    for payload in frame["payload"]:
+        fault, text = None, None
+        try:
+            text = payload.decode(encoding_of(io.BytesIO(payload))).strip() if payload else None
+        except BinaryError as error:
+            fault = str(error)
+        texts.append(text)
+        faults.append(fault)
+    said = pl.coalesce("rejected", pl.Series(faults, dtype=pl.String))
+    return frame.drop("payload").with_columns(pl.Series(name, texts, dtype=pl.String), rejected=said)
 
 
 def _opened(path: str, storage: dict[str, Any], pattern: bool) -> tuple[Any, str]:

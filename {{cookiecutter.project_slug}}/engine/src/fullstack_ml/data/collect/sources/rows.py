@@ -14,8 +14,9 @@ from fullstack_ml.workspace.errors import UserError, suggest
 
 def origins_of(product: Product) -> dict[str, str]:
     """Return the column of the source for every payload column of a record."""
-    names = {feature.name: feature.origin for feature in product.formulation.input.features}
-    return {name: names.get(name, name) for name in input_of(product).columns(product)}
+    wanted = product.formulation.input
+    names = {feature.name: feature.origin for feature in wanted.features}
+    return {name: names.get(name, wanted.column or name) for name in input_of(product).columns(product)}
 
 
 def numeric_columns(product: Product) -> list[str]:

@@ -1,0 +1,57 @@
+// The input of a text product: a box to write in, which is answered while one writes.
+
+import { encode, fault } from "./letters.js";
+
+const PAUSE = 200; // milliseconds without a key, after which what stands there is asked
+
+/**
+ * Put the box into `root`; return what to tell the reader to do.
+ * Calls `give(values)` for a text, `fail(error)`, and `clear()`.
+ */
+export function mount(root, _aside, description, { give, fail, clear }) {
+  const length = description.input.length ?? 300; // LENGTH in product/formulation.py
+  const made = (tag, properties) => Object.assign(document.createElement(tag), properties);
+  const label = made("label", { htmlFor: "message", textContent: description.input.meaning });
+  const box = made("textarea", { id: "message", rows: 5, dir: "auto", spellcheck: false });
+  const count = made("small", { id: "count" });
+  box.setAttribute("aria-describedby", "count");
+  const wipe = made("button", { type: "button", textContent: "Clear" });
+  const fields = made("div", { className: "fields" });
+  const field = made("div", {});
+  const row = made("div", { className: "row" });
+  field.append(label, count, box);
+  fields.append(field);
+  row.append(wipe);
+  root.append(fields, row);
+
+  let waiting = 0;
+  function counted() {
+    count.textContent = `${[...box.value.normalize("NFC")].length} of ${length} characters`;
+    box.setAttribute("aria-invalid", "false");
+  }
+  function ask() {
+    clearTimeout(waiting);
+    const wrong = fault(box.value, length);
+    box.setAttribute("aria-invalid", String(wrong !== "" && box.value !== ""));
+    if (box.value === "") {
+      clear();
+    } else if (wrong) {
+      fail(new Error(wrong));
+    } else {
+      give(encode(box.value, length));
+    }
+  }
+  box.addEventListener("input", () => {
+    counted();
+    clearTimeout(waiting);
+    waiting = setTimeout(ask, PAUSE);
+  });
+  wipe.addEventListener("click", () => {
+    box.value = "";
+    counted();
+    ask();
+    box.focus();
+  });
+  counted();
+  return "Write a message: the answer follows while you write.";
+}
