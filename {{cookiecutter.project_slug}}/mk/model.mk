@@ -27,10 +27,10 @@ checkout: .venv/.done ## Bring back data and model of a version: VERSION=3
 mlflow: .venv/.done ## Open the MLflow UI on 127.0.0.1:5000 (PORT=...)
 	@python -m fullstack_ml.modeling.study.review $(or $(PORT),5000)
 
-sweep: split ## Search parameters: MODEL=mlp TRIALS=20
-	@python -m fullstack_ml.modeling.study.sweep $(MODEL) $(TRIALS)
+sweep: split ## Search models and parameters: MODEL=all TRIALS=60 MINUTES=20
+	@python -m fullstack_ml.modeling.study.sweep "$(MODEL)" "$(TRIALS)" "$(MINUTES)"
 
-adopt: .venv/.done ## Write a run's parameters into conf/: RUN=<id>
+adopt: .venv/.done ## Write the winner of the last sweep into conf/, or another run: RUN=<id>
 	@python -m fullstack_ml.modeling.study.adopt $(RUN)
 
 research: .venv/.done ## Fill the table of what was tried in docs/3-model

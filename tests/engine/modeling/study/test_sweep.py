@@ -1,44 +1,37 @@
 """Sweeps: trials under one run, the best on top, and nothing of the pipeline touched."""
 
 import json
+import shutil
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import yaml
 
-from fullstack_ml.modeling.study import adopt, sweep
+from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.modeling.export import __main__ as export
+from fullstack_ml.modeling.measuring import measure
+from fullstack_ml.modeling.study import adopt, sweep, worker
+from fullstack_ml.modeling.study import trials as judging
+from fullstack_ml.modeling.study.trials import Judge
 from fullstack_ml.modeling.train import __main__ as train
 from fullstack_ml.workspace.errors import UserError
 
+TABULAR = pytest.mark.task("tabular-classification")
 Refused = Callable[..., AbstractContextManager[None]]
 
 
-def metrics(loss: float) -> dict[str, float]:
-    """Return the metrics of a trial."""
-    return {"log_loss": loss, "accuracy": 1 - loss}
-
-
 def test_the_trials_of_a_sweep_share_one_parent(mlflow: Any) -> None:
-    parent = sweep.parent_run(mlflow, "20260101-120000", "mlp")
-    assert sweep.parent_run(mlflow, "20260101-120000", "mlp") == parent
-    assert sweep.parent_run(mlflow, "20260102-120000", "mlp") != parent
-    trial = sweep.log_trial(mlflow, parent, 3, {"model": {"name": "mlp"}}, metrics(0.5))
+    parent = worker.parent_run(mlflow, "20260101-120000", "mlp")
+    assert worker.parent_run(mlflow, "20260101-120000", "mlp") == parent
+    assert worker.parent_run(mlflow, "20260102-120000", "mlp") != parent
+    trial = worker.log_trial(mlflow, parent, 3, {"model": {"name": "mlp"}}, {"log_loss": 0.5})
     tags = mlflow.get_run(trial).data.tags
     assert (tags["mlflow.parentRunId"], tags["kind"]) == (parent, "trial")
-
-
-def test_the_parent_shows_the_best_trial(mlflow: Any) -> None:
-    parent = sweep.parent_run(mlflow, "20260101-120000", "mlp")
-    assert [sweep.log_best(mlflow, parent, metrics(loss)) for loss in (0.5, 0.7, 0.4, 0.4)] == [
-        True,
-        False,
-        True,
-        False,
-    ]
-    assert mlflow.get_run(parent).data.metrics == {"validation.log_loss": 0.4, "validation.accuracy": 0.6}
 
 
 @pytest.fixture
@@ -63,8 +56,7 @@ def trials(mlflow: Any) -> list[Any]:
 
 
 def test_a_sweep_leaves_files_and_test_split_alone(quick: Any, finished: Path, mlflow: Any) -> None:
-    for name in ("test", "calibration"):
-        Path(f"data/splits/{name}.parquet").unlink()
+    Path("data/splits/test.parquet").unlink()
     before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file() and "mlflow" not in path.name}
     sweep.run(quick, 1)
     assert {path: path.read_bytes() for path in before} == before
@@ -87,36 +79,47 @@ def test_every_trial_stands_below_its_sweep_with_what_it_tried(
     strengths = [float(run.data.params["model.estimator.C"]) for run in found]
     assert len(set(strengths)) == 4
     assert all(0.01 <= strength <= 10 for strength in strengths)
-    losses = [run.data.metrics["validation.log_loss"] for run in found]
-    assert parent.data.metrics["validation.log_loss"] == min(losses)
+    reached = [(run.data.metrics["validation.cost_per_record"], run.data.metrics["validation.loss"]) for run in found]
+    assert parent.data.metrics["validation.cost_per_record"] == min(reached)[0]
     printed = capsys.readouterr().out
-    best = found[losses.index(min(losses))].info.run_id
-    assert [line for line in printed.splitlines() if "adopt" in line][-1].endswith(f"make adopt RUN={best}")
+    best = found[reached.index(min(reached))].info.run_id
+    assert parent.data.tags["best"] == best
+    assert [line for line in printed.splitlines() if "RUN=" in line][-1].endswith(f"make adopt RUN={best}")
+    assert json.loads(Path("sweeps/winner.json").read_text(encoding="utf-8"))["run"] == best
+    page = Path("sweeps/report.html").read_text(encoding="utf-8")
+    assert best in page
+    assert mlflow.artifacts.load_text(f"runs:/{parent.info.run_id}/report.html") == page
 
 
-def test_a_trial_measures_what_training_would(quick: Any, mlflow: Any, config: Any) -> None:
+def test_a_trial_reaches_what_the_pipeline_would_on_the_same_records(
+    quick: Any, mlflow: Any, config: Any, product: Any
+) -> None:
     search("scale: [true]")
     config.model.scale = True
     sweep.run(config, 1)
     train.run(config)
-    training = json.loads(Path("reports/training.json").read_text(encoding="utf-8"))
-    assert trials(mlflow)[0].data.metrics["validation.log_loss"] == pytest.approx(training["validation"]["log_loss"])
+    export.run(config)
+    shutil.copy("data/splits/validation.parquet", "data/splits/test.parquet")
+    measured = measure.test(Artefact(Path("models/model.onnx")), product, config)
+    reached = trials(mlflow)[0].data.metrics
+    for name in ("accuracy", "log_loss", "cost_per_record", "answered_share", "ece"):
+        assert reached[f"validation.{name}"] == pytest.approx(measured.report["metrics"][name], rel=1e-4), name
 
 
 def test_a_sweep_that_was_killed_goes_on_where_it_was(
     quick: Any, mlflow: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    measure = sweep.Trials.measure
+    on_all = Judge.on_all
 
     def killed(self: Any, model: Any) -> Any:
         if len(trials(mlflow)) == 2:
             raise KeyboardInterrupt
-        return measure(self, model)
+        return on_all(self, model)
 
-    monkeypatch.setattr(sweep.Trials, "measure", killed)
+    monkeypatch.setattr(Judge, "on_all", killed)
     with pytest.raises(KeyboardInterrupt):
         sweep.run(quick, 3)
-    monkeypatch.setattr(sweep.Trials, "measure", measure)
+    monkeypatch.setattr(Judge, "on_all", on_all)
     sweep.run(quick, 3)
     found = trials(mlflow)
     assert len(found) == 3
@@ -168,3 +171,111 @@ def test_a_model_without_a_space_is_named(quick: Any, refused: Refused) -> None:
     quick.model.name = "mpl"
     with refused("no conf/search/mpl.yaml", "conf/search/mpl.yaml", "'mlp'"):
         sweep.run(quick, 1)
+
+
+# --- several models ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def field(quick: Any) -> Any:
+    """Two models with ranges: one that fits at once, and one whose backend is not installed."""
+    for path in Path("conf/search").glob("*.yaml"):
+        path.unlink()
+    model = "name: quick\nscale: true\nestimator:\n  _target_: sklearn.naive_bayes.GaussianNB\n  var_smoothing: 0.001\n"
+    Path("conf/model/quick.yaml").write_text(model, encoding="utf-8")
+    Path("conf/search/quick.yaml").write_text("estimator.var_smoothing: {low: 1.0e-6, high: 1.0, log: true}\n")
+    Path("conf/search/lightgbm.yaml").write_text("estimator.num_leaves: {low: 4, high: 16}\n", encoding="utf-8")
+    return quick
+
+
+@TABULAR
+def test_all_models_with_ranges_run_and_the_winner_is_adopted_in_one_command(
+    field: Any, mlflow: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    search("estimator.C: {low: 0.01, high: 10.0, log: true}")
+    monkeypatch.setattr(sys, "argv", ["sweep", "all", "12", ""])
+    sweep.main()
+    printed = capsys.readouterr().out
+    assert "sweep: lightgbm is left out: LightGBM is not installed; uv sync --extra lightgbm" in printed
+    found = trials(mlflow)
+    names = [run.data.params["model.name"] for run in found]
+    assert len(names) == 12
+    assert names[:10].count("quick") == names[:10].count("logistic") == 5
+    # What conf/ says is tried first.
+    first = next(run for run in found if run.data.params["model.name"] == "quick")
+    assert float(first.data.params["model.estimator.var_smoothing"]) == 0.001
+    key = [(run.data.metrics["validation.cost_per_record"], run.data.metrics["validation.loss"]) for run in found]
+    best = found[key.index(min(key))]
+    assert f"sweep: {best.data.params['model.name']} wins by cost_per_record on the validation split" in printed
+    assert "next: make adopt" in printed
+    assert "What mattered" in Path("sweeps/report.html").read_text(encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["adopt"])
+    adopt.main()
+    assert f"  - model: {best.data.params['model.name']}\n" in Path("conf/config.yaml").read_text(encoding="utf-8")
+    assert best.info.run_id in capsys.readouterr().out
+
+
+def frozen(value: float, spread: float) -> optuna.trial.FrozenTrial:
+    """Return a trial that came to its end, with the interval of what it cost."""
+    return optuna.trial.create_trial(value=value, user_attrs={"cost": [value - spread, value + spread]})
+
+
+@TABULAR
+def test_models_that_cannot_win_any_more_get_no_more_trials() -> None:
+    best, near, far = ([frozen(value, 0.1)] * 5 for value in (0.2, 0.35, 0.9))
+    assert worker.next_of({"best": best, "near": near, "far": far[:4]}) == "far"
+    drawn = {"best": best, "near": near, "far": far}
+    order = []
+    for _ in range(6):
+        order.append(worker.next_of(drawn))
+        drawn[order[-1]] = [*drawn[order[-1]], drawn[order[-1]][0]]
+    assert order.count("best") > order.count("near") == 6 - order.count("best")
+    assert "far" not in order
+
+
+@TABULAR
+def test_on_many_records_a_poor_trial_ends_early(
+    quick: Any, mlflow: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(judging, "MANY", 10)
+    monkeypatch.setattr(judging, "PART", 2)
+    search("estimator.C: {low: 1.0e-6, high: 10.0, log: true}")
+    sweep.run(quick, 14)
+    ended = capsys.readouterr().out.count("on a part of the records; ended")
+    assert 0 < ended < 10
+    assert len(trials(mlflow)) == 14 - ended
+
+
+@TABULAR
+def test_an_earlier_sweep_of_the_model_is_where_a_new_one_begins(quick: Any, mlflow: Any) -> None:
+    sweep.run(quick, 3)
+    (parent,) = mlflow.search_runs(output_format="list", filter_string="tags.kind = 'sweep'")
+    best = mlflow.get_run(parent.data.tags["best"]).data.params["model.estimator.C"]
+    search("{estimator.C: {low: 0.001, high: 100.0, log: true}, scale: [true, false]}")
+    sweep.run(quick, 2)
+    assert trials(mlflow)[-1].data.params["model.estimator.C"] == best
+
+
+@TABULAR
+def test_workers_beside_each_other_share_the_trials(quick: Any, mlflow: Any) -> None:
+    Path("conf/sweep.yaml").write_text("{trials: 5, workers: 2, seed: 1}", encoding="utf-8")
+    sweep.run(quick)
+    assert len(trials(mlflow)) == 5
+    assert len({run.data.params["model.estimator.C"] for run in trials(mlflow)}) == 5
+
+
+@TABULAR
+def test_no_trial_begins_after_the_minutes(quick: Any, mlflow: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep.run(quick, 5, minutes=1e-9)
+    assert trials(mlflow) == []
+    assert "no trial came to its end; give it more MINUTES" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["mlp", "0"], ["mlp", "2.5"], ["mlp", "", "-1"], ["all", "", "soon"]])
+def test_what_is_no_number_is_three_lines(
+    arguments: list[str], project: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["sweep", *arguments])
+    with refused(f"is {arguments[-1]!r}", "make sweep", "a number above 0"):
+        sweep.main()

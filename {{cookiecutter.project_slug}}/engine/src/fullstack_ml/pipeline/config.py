@@ -42,10 +42,12 @@ class Model:
 
 @dataclass(config=STRICT)
 class Sweep:
-    """``conf/sweep.yaml``: how many trials a sweep has in all, and the seed of its sampler."""
+    """``conf/sweep.yaml``: trials in all, the sampler's seed, minutes (0: no limit), trials beside each other."""
 
     trials: Count
     seed: Whole
+    minutes: Annotated[float, Field(ge=0)] = 0
+    workers: Count = 1
 
 
 @dataclass(config=STRICT)

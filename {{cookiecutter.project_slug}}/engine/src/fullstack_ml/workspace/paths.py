@@ -28,6 +28,7 @@ LABELLED = Path("data/labelled.parquet")
 OUT_OF_SCOPE = Path("data/out_of_scope.parquet")
 SPLITS = Path("data/splits")
 SWEEPS = Path("sweeps")
+WINNER = SWEEPS / "winner.json"
 
 FOLDS = Path("models/folds")
 CANDIDATE = Path("models/candidate.onnx")

@@ -62,29 +62,65 @@ def test(
     table = {name: np.concatenate([one.table[name] for one in seen]) for name in seen[0].table}
     novelties = {name: np.concatenate([one.strange[name] for one in seen]) for name in seen[0].strange}
     table |= apart(scored.novelty, np.concatenate(list(novelties.values())))
-    summary, metrics, units = read_json(TRAINING)["answers"], metrics_of(product), groups_of(examples.frame["group"])
-    sums = Sums(totals(table, settings.resamples, config.seed, units), answer.training_facts(summary, product))
-    drawn = weights(len(truth), min(settings.resamples, FEWER), config.seed, units)
-    values = measured(metrics, sums) | measured_weighted(metrics, scored.outputs, truth, drawn)
-    groups, gap = gaps(answer, product, examples.frame, table, settings, config.seed)
+    summary = read_json(TRAINING)["answers"]
+    found = measured_of(answer, product, config, examples, scored.outputs, table, summary)
     unknown = np.concatenate([one.unknown for one in seen])
     outside, ends = detected(unknown, settings.resamples, config.seed)
-    values |= outside | ({} if gap is None else {"group_gap": gap})
-    slices = per_slice(answer, product, examples, scored.outputs, table, sums.facts, settings.min_slice)
-    worst_name, worst = worst_slice(answer, metrics[answer.MAIN], slices)
     report = {
         "records": len(truth),
         "folds": len(folds),
-        "metrics": dict.fromkeys(UNMEASURED) | {n: finite(v[0]) for n, v in values.items()} | {worst_name: worst[0]},
-        "intervals": dict.fromkeys(UNMEASURED) | bounds(values, sums, metrics) | ends | {worst_name: worst[1]},
+        "metrics": found.metrics | {name: finite(values[0]) for name, values in outside.items()},
+        "intervals": found.intervals | ends,
         "baseline": answer.baselines(summary, truth, product, settings.bins),
         "novelty": {name: {"records": len(m), **separation(scored.novelty, m)} for name, m in novelties.items()},
         "unknown": dict(Counter(unknown.tolist())),
-        "gaps": groups,
-        "slices": slices,
+        "gaps": found.gaps,
+        "slices": found.slices,
         **answer.sections(scored.outputs, truth, words, rule, product, settings.bins),
     }
-    return Tested(examples, scored, words, values, report)
+    return Tested(examples, scored, words, found.resampled | outside, report)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Every metric with its interval, both by name and None where undefined, and what they come from.
+
+    ``resampled`` holds per metric its value on all records and then on every resample.
+    """
+
+    metrics: dict[str, float | None]
+    intervals: dict[str, list[float] | None]
+    resampled: dict[str, np.ndarray]
+    gaps: dict[str, Any]
+    slices: dict[str, Any]
+
+
+def measured_of(
+    answer: Answer,
+    product: Product,
+    config: Config,
+    examples: Examples,
+    outputs: np.ndarray,
+    table: dict[str, np.ndarray],
+    summary: dict[str, Any],
+) -> Measured:
+    """Measure what follows from ``outputs`` and from the ``table`` of what every record adds.
+
+    ``summary`` describes the train split. A metric of a column that the table lacks is left out.
+    """
+    settings = config.evaluate
+    metrics = {name: m for name, m in metrics_of(product).items() if not (m.counts and {*m.counts} - {*table})}
+    units = groups_of(examples.frame["group"])
+    sums = Sums(totals(table, settings.resamples, config.seed, units), answer.training_facts(summary, product))
+    drawn = weights(len(examples.truth), min(settings.resamples, FEWER), config.seed, units)
+    values = measured(metrics, sums) | measured_weighted(metrics, outputs, examples.truth, drawn)
+    groups, gap = gaps(answer, product, examples.frame, table, settings, config.seed)
+    values |= {} if gap is None else {"group_gap": gap}
+    slices = per_slice(answer, product, examples, outputs, table, sums.facts, settings.min_slice)
+    worst_name, worst = worst_slice(answer, metrics[answer.MAIN], slices)
+    known = dict.fromkeys(UNMEASURED) | {n: finite(v[0]) for n, v in values.items()} | {worst_name: worst[0]}
+    intervals = dict.fromkeys(UNMEASURED) | bounds(values, sums, metrics) | {worst_name: worst[1]}
+    return Measured(known, intervals, values, groups, slices)
 
 
 def unfolded(product: Product) -> Examples:

@@ -1,7 +1,8 @@
 """Write the parameters of an MLflow run back into ``conf/``, so that ``dvc repro`` reproduces it.
 
 Reads the run's ``model.yaml`` (a sweep trial) or ``pipeline/params.yaml`` (a pipeline run); writes
-``conf/model/<name>.yaml`` and the choice of the model in ``conf/config.yaml``. Run: ``make adopt RUN=<id>``.
+``conf/model/<name>.yaml`` and the choice of the model in ``conf/config.yaml``. Run: ``make adopt``, which takes the
+winner of the last sweep (``sweeps/winner.json``), or ``make adopt RUN=<id>``.
 """
 
 import re
@@ -14,8 +15,8 @@ from ruamel.yaml import YAML
 
 from fullstack_ml.registry import tracking
 from fullstack_ml.workspace.errors import UserError, guard
-from fullstack_ml.workspace.files import write_text
-from fullstack_ml.workspace.paths import CONF, REGISTRATION
+from fullstack_ml.workspace.files import read_json, write_text
+from fullstack_ml.workspace.paths import CONF, REGISTRATION, WINNER
 
 FIX = "copy the id of a run from make mlflow, or from what make sweep printed"
 
@@ -40,6 +41,8 @@ def update(text: str, settings: dict[str, Any]) -> str:
     for key in [key for key in document["estimator"] if key not in settings["estimator"]]:
         del document["estimator"][key]
     document["scale"] = settings["scale"]
+    if settings.get("weights", "none") != document.get("weights", "none"):
+        document["weights"] = settings["weights"]
     if "backend" in settings and settings["backend"] != document.get("backend", "sklearn"):
         document["backend"] = settings["backend"]
     for key, value in settings["estimator"].items():
@@ -67,12 +70,13 @@ def adopt(run_id: str) -> str:
 
 
 def main() -> None:
-    """Adopt the run whose id is the argument."""
-    if len(sys.argv) != 2 or not re.fullmatch(r"[0-9a-f]{32}", sys.argv[1]):
-        given = sys.argv[1] if len(sys.argv) > 1 else ""
+    """Adopt the run whose id is the argument, or the winner of the last sweep."""
+    winner = read_json(WINNER)["run"] if WINNER.exists() else ""
+    given = sys.argv[1] if len(sys.argv) > 1 else winner
+    if len(sys.argv) > 2 or not re.fullmatch(r"[0-9a-f]{32}", given):
         raise UserError(f"RUN is {given!r}, not 32 hexadecimal digits", "make adopt RUN=<id>", FIX)
-    name = adopt(sys.argv[1])
-    print(f"adopt: conf/model/{name}.yaml has the run's parameters")
+    name = adopt(given)
+    print(f"adopt: conf/model/{name}.yaml has the parameters of run {given}")
     print("next: git add -A && git commit -m 'Adopt a run', then make")
 
 

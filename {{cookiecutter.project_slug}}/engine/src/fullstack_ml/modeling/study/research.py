@@ -67,9 +67,9 @@ def pipeline_row(run: Any, evaluation: dict[str, Any], acceptance: dict[str, Any
     return run_row(run, f"test, {evaluation['records']}", accuracy, margin, said)
 
 
-def sweep_row(trials: list[Any]) -> str:
+def sweep_row(trials: list[Any], best_id: str) -> str:
     """Return the best trial of a sweep as a line of the table; it was judged on the validation split."""
-    best = min(trials, key=lambda trial: trial.data.metrics["validation.log_loss"])
+    best = next(trial for trial in trials if trial.info.run_id == best_id)
     metrics = best.data.metrics
     accuracy, records = metrics["validation.accuracy"], int(metrics.get("validation.records", 0))
     bounds = wilson(round(accuracy * records), records) if records else None
@@ -107,7 +107,7 @@ def table(mlflow: Any) -> list[str]:
     for sweep in search("tags.kind = 'sweep'"):
         trials = search(f"tags.`mlflow.parentRunId` = '{sweep.info.run_id}'")
         trials = [trial for trial in trials if "validation.log_loss" in trial.data.metrics]
-        lines += [sweep_row(trials)] if trials else []
+        lines += [sweep_row(trials, sweep.data.tags["best"])] if trials else []
     return lines
 
 
