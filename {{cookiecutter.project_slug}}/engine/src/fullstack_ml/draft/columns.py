@@ -123,12 +123,23 @@ def judged(column: Column, sample: pl.Series, rows: int) -> Column:
     return replace(column, use="ignored", reason=reason) if reason else column
 
 
+def is_number(column: Column) -> bool:
+    """Say whether an answer is a number that is measured or counted, and not one of a few codes for labels."""
+    return column.type in ("number", "whole") and not 0 < len(column.values) <= CODES
+
+
 def guess_answer(columns: list[Column], rows: int) -> str | None:
-    """Return the column that looks like the answer: by its name, or the last one with few values, each of many rows."""
+    """Return the column that looks like the answer: by its name, or the last one with few values, each of many rows.
+
+    A number of many values is one only by its name.
+    """
     few = [c for c in columns if c.type != "constant" and 2 <= len(c.values) <= min(FEW, rows // OFTEN)]
     for word in ANSWERS:
         for column in few:
             if column.name.strip().lower() == word:
+                return column.name
+        for column in columns:
+            if column.name.strip().lower() == word and is_number(column):
                 return column.name
     words = [column for column in few if column.type in ("flag", "category")]
     whole = [column for column in few if column.type == "whole" and column.use == "feature"]

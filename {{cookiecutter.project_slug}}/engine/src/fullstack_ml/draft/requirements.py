@@ -53,7 +53,7 @@ class Asked:
     def ask(self, metric: str, operator: str, threshold: float, unit: str, reason: str, why: str) -> None:
         """Add a requirement."""
         number = f"R{len(self.rows) + 1}"
-        owner = "product owner" if unit == "share" else "platform engineer"
+        owner = "product owner" if unit in ("share", "units") else "platform engineer"
         row = {"id": number, "metric": metric, "operator": operator, "threshold": threshold, "unit": unit}
         self.rows.append({"row": {**row, "owner": owner, "reason": reason}, "why": why})
 
@@ -127,10 +127,10 @@ def thresholds(
         aim = COVERAGES[0] if held >= least_records(COVERAGES[0]) else COVERAGES[-1]
         few = min(tested, held)
         asked.at_least("set_coverage", aim, few, "the right label has to be among those shown")
-        _answered(asked, values, few)
+        answered(asked, values, few, 1 - values["accuracy"])
     else:
         asked.unasked.append("set_coverage, answered_share, answered_error: there is no rule to abstain yet")
-    _novelty(asked, values, tested)
+    novelty(asked, values, tested)
     return asked
 
 
@@ -158,8 +158,8 @@ def _rare(asked: Asked, size: Size, values: dict[str, float], tested: float) -> 
     asked.unasked.append(f"accuracy, margin_over_baseline: {always}, so they say nothing of the rare ones")
 
 
-def _answered(asked: Asked, values: dict[str, float], records: float) -> None:
-    """Ask for answers, and that they are wrong less often than all would be."""
+def answered(asked: Asked, values: dict[str, float], records: float, wrong: float) -> None:
+    """Ask for answers, and that they are wrong less often than all would be, of which a share is ``wrong``."""
     share, error = values["answered_share"], values["answered_error"]
     lowest = 0.6 * share - room(share, records)  # the share moves with every calibration of so few records
     if lowest < 0.05:
@@ -167,8 +167,8 @@ def _answered(asked: Asked, values: dict[str, float], records: float) -> None:
         return
     reason = "a model that always asks saves no work"
     asked.ask("answered_share", ">=", round(lowest, 2), "share", reason, f"the quick model answered {share:.3f}")
-    limit = min(error + room(error, records * share), max(error + 0.02, 1 - values["accuracy"]))
-    why = f"the quick model had {error:.3f}, and {1 - values['accuracy']:.3f} of all"
+    limit = min(error + room(error, records * share), max(error + 0.02, wrong))
+    why = f"the quick model had {error:.3f}, and {wrong:.3f} of all"
     asked.ask("answered_error", "<=", round(limit, 3), "share", "users must be able to rely on an answer", why)
 
 
@@ -213,7 +213,7 @@ def _by_label(asked: Asked, size: Size, recall: float, collapse: float) -> None:
         asked.unasked.append(f"collapse: the quick model had {collapse:.2f}, and the rarest label has few records")
 
 
-def _novelty(asked: Asked, values: dict[str, float], tested: float) -> None:
+def novelty(asked: Asked, values: dict[str, float], tested: float) -> None:
     """Ask that strangers are noticed where they can be."""
     auroc, alarms = values.get("novelty_auroc"), values.get("novelty_false_alarms")
     if auroc is None or alarms is None:

@@ -27,7 +27,7 @@ class Seen:
     source: str
     options: dict[str, Any]
     facts: dict[str, Any]
-    labels: dict[str, int]
+    labels: dict[str, int]  # of an answer that is a number, all records under its name
     records: pl.DataFrame
     head: tuple[str, ...] = ("column", "type", "missing", "range or values", "use")
     table: list[tuple[str, ...]] = field(default_factory=list)
@@ -35,6 +35,7 @@ class Seen:
     notes: list[str] = field(default_factory=list)
     slices: list[dict[str, Any]] = field(default_factory=list)
     group: str | None = None  # the column whose rows must stay in one fold
+    number: bool = False  # whether the answer is a number
     time: str | None = None  # the column that says when a record was
 
 

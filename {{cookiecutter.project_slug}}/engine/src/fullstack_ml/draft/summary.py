@@ -48,7 +48,8 @@ def tell(
     shape = facts["input"]["shape"]
     parts += [f"pictures: {' x '.join(map(str, shape))} ({facts['input']['shape_reason']})"] if shape else []
     if seen.labels:
-        parts += [f"labels: {', '.join(f'{name} {count}' for name, count in list(seen.labels.items())[:12])}"]
+        named = "numbers" if seen.number else "labels"
+        parts += [f"{named}: {', '.join(f'{name} {count}' for name, count in list(seen.labels.items())[:12])}"]
     parts += [facts["model_reason"], *([facts["weights_reason"]] if "weights_reason" in facts else [])]
     parts += [
         f"  {row['row']['metric']} {row['row']['operator']} {row['row']['threshold']:g}: {row['why']}"

@@ -9,13 +9,13 @@ from typing import Any
 import polars as pl
 
 from fullstack_ml.data.validate.personal import personal_data
+from fullstack_ml.draft.answer import chosen_answer, counted, number_of, take_number
 from fullstack_ml.draft.columns import (
     NAME_OF_ROW,
     PERSON,
     VALUES,
     Column,
     group_candidates,
-    guess_answer,
     looked_at,
     time_candidates,
 )
@@ -26,10 +26,10 @@ from fullstack_ml.draft.tally import Tally
 from fullstack_ml.draft.texts import learned, take_text
 from fullstack_ml.product.contradictions import TAKEN
 from fullstack_ml.product.formulation import LENGTH, LONGEST
-from fullstack_ml.workspace.errors import UserError, suggest
+from fullstack_ml.workspace.errors import UserError
 
+BY_TIME = "with «time: {}» here and «by: time» in conf/split.yaml, test is later"
 SHOWN = 4  # values of a category in the summary
-MOST_LABELS = 200
 GROUPS = 60  # groups, below which a split by group may leave one of the splits empty
 
 
@@ -41,9 +41,10 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     """
     columns = looked_at(table)
     answer = chosen_answer(columns, wish, table.rows)
+    number = number_of(columns, answer)
     groups, times = group_candidates(columns, table.rows, table.sample), time_candidates(columns)
-    counts = counted(table, answer)
-    columns, used, alone = learned([marked(column, answer, groups, table) for column in columns])
+    counts = counted(table, answer, number)
+    columns, used, alone = learned([marked(column, answer, groups, table, bool(number)) for column in columns])
     if not used:
         why = "; ".join(f"{column.name}: {column.reason or column.use}" for column in columns)
         raise UserError("no column is left to learn from", wish.place, f"give more columns; here are {why}")
@@ -62,47 +63,18 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
         "kind": {"name": "record", "wanted": table.rows, "scope": "in", "note": "one row of the table"},
         "group": group_text(groups, named),
         "row_key": next((column.name for column in columns if column.reason == NAME_OF_ROW), None),
-        "times": [
-            f"{name!r} looks like a time: with «time: {name}» here and «by: time» in conf/split.yaml, test is later"
-            for name in times
-        ],
+        "times": [f"{name!r} looks like a time: {BY_TIME.format(name)}" for name in times],
         "privacy": "personal" if personal else "internal",
         "privacy_reason": "; ".join(f"{kind} in {name!r}" for name, kind in personal) or "no personal data was noticed",
     }
     seen.facts["input"]["features"] = [feature(column, table.rows) for column in used]
     take_text(seen, alone, table)
+    take_number(seen, number)
     seen.questions = asked(columns, [] if named else groups, times, personal, answer, wish)
     return seen
 
 
-def chosen_answer(columns: list[Column], wish: Wish, rows: int) -> str | None:
-    """Return the column of the answer: the one that was named, or a guess; None without any, or with LABELS."""
-    names = [column.name for column in columns]
-    if wish.answer is None:
-        return None if wish.labels else guess_answer(columns, rows)
-    trimmed = {name.strip(): name for name in names}
-    if wish.answer not in names and wish.answer.strip() not in trimmed:
-        raise UserError(f"{wish.place} has no column {wish.answer!r}", "ANSWER", suggest(wish.answer, names))
-    return wish.answer if wish.answer in names else trimmed[wish.answer.strip()]
-
-
-def counted(table: Tally, answer: str | None) -> dict[str, int]:
-    """Return the labels in the order of their names with their counts."""
-    if answer is None:
-        return {}
-    values = table.counts[answer].values
-    if values is None or len(values) > MOST_LABELS:
-        what = f"column {answer!r} has more than {MOST_LABELS} different values, and is no label"
-        raise UserError(what, "ANSWER", "name a column with few values; a number as answer needs a contract by hand")
-    if len(values) < 2:
-        held = ", ".join(map(repr, values)) or "no value"
-        raise UserError(
-            f"column {answer!r} holds one label only: {held}", "ANSWER", "name a column of two labels or more"
-        )
-    return dict(sorted(values.items()))
-
-
-def marked(column: Column, answer: str | None, groups: list[str], table: Tally) -> Column:
+def marked(column: Column, answer: str | None, groups: list[str], table: Tally, number: bool) -> Column:
     """Give a column its use: the answer, a group, one that gives the answer away, or one that a table cannot take."""
     if column.name == answer:
         return replace(column, use="answer", reason="")
@@ -110,8 +82,9 @@ def marked(column: Column, answer: str | None, groups: list[str], table: Tally) 
         return column
     if column.name in groups:
         return replace(column, use="ignored", reason="it may be a group: what must stay in one split")
-    if answer and (share := alone(table.sample, column, answer)):
-        reason = f"it alone predicts the answer in {share:.1%} of rows: was it known before the answer?"
+    if answer and (share := alone(table.sample, column, answer, number)):
+        told = f"explains {share:.1%} of the answer" if number else f"predicts the answer in {share:.1%} of rows"
+        reason = f"it alone {told}: was it known before the answer?"
         return replace(column, use="ignored", reason=reason)
     return column
 
@@ -232,6 +205,6 @@ def asked(
     noticed = {name for name, _ in personal}
     if persons := [column.name for column in columns if PERSON.search(column.name) and column.name not in noticed]:
         found.append(f"does {', '.join(persons)} say who somebody is? Then privacy: personal")
-    if any("alone predicts" in column.reason for column in columns):
+    if any("it alone" in column.reason for column in columns):
         found.append("were the columns that alone predict the answer known before it? Then take them in")
     return found

@@ -11,6 +11,7 @@ import polars as pl
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.data.collect.sources.rows import as_records
+from fullstack_ml.draft import regression
 from fullstack_ml.draft.numbers import least_of
 from fullstack_ml.draft.requirements import RARE, SMALLEST, Asked, Size, abstaining, sensible_cost, thresholds
 from fullstack_ml.draft.seen import Seen, Wish
@@ -28,7 +29,7 @@ COST = "say what a wrong answer costs, in looks of a person"
 def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[str, Any]]:
     """Return the text of the contract and the facts that fill it."""
     abstain, reason = abstaining(size)
-    facts = seen.facts | {"name": name, "place": wish.place, "notes": seen.notes, "abstain": abstain}
+    facts = {"number": None} | seen.facts | {"name": name, "place": wish.place, "notes": seen.notes, "abstain": abstain}
     facts["named"] = bool(wish.labels)
     facts |= {
         "abstain_reason": reason,
@@ -43,6 +44,8 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
     few = size.records < FEWEST or len(usual) < 2
     wanted = f"two labels of {RAREST} records, and {FEWEST} in all, are wanted"
     why = wanted if size.records else "there are no labels yet"
+    if seen.number:
+        return complete_number(seen, size, facts)
     facts |= asked_of(unmeasured(why), "accuracy", f"{why}: no model was tried, and the thresholds are open")
     text, product = contract(facts)
     if few:
@@ -56,6 +59,37 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
     deciding = "macro_f1" if size.majority >= RARE else "accuracy"
     facts |= asked_of(found, "cost_per_record" if abstain else deciding, said)
     return contract(facts)[0], facts
+
+
+def complete_number(seen: Seen, size: Size, facts: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the text of the contract of a number, and the facts that fill it."""
+    why = f"{FEWEST} records with an answer are wanted"
+    facts |= asked_of(regression.unmeasured(why), "mae", f"{why}: no model was tried, and the thresholds are open")
+    text, product = contract(facts)
+    if size.records < FEWEST:
+        return text, facts
+    records = sample_records(seen, product)
+    illegal = answer_of(product).illegal(records["label"].unique().to_list(), product)
+    records = records.filter(~pl.col("label").is_in(illegal))
+    trial, tolerance = regression.tried(
+        records, input_of(product).matrix(records, product), product, groups_of(records)
+    )
+    facts["number"]["options"]["tolerance"] = tolerance
+    said = f"with a tolerance below which {regression.RIGHT:.0%} of the quick model's errors lie"
+    facts |= {"wrong": regression.WRONG, "cost_reason": f"{said}, answering costs less than asking"}
+    coverage = facts["abstain"] and facts["abstain"]["coverage"]
+    found = regression.thresholds(size, trial, slices_of(records, product), coverage, *limits_of(product))
+    sampled = f" on {len(trial.truth)} sampled records" if len(trial.truth) < size.records else ""
+    said = f"thresholds follow from {trial.model}, cross-validated{sampled}, less the room that a test split needs"
+    facts |= asked_of(found, "mae", said)
+    return contract(facts)[0], facts
+
+
+def groups_of(records: pl.DataFrame) -> list[str] | None:
+    """Return the group of every record, its own where it has none; None where no record has one."""
+    if "group" not in records.columns or not records["group"].count():
+        return None
+    return records.select(pl.coalesce("group", pl.int_range(pl.len()).cast(pl.String)))["group"].to_list()
 
 
 def measurable(seen: Seen, size: Size) -> dict[str, Any]:
@@ -117,9 +151,7 @@ def tried(records: pl.DataFrame, product: Product, facts: dict[str, Any], size: 
     """Return the trial of a quick model, and the facts with what a wrong answer costs by its probabilities."""
     inputs = input_of(product).matrix(records, product)
     truth = answer_of(product).truth(records["label"].to_list(), product)
-    groups = None
-    if "group" in records.columns and records["group"].count():
-        groups = records.select(pl.coalesce("group", pl.int_range(pl.len()).cast(pl.String)))["group"].to_list()
+    groups = groups_of(records)
     outputs, model = out_of_fold(inputs, truth, product, groups)
     outputs = calibrated(outputs, truth)
     if "happened_at" in records.columns:

@@ -111,7 +111,7 @@ def attempt(inputs: np.ndarray, truth: np.ndarray, outputs: np.ndarray, model: s
     ``out_of_fold`` and ``calibrated`` make of both.
     """
     answer = answer_of(product)
-    familiar, novelty = strangeness(inputs, truth, product)
+    familiar, novelty = strangeness(inputs, answer.strata(truth), product)
     drawn = np.random.default_rng(SEED).choice(familiar, len(truth))
     half = np.random.default_rng(SEED + 1).permutation(len(truth)) < len(truth) // 2
     calibration = Scored(outputs[half], drawn[half])

@@ -11,6 +11,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from fullstack_ml.answers import label, number
 from fullstack_ml.draft.rendering import render
 from fullstack_ml.draft.seen import Seen
 from fullstack_ml.product.contract import load
@@ -73,15 +74,25 @@ def with_value(path: Path, key: str, value: Any) -> dict[Path, str]:
     return {path: changed} if changed != text else {}
 
 
+def calibration(known: tuple[str, ...]) -> dict[Path, str]:
+    """Return the text of conf/export.yaml with a calibration that is ``known``, and nothing where it names one."""
+    path = CONF / "export.yaml"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    chosen = re.search(r"(?m)^calibration: (\w+)", text)
+    return {} if chosen and chosen[1] in known else with_value(path, "calibration", known[0])
+
+
 def write(text: str, facts: dict[str, Any], seen: Seen) -> list[Path]:
     """Write everything and return the paths; ``folds`` of the facts may be None: as the splits have them."""
     path, config = CONF / "source" / f"{seen.source}.yaml", CONF / "config.yaml"
     texts = {PRODUCT: sealed(text), path: with_options(path.read_text(encoding="utf-8"), seen.options)}
-    model = "boosted" if facts["input"]["features"] else "ngrams" if "length" in facts["input"] else None
+    trees, letters = ("boosted_number", "linear") if seen.number else ("boosted", "ngrams")
+    model = trees if facts["input"]["features"] else letters if "length" in facts["input"] else None
     choices = {"source": seen.source} | ({"model": model} if model else {})
     texts[config] = with_choices(config.read_text(encoding="utf-8"), choices)
     if chosen := re.search(r"(?m)^  - model: (\S+)", texts[config]):
         texts |= with_value(CONF / "model" / f"{chosen[1]}.yaml", "weights", facts["weights"])
+    texts |= calibration(label.CALIBRATIONS if not seen.number else number.CALIBRATIONS)
     if facts["folds"] is not None:
         texts |= with_value(CONF / "split.yaml", "folds", facts["folds"])
     if not GUIDE.exists() or is_untouched(GUIDE.read_text(encoding="utf-8")):

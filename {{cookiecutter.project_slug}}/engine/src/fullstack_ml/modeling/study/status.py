@@ -20,6 +20,7 @@ from fullstack_ml.workspace.files import read_json
 from fullstack_ml.workspace.paths import ACCEPTANCE, EVALUATION, LABELS, RAW, ROUNDS
 
 # Not `commit -a`: it leaves out what is new, such as the report on the first version.
+NAMED = 25  # labels that are named with their records, of as many at most
 KEEP = {"git add -A && git commit": "keep what this run wrote beside what it was made from"}
 NEXT = {
     "make mlflow": "review, compare and find the champion in the browser",
@@ -43,7 +44,8 @@ def on_the_way(product: Product, made_before: bool) -> list[str]:
     if manifest.exists():
         lines.append(f"records: {sum(shard['rows'] for shard in read_json(manifest)['shards'])}")
     if counts is not None:
-        said = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+        few = sorted(counts.items()) if len(counts) <= NAMED else []  # numbers are as many as records
+        said = ", ".join(f"{name} {count}" for name, count in few)
         lines.append(f"labelled: {sum(counts.values())}" + (f" ({said})" if said else ""))
     if home := came_home():
         # Stage register, the last one, wants them in git.

@@ -130,7 +130,7 @@ def _tables(wanted: Iterator[Entry], fetcher: Fetcher, product: Product, columns
         url = str(entry["url"])
         try:
             body, kind = fetcher.get(url, tuple(TABLE))
-            reading = _read(body, url, TABLE[kind], product, columns.bad_rows)
+            reading = _read(body, url, TABLE[kind], product, columns)
         except RefusedError as error:
             yield pl.DataFrame([{"rejected": str(error), "source": url}], schema=SCHEMA)
             continue
@@ -138,11 +138,11 @@ def _tables(wanted: Iterator[Entry], fetcher: Fetcher, product: Product, columns
         yield from (frame.with_columns(source=pl.lit(url)) for frame in records(reading, url, product, columns, WHERE))
 
 
-def _read(body: bytes, url: str, ending: str, product: Product, bad_rows: str) -> Reading:
+def _read(body: bytes, url: str, ending: str, product: Product, columns: Columns) -> Reading:
     """Read a whole table; what is none is refused."""
     try:
         named = url if is_table(url) else f"{url}{ending}"
-        reading = read_table_file(body, named, numeric_columns(product), bad_rows, WHERE)
+        reading = read_table_file(body, named, numeric_columns(product, columns.label), columns.bad_rows, WHERE)
         reading.batches = iter(list(reading.batches))
     except UserError as error:
         raise RefusedError(error.what) from error

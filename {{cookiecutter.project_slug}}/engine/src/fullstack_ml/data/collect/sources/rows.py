@@ -6,6 +6,7 @@ Reads and writes nothing. A value that does not fit its column is not dropped: i
 
 import polars as pl
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.data.collect.sources.conversion import as_moment, converted, name_of, without_missing
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
@@ -19,10 +20,11 @@ def origins_of(product: Product) -> dict[str, str]:
     return {name: names.get(name, wanted.column or name) for name in input_of(product).columns(product)}
 
 
-def numeric_columns(product: Product) -> list[str]:
-    """Name the columns of the source that hold numbers by the contract."""
+def numeric_columns(product: Product, label: str | None) -> list[str]:
+    """Name the columns of the source that hold numbers by the contract; ``label`` is that of the answer."""
     kinds = input_of(product).columns(product)
-    return [origin for name, origin in origins_of(product).items() if kinds[name].is_numeric()]
+    answer = [label] if label and answer_of(product).SCALE == "interval" else []
+    return [*(origin for name, origin in origins_of(product).items() if kinds[name].is_numeric()), *answer]
 
 
 def refuse_missing(names: list[str], there: list[str], place: str, where: str) -> None:
@@ -65,10 +67,18 @@ def as_records(
     refuse_missing([*origins.values(), *filter(None, text.values())], frame.columns, place, where)
     given = frame.select(pl.col(old).alias(new) for new, old in origins.items())
     given = without_missing(given, product.formulation.input.features)
-    others = [(pl.col(old) if old else pl.lit(None)).cast(pl.String).alias(new) for new, old in text.items()]
+    others = [text_of(old, frame).alias(new) for new, old in text.items()]
     records = given.select(converted(name, given.schema[name], kind) for name, kind in wanted.items())
     records = with_reasons(records.hstack(frame.with_columns(others).select(*text)), given, wanted)
     return with_place(records, frame, product.data.time, split)
+
+
+def text_of(name: str | None, frame: pl.DataFrame) -> pl.Expr:
+    """Return a column as text, null where a number is not there, or where there is no column."""
+    if name is None:
+        return pl.lit(None, pl.String)
+    column = pl.col(name).fill_nan(None) if frame.schema[name].is_float() else pl.col(name)
+    return column.cast(pl.String)
 
 
 def with_place(records: pl.DataFrame, frame: pl.DataFrame, time: str | None, split: str | None) -> pl.DataFrame:

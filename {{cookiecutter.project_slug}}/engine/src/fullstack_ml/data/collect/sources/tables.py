@@ -89,7 +89,7 @@ def read_tables(
     labels: set[str] = set()
     rows = 0
     files = listed(system, place, path, where)
-    numeric = numeric_columns(product)
+    numeric = numeric_columns(product, columns.label)
     for number, (address, file) in enumerate(files.items()):
         reading = open_table(system, address, file, numeric, columns.bad_rows, where)
         count = 0

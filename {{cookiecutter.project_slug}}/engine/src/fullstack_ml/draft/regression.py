@@ -1,0 +1,121 @@
+"""The contract of an answer that is a number: tried with a quick model, and asked for what it reached, less some room.
+
+Reads and writes nothing. Every value is measured out of fold, by the functions that stage ``evaluate`` uses.
+"""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from fullstack_ml.answers import answer_of
+from fullstack_ml.answers.calibrating import conformal_quantile
+from fullstack_ml.answers.number.contract import options_of
+from fullstack_ml.answers.number.rule import coverage_of
+from fullstack_ml.artefact.graph import features_of
+from fullstack_ml.draft.numbers import least_of, rounded
+from fullstack_ml.draft.requirements import Asked, Size, answered, novelty
+from fullstack_ml.draft.trial import FOLDS, SEED, Trial, attempt
+from fullstack_ml.product.types import Product
+
+RIGHT = 0.8  # share of the quick model's answers that a first tolerance calls right
+WRONG = 3  # looks that a wrong answer costs at first: as most are right, answering is cheaper than asking
+DEVIATIONS = 2.5  # of a mean error that a test split may be worse by chance
+
+
+def out_of_fold(inputs: np.ndarray, truth: np.ndarray, product: Product, groups: list[str] | None) -> np.ndarray:
+    """Return the number that a model gives for every record which it has not seen, nor its group, (records,)."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
+
+    size: dict[str, Any] = {"max_iter": 60, "max_leaf_nodes": 15, "early_stopping": False}
+    cut = GroupKFold(FOLDS) if groups else KFold(FOLDS, shuffle=True, random_state=SEED)
+    trees = HistGradientBoostingRegressor(**size, random_state=SEED)
+    return np.asarray(cross_val_predict(trees, features_of(inputs, product), truth, cv=cut, groups=groups))
+
+
+def with_interval(value: np.ndarray, truth: np.ndarray, product: Product, coverage: float) -> np.ndarray:
+    """Return outputs as the artefact will give them, float32 (records, 3), all intervals of one width."""
+    half, given = conformal_quantile(np.abs(value - truth), coverage), options_of(product)
+    outputs = np.stack([value, value - half, value + half], axis=1)
+    return np.asarray(np.clip(outputs, given.low, given.high), np.float32)
+
+
+def tried(records: pl.DataFrame, inputs: np.ndarray, product: Product, groups: list[str] | None) -> tuple[Trial, float]:
+    """Return the trial of a quick model, and the tolerance that most of its answers keep."""
+    truth = answer_of(product).truth(records["label"].to_list(), product)
+    value = out_of_fold(inputs, truth, product, groups)
+    tolerance = rounded(float(np.quantile(np.abs(value - truth), RIGHT)), up=True) or 1.0
+    outputs = with_interval(value, truth, product, coverage_of(product, len(truth)))
+    return attempt(inputs, truth, outputs, "60 boosted trees", with_tolerance(product, tolerance)), tolerance
+
+
+def with_tolerance(product: Product, tolerance: float) -> Product:
+    """Return the contract with another tolerance."""
+    given = product.formulation.answer
+    options = given.options | {"tolerance": tolerance}
+    formulation = product.formulation.model_copy(update={"answer": given.model_copy(update={"options": options})})
+    return product.model_copy(update={"formulation": formulation})
+
+
+def unmeasured(reason: str) -> Asked:
+    """Return what may be asked before a model can be tried."""
+    asked = Asked()
+    asked.ask("r2", ">=", 0.1, "share", "a model that learned nothing must not ship", f"a guess, since {reason}")
+    return asked
+
+
+def thresholds(
+    size: Size, trial: Trial, slices: dict[str, np.ndarray], abstains: float | None, kib: int, milliseconds: int
+) -> Asked:
+    """Return the requirements; ``abstains`` is the coverage that the contract promises, or None."""
+    asked, values, tested = Asked(), trial.values, size.records * size.test
+    error = np.abs(trial.outputs[:, 0] - trial.truth)
+    baseline = float(np.abs(trial.truth - trial.truth.mean()).mean())
+    reached = f"the quick model is off by {values['mae']:.4g}, the mean alone by {baseline:.4g}"
+    # Between the mean and the model, also where there is hardly a difference: then the model is rejected, rightly.
+    highest = baseline - max(0.02 * baseline, (baseline - values["mae"]) / 2)
+    limit = rounded(min(highest, above(values["mae"], error, tested)), up=False, digits=3)
+    asked.ask("mae", "<=", limit, "units", "ask how far off a person is", reached)
+    learned = f"the quick model explains {values['r2']:.2f} of the variance"
+    nothing = "a model that learned nothing must not ship"
+    asked.ask("r2", ">=", round(max(0.02, values["r2"] / 2), 2), "share", nothing, learned)
+    asked.at_least("within_tolerance", values["within_tolerance"], tested, "most answers have to be right")
+    by_part(asked, error, slices, tested)
+    held = least_of(size.records, size.calibration)
+    if abstains:
+        asked.at_least("interval_coverage", abstains, min(tested, held), "both ends of the interval are used")
+    wide = rounded(1.4 * values["interval_width"], up=True)
+    why = f"the quick model's are {values['interval_width']:.4g} wide"
+    asked.ask("interval_width", "<=", wide, "units", "a wide interval says nothing", why)
+    asked.ask("artefact_kib", "<=", kib, "KiB", "the page in the browser loads it", "with room")
+    asked.ask("latency_p99_ms", "<=", milliseconds, "ms", "somebody waits for it", "with room")
+    least = max(1, int(size.records * 0.8))
+    asked.ask("records", ">=", least, "records", "fewer say little in the test split", f"there are {size.records}")
+    if abstains:
+        answered(asked, values, min(tested, held), 1 - values["within_tolerance"])
+    else:
+        asked.unasked.append("interval_coverage, answered_share, answered_error: there is no rule to abstain yet")
+    novelty(asked, values, tested)
+    return asked
+
+
+def above(mean: float, error: np.ndarray, records: float) -> float:
+    """Return how large a mean error of so many records may be by chance, and 5 % for a model that differs a little."""
+    return float(1.05 * mean + DEVIATIONS * error.std() / np.sqrt(max(records, 1)))
+
+
+def by_part(asked: Asked, error: np.ndarray, slices: dict[str, np.ndarray], tested: float) -> None:
+    """Ask that no slice is served much worse."""
+    if not slices:
+        asked.unasked.append("worst_slice_mae, group_gap: there are no slices")
+        return
+    parts = [
+        (float(error[mask].mean()), above(0.0, error[mask], tested * float(mask.mean()))) for mask in slices.values()
+    ]
+    worst, chance = max(parts)
+    gap = worst - min(parts)[0]
+    limits = {"worst_slice_mae": 1.1 * worst + chance, "group_gap": gap + 0.1 * worst + 2 * chance}
+    reasons = ("no part may be served badly", "no part may be served much worse than another")
+    for (name, limit), seen, reason in zip(limits.items(), (worst, gap), reasons, strict=True):
+        asked.ask(name, "<=", rounded(limit, up=True), "units", reason, f"the quick model had {seen:.4g}")
