@@ -36,8 +36,8 @@ adopt: .venv/.done ## Write the winner of the last sweep into conf/, or another 
 research: .venv/.done ## Fill the table of what was tried in docs/3-model
 	@python -m fullstack_ml.modeling.study.research
 
-compare: export ## Variants and versions side by side: VERSIONS="champion 3"
-	@python -m fullstack_ml.modeling.study.compare $(VERSIONS)
+compare: export ## Variants side by side: VERSIONS="champion 3" MODELS="logistic boosted"
+	@python -m fullstack_ml.modeling.study.compare $(VERSIONS) $(addprefix model=,$(MODELS))
 
 ablate: split ## What each feature or input region is worth
 	@python -m fullstack_ml.modeling.study.ablate model=$(MODEL)

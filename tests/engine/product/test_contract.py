@@ -120,6 +120,12 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "1 label",
         "",
     ),
+    "no-order": (
+        lambda c: first(c).update(metric="quadratic_kappa", unit="kappa", operator=">="),
+        "metric: quadratic_kappa",
+        "names quadratic_kappa, which needs formulation.answer.ordered",
+        "ordered: true",
+    ),
     "cost-of-an-unknown-label": (
         lambda c: c["service"]["error_cost"].update(by_label={"nobody": {}}),
         "nobody:",

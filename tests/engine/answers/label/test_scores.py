@@ -7,6 +7,9 @@ from sklearn import metrics
 from fullstack_ml.answers.label import report
 from fullstack_ml.answers.label.metrics import METRICS
 from fullstack_ml.modeling.measuring import novelty
+from fullstack_ml.product.metrics import Sums, applicable
+from fullstack_ml.product.types import Product
+from measured import label_table
 
 LABELS = 4
 
@@ -39,6 +42,27 @@ def test_the_confusion_matrix_and_the_recalls_are_those_of_scikit_learn(
     matrix = report.confusion(predicted, truth, LABELS)
     assert matrix.tolist() == metrics.confusion_matrix(truth, predicted).tolist()
     assert report.recalls(matrix) == pytest.approx(metrics.recall_score(truth, predicted, average=None))
+
+
+def test_kappa_of_ordered_labels_is_that_of_scikit_learn_also_in_resamples(
+    scored: tuple[np.ndarray, np.ndarray],
+) -> None:
+    probabilities, truth = scored
+    table = label_table(probabilities, truth, np.ones(len(truth), bool), 0.0)
+    counts = np.stack([np.ones(len(truth)), np.random.default_rng(1).poisson(1, len(truth))])
+    sums = Sums({name: counts @ column.reshape(len(truth), -1) for name, column in table.items()}, {})
+    kappa = METRICS["quadratic_kappa"].value
+    assert kappa
+    predicted = probabilities.argmax(axis=1)
+    expected = [metrics.cohen_kappa_score(truth, predicted, weights="quadratic", sample_weight=row) for row in counts]
+    assert kappa(sums) == pytest.approx(expected)
+
+
+def test_kappa_is_measured_only_of_labels_with_an_order(product: Product) -> None:
+    assert "quadratic_kappa" not in applicable(product)
+    answer = product.formulation.answer.model_copy(update={"ordered": True})
+    formulation = product.formulation.model_copy(update={"answer": answer})
+    assert "quadratic_kappa" in applicable(product.model_copy(update={"formulation": formulation}))
 
 
 def test_a_label_without_records_has_no_recall_and_no_f1() -> None:

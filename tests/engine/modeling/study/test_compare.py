@@ -54,6 +54,20 @@ def test_a_registered_version_is_compared_by_its_alias(
     assert found["version 1 (champion)"]["accuracy"] == found["int8 (exported)"]["accuracy"]
 
 
+def test_models_of_conf_stand_beside_each_other_as_the_pipeline_would_make_them(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, config: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = compared(monkeypatch, f"model={config.model.name}", "model=majority", "model=lightgbm")
+    assert list(found) == ["full (exported)", "int8 (exported)", config.model.name, "majority", "lightgbm"]
+    own, shipped = found[config.model.name], found["full (exported)"]
+    assert {name: own[name] for name in ("accuracy", "log_loss", "cost_per_record")} == pytest.approx(
+        {name: shipped[name] for name in ("accuracy", "log_loss", "cost_per_record")}, abs=0.05
+    )
+    assert found["majority"]["margin_over_baseline"] == pytest.approx(0)
+    assert found["lightgbm"]["accuracy"] > found["majority"]["accuracy"]
+    assert "lightgbm" in capsys.readouterr().out.splitlines()[3]
+
+
 def test_a_version_of_another_contract_is_refused(
     finished: Path, monkeypatch: pytest.MonkeyPatch, mlflow: Any, refused: Refused
 ) -> None:

@@ -208,6 +208,9 @@ def strange_requirements(product: Product) -> Iterator[Finding]:
         metric = metrics.get(r.metric)
         if metric is None:
             yield (*at, "metric"), f"{r.id} names the unknown metric {r.metric!r}", suggest(r.metric, metrics)
+        elif metric.needs and not getattr(product.formulation.answer, metric.needs):
+            fix = f"add {metric.needs}: true under formulation.answer if it is so"
+            yield (*at, "metric"), f"{r.id} names {r.metric}, which needs formulation.answer.{metric.needs}", fix
         elif r.operator != metric.operator:
             fix = f"{r.metric} is better when {metric.better}: use {metric.operator}"
             yield (*at, "operator"), f"{r.id} has the operator {r.operator!r} for {r.metric}", fix

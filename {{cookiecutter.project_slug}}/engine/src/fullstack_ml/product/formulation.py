@@ -167,11 +167,13 @@ class Label(Strict):
 class Answer(Strict):
     """``type`` names a module of seam ``answers``, such as ``label`` (one of ``labels`` for a record).
 
+    ``ordered``: the labels are steps, the lowest first, such as mild, moderate, severe.
     ``options`` is for what an answer of the product's own needs beside these.
     """
 
     type: str
     labels: list[Label] = []
+    ordered: bool = False
     options: dict[str, Any] = {}
 
 

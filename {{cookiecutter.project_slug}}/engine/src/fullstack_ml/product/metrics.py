@@ -61,7 +61,7 @@ class Metric:
     names the columns of which a share is the ratio: where all resamples agree on it, Wilson's interval takes their
     place. ``compared`` is false for what does not follow from the model alone, so that no release may be decided by it.
     ``fewest`` names the column of which the part with the fewest records bounds a metric that no resample brings below
-    1.
+    1. ``needs`` names a key of ``formulation.answer`` without which it means nothing.
     """
 
     unit: str
@@ -73,6 +73,7 @@ class Metric:
     compared: bool = True
     fewest: str = ""
     weighted: Weighted | None = None
+    needs: str = ""
 
     @property
     def operator(self) -> str:
@@ -168,3 +169,9 @@ def metrics_of(product: Product) -> dict[str, Metric]:
     for name in sorted(own.keys() & rows.keys()):
         raise UserError(f"there is a metric {name!r} already", "src/*/metrics.py", "give it another name")
     return {**rows, **own}
+
+
+def applicable(product: Product) -> dict[str, Metric]:
+    """Return every metric that is measured for this product."""
+    answer = product.formulation.answer
+    return {name: row for name, row in metrics_of(product).items() if not row.needs or getattr(answer, row.needs)}

@@ -40,6 +40,7 @@ def columns(
         "score": hit,
         "truth": one_hot[truth],
         "predicted": one_hot[predicted],
+        "steps_squared": (predicted - truth).astype(np.float64) ** 2,
         "label_hit": one_hot[truth] * hit[:, None],
         "bin_gap": in_bin * (top_hit - top)[:, None],
         "log_loss": -np.log(np.maximum(right, TINY)),
@@ -67,6 +68,17 @@ def _margin(sums: Sums) -> Values:
 
 def _worst_recall(sums: Sums) -> Values:
     return np.asarray((sums["label_hit"] / sums["truth"]).min(axis=1))
+
+
+def _quadratic_kappa(sums: Sums) -> Values:
+    """Weigh an error by its squared distance, against what the same shares of labels reach by chance (Cohen 1968).
+
+    NaN where chance makes no error either.
+    """
+    places, records = np.arange(sums["truth"].shape[1]), sums["one"][:, 0]
+    right, given = sums["truth"], sums["predicted"]
+    by_chance = (right @ places**2 + given @ places**2) / records - 2 * (right @ places) * (given @ places) / records**2
+    return np.asarray(1 - sums.mean("steps_squared") / by_chance)
 
 
 def _collapse(sums: Sums) -> Values:
@@ -110,6 +122,13 @@ METRICS: dict[str, Metric] = {
     "macro_f1": Metric("share", "higher", "mean over labels of the F1 score", _macro_f1),
     "average_precision": Metric(
         "share", "higher", "mean over labels of the area under precision and recall", weighted=average_precision
+    ),
+    "quadratic_kappa": Metric(
+        "kappa",
+        "higher",
+        "agreement of ordered labels, an error weighed by its squared distance",
+        _quadratic_kappa,
+        needs="ordered",
     ),
     "log_loss": _mean("log_loss", "nats", "mean negative log probability of the right label"),
     "brier": _mean("brier", "share", "mean squared error of the probabilities, summed over labels"),

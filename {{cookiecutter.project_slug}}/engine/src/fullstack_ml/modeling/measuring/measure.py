@@ -20,7 +20,7 @@ from fullstack_ml.modeling.measuring.novelty import apart, separation
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, joined, read, read_folds, read_out_of_scope
 from fullstack_ml.pipeline.tables import slice_mask
-from fullstack_ml.product.metrics import Metric, Sums, metrics_of
+from fullstack_ml.product.metrics import Metric, Sums, applicable
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json
@@ -109,7 +109,8 @@ def measured_of(
     ``summary`` describes the train split. A metric of a column that the table lacks is left out.
     """
     settings = config.evaluate
-    metrics = {name: m for name, m in metrics_of(product).items() if not (m.counts and {*m.counts} - {*table})}
+    every = applicable(product)
+    metrics = {name: metric for name, metric in every.items() if not (metric.counts and {*metric.counts} - {*table})}
     units = groups_of(examples.frame["group"])
     sums = Sums(totals(table, settings.resamples, config.seed, units), answer.training_facts(summary, product))
     drawn = weights(len(examples.truth), min(settings.resamples, FEWER), config.seed, units)
@@ -209,7 +210,8 @@ def per_slice(
 ) -> dict[str, Any]:
     """Measure every slice of product.yaml; one with fewer than ``smallest`` records is ``not measurable``."""
     slices: dict[str, Any] = {}
-    metrics = metrics_of(product) if product.data.slices else {}
+    metrics = applicable(product) if product.data.slices else {}
+    own = {name: metric for name, metric in metrics.items() if name in answer.METRICS}
     for part in product.data.slices:
         mine = examples.frame.select(mask=slice_mask(part))["mask"].to_numpy()
         records = int(mine.sum())
@@ -217,7 +219,7 @@ def per_slice(
             slices[part.id] = {"records": records, "not_measurable": f"fewer than {smallest} records"}
             continue
         kept = {name: column[mine] for name, column in table.items()}
-        values = measured(answer.METRICS, Sums.of(kept, facts))
+        values = measured(own, Sums.of(kept, facts))
         values |= measured_weighted(metrics, outputs[mine], examples.truth[mine], [np.ones(records)])
         slices[part.id] = {
             "records": records,

@@ -1,7 +1,8 @@
-"""Put artefacts side by side: the exported variants, and registered versions by number or alias.
+"""Put artefacts side by side: the exported variants, registered versions by number or alias, models of ``conf/model``.
 
-Reads ``models/variants/*.onnx``, the registry where versions are asked for, and the test split through ``measure``;
-writes ``reports/comparison.json``. Run: ``make compare VERSIONS="champion 3"``.
+Reads ``models/variants/*.onnx``, the registry where versions are asked for, the other splits where models are, and the
+test split through ``measure``; writes ``reports/comparison.json``.
+Run: ``make compare VERSIONS="champion 3" MODELS="logistic boosted"``.
 """
 
 import subprocess
@@ -10,15 +11,20 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 
+from fullstack_ml.artefact.graph import save
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.modeling.accept.__main__ import OPERATORS
 from fullstack_ml.modeling.evaluate.__main__ import performance
-from fullstack_ml.modeling.measuring.measure import test
+from fullstack_ml.modeling.export.__main__ import artefact
+from fullstack_ml.modeling.measuring.measure import test, unfolded
 from fullstack_ml.modeling.register.champion import other_contract
+from fullstack_ml.modeling.train.__main__ import make
 from fullstack_ml.pages.formats import number
 from fullstack_ml.pipeline.compose import resolve
 from fullstack_ml.pipeline.config import Config
+from fullstack_ml.pipeline.examples import read
 from fullstack_ml.pipeline.stage import typed
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
@@ -66,6 +72,16 @@ def artefacts(names: list[str]) -> dict[str, Path]:
     return found
 
 
+def trained(name: str, product: Product, folder: Path) -> Path:
+    """Make the model ``conf/model/<name>.yaml`` as the pipeline would, in ``folder``, and return its artefact."""
+    config, known, held_out = typed(resolve([f"model={name}"])), read("train", product), read("validation", product)
+    candidate, path = folder / f"{name}.candidate.onnx", folder / f"{name}.onnx"
+    make(config, product, known, held_out, candidate, held_out)
+    model = onnx.load(candidate)
+    save(artefact(model, [model], [read("calibration", product)], config, product), path)
+    return path
+
+
 def assess(path: Path, product: Product, config: Config) -> dict[str, float | None]:
     """Return every metric of one artefact that a requirement may name, with size, times and memory on this machine."""
     tested = test(Artefact(path), product, config)
@@ -95,9 +111,20 @@ def as_table(results: dict[str, dict[str, float | None]], product: Product) -> s
 
 
 def main() -> None:
-    """Print and store the comparison."""
+    """Compare what the arguments name: versions, and ``model=<name>``."""
+    named = [name.partition("model=") for name in sys.argv[1:]]
+    with tempfile.TemporaryDirectory() as folder:
+        compare([name for name, _, _ in named if name], [model for _, _, model in named if model], Path(folder))
+
+
+def compare(versions: list[str], models: list[str], folder: Path) -> None:
+    """Print and store the comparison; ``folder`` is for models that only it needs."""
     product, config = load(), typed(resolve([]))
-    found = artefacts(sys.argv[1:])
+    found = artefacts(versions)
+    for name in models:
+        unfolded(product)
+        print(f"compare: training {name}", flush=True)
+        found[name] = trained(name, product, folder)
     exported = Artefact(next(iter(found.values())))
     for name, path in found.items():
         if difference := other_contract(Artefact(path), exported):

@@ -67,9 +67,8 @@ def pipeline_row(run: Any, evaluation: dict[str, Any], acceptance: dict[str, Any
     return run_row(run, f"test, {evaluation['records']}", accuracy, margin, said)
 
 
-def sweep_row(trials: list[Any], best_id: str) -> str:
+def sweep_row(trials: list[Any], best: Any) -> str:
     """Return the best trial of a sweep as a line of the table; it was judged on the validation split."""
-    best = next(trial for trial in trials if trial.info.run_id == best_id)
     metrics = best.data.metrics
     accuracy, records = metrics["validation.accuracy"], int(metrics.get("validation.records", 0))
     bounds = wilson(round(accuracy * records), records) if records else None
@@ -107,7 +106,7 @@ def table(mlflow: Any) -> list[str]:
     for sweep in search("tags.kind = 'sweep'"):
         trials = search(f"tags.`mlflow.parentRunId` = '{sweep.info.run_id}'")
         trials = [trial for trial in trials if "validation.log_loss" in trial.data.metrics]
-        lines += [sweep_row(trials, sweep.data.tags["best"])] if trials else []
+        lines += [sweep_row(trials, trial) for trial in trials if trial.info.run_id == sweep.data.tags.get("best")]
     return lines
 
 

@@ -24,7 +24,7 @@ NAMED = 25  # labels that are named with their records, of as many at most
 KEEP = {"git add -A && git commit": "keep what this run wrote beside what it was made from"}
 NEXT = {
     "make mlflow": "review, compare and find the champion in the browser",
-    "make sweep": "search better parameters, then make adopt RUN=<id>",
+    "make sweep": "search better parameters, then make adopt",
     "make help": "the lifecycle, command by command",
 }
 
