@@ -1,5 +1,6 @@
 """Every way out that an error offers is typed here where it is printed: afterwards the command works."""
 
+import resource
 import subprocess
 from collections.abc import Callable
 
@@ -101,3 +102,30 @@ def test_the_way_out_that_is_printed_leads_out(
     if not way.startswith(command):
         again = typed(kept, command)
         assert again.returncode == 0, again.stdout + again.stderr
+
+
+def full() -> None:
+    """Let this process write no byte into a file, as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        STAGE.format("modeling.register"),
+        "python -m fullstack_ml.edge.build",
+        "python -m fullstack_ml.modeling.study.compare",
+        "python -m fullstack_ml.modeling.study.sweep boosted 2",
+        "python -m fullstack_ml.project.checkout 1",
+    ],
+)
+def test_a_full_disk_ends_in_three_lines_also_where_a_library_writes(command: str, kept: Project) -> None:
+    before = kept.files()
+    done = subprocess.run(
+        command.split(), cwd=kept.folder, env=kept.variables(), capture_output=True, text=True, preexec_fn=full
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert [line[:7] for line in done.stderr.splitlines()[-3:]] == ["error: ", "where: ", "fix:   "]
+    assert "make room on the disk" in done.stderr.splitlines()[-1]
+    assert kept.files().items() <= before.items()

@@ -22,6 +22,7 @@ STAGES = ["pipeline.compose", "data.collect", "data.validate", "data.label", "da
 STAGES += [f"modeling.{name}" for name in ("train", "export", "evaluate", "accept", "cards")]
 FRAME = pl.DataFrame({"n": [1]})
 COMMANDS = ["project.new_stage enrich split", "project.remove serving"]
+COMMANDS += ["annotation.queue annotation.round=pilot annotation.items=9"]
 
 
 def full() -> None:

@@ -92,7 +92,7 @@ def test_json_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_a_damaged_file_is_named_with_what_brings_it_back(content: bytes, tmp_path: Path, refused: Refused) -> None:
     path = tmp_path / "manifest.json"
     path.write_bytes(content)
-    with refused("manifest.json is damaged", str(path), f"dvc checkout {path}"):
+    with refused("manifest.json is damaged", str(path), f"dvc checkout --force {path}"):
         files.read_json(path)
 
 

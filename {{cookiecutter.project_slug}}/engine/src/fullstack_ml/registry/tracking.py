@@ -18,7 +18,7 @@ import yaml
 
 from fullstack_ml.registry import local
 from fullstack_ml.registry.versions import Registry, Version, model_name
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, unwritable
 from fullstack_ml.workspace.paths import LOCK, project_root
 
 # The pages of MLflow open on runs then, not on the traces of an agent.
@@ -217,7 +217,8 @@ class ClientRegistry(Registry):
         except Exception as error:  # what a store raises for «not there» differs from store to store
             commit = version.tags.get("git.commit", "unknown")
             fix = f"git checkout {commit}, the commit that made it, then dvc repro"
-            raise UserError(f"the run of version {version.number} keeps no {path}", self.place, fix) from error
+            none = UserError(f"the run of version {version.number} keeps no {path}", self.place, fix)
+            raise unwritable(error) or none from error
 
     def set_alias(self, alias: str, number: str | None) -> None:
         """Let ``alias`` name the version, or no version."""

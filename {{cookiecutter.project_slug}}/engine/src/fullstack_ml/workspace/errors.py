@@ -31,7 +31,8 @@ OTHER = "a file stands where a folder is wanted, or a folder where a file is: mo
 UNWRITABLE = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EFBIG: FULL, errno.EROFS: CLOSED, errno.EACCES: CLOSED}
 UNWRITABLE |= {errno.EPERM: CLOSED, errno.ENOTDIR: OTHER, errno.EISDIR: OTHER, errno.EEXIST: OTHER}
 SAID = {os.strerror(number): fix for number, fix in UNWRITABLE.items()}
-SAID |= {"database or disk is full": FULL, "readonly database": CLOSED, "unable to open database file": CLOSED}
+SAID |= {"database or disk is full": FULL, "disk I/O error": FULL, "No usable temporary directory": FULL}
+SAID |= {"readonly database": CLOSED, "unable to open database file": CLOSED}
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # pydantic's words, of a model and of a dataclass
 
 
@@ -137,10 +138,12 @@ def guard(function: Callable[[], Any]) -> Any:
     except UserError as error:
         sys.exit(str(error))
     except FileNotFoundError as error:
-        missing = MADE.search(str(error))
-        if not missing:
+        missing, told = MADE.search(str(error)), unwritable(error)
+        if missing:
+            told = UserError(f"{missing[0]} is not there", "the working folder", "run dvc repro, which makes it")
+        if not told:
             raise
-        sys.exit(str(UserError(f"{missing[0]} is not there", "the working folder", "run dvc repro, which makes it")))
+        sys.exit(str(told))
     except Exception as error:
         if told := unwritable(error) or damaged(error):
             sys.exit(str(told))
@@ -152,10 +155,10 @@ def unwritable(error: BaseException | None) -> UserError | None:
     while error:
         words = next((words for words in SAID if words in str(error)), None)
         number = error.errno if isinstance(error, OSError) else None
-        if number in UNWRITABLE or (words and number is None):
+        if number in UNWRITABLE or words:
             name = getattr(error, "filename", None) or Path.cwd()
-            what = os.strerror(number) if number else str(words)
-            return UserError(what, str(name), UNWRITABLE[number] if number else SAID[str(words)])
+            what = os.strerror(number) if number in UNWRITABLE else str(words)
+            return UserError(what, str(name), UNWRITABLE[number] if number in UNWRITABLE else SAID[str(words)])
         error = error.__cause__ or error.__context__
     return None
 

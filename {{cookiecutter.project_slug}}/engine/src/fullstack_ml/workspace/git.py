@@ -3,6 +3,7 @@
 Reads the repository by calling git, and ``dvc.lock``, which says what ran; writes nothing.
 """
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -35,8 +36,9 @@ def git(*arguments: str, given: str | None = None) -> str | None:
 def _asked(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
     # A name of a file is what the disk has, which need not be UTF-8.
     command = ["git", *arguments]
+    reading = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # a question changes nothing, and leaves no lock when killed
     return subprocess.run(
-        command, input=given, capture_output=True, check=False, encoding="utf-8", errors="surrogateescape"
+        command, input=given, capture_output=True, env=reading, encoding="utf-8", errors="surrogateescape"
     )
 
 
