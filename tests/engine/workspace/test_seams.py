@@ -12,10 +12,10 @@ pytestmark = pytest.mark.task("tabular-classification")
 @pytest.mark.parametrize(
     ("seam", "expected"),
     [
-        ("inputs", ["image", "table"]),
-        ("answers", ["label"]),
-        ("data.collect.sources", ["aspirates", "digits", "files", "http", "sql"]),
-        ("modeling.train.backends", ["sklearn"]),
+        ("inputs", ["image", "table", "text"]),
+        ("answers", ["label", "number"]),
+        ("data.collect.sources", ["aspirates", "chats", "digits", "files", "http", "progression", "sql"]),
+        ("modeling.train.backends", ["lightgbm", "sklearn"]),
         ("pipeline.runner", ["local"]),
     ],
 )
@@ -28,7 +28,7 @@ def test_a_module_of_the_product_is_offered_beside_the_engines(project: Path) ->
     own.mkdir(parents=True)
     (own.parent / "__init__.py").touch()
     (own / "sound.py").write_text("def read(): ...\n", encoding="utf-8")
-    assert choices("inputs") == ["image", "table"], "it lacks what an input needs"
+    assert choices("inputs") == ["image", "table", "text"], "it lacks what an input needs"
     text = (Path(choices.__code__.co_filename).parents[1] / "inputs" / "table.py").read_text(encoding="utf-8")
     (own / "sound.py").write_text(text, encoding="utf-8")
-    assert choices("inputs") == ["image", "sound", "table"]
+    assert choices("inputs") == ["image", "sound", "table", "text"]

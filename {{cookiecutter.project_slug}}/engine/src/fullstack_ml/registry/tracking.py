@@ -115,7 +115,7 @@ def _open_experiment(uri: str, shown: str, where: str, fix: str) -> None:
         raise
     except Exception as error:
         what = f"the tracking store {shown} is not usable: {str(error).splitlines()[0]}"
-        raise UserError(what, where, fix) from error
+        raise unwritable(error) or UserError(what, where, fix) from error
 
 
 def without_password(uri: str) -> str:
