@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import boosting
 import generation
 import scale
 import stages
@@ -50,6 +51,7 @@ GROUPS = {
     "generation": generation.main,
     "lifecycle": lifecycle.main,
     "stages": stages.main,
+    "boosting": boosting.main,
     "artefact": lambda: inside("artefact"),
     "evaluate": lambda: inside("evaluate"),
     "agreement": lambda: inside("agreement"),
