@@ -9,16 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import polars as pl
 import pytest
 import yaml
 
 from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.data.split import __main__ as split
+from fullstack_ml.data.split import leakage
 from fullstack_ml.modeling.export import __main__ as export
 from fullstack_ml.modeling.measuring import measure
 from fullstack_ml.modeling.study import adopt, sweep, worker
 from fullstack_ml.modeling.study import trials as judging
 from fullstack_ml.modeling.study.trials import Judge
 from fullstack_ml.modeling.train import __main__ as train
+from fullstack_ml.pipeline import examples
+from fullstack_ml.pipeline.tables import write_parquet
 from fullstack_ml.workspace.errors import UserError
 
 TABULAR = pytest.mark.task("tabular-classification")
@@ -279,3 +284,26 @@ def test_what_is_no_number_is_three_lines(
     monkeypatch.setattr(sys, "argv", ["sweep", *arguments])
     with refused(f"is {arguments[-1]!r}", "make sweep", "a number above 0"):
         sweep.main()
+
+
+@TABULAR
+def test_with_folds_every_record_is_judged_by_a_model_that_has_not_seen_it(
+    quick: Any, mlflow: Any, finished: Path, product: Any
+) -> None:
+    kept = pl.read_parquet("data/labelled.parquet").sample(400, seed=0)
+    write_parquet(Path("data/labelled.parquet"), [kept])
+    Path("reports/frozen.json").unlink()
+    quick.split.folds = 4
+    split.run(quick)
+    search("scale: [true]")
+    quick.model.scale = True
+    sweep.run(quick, 1)
+    for stage in (leakage, train, export):
+        stage.run(quick)
+    folds = [Artefact(Path(f"models/variants/folds/{i}.onnx")) for i in range(4)]
+    parts = examples.read_folds(product)
+    measured = measure.test(folds[0], product, quick, list(zip(folds, parts, strict=True)))
+    reached = trials(mlflow)[0].data.metrics
+    assert reached["validation.records"] == 400
+    for name in ("accuracy", "log_loss", "cost_per_record"):
+        assert reached[f"validation.{name}"] == pytest.approx(measured.report["metrics"][name], rel=1e-4), name
