@@ -3,6 +3,7 @@
 import resource
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -129,3 +130,23 @@ def test_a_full_disk_ends_in_three_lines_also_where_a_library_writes(command: st
     assert [line[:7] for line in done.stderr.splitlines()[-3:]] == ["error: ", "where: ", "fix:   "]
     assert "make room on the disk" in done.stderr.splitlines()[-1]
     assert kept.files().items() <= before.items()
+
+
+def test_the_extra_that_a_model_needs_is_typed_then_it_is_searched_adopted_and_trained(
+    kept: Project, tmp_path: Path
+) -> None:
+    project = kept.copy(tmp_path / "my-product")
+    (project.folder / ".venv").unlink()  # a loan, from which nothing may be taken
+    project.ok("make", "setup")
+    assert "sweep: lightgbm is left out" in project.ok("make", "sweep", "MODEL=all", "TRIALS=3")
+    failed = typed(project, "make sweep MODEL=lightgbm TRIALS=2")
+    told = failed.stderr.splitlines()
+    assert told[0] == "error: LightGBM is not installed"
+    assert told[2] == "fix:   uv sync --extra lightgbm"
+    assert typed(project, told[2].removeprefix("fix:   ")).returncode == 0
+    assert "sweep: lightgbm wins" in project.ok("make", "sweep", "MODEL=lightgbm", "TRIALS=2")
+    (project.folder / "pyproject.toml").touch()  # which lets make update the environment: the extra stays
+    assert "conf/model/lightgbm.yaml has the parameters" in project.ok("make", "adopt")
+    project.commit()
+    assert "lightgbm" in project.ok("make", "evaluate")
+    assert project.json("reports/evaluation.json")["model"] == "lightgbm"
