@@ -13,7 +13,7 @@ PHASES = ("data", "modeling")
 # The functions that import a module of the product's own, or one of the engine, by name.
 FINDERS = ("find_choice", "find_own")
 # Those that lead there by another way: a metric by its name, a class by its ``_target_``.
-INDIRECT = {"metrics_of": ["answers", "metrics"], "instantiate": ["models"]}
+INDIRECT = {"metrics_of": ["answers", "metrics"], "applicable": ["answers", "metrics"], "instantiate": ["models"]}
 
 
 def file_of(module: str) -> Path | None:

@@ -94,7 +94,7 @@ def strata(truth: np.ndarray) -> np.ndarray:
     return np.zeros(len(truth), np.int64)
 
 
-def summary(truth: np.ndarray, product: Product) -> dict[str, Any]:
+def summary(truth: np.ndarray, product: Product, moments: Any = None) -> dict[str, Any]:
     """What the baseline answers."""
     return {"records": len(truth), "mean": float(truth.mean())}
 
@@ -178,7 +178,9 @@ def sections(
     return {}
 
 
-def baselines(summary: dict[str, Any], truth: np.ndarray, product: Product, bins: int) -> dict[str, Any]:
+def baselines(
+    summary: dict[str, Any], truth: np.ndarray, product: Product, bins: int, moments: Any = None
+) -> dict[str, Any]:
     """The mean of the training split."""
     return {"mean": {"mae": float(np.abs(truth - summary["mean"]).mean())}}
 

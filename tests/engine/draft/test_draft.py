@@ -269,7 +269,7 @@ def test_an_answer_that_is_a_number_becomes_a_regression(
     assert 20 < threshold(product, "mae") < 35
     assert "  - model: boosted_number\n" in Path("conf/config.yaml").read_text(encoding="utf-8")
     written = compose.resolve([])
-    assert (written.export.calibration, written.split.folds) == ("split", 5)
+    assert (written.export.calibration, written.split.folds) == ("scaled", 5)
     made(FROM=str(homes), ANSWER="city")
     assert compose.resolve([]).export.calibration == "temperature"
     made(FROM=str(homes), ANSWER="price")

@@ -10,6 +10,7 @@ import pytest
 from sklearn import metrics as peer
 
 from fullstack_ml.answers import number
+from fullstack_ml.answers.number import seasons
 from fullstack_ml.answers.number.rule import Rule
 from fullstack_ml.answers.words import Scored
 from fullstack_ml.artefact.graph import save
@@ -67,11 +68,12 @@ def calibrated(product: Product, tmp_path: Any) -> Callable[..., Artefact]:
     """Return how an artefact is made whose model knows the mean of y = 10 x + noise, and whose interval is fitted."""
 
     def make(asked: Product, records: int, method: str = "split") -> Artefact:
+        uneven = method == "scaled"
         rows, truth = drawn(4000, 1)
         estimator = {"_target_": "sklearn.linear_model.LinearRegression"}
         model = Model(name="m", scale=False, estimator=estimator)
         fitted = backend.fit(model, 0, Lesson(rows, truth, number, False))
-        held_out, right = drawn(records, 2)
+        held_out, right = drawn(records, 2, uneven)
         given = backend.outputs(fitted, held_out)
         graph = with_novelty(backend.to_onnx(fitted, 1, given.shape[1], number.OUTPUT), None)
         save(number.calibrate(method, graph, given, right, asked), tmp_path / "model.onnx")
@@ -80,11 +82,11 @@ def calibrated(product: Product, tmp_path: Any) -> Callable[..., Artefact]:
     return make
 
 
-def drawn(records: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw records whose number is 10 x + 200 and a noise of 20."""
+def drawn(records: int, seed: int, uneven: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Draw records whose number is 10 x + 200 and a noise of 20, or ``uneven``, of 5 to 35 as x grows."""
     random = np.random.default_rng(seed)
     rows = random.uniform(-10, 10, (records, 1)).astype(np.float32)
-    return rows, 10.0 * rows[:, 0] + 200 + random.normal(0, 20, records)
+    return rows, 10.0 * rows[:, 0] + 200 + random.normal(0, 20 + uneven * 1.5 * rows[:, 0], records)
 
 
 def test_an_interval_holds_as_many_numbers_as_promised_and_none_that_is_impossible(
@@ -100,6 +102,22 @@ def test_an_interval_holds_as_many_numbers_as_promised_and_none_that_is_impossib
     assert (value.min(), low.min(), high.max()) == (120, 120, 260)
 
 
+def test_a_scaled_interval_is_as_wide_as_errors_are_where_the_number_lies(
+    product: Product, calibrated: Callable[..., Artefact]
+) -> None:
+    asked = asking(product, {"coverage": 0.8, "false_alarms": 0.05})
+    rows, truth = drawn(20_000, 3, uneven=True)
+    value, low, high = calibrated(asked, 2000, "scaled").score(rows).outputs.T
+    for ends in ((110, 170), (170, 230), (230, 290)):
+        mine = (value > ends[0]) & (value < ends[1])
+        assert ((low <= truth) & (truth <= high))[mine].mean() == pytest.approx(0.8, abs=0.06), ends
+    inner = [(value > place - 5) & (value < place + 5) for place in (140, 260)]
+    narrow, wide = (float(np.median((high - low)[mine])) for mine in inner)
+    assert (narrow, wide) == pytest.approx((2 * 1.2816 * 11, 2 * 1.2816 * 29), rel=0.2)
+    bare = calibrated(asked, 20, "scaled").score(rows).outputs
+    assert np.ptp((bare[:, 2] - bare[:, 1])[(bare[:, 1] > 0) & (bare[:, 2] < 400)]) < 1e-3, "few records: one width"
+
+
 def test_an_interval_that_cannot_reach_its_coverage_says_how_many_records_it_needs(
     product: Product, calibrated: Callable[..., Artefact], refused: Refused
 ) -> None:
@@ -109,7 +127,7 @@ def test_an_interval_that_cannot_reach_its_coverage_says_how_many_records_it_nee
     outputs = calibrated(always, 4).score(drawn(50, 4)[0]).outputs
     assert (outputs[:, 1] < outputs[:, 2]).all(), "without a promise four records give the interval that they can"
     rule = number.fit_rule(Scored(outputs, np.zeros(50)), drawn(50, 4)[1][:4], always)
-    assert rule == Rule(coverage=0.8, novelty=None, widest=None)
+    assert rule == Rule(coverage=2 / 3, novelty=None, widest=None)
 
 
 def test_a_wide_interval_a_strange_record_and_what_is_no_number_are_not_answered() -> None:
@@ -165,3 +183,23 @@ def test_a_number_that_is_far_off_is_a_suspect() -> None:
     outputs[:, 2] += 2
     truth[[7, 31]] *= [10, 1.5]  # a point that was left out, and another one
     assert number.suspects(outputs, truth).tolist() == [7, 31]
+
+
+def test_a_forecast_is_compared_with_the_last_number_and_the_mean_of_its_season(product: Product) -> None:
+    random = np.random.default_rng(0)
+    moments = np.datetime64("2026-01-01T00:00:00", "us") + np.arange(24 * 7 * 8) * np.timedelta64(1, "h")
+    hour = np.arange(len(moments)) % 24
+    truth = 100.0 + 3 * hour + random.normal(0, 1, len(moments))
+    known, later = np.split(np.arange(len(moments)), [24 * 7 * 7])
+    summary = number.summary(truth[known], product, moments[known])
+    found = number.baselines(json.loads(json.dumps(summary)), truth[later], product, 10, moments[later])
+    assert list(found) == ["mean", "median", "last value", "mean of the hour"]
+    assert found["last value"]["answer"] == truth[known][-1]
+    assert found["mean of the hour"]["mae"] == pytest.approx(0.8, abs=0.1), "the mean of |N(0, 1)| is 0.798"
+    assert found["mean"]["mae"] == pytest.approx(18, abs=0.5), "the mean distance of 0, 3 ... 69 from their mean"
+    assert list(number.baselines(number.summary(truth, product), truth, product, 10, moments)) == ["mean", "median"]
+
+
+@pytest.mark.parametrize(("day", "weekday"), [("2026-01-05", 0), ("2026-01-11", 6), ("1969-12-31", 2)])
+def test_a_week_begins_on_monday(day: str, weekday: int) -> None:
+    assert seasons.weekdays(np.array([day], "datetime64[us]")).tolist() == [weekday]

@@ -113,4 +113,4 @@ def test_a_page_without_a_place_is_refused(text: str, project: Path, refused: Re
 
 def test_the_page_of_the_project_has_a_place(root: Path) -> None:
     text = (root / PAGE).read_text(encoding="utf-8")
-    assert research.fill(text, []).startswith(text.split(research.BEGIN)[0])
+    assert research.fill(text, [], "accuracy").startswith(text.split(research.BEGIN)[0])

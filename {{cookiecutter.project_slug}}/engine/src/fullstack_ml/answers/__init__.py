@@ -69,8 +69,11 @@ class Answer(Protocol):
     def strata(self, truth: np.ndarray) -> np.ndarray:
         """Return a whole number per record: records of one number have one mean in novelty and golden samples."""
 
-    def summary(self, truth: np.ndarray, product: Product) -> dict[str, Any]:
-        """Describe the train split for ``reports/training.json``; baselines and metrics get it back."""
+    def summary(self, truth: np.ndarray, product: Product, moments: np.ndarray | None = None) -> dict[str, Any]:
+        """Describe the train split for ``reports/training.json``; baselines and metrics get it back.
+
+        ``moments`` are the times of the records, datetime64 (records,), where the splits follow time.
+        """
 
     def missing(self, summary: dict[str, Any], product: Product) -> list[str]:
         """Return the answers that no training record has, so that the model could never give them."""
@@ -115,8 +118,15 @@ class Answer(Protocol):
     ) -> dict[str, Any]:
         """Return what ``reports/evaluation.json`` holds beside the metrics of any answer."""
 
-    def baselines(self, summary: dict[str, Any], truth: np.ndarray, product: Product, bins: int) -> dict[str, Any]:
-        """Measure what needs no model, by name."""
+    def baselines(
+        self,
+        summary: dict[str, Any],
+        truth: np.ndarray,
+        product: Product,
+        bins: int,
+        moments: np.ndarray | None = None,
+    ) -> dict[str, Any]:
+        """Measure what needs no model, by name; ``moments`` are the times of the records, where all have one."""
 
     def worst(self, outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Any) -> np.ndarray:
         """Return the indices of the errors to look at, the worst first."""

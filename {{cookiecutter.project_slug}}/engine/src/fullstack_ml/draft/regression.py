@@ -20,6 +20,7 @@ from fullstack_ml.product.types import Product
 
 RIGHT = 0.8  # share of the quick model's answers that a first tolerance calls right
 WRONG = 3  # looks that a wrong answer costs at first: as most are right, answering is cheaper than asking
+ENOUGH = 100  # calibration records, from which on intervals follow the errors along the range
 DEVIATIONS = 2.5  # of a mean error that a test split may be worse by chance
 
 

@@ -36,6 +36,7 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
         "wrong": 10,
         "cost_reason": COST,
         "weights": "none",
+        "calibration": "temperature",
         "schedule": "not yet planned",
         "today": date.today().isoformat(),
     }
@@ -64,6 +65,7 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
 def complete_number(seen: Seen, size: Size, facts: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the text of the contract of a number, and the facts that fill it."""
     why = f"{FEWEST} records with an answer are wanted"
+    facts["calibration"] = "split"
     facts |= asked_of(regression.unmeasured(why), "mae", f"{why}: no model was tried, and the thresholds are open")
     text, product = contract(facts)
     if size.records < FEWEST:
@@ -75,6 +77,7 @@ def complete_number(seen: Seen, size: Size, facts: dict[str, Any]) -> tuple[str,
         records, input_of(product).matrix(records, product), product, groups_of(records)
     )
     facts["number"]["options"]["tolerance"] = tolerance
+    facts["calibration"] = "scaled" if least_of(size.records, size.calibration) >= regression.ENOUGH else "split"
     said = f"with a tolerance below which {regression.RIGHT:.0%} of the quick model's errors lie"
     facts |= {"wrong": regression.WRONG, "cost_reason": f"{said}, answering costs less than asking"}
     coverage = facts["abstain"] and facts["abstain"]["coverage"]

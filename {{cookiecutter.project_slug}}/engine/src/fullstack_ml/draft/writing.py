@@ -74,12 +74,12 @@ def with_value(path: Path, key: str, value: Any) -> dict[Path, str]:
     return {path: changed} if changed != text else {}
 
 
-def calibration(known: tuple[str, ...]) -> dict[Path, str]:
-    """Return the text of conf/export.yaml with a calibration that is ``known``, and nothing where it names one."""
+def calibration(known: tuple[str, ...], wanted: str) -> dict[Path, str]:
+    """Return the text of conf/export.yaml with the calibration ``wanted``; nothing where it names a ``known`` one."""
     path = CONF / "export.yaml"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     chosen = re.search(r"(?m)^calibration: (\w+)", text)
-    return {} if chosen and chosen[1] in known else with_value(path, "calibration", known[0])
+    return {} if chosen and chosen[1] in known else with_value(path, "calibration", wanted)
 
 
 def write(text: str, facts: dict[str, Any], seen: Seen) -> list[Path]:
@@ -92,7 +92,7 @@ def write(text: str, facts: dict[str, Any], seen: Seen) -> list[Path]:
     texts[config] = with_choices(config.read_text(encoding="utf-8"), choices)
     if chosen := re.search(r"(?m)^  - model: (\S+)", texts[config]):
         texts |= with_value(CONF / "model" / f"{chosen[1]}.yaml", "weights", facts["weights"])
-    texts |= calibration(label.CALIBRATIONS if not seen.number else number.CALIBRATIONS)
+    texts |= calibration(number.CALIBRATIONS if seen.number else label.CALIBRATIONS, facts["calibration"])
     if facts["folds"] is not None:
         texts |= with_value(CONF / "split.yaml", "folds", facts["folds"])
     if not GUIDE.exists() or is_untouched(GUIDE.read_text(encoding="utf-8")):

@@ -51,6 +51,11 @@ def read_out_of_scope(product: Product) -> np.ndarray:
     return np.empty(0) if frame.is_empty() else input_of(product).matrix(frame, product)
 
 
+def moments_of(frame: pl.DataFrame) -> np.ndarray | None:
+    """Return when every record was, datetime64 (records,); None where one does not say it."""
+    return None if frame["happened_at"].null_count() else frame["happened_at"].to_numpy()
+
+
 def read_folds(product: Product) -> list[Examples]:
     """Return the records of each fold, or nothing where there is a test split."""
     path = SPLITS / "folds.parquet"

@@ -131,7 +131,7 @@ def strata(truth: np.ndarray) -> np.ndarray:
     return truth
 
 
-def summary(truth: np.ndarray, product: Product) -> dict[str, Any]:
+def summary(truth: np.ndarray, product: Product, moments: np.ndarray | None = None) -> dict[str, Any]:
     """Count the records of every label."""
     counts = np.bincount(truth, minlength=width(product))
     return dict(zip(product.formulation.label_names, counts.tolist(), strict=True))

@@ -74,7 +74,9 @@ def headline(probabilities: np.ndarray, truth: np.ndarray, bins: int = BINS) -> 
     return {name: float(value(sums)[0]) for name, value in values.items() if value is not None}
 
 
-def baselines(summary: dict[str, Any], truth: np.ndarray, product: Product, bins: int) -> dict[str, Any]:
+def baselines(
+    summary: dict[str, Any], truth: np.ndarray, product: Product, bins: int, moments: np.ndarray | None = None
+) -> dict[str, Any]:
     """Measure what needs no model: always the most frequent label, and the labels' shares as probabilities.
 
     ``summary`` counts the records per label of the train split. ``majority`` answers with certainty, so that its log

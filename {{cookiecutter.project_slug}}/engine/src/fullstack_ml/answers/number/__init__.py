@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 OUTPUT, MAIN, ESTIMATOR = "value", "mae", "regressor"
 PAGE: tuple[str, ...] = ("number.js",)
-CALIBRATIONS: tuple[str, ...] = ("split",)
+CALIBRATIONS: tuple[str, ...] = ("split", "scaled")
 read_rule = Rule.from_json
 
 __all__ = [

@@ -7,6 +7,7 @@ import numpy as np
 from fullstack_ml.answers.number.contract import options_of, to_text
 from fullstack_ml.answers.number.metrics import errors
 from fullstack_ml.answers.number.rule import Rule, decide, ends, widths
+from fullstack_ml.answers.number.seasons import history, seasonal
 from fullstack_ml.answers.words import ACCEPT, Scored
 from fullstack_ml.product.types import Product
 
@@ -92,10 +93,11 @@ def sample(outputs: np.ndarray, truth: np.ndarray, most: int = 1_000) -> list[li
     return [[given, right] for given, right in pairs]
 
 
-def summary(truth: np.ndarray, product: Product) -> dict[str, Any]:
-    """Describe the answers of the train split."""
+def summary(truth: np.ndarray, product: Product, moments: np.ndarray | None = None) -> dict[str, Any]:
+    """Describe the answers of the train split, and what they forecast where the splits follow time."""
     found = {"records": len(truth), "mean": float(truth.mean()), "median": float(np.median(truth))}
-    return found | {"low": float(truth.min()), "high": float(truth.max()), "deviation": float(truth.std())}
+    found |= {"low": float(truth.min()), "high": float(truth.max()), "deviation": float(truth.std())}
+    return found | ({} if moments is None else {"history": history(truth, moments)})
 
 
 def missing(summary: dict[str, Any], product: Product) -> list[str]:
@@ -103,13 +105,19 @@ def missing(summary: dict[str, Any], product: Product) -> list[str]:
     return [f"other than {summary['low']:g}"] if summary["low"] == summary["high"] else []
 
 
-def baselines(summary: dict[str, Any], truth: np.ndarray, product: Product, bins: int) -> dict[str, Any]:
-    """Measure what needs no model: always the mean of the train split, and always its median."""
-    found = {}
-    for name in ("mean", "median"):
-        always = np.full((len(truth), 1), summary[name])
-        found[name] = {"answer": summary[name], **headline(always, truth)}
-    return found
+def baselines(
+    summary: dict[str, Any], truth: np.ndarray, product: Product, bins: int, moments: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Measure what needs no model: always the mean of the train split, and always its median.
+
+    Where the splits follow time, the last number of the train split and the mean of the season too.
+    """
+    said = {name: (summary[name], np.full(len(truth), summary[name])) for name in ("mean", "median")}
+    if (known := summary.get("history")) and moments is not None:
+        said["last value"] = known["last"], np.full(len(truth), known["last"])
+        if known["season"]:
+            said[f"mean of the {known['season']}"] = None, seasonal(known, summary["mean"], moments)
+    return {name: {"answer": answer, **headline(given[:, None], truth)} for name, (answer, given) in said.items()}
 
 
 def training_facts(summary: dict[str, Any], product: Product) -> dict[str, Any]:

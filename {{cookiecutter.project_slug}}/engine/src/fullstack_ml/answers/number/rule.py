@@ -55,10 +55,10 @@ def widths(outputs: np.ndarray) -> np.ndarray:
 def coverage_of(product: Product, records: int) -> float:
     """Return the coverage that intervals are made for: what the contract asks, else the usual as far as it is possible.
 
-    Of ``records`` calibration records no interval can be had above n / (n + 1).
+    Of n scores no interval can be had above n / (n + 1), and half of the calibration ``records`` may give one.
     """
-    abstain = product.formulation.abstain
-    return abstain.coverage if abstain else min(USUAL, records / (records + 1))
+    abstain, half = product.formulation.abstain, max(1, records // 2)
+    return abstain.coverage if abstain else min(USUAL, half / (half + 1))
 
 
 def decide(outputs: np.ndarray, novelty: np.ndarray, rule: Rule) -> np.ndarray:

@@ -18,7 +18,7 @@ from fullstack_ml.modeling.measuring.gaps import gaps, score_interval
 from fullstack_ml.modeling.measuring.intervals import bounds, groups_of, totals, weights, wilson
 from fullstack_ml.modeling.measuring.novelty import apart, separation
 from fullstack_ml.pipeline.config import Config
-from fullstack_ml.pipeline.examples import Examples, joined, read, read_folds, read_out_of_scope
+from fullstack_ml.pipeline.examples import Examples, joined, moments_of, read, read_folds, read_out_of_scope
 from fullstack_ml.pipeline.tables import slice_mask
 from fullstack_ml.product.metrics import Metric, Sums, applicable
 from fullstack_ml.product.types import Product
@@ -71,7 +71,7 @@ def test(
         "folds": len(folds),
         "metrics": found.metrics | {name: finite(values[0]) for name, values in outside.items()},
         "intervals": found.intervals | ends,
-        "baseline": answer.baselines(summary, truth, product, settings.bins),
+        "baseline": answer.baselines(summary, truth, product, settings.bins, moments_of(examples.frame)),
         "novelty": {name: {"records": len(m), **separation(scored.novelty, m)} for name, m in novelties.items()},
         "unknown": dict(Counter(unknown.tolist())),
         "gaps": found.gaps,

@@ -19,10 +19,10 @@ from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.train.backends import backend_of, lesson_of
 from fullstack_ml.modeling.train.novelty import distance, mahalanobis
 from fullstack_ml.modeling.train.novelty_nodes import with_novelty
-from fullstack_ml.modeling.train.over_time import cost_of_time
+from fullstack_ml.modeling.train.over_time import cost_of_time, is_later
 from fullstack_ml.modeling.train.shortcuts import check
 from fullstack_ml.pipeline.config import Config
-from fullstack_ml.pipeline.examples import Examples, joined, read, read_folds
+from fullstack_ml.pipeline.examples import Examples, joined, moments_of, read, read_folds
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
@@ -132,7 +132,8 @@ def run(config: Config) -> None:
         for i, part in enumerate(parts)
     ]
     unseen = np.concatenate([one.outputs for one in by_fold]) if parts else made.outputs
-    summary, scores = answer.summary(known.truth, product), answer.headline(unseen, held_out.truth)
+    moments = moments_of(known.frame) if not parts and is_later(known.frame, held_out.frame) else None
+    summary, scores = answer.summary(known.truth, product, moments), answer.headline(unseen, held_out.truth)
     report: dict[str, Any] = {
         "model": config.model.name,
         "seed": config.seed,
