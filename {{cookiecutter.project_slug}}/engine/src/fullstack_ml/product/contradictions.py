@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fullstack_ml.product.formulation import Feature, place, shown
-from fullstack_ml.product.metrics import metrics_of
+from fullstack_ml.product.metrics import applicable, metrics_of
 from fullstack_ml.product.types import Finding, Product
 from fullstack_ml.workspace.errors import Location, UserError, suggest
 from fullstack_ml.workspace.paths import PRODUCT
@@ -230,7 +230,7 @@ def strange_requirements(product: Product) -> Iterator[Finding]:
 def strange_references(product: Product) -> Iterator[Finding]:
     """Find a release by an unknown metric, unknown requirements that a cell decides, and some that none decides."""
     metric, ids = product.release.better_on, [requirement.id for requirement in product.requirements]
-    known = [name for name, row in metrics_of(product).items() if row.compared]
+    known = [name for name, row in applicable(product).items() if row.compared]
     if metric not in known:
         yield ("release", "better_on"), f"release cannot be decided by {metric!r}", suggest(metric, known)
     for i, cell in enumerate(product.evaluation):

@@ -20,7 +20,7 @@ from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version
-from fullstack_ml.product.metrics import metrics_of
+from fullstack_ml.product.metrics import applicable
 from fullstack_ml.workspace.files import read_json, write_text
 from fullstack_ml.workspace.paths import (
     ACCEPTANCE,
@@ -67,7 +67,7 @@ def facts() -> dict[str, Any]:
     product = load()
     return {
         "product": product,
-        "metrics": metrics_of(product),
+        "metrics": applicable(product),
         "main": answer_of(product).MAIN,
         "output": answer_of(product).OUTPUT,
         "params": yaml.safe_load(PARAMS.read_text(encoding="utf-8")),
