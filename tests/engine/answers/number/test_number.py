@@ -15,6 +15,7 @@ from fullstack_ml.answers.number.rule import Rule
 from fullstack_ml.answers.words import Scored
 from fullstack_ml.artefact.graph import save
 from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.modeling.train import __main__ as train
 from fullstack_ml.modeling.train.backends import Lesson
 from fullstack_ml.modeling.train.backends import sklearn as backend
 from fullstack_ml.modeling.train.novelty_nodes import with_novelty
@@ -162,6 +163,12 @@ def test_only_numbers_of_the_range_are_answers(product: Product) -> None:
     given = ["12", "1e2", "-1", "401", "nan", "inf", "many", "12,5", ""]
     assert number.illegal(given, product) == sorted(["-1", "401", "nan", "inf", "many", "12,5", ""])
     assert number.truth(["12", "1e2"], product).tolist() == [12, 100]
+
+
+def test_a_number_has_no_confidence_that_could_tell_what_is_unfamiliar(refused: Refused) -> None:
+    with refused("a model of numbers gives no probability", "conf/train.yaml", "set novelty: mahalanobis"):
+        train.check_score("confidence", number)
+    train.check_score("mahalanobis", number)
 
 
 def test_one_number_alone_teaches_nothing(product: Product) -> None:

@@ -56,6 +56,13 @@ def novelty_constants(name: str, rows: np.ndarray, strata: np.ndarray, alike: bo
     return mahalanobis(rows.astype(np.float64), strata, alike)
 
 
+def check_score(name: str, answer: Answer) -> None:
+    """Raise where the novelty score asks a model how sure it is, and the answer is a number."""
+    if name == "confidence" and answer.ESTIMATOR == "regressor":
+        what = "a model of numbers gives no probability, by which confidence could tell what is unfamiliar"
+        raise UserError(what, "novelty in conf/train.yaml", "set novelty: mahalanobis")
+
+
 def check_novelty(expected: np.ndarray, actual: np.ndarray) -> None:
     """Raise when the graph's novelty is not the one that was fitted; float32 leaves a relative error of 1e-3."""
     if not np.allclose(expected, actual, rtol=1e-3, atol=1e-3, equal_nan=True):
@@ -106,6 +113,7 @@ def make(
     answer, backend, record = answer_of(product), backend_of(config.model), input_of(product)
     check_answers(answer.summary(known.truth, product), product)
     check_features(known.inputs, product)
+    check_score(config.train.novelty, answer)
     lesson, unseen = lesson_of(known, product, proof), features_of(held_out.inputs, product)
     rows, fitted = lesson.rows, backend.fit(config.model, config.seed, lesson)
     constants = novelty_constants(config.train.novelty, rows, answer.strata(known.truth), record.ALIKE)
