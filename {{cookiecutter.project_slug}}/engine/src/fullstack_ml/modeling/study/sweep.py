@@ -28,6 +28,7 @@ from fullstack_ml.pipeline.compose import resolve
 from fullstack_ml.pipeline.config import Config, Model, Sweep
 from fullstack_ml.pipeline.stage import typed
 from fullstack_ml.product.contract import load
+from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import sha256
 from fullstack_ml.workspace.paths import CONF, SPLITS, SWEEPS
@@ -36,15 +37,17 @@ EVERY = "all"
 EARLIER = 3  # best trials of an earlier sweep of the same model that are tried first
 
 
-def name_of(config: Config, model: Model, space: Space, seed: int, metric: str) -> str:
+def name_of(config: Config, model: Model, space: Space, seed: int, product: Product) -> str:
     """Name a sweep by what it searches, on which data and for what, so that the same sweep is found again."""
     splits = [sha256(path) for path in sorted(SPLITS.glob("*.parquet")) if path.stem != "test"]
-    said = [asdict(model), config.seed, seed, splits, TypeAdapter(Space).dump_python(space), metric]
-    said += [config.export.calibration, config.train.novelty]
+    said = [asdict(model), config.seed, seed, splits, TypeAdapter(Space).dump_python(space)]
+    said += [config.export.calibration, config.train.novelty, product.release.better_on]
+    costs, abstain = product.service.error_cost, product.formulation.abstain
+    said += [costs.model_dump(mode="json"), abstain.model_dump(mode="json") if abstain else None]
     return f"{model.name}-{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]}"
 
 
-def contenders(config: Config, every: bool, seed: int, metric: str) -> list[Contender]:
+def contenders(config: Config, every: bool, seed: int, product: Product) -> list[Contender]:
     """Return the model of ``config``, or every model that has ranges in ``conf/search``."""
     models = [config.model]
     if every:
@@ -52,7 +55,7 @@ def contenders(config: Config, every: bool, seed: int, metric: str) -> list[Cont
         models = [typed(resolve([f"model={name}"])).model for name in names]
     spaces = [read_conf(f"search/{model.name}.yaml", Space) for model in models]
     pairs = zip(models, spaces, strict=True)
-    return [Contender(model, space, name_of(config, model, space, seed, metric)) for model, space in pairs]
+    return [Contender(model, space, name_of(config, model, space, seed, product)) for model, space in pairs]
 
 
 def prepare(one: Contender) -> int:
@@ -111,7 +114,7 @@ def run(config: Config, trials: int | None = None, minutes: float | None = None,
     settings: Sweep = read_conf("sweep.yaml", Sweep)
     product, wanted = load(), trials or settings.trials
     metric = product.release.better_on
-    field = contenders(config, every, settings.seed, metric)
+    field = contenders(config, every, settings.seed, product)
     SWEEPS.mkdir(exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     done = sum(map(prepare, field))
