@@ -31,8 +31,12 @@ def features_of(inputs: np.ndarray, product: Product) -> np.ndarray:
     whole = input_of(product).front(model, product).SerializeToString()
     session = ort.InferenceSession(whole, providers=["CPUExecutionProvider"])
     name, step = session.get_inputs()[0].name, records_at_once(inputs)
-    parts = [session.run(None, {name: inputs[i : i + step]})[0] for i in range(0, max(1, len(inputs)), step)]
-    return np.concatenate(parts)
+    first = session.run(None, {name: inputs[:step]})[0]
+    made = np.empty((len(inputs), first.shape[1]), np.float32)
+    made[:step] = first
+    for i in range(step, len(inputs), step):  # not all parts and then the whole, which would be twice as much
+        made[i : i + step] = session.run(None, {name: inputs[i : i + step]})[0]
+    return made
 
 
 def drop_unused(model: onnx.ModelProto) -> onnx.ModelProto:

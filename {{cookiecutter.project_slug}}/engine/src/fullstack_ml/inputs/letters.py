@@ -45,10 +45,11 @@ def as_text(letters: np.ndarray) -> str:
     return "".join("\ufffd" if not 0 < code < 0x110000 or 0xD800 <= code < 0xE000 else chr(code) for code in codes)
 
 
-def nodes(given: str, made: str, buckets: int) -> Builder:
-    """Return the nodes from letters, int32 (batch, letters), to weights, float32 (batch, buckets), of length 1.
+def nodes(given: str, made: str, width: int, buckets: int) -> Builder:
+    """Return the nodes from letters, int32 (batch, width), to weights, float32 (batch, buckets), of length 1.
 
-    A bucket weighs the logarithm of one plus the number of runs that fall into it.
+    A bucket weighs the logarithm of one plus the number of runs that fall into it. What lies behind the longest text of
+    a batch is cut off first: most texts are much shorter than the longest that is allowed.
     """
     from onnx import TensorProto, numpy_helper
 
@@ -64,7 +65,10 @@ def nodes(given: str, made: str, buckets: int) -> Builder:
         constant = numpy_helper.from_array(np.array([value], np.float32))
         return graph.add("ConstantOfShape", shape, value=constant)
 
-    letters = graph.add("Cast", given, to=int(TensorProto.INT64))
+    padded = graph.add("Cast", given, to=int(TensorProto.INT64))
+    places_of = graph.add("Mul", graph.add("Sign", padded), np.arange(1, width + 1, dtype=np.int64))
+    last = graph.add("Reshape", graph.add("ReduceMax", places_of, keepdims=0), number(1))
+    letters = graph.add("Slice", padded, number(0), last, number(1))
     there = graph.add("Greater", letters, number(0))
     end, hashed, whole, places = np.iinfo(np.int64).max, letters, there, []
     for length in range(1, LONGEST + 1):

@@ -132,7 +132,7 @@ def front(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
     from onnx import TensorProto, helper
 
     wanted = product.formulation.input
-    graph = letters.nodes(wanted.name, FEATURES, wanted.buckets)
+    graph = letters.nodes(wanted.name, FEATURES, wanted.length + 2, wanted.buckets)
     model.graph.initializer.extend(graph.constants)
     for node in reversed(graph.nodes):
         model.graph.node.insert(0, node)

@@ -30,6 +30,7 @@ from fullstack_ml.workspace.errors import UserError, suggest
 from fullstack_ml.workspace.files import write_json, write_text
 from fullstack_ml.workspace.paths import CANDIDATE, FOLDS, PLOTS, TRAINING
 
+VALUES = 2**25  # of the records that the novelty score is fitted on; a quarter of them is held against the graph
 NOVELTIES = ("mahalanobis", "confidence")
 
 
@@ -53,6 +54,11 @@ def novelty_constants(name: str, rows: np.ndarray, strata: np.ndarray, alike: bo
         raise UserError(f"there is no novelty score {name!r}", "conf/train.yaml", suggest(name, NOVELTIES))
     if name == "confidence":
         return None
+    # Some, with one of every label: of many records with many values all would not fit into memory.
+    if rows.size > VALUES:
+        drawn = np.random.default_rng(0).permutation(len(rows))[: max(1, VALUES // rows.shape[1])]
+        drawn = np.union1d(drawn, np.unique(strata, return_index=True)[1])
+        rows, strata = rows[drawn], strata[drawn]
     return mahalanobis(rows.astype(np.float64), strata, alike)
 
 
@@ -123,7 +129,8 @@ def make(
     scored = Artefact(path).score(held_out.inputs)
     difference = check_parity(answer, expected, scored.outputs, config.train.parity)
     if constants is not None:
-        check_novelty(distance(constants, unseen), scored.novelty)
+        few = slice(max(1, VALUES // 4 // unseen.shape[1]))
+        check_novelty(distance(constants, unseen[few]), scored.novelty[few])
     return Made(expected, difference, backend.history(fitted))
 
 

@@ -13,11 +13,13 @@ import numpy as np
 import onnx
 from hydra.utils import get_class, instantiate
 from onnx import TensorProto, helper, numpy_helper
+from scipy.sparse import csr_array
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
@@ -33,6 +35,7 @@ from fullstack_ml.workspace.seams import package_name
 
 # What an estimator of each kind has to be, and the method that gives its outputs.
 KINDS = {"classifier": (ClassifierMixin, "predict_proba"), "regressor": (RegressorMixin, "predict")}
+THIN = 0.1  # share of values that are not zero, below which a linear model is fitted without the zeros
 FIXED = 100  # iterations where nothing tells when to stop
 Dummy = DummyClassifier | DummyRegressor
 CURVES = {"loss": "loss_curve_", "train_score": "train_score_", "validation_score": "validation_score_"}
@@ -95,13 +98,19 @@ def fit(model: Model, seed: int, lesson: Lesson) -> Fitted:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is a choice of conf/model
-            pipeline.fit(rows, truth, **weights_of(model, pipeline, truth))
+            pipeline.fit(thin(rows, pipeline), truth, **weights_of(model, pipeline, truth))
     except InvalidParameterError as error:
         raise UserError(str(error), place(model), "give a value that scikit-learn allows") from error
     if not hasattr(pipeline, method):
         what = f"{type(pipeline[-1]).__name__} gives no probabilities"
         raise UserError(what, place(model), "choose an estimator that does")
     return Fitted(pipeline, method)
+
+
+def thin(rows: np.ndarray, pipeline: Pipeline) -> Any:
+    """Return rows that hold next to nothing but zeros, as texts do, without them, where a linear model takes them so."""
+    linear = len(pipeline) == 1 and isinstance(pipeline[-1], LogisticRegression | SGDClassifier)
+    return csr_array(rows) if linear and np.count_nonzero(rows) < THIN * rows.size else rows
 
 
 def weights_of(model: Model, pipeline: Pipeline, truth: np.ndarray) -> dict[str, np.ndarray]:
