@@ -125,6 +125,17 @@ def test_records_without_any_label_come_first_and_the_others_fill_the_round(
     assert found < set(bare) if items < len(bare) else found > set(bare)
 
 
+def test_nobody_is_asked_about_a_record_out_of_scope(settings: Settings, truth: dict[str, str], product: Any) -> None:
+    inside = sorted(truth)[:30]
+    for shard in Path("data/raw").glob("*.parquet"):
+        known = pl.col("id").is_in(inside)
+        kind = pl.when(known).then("kind").otherwise(pl.lit(product.data.out_of_scope[0]))
+        pl.read_parquet(shard).with_columns(kind=kind, source_label=pl.when(known).then("source_label")).write_parquet(
+            shard
+        )
+    assert set(made(settings, "pilot", kind="pilot", items=20)["items"]) <= set(inside)
+
+
 def test_adjudication_takes_ties_and_unsure_labels_and_review_old_ones(settings: Settings) -> None:
     flag(r1="tie", r2="unsure", r3="old guide")
     settled = made(settings, "settle", kind="adjudication")

@@ -72,7 +72,8 @@ def candidates(product: Product, plan: Plan, size: int, seed: int, known: Known)
     Where records have no label at all, the pool has as many of them as there are, then those that the source labels.
     """
     parts = product.data.slices
-    fresh = raw().select(sorted({*COLUMNS, "source_label", *(part.column for part in parts)}))
+    inside = raw().filter(~pl.col("kind").is_in(product.data.out_of_scope))  # no label fits the others
+    fresh = inside.select(sorted({*COLUMNS, "source_label", *(part.column for part in parts)}))
     fresh = fresh.with_columns(stratum=of_source(product)).filter(~pl.col("id").is_in(list(known.asked)))
     if known.only is not None:
         fresh = fresh.filter(pl.col("id").is_in(list(known.only)))

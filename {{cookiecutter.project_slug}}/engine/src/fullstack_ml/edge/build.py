@@ -1,4 +1,4 @@
-"""Build the page that runs the artefact in the browser: draw or drop an image, or fill in a table's fields.
+"""Build the page that runs the artefact in the browser: draw or drop an image, fill in fields, or write.
 
 Reads ``models/model.onnx``, ``product.yaml``, the reports and the training split; writes ``dist/edge/``. What the page
 says and decides stands in ``model.json``, taken out of the artefact, since onnxruntime-web does not show a model's

@@ -199,7 +199,8 @@ def decoder(product: Product) -> Callable[[list[Any], float], Decoded]:
 
 def html(record: dict[str, Any], product: Product) -> str:
     """Return the text as it was written, as a block that keeps its lines."""
-    return f'<p class="message" dir="auto" style="white-space: pre-wrap">{escape(record["text"] or "")}</p>'
+    look = "white-space: pre-wrap; margin: 0; padding: 0.75rem; overflow-wrap: anywhere"
+    return f'<p dir="auto" style="{look}">{escape(record["text"] or "")}</p>'
 
 
 def fields(record: dict[str, Any], product: Product) -> dict[str, str]:
