@@ -124,8 +124,10 @@ def own_parts(artefact: Artefact, test: Examples, product: Product) -> list[str]
     others = drawn("train", FEWER, product).inputs
     outputs = artefact.score(test.inputs).outputs
     for values, output in zip(test.inputs, outputs, strict=True):
-        for effect, name in effects(artefact, values, others, int(output.argmax()), product):
-            sums.setdefault(name, []).append(effect)
+        place = int(output.argmax())
+        towards = f", for {artefact.labels[place]}" if artefact.labels else ""
+        for effect, name in effects(artefact, values, others, place, product):
+            sums.setdefault(name + towards, []).append(effect)
     ranked = sorted(sums.items(), key=lambda item: -abs(sum(item[1])))[: 2 * SHOWN]
     head = (
         f"what moves the answer to {len(outputs)} records of the test split most, against that of {len(others)} others"

@@ -108,7 +108,7 @@ def fit(model: Model, seed: int, lesson: Lesson) -> Fitted:
 
 
 def thin(rows: np.ndarray, pipeline: Pipeline) -> Any:
-    """Return rows that hold next to nothing but zeros, as texts do, without them, where a linear model takes them so."""
+    """Return rows of next to nothing but zeros, as texts are, without these, where a linear model takes them so."""
     linear = len(pipeline) == 1 and isinstance(pipeline[-1], LogisticRegression | SGDClassifier)
     return csr_array(rows) if linear and np.count_nonzero(rows) < THIN * rows.size else rows
 
