@@ -45,47 +45,59 @@ def as_text(letters: np.ndarray) -> str:
     return "".join("\ufffd" if not 0 < code < 0x110000 or 0xD800 <= code < 0xE000 else chr(code) for code in codes)
 
 
+def number(*values: int) -> np.ndarray:
+    """Return whole numbers as a graph takes them."""
+    return np.array(values, np.int64)
+
+
+def cut(graph: Builder, name: str, start: int, end: int) -> str:
+    """Return the columns from ``start`` to before ``end``."""
+    return graph.add("Slice", name, number(start), number(end), number(1))
+
+
+def filled(graph: Builder, shape: str, value: float) -> str:
+    """Return a tensor of a shape that holds one value."""
+    from onnx import numpy_helper
+
+    return graph.add("ConstantOfShape", shape, value=numpy_helper.from_array(np.array([value], np.float32)))
+
+
 def nodes(given: str, made: str, width: int, buckets: int) -> Builder:
     """Return the nodes from letters, int32 (batch, width), to weights, float32 (batch, buckets), of length 1.
 
     A bucket weighs the logarithm of one plus the number of runs that fall into it. What lies behind the longest text of
     a batch is cut off first: most texts are much shorter than the longest that is allowed.
     """
-    from onnx import TensorProto, numpy_helper
+    from onnx import TensorProto
 
     graph = Builder("letters")
-
-    def number(*values: int) -> np.ndarray:
-        return np.array(values, np.int64)
-
-    def cut(name: str, start: int, end: int) -> str:
-        return graph.add("Slice", name, number(start), number(end), number(1))
-
-    def filled(shape: str, value: float) -> str:
-        constant = numpy_helper.from_array(np.array([value], np.float32))
-        return graph.add("ConstantOfShape", shape, value=constant)
-
     padded = graph.add("Cast", given, to=int(TensorProto.INT64))
-    places_of = graph.add("Mul", graph.add("Sign", padded), np.arange(1, width + 1, dtype=np.int64))
-    last = graph.add("Reshape", graph.add("ReduceMax", places_of, keepdims=0), number(1))
+    there = graph.add("Mul", graph.add("Sign", padded), np.arange(1, width + 1, dtype=np.int64))
+    last = graph.add("Reshape", graph.add("ReduceMax", there, keepdims=0), number(1))
     letters = graph.add("Slice", padded, number(0), last, number(1))
-    there = graph.add("Greater", letters, number(0))
-    end, hashed, whole, places = np.iinfo(np.int64).max, letters, there, []
-    for length in range(1, LONGEST + 1):
-        if length > 1:
-            before = graph.add("Mul", cut(hashed, 0, -1), number(BASE))
-            hashed = graph.add("Mod", graph.add("Add", before, cut(letters, length - 1, end)), number(PRIME))
-            whole = graph.add("And", cut(whole, 0, -1), cut(there, length - 1, end))
-        spread = graph.add("Mul", graph.add("Add", hashed, number(length * STEP)), number(SPREAD))
-        bucket = graph.add("Mod", graph.add("Mod", spread, number(PRIME)), number(buckets))
-        places.append(graph.add("Where", whole, bucket, number(buckets)))  # behind the last where there is no run
-    found = graph.add("Concat", *places, axis=1)
+    places = buckets_of(graph, letters, buckets)
     records = graph.add("Slice", graph.add("Shape", letters), number(0), number(1))
-    empty = filled(graph.add("Concat", records, number(buckets + 1), axis=0), 0.0)
-    ones = filled(graph.add("Shape", found), 1.0)
-    counts = cut(graph.add("ScatterElements", empty, found, ones, axis=1, reduction="add"), 0, buckets)
-    weights = graph.add("Log", graph.add("Add", counts, np.array(1, np.float32)))
+    empty = filled(graph, graph.add("Concat", records, number(buckets + 1), axis=0), 0.0)
+    ones = filled(graph, graph.add("Shape", places), 1.0)
+    counts = graph.add("ScatterElements", empty, places, ones, axis=1, reduction="add")
+    weights = graph.add("Log", graph.add("Add", cut(graph, counts, 0, buckets), np.array(1, np.float32)))
     norm = graph.add("ReduceL2", weights, number(1), keepdims=1)
     graph.add("Div", weights, graph.add("Max", norm, np.array(1e-6, np.float32)))
     graph.nodes[-1].output[0] = made
     return graph
+
+
+def buckets_of(graph: Builder, letters: str, buckets: int) -> str:
+    """Return the bucket of every run of letters; where there is no run, the one behind the last."""
+    there = graph.add("Greater", letters, number(0))
+    end, hashed, whole, places = np.iinfo(np.int64).max, letters, there, []
+    for length in range(1, LONGEST + 1):
+        if length > 1:
+            before = graph.add("Mul", cut(graph, hashed, 0, -1), number(BASE))
+            next_ = cut(graph, letters, length - 1, end)
+            hashed = graph.add("Mod", graph.add("Add", before, next_), number(PRIME))
+            whole = graph.add("And", cut(graph, whole, 0, -1), cut(graph, there, length - 1, end))
+        spread = graph.add("Mul", graph.add("Add", hashed, number(length * STEP)), number(SPREAD))
+        bucket = graph.add("Mod", graph.add("Mod", spread, number(PRIME)), number(buckets))
+        places.append(graph.add("Where", whole, bucket, number(buckets)))
+    return graph.add("Concat", *places, axis=1)
