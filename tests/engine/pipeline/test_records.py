@@ -42,7 +42,7 @@ def test_a_damaged_file_is_named_with_what_brings_it_back(kept: int, tmp_path: P
     path = tmp_path / "x.parquet"
     records.write_parquet(path, frames(1000))
     path.write_bytes(path.read_bytes()[:kept])
-    with refused("x.parquet is damaged", str(path), f"dvc checkout {path}"):
+    with refused("x.parquet is damaged", str(path), f"dvc checkout --force {path}"):
         list(records.read_batches(path, 10))
 
 

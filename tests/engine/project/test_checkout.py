@@ -138,5 +138,5 @@ def test_without_a_version_the_command_says_how_to_type_it(
     project: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
 ) -> None:
     monkeypatch.setattr("sys.argv", ["checkout"])
-    with refused("VERSION is missing", "make checkout", "VERSION=3"):
+    with refused("VERSION is missing", "make checkout", "make checkout VERSION=champion"):
         checkout.main()
