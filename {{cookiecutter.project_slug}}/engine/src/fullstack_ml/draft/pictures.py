@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 
 from fullstack_ml.data.collect.sources.files import files_below, names_below
 from fullstack_ml.draft.numbers import least_of
-from fullstack_ml.draft.seen import Seen, Wish, label_rows
+from fullstack_ml.draft.seen import Seen, Wish, label_rows, tell_labels
 from fullstack_ml.inputs.canvas import FORMATS, flattened
 from fullstack_ml.inputs.image import FILES
 from fullstack_ml.workspace.errors import UserError
@@ -57,10 +57,7 @@ def look(system: Any, folder: str, wish: Wish, options: dict[str, Any], notes: l
     if broken:
         notes.append(f"{len(broken)} of {len(looked) + len(broken)} pictures cannot be read, such as {broken[0]}")
     seen = Seen("files", options, {}, counts, records, notes=notes)
-    seen.options |= {"label": None, "group": None} | place
-    seen.head = ("label", "pictures", "share")
-    total = max(sum(counts.values()), 1)
-    seen.table = [(name, str(count), f"{count / total:.1%}") for name, count in counts.items()]
+    tell_labels(seen, "pictures", place)
     seen.slices = slices_of(looked, len(files))
     seen.facts = facts_of(looked, counts, len(files), wish)
     seen.questions = ["what the pictures show, and what makes a picture one of each label"]

@@ -39,6 +39,14 @@ class Seen:
     time: str | None = None  # the column that says when a record was
 
 
+def tell_labels(seen: Seen, what: str, place: dict[str, Any]) -> None:
+    """Put in what a folder of ``what`` tells: its labels with their counts, and the options that find them there."""
+    seen.options |= {"label": None, "group": None} | place
+    seen.head = ("label", what, "share")
+    total = max(sum(seen.labels.values()), 1)
+    seen.table = [(name, str(count), f"{count / total:.1%}") for name, count in seen.labels.items()]
+
+
 def label_rows(counts: dict[str, int], named: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the labels of the contract with their counts, or those that a person named."""
     if counts:

@@ -15,7 +15,7 @@ from fullstack_ml.data.validate.personal import personal_data
 from fullstack_ml.draft.columns import Column
 from fullstack_ml.draft.numbers import least_of
 from fullstack_ml.draft.pictures import labels_of
-from fullstack_ml.draft.seen import Seen, Wish, label_rows
+from fullstack_ml.draft.seen import Seen, Wish, label_rows, tell_labels
 from fullstack_ml.draft.tally import Tally
 from fullstack_ml.inputs.text import FILES, SCRIPTS
 from fullstack_ml.product.formulation import LENGTH, MOST_LETTERS
@@ -54,10 +54,7 @@ def look(system: Any, folder: str, wish: Wish, options: dict[str, Any], notes: l
     if len(records) < len(drawn):
         notes.append(f"{len(drawn) - len(records)} of {len(drawn)} files are empty or hold no text")
     seen = Seen("files", options, {}, counts, records.filter(pl.col("label").is_not_null()), notes=notes)
-    seen.options |= {"label": None, "group": None} | place
-    seen.head = ("label", "texts", "share")
-    total = max(sum(counts.values()), 1)
-    seen.table = [(name, str(count), f"{count / total:.1%}") for name, count in counts.items()]
+    tell_labels(seen, "texts", place)
     seen.slices = slices_of(records["text"], len(files))
     seen.facts = facts_of(records["text"], counts, len(files), wish)
     seen.questions = ["what the texts are, and what makes a text one of each label"]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fullstack_ml.answers.number.contract import options_of
-from fullstack_ml.answers.number.rule import Rule, ends, widths
+from fullstack_ml.answers.number.rule import Rule, covered, ends, widths
 from fullstack_ml.product.metrics import Metric, Sums, Values
 from fullstack_ml.product.types import Product
 
@@ -43,10 +43,8 @@ def columns(
     sums of squares far from 0 would lose digits.
     """
     given, error, value = options_of(product), errors(outputs, truth), outputs[:, 0].astype(np.float64)
-    low, high = ends(outputs)
     place = truth - (given.low + given.high) / 2
     wrong = answered * (error > given.tolerance)
-    right = truth.astype(np.float32)  # as the ends are: what was rounded alike is inside
     return {
         "score": error,
         "squared": error**2,
@@ -54,7 +52,7 @@ def columns(
         "place_squared": place**2,
         "deviance": deviances(value, truth),
         "pinball": pinball(outputs, truth, rule.coverage),
-        "covered": ((low <= right) & (right <= high)).astype(np.float64),
+        "covered": covered(outputs, truth).astype(np.float64),
         "width": widths(outputs).astype(np.float64),
         "tolerated": (error <= given.tolerance).astype(np.float64),
         "answered_wrong": wrong.astype(np.float64),

@@ -6,7 +6,7 @@ import numpy as np
 
 from fullstack_ml.answers.number.contract import options_of, to_text
 from fullstack_ml.answers.number.metrics import errors
-from fullstack_ml.answers.number.rule import Rule, decide, ends, widths
+from fullstack_ml.answers.number.rule import Rule, covered, decide, ends, widths
 from fullstack_ml.answers.number.seasons import history, seasonal
 from fullstack_ml.answers.words import ACCEPT, Scored
 from fullstack_ml.product.types import Product
@@ -34,9 +34,7 @@ def by_size(outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, bins: int
     """
     order = np.argsort(outputs[:, 0], kind="stable")
     parts = np.array_split(order, max(1, min(bins, len(order) // FEWEST)))
-    low, high = ends(outputs)
-    inside = (low <= truth.astype(np.float32)) & (truth.astype(np.float32) <= high)
-    error, width = errors(outputs, truth), widths(outputs)
+    inside, error, width = covered(outputs, truth), errors(outputs, truth), widths(outputs)
     return [
         {
             "records": len(mine),
@@ -130,9 +128,7 @@ def worst(outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Rule)
 
     Those that were answered come first: nobody looked at them.
     """
-    low, high = ends(outputs)
-    right = truth.astype(np.float32)
-    outside = np.flatnonzero((right < low) | (right > high))
+    outside = np.flatnonzero(~covered(outputs, truth))
     error, silent = errors(outputs, truth)[outside], words[outside] != ACCEPT
     return np.asarray(outside[np.lexsort((-error, silent))])
 

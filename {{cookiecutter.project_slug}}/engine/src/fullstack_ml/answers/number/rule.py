@@ -46,6 +46,12 @@ def ends(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return outputs[:, low], outputs[:, high]
 
 
+def covered(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return per record whether its interval holds the right number, as float32: what is rounded alike is inside."""
+    (low, high), right = ends(outputs), truth.astype(np.float32)
+    return np.asarray((low <= right) & (right <= high))
+
+
 def widths(outputs: np.ndarray) -> np.ndarray:
     """Return how wide every interval is, in the float32 of the artefact, as the page computes it too."""
     low, high = ends(outputs)

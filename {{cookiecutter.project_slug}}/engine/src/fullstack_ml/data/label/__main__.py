@@ -115,6 +115,13 @@ def report(said: pl.DataFrame, rounds: Mapping[str, Round], guide: str, product:
     }
 
 
+def out_of_scope(product: Product) -> pl.DataFrame:
+    """Return the raw records of the kinds that are out of scope; without such a kind they are not looked for."""
+    out = product.data.out_of_scope
+    records = raw().filter(pl.col("kind").is_in(out)) if out else raw().head(0)
+    return records.drop(DROPPED).collect()
+
+
 def run(config: Config) -> None:
     """Write one label per record, what to look at again, and how far the annotators agree."""
     product, guide, rounds, settings = load(), guide_version(), read_all(), config.label
@@ -131,7 +138,7 @@ def run(config: Config) -> None:
     said, final = current.filter(~ruling), current.filter(ruling)
     people = decide(method, said, final)
     rows = write_parquet(LABELLED, labelled(people, guide, product))
-    outside = raw().filter(pl.col("kind").is_in(product.data.out_of_scope)).drop(DROPPED).collect()
+    outside = out_of_scope(product)
     write_parquet(OUT_OF_SCOPE, [outside])
     review = flags(said if names else interval.alike(said), people, final, major(guide), settings.sure)
     review = pl.concat([review, split_by_people(again, people, product), split_by_source(people, product)])

@@ -8,6 +8,7 @@ Reads and writes ``data/labels``. Run: ``python -m fullstack_ml.data.label.held`
 """
 
 import re
+import shutil
 from pathlib import Path
 
 from fullstack_ml.workspace.errors import UserError, guard
@@ -20,8 +21,8 @@ def named(pointer: Path) -> list[str]:
     return list(dict.fromkeys(re.findall(r"md5: ([0-9a-f]{32})\b", pointer.read_text(encoding="utf-8"))))
 
 
-def bring(table: Path, wanted: list[str], here: str | None) -> None:
-    """Let ``table`` be what git names.
+def bring(pointer: Path, wanted: list[str], here: str | None) -> None:
+    """Let the table beside ``pointer`` be what git names: of the MD5s ``wanted``, where that of ``here`` lies.
 
     Raises:
         UserError: if that is nowhere, or what lies there is kept nowhere else and would be lost.
@@ -30,25 +31,25 @@ def bring(table: Path, wanted: list[str], here: str | None) -> None:
 
     from fullstack_ml.data.forget.keep import keep
     from fullstack_ml.data.store.lineage import kept
+    from fullstack_ml.pipeline.tables import write_parquet
 
+    table = pointer.with_suffix("")
     if here and here not in wanted and not kept([here], needed=False):
         what = f"{table} is not the table that git names, and DVC keeps no copy of it"
-        fix = f"to keep what lies there: dvc add {table}; to take what git names: dvc checkout --force {table}.dvc"
-        raise UserError(what, f"{table}.dvc", fix)
+        fix = f"to keep what lies there: dvc add {table}; to take what git names: dvc checkout --force {pointer}"
+        raise UserError(what, str(pointer), fix)
     found = kept(wanted)
     if len(found) < len(wanted):
         what = f"{table}, as git names it, is neither here nor in DVC's cache and remote"
-        fix = f"dvc push where it was made, then make here; to do without it: rm -f {table} {table}.dvc"
-        raise UserError(what, f"{table}.dvc", fix)
+        fix = f"dvc push where it was made, then make here; to do without it: rm -f {table} {pointer}"
+        raise UserError(what, str(pointer), fix)
     if len(found) == 1:
         with replacing(table) as temporary:
-            temporary.write_bytes(found[wanted[0]].read_bytes())
+            shutil.copyfile(found[wanted[0]], temporary)
     else:
         sides = pl.concat([pl.read_parquet(path) for path in found.values()], how="diagonal_relaxed")
         later = sides.sort("annotated_at", maintain_order=True).unique(["id", "annotator"], keep="last")
-        with replacing(table) as temporary:
-            later.sort("id", "annotator").write_parquet(temporary)
-        pointer = table.with_name(f"{table.name}.dvc")
+        write_parquet(table, [later.sort("id", "annotator")])
         both = pointer.read_text(encoding="utf-8")
         pointer.unlink()  # DVC does not read a file that names two
         if fault := keep(table):
@@ -67,7 +68,7 @@ def hold_labels() -> None:
         table, wanted = pointer.with_suffix(""), named(pointer)
         here = digest(table) if table.exists() else None
         if wanted and wanted != [here]:
-            bring(table, wanted, here)
+            bring(pointer, wanted, here)
 
 
 if __name__ == "__main__":

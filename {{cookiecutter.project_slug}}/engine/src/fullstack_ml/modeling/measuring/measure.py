@@ -55,7 +55,8 @@ def test(
     """
     answer, rule, settings = artefact.answer, artefact.rule, config.evaluate
     seats = folds or [(artefact, unfolded(product))]
-    seen = [one_seat(by, part, product, config) for by, part in seats]
+    outside = read_out_of_scope(product)
+    seen = [one_seat(by, part, outside, product, config) for by, part in seats]
     examples = joined([part for _, part in seats])
     scored = Scored.joined([one.scored for one in seen])
     words, truth = np.concatenate([one.words for one in seen]), examples.truth
@@ -65,11 +66,11 @@ def test(
     summary = read_json(TRAINING)["answers"]
     found = measured_of(answer, product, config, examples, scored.outputs, table, summary)
     unknown = np.concatenate([one.unknown for one in seen])
-    outside, ends = detected(unknown, settings.resamples, config.seed)
+    shares, ends = detected(unknown, settings.resamples, config.seed)
     report = {
         "records": len(truth),
         "folds": len(folds),
-        "metrics": found.metrics | {name: finite(values[0]) for name, values in outside.items()},
+        "metrics": found.metrics | {name: finite(values[0]) for name, values in shares.items()},
         "intervals": found.intervals | ends,
         "baseline": answer.baselines(summary, truth, product, settings.bins, moments_of(examples.frame)),
         "novelty": {name: {"records": len(m), **separation(scored.novelty, m)} for name, m in novelties.items()},
@@ -78,7 +79,7 @@ def test(
         "slices": found.slices,
         **answer.sections(scored.outputs, truth, words, rule, product, settings.bins),
     }
-    return Tested(examples, scored, words, found.resampled | outside, report)
+    return Tested(examples, scored, words, found.resampled | shares, report)
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,8 @@ class Seat:
     unknown: np.ndarray
 
 
-def one_seat(by: Artefact, part: Examples, product: Product, config: Config) -> Seat:
-    """Score, decide and measure ``part``."""
+def one_seat(by: Artefact, part: Examples, outside: np.ndarray, product: Product, config: Config) -> Seat:
+    """Score, decide and measure ``part``, and decide about the inputs ``outside`` of the scope."""
     scored = by.score(part.inputs, config.evaluate.batch)
     if not np.isfinite(scored.outputs).all():
         what = f"the artefact gives {by.answer.OUTPUT} that are not finite"
@@ -152,7 +153,6 @@ def one_seat(by: Artefact, part: Examples, product: Product, config: Config) -> 
     words = by.decide(scored)
     table = records_table(by.answer, scored.outputs, part.truth, words, by.rule, product, config.evaluate.bins)
     strange = input_of(product).strangers(part.inputs, product, config.seed)
-    outside = read_out_of_scope(product)
     unknown = by.decide(by.score(outside, config.evaluate.batch)) if len(outside) else np.empty(0, dtype=object)
     return Seat(scored, words, table, {name: by.score(made).novelty for name, made in strange.items()}, unknown)
 

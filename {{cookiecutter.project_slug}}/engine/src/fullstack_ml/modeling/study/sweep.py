@@ -74,8 +74,8 @@ def prepare(one: Contender) -> int:
     known = [stated(space, one.model)]
     for other in optuna.get_all_study_summaries(STORE):
         if other.user_attrs.get("model") == one.model.name and other.study_name != one.name:
-            done = optuna.load_study(study_name=other.study_name, storage=STORE).get_trials()
-            done = [trial for trial in done if trial.state is TrialState.COMPLETE]
+            earlier = optuna.load_study(study_name=other.study_name, storage=STORE)
+            done = earlier.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
             known += [inside(space, trial.params) for trial in sorted(done, key=lambda t: t.value or 0.0)[:EARLIER]]
     for i, values in enumerate(known):
         if values and values not in known[:i]:
