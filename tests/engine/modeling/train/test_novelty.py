@@ -105,6 +105,17 @@ def test_the_graph_of_a_large_picture_stays_small_and_computes_the_same(
     assert in_graph(constants, features, np.array([0.5, 0.5])) == pytest.approx(expected, rel=1e-3, abs=1e-3)
 
 
+def test_a_row_of_many_values_that_follow_from_each_other_has_the_same_novelty_in_the_graph() -> None:
+    random, places, turns = np.random.default_rng(0), np.arange(1200) % 66, np.arange(1200) // 66
+    of_place = random.normal(size=(66, 3)) * [1, 50, 500]  # as a code and coordinates of a country
+    people = np.exp(random.normal(10, 3, 66))[places] * (1 + 0.1 * turns)
+    features = np.column_stack([11_952.0 + 5 * turns, people, of_place[places], np.eye(66)[places]])
+    constants = novelty.mahalanobis(features, np.arange(1200) % 5)
+    rows = features.astype(np.float32)
+    expected = novelty.distance(constants, rows)
+    assert in_graph(constants, rows, np.array([0.5, 0.5])) == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
 def test_strangers_among_large_pictures_are_found(pictures: tuple[np.ndarray, np.ndarray]) -> None:
     features, truth = pictures
     constants = novelty.mahalanobis(features[::2].astype(np.float64), truth[::2], alike=True)

@@ -73,9 +73,8 @@ def check_novelty(expected: np.ndarray, actual: np.ndarray) -> None:
     """Raise when the graph's novelty is not the one that was fitted; float32 leaves a relative error of 1e-3."""
     if not np.allclose(expected, actual, rtol=1e-3, atol=1e-3, equal_nan=True):
         worst = float(np.nanmax(np.abs(expected - actual)))
-        raise UserError(
-            f"novelty in ONNX differs by {worst:.2g}", str(CANDIDATE), "use novelty: confidence in conf/train.yaml"
-        )
+        fix = "use novelty: confidence in conf/train.yaml; for a number, take out features that follow from others"
+        raise UserError(f"novelty in ONNX differs by {worst:.2g}", str(CANDIDATE), fix)
 
 
 def as_csv(curves: dict[str, list[float]]) -> str:

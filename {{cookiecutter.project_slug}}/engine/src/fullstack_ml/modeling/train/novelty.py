@@ -42,8 +42,7 @@ def mahalanobis(features: np.ndarray, truth: np.ndarray, alike: bool = False) ->
         "novelty_shift": np.zeros(len(whiten)),
         "novelty_scale": 1.0 / spread,
         "novelty_offset": -centre / spread,
-        "novelty_basis": basis / spread[:, None],
-        "novelty_start": -(centre / spread) @ basis,
+        "novelty_basis": basis,
     }
     return with_energies(found, features[held])
 
@@ -83,9 +82,7 @@ def with_energies(found: dict[str, np.ndarray], features: np.ndarray) -> dict[st
     found |= {"novelty_bands": (bands[:, None] == np.unique(bands)).astype(np.float64)}
     usual = energies(found, features)
     middle = np.maximum(np.median(usual, axis=0), 1e-9)
-    middle[-3] = max(
-        middle[-3], FLOOR * middle[:-2].sum()
-    )  # a difference of large numbers, of which float32 loses more
+    middle[-3] = max(middle[-3], FLOOR * middle[:-2].sum())  # of next to nothing that is left, twice as much is nothing
     found |= {"novelty_usual": 1.0 / middle, "novelty_floor": np.array(FLOOR)}
     logs = np.log(usual * found["novelty_usual"] + FLOOR)
     whiten = whitening(logs - logs.mean(axis=0), (FLOOR + 1 / len(logs)) * np.eye(logs.shape[1]))
@@ -133,6 +130,12 @@ def filled(features: np.ndarray, filling: np.ndarray | None) -> np.ndarray:
     return features if filling is None else np.where(np.isnan(features), filling, features)
 
 
+def components_of(constants: dict[str, np.ndarray], features: np.ndarray) -> np.ndarray:
+    """Return what a record has of each component, (records, components)."""
+    whole = features * constants["novelty_scale"] + constants["novelty_offset"]
+    return np.asarray(whole @ constants["novelty_basis"])
+
+
 def energies(constants: dict[str, np.ndarray], features: np.ndarray) -> np.ndarray:
     """Return (records, 4 to 6): the squares of each band of components, of what they leave, and of how values change.
 
@@ -140,8 +143,9 @@ def energies(constants: dict[str, np.ndarray], features: np.ndarray) -> np.ndarr
     how sharp it is.
     """
     scaled = features * constants["novelty_scale"]
-    kept = features @ constants["novelty_basis"] + constants["novelty_start"]
-    rest = ((scaled + constants["novelty_offset"]) ** 2).sum(axis=1) - (kept**2).sum(axis=1)
+    kept = components_of(constants, features)
+    # Of what is left, and not the whole's squares less theirs: of that difference a float32 keeps nothing.
+    rest = ((scaled + constants["novelty_offset"] - kept @ constants["novelty_basis"].T) ** 2).sum(axis=1)
     changes = [(np.diff(scaled, order) ** 2).sum(axis=1) for order in (1, 2)]
     return np.column_stack([kept**2 @ constants["novelty_bands"], rest, *changes])
 
@@ -159,7 +163,7 @@ def distances(constants: dict[str, np.ndarray], features: np.ndarray) -> np.ndar
     shares = np.maximum(energies(constants, features) * constants["novelty_usual"], 0.0)
     logs = np.log(shares + FLOOR)
     unusual = ((logs @ constants["novelty_turn"] + constants["novelty_middle"]) ** 2).sum(axis=1)
-    kept = features @ constants["novelty_basis"] + constants["novelty_start"]
+    kept = components_of(constants, features)
     return np.column_stack([nearest(constants, kept), shares[:, -3], unusual])
 
 

@@ -31,9 +31,9 @@ def nearest_nodes(values: str, output: str) -> list[onnx.NodeProto]:
     ]
 
 
-def energies_nodes(values: str) -> list[onnx.NodeProto]:
-    """Return the nodes of ``energies`` but its first, the components that are named ``kept``."""
-    nodes, last = [made("Mul", f"{values} scale", "scaled"), made("Add", "scaled offset", "whole")], "scaled"
+def energies_nodes() -> list[onnx.NodeProto]:
+    """Return the nodes of ``energies``, from the ``scaled`` and the ``whole`` values and the components ``kept``."""
+    nodes, last = list[onnx.NodeProto](), "scaled"
     for change in ("change", "bend"):
         nodes += [made("Slice", f"{last} one end axis", f"{change}_after")]
         nodes += [made("Slice", f"{last} zero minus axis", f"{change}_before")]
@@ -42,9 +42,10 @@ def energies_nodes(values: str) -> list[onnx.NodeProto]:
         last = change
     return [
         *nodes,
-        made("ReduceSumSquare", "whole axis", "whole_square", keepdims=1),
-        made("ReduceSumSquare", "kept axis", "kept_square", keepdims=1),
-        made("Sub", "whole_square kept_square", "rest"),
+        made("Transpose", "basis", "across", perm=[1, 0]),  # of a Gemm's transB, quantising turns the constant itself
+        made("MatMul", "kept across", "seen"),
+        made("Sub", "whole seen", "unseen"),
+        made("ReduceSumSquare", "unseen axis", "rest", keepdims=1),
         made("Mul", "kept kept", "kept_squares"),
         made("MatMul", "kept_squares bands", "banded"),
         made("Concat", "banded rest change_square bend_square", "energies", axis=1),
@@ -54,9 +55,11 @@ def energies_nodes(values: str) -> list[onnx.NodeProto]:
 def reduced_nodes(values: str) -> list[onnx.NodeProto]:
     """Return the nodes of ``distances``, and of the one number made of them."""
     return [
-        made("Gemm", f"{values} basis start", "kept"),
+        made("Mul", f"{values} scale", "scaled"),
+        made("Add", "scaled offset", "whole"),
+        made("MatMul", "whole basis", "kept"),
         *nearest_nodes("kept", "nearest"),
-        *energies_nodes(values),
+        *energies_nodes(),
         made("Mul", "energies usual", "quotients"),
         made("Relu", "quotients", "shares"),
         made("Add", "shares floor", "floored"),
