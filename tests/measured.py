@@ -23,7 +23,7 @@ def label_table(
 ) -> dict[str, np.ndarray]:
     """Return what every record adds to the metrics; ``costs`` of a wrong answer and of none, labels are 0, 1 ..."""
     names = [str(i) for i in range(probabilities.shape[1])]
-    price = SimpleNamespace(wrong=costs[0], abstain=costs[1], by_label=by_label or {})
+    price = SimpleNamespace(wrong=costs[0], abstain=costs[1], by_label=by_label or {}, by_distance=None)
     product: Any = SimpleNamespace(
         service=SimpleNamespace(error_cost=price), formulation=SimpleNamespace(label_names=names)
     )

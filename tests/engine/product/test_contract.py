@@ -126,6 +126,12 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "names quadratic_kappa, which needs formulation.answer.ordered",
         "ordered: true",
     ),
+    "cost-of-steps": (
+        lambda c: c["service"]["error_cost"].update(by_distance="squared"),
+        "by_distance: squared",
+        "costs by distance need labels that are steps",
+        "ordered: true",
+    ),
     "cost-of-an-unknown-label": (
         lambda c: c["service"]["error_cost"].update(by_label={"nobody": {}}),
         "nobody:",

@@ -74,6 +74,30 @@ def test_an_answer_is_given_when_it_costs_less_than_silence(scored: tuple[Any, n
     assert found.confidence == pytest.approx(0.95)
 
 
+def test_errors_cost_by_the_steps_between_right_and_answered(product: Any) -> None:
+    def prices(**cost: Any) -> list[list[float]]:
+        priced = product.service.error_cost.model_copy(update={"wrong": 2.0, **cost})
+        labels = [product.formulation.answer.labels[0].model_copy(update={"name": name}) for name in ("a", "b", "c")]
+        answer = product.formulation.answer.model_copy(update={"ordered": True, "labels": labels})
+        asked = product.model_copy(update={"service": product.service.model_copy(update={"error_cost": priced})})
+        asked = asked.model_copy(
+            update={
+                "formulation": type(product.formulation)(
+                    **product.formulation.model_dump() | {"answer": answer.model_dump()}
+                )
+            }
+        )
+        return rule.price_list(asked).tolist()  # type: ignore[no-any-return]
+
+    assert prices(by_distance="absolute") == [[0, 2, 4], [2, 0, 2], [4, 2, 0]]
+    assert prices(by_distance="squared") == [[0, 2, 8], [2, 0, 2], [8, 2, 0]]
+    # One that is named keeps its own.
+    assert prices(by_distance="squared", by_label={"c": {"a": 30.0}}) == [[0, 2, 8], [2, 0, 2], [30, 2, 0]]
+    # 0.45, 0.1 and 0.45: the most probable are two steps apart, and what lies between costs least.
+    costs = rule.Rule(0, 0, None, 0.9, prices(by_distance="squared"))
+    assert rule.chosen(np.array([[0.45, 0.1, 0.45], [0.9, 0.05, 0.05]]), costs).tolist() == [1, 0]
+
+
 def test_no_other_answers_cost_less_than_the_cheapest_by_honest_probabilities(
     scored: tuple[Any, np.ndarray], product: Any
 ) -> None:

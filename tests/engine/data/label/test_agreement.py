@@ -51,11 +51,33 @@ def test_alpha_by_hand() -> None:
     assert (found["shared_records"], found["disagreements"]) == (4, 1)
 
 
+def test_steps_that_are_far_apart_disagree_more() -> None:
+    # K. Krippendorff (2011), the example with missing labels: 0.743 if all differences are alike, 0.815 by order.
+    rows, _ = PUBLISHED["missing"]
+    found = agreement.measure(table(rows), list("12345"), agreement.ordinal)
+    assert found["metrics"]["agreement_alpha"] == pytest.approx(0.815, abs=0.0005)
+    # Labels aa, bb, cc, ac: mean ranks 1.5, 4 and 6.5 of 8; apart 2 * 5^2, expected 2 * (6 + 6) * 2.5^2 + 2 * 9 * 5^2.
+    by_hand = agreement.measure(table(["abca", "abcc"]), list("abc"), agreement.ordinal)
+    assert by_hand["alpha"]["alpha"] == pytest.approx(1 - 7 * 50 / 600)
+    (pair,) = by_hand["pairs"]
+    assert pair["alpha"] == by_hand["with_others"][A] == pytest.approx(1 - 7 * 50 / 600)
+    near = agreement.measure(table(["abca", "abcb"]), list("abc"), agreement.ordinal)["alpha"]["alpha"]
+    assert near > by_hand["alpha"]["alpha"]
+
+
+def test_who_cannot_say_gives_no_step() -> None:
+    said = agreement.measure(table(["abca-", "abccb"]), list("abc"), agreement.ordinal)
+    assert said["alpha"]["alpha"] == pytest.approx(1 - 7 * 50 / 600)
+    assert agreement.measure(table(["aa-", "aab"]), list("ab"), agreement.ordinal)["alpha"]["alpha"] is None
+
+
 def test_alpha_equals_the_reference_library_on_random_labels() -> None:
     random = np.random.default_rng(0)
     counts = random.poisson(0.6, (300, 5)).astype(float)
     ours = agreement.alpha(counts, np.ones((1, len(counts))))[0]
     assert ours == pytest.approx(krippendorff.alpha(value_counts=counts.astype(int), level_of_measurement="nominal"))
+    steps = agreement.ordinal(np.pad(counts, [(0, 0), (0, 1)], constant_values=1), np.ones((1, len(counts))))[0]
+    assert steps == pytest.approx(krippendorff.alpha(value_counts=counts.astype(int), level_of_measurement="ordinal"))
 
 
 def test_a_label_that_people_mix_up_shows_by_label_and_not_in_the_mean_alone() -> None:

@@ -97,8 +97,14 @@ def duplicates(product: Product) -> Iterator[Finding]:
 
 
 def strange_costs(product: Product) -> Iterator[Finding]:
-    """Find a cost of an error between labels that do not exist, or are the same."""
+    """Find a cost of an error between labels that do not exist, or are the same, or by a distance that is none."""
     names, at = product.formulation.label_names, ("service", "error_cost", "by_label")
+    if product.service.error_cost.by_distance and not product.formulation.answer.ordered:
+        what, fix = (
+            "costs by distance need labels that are steps",
+            "add ordered: true under formulation.answer if they are",
+        )
+        yield ("service", "error_cost", "by_distance"), what, fix
     for right, row in product.service.error_cost.by_label.items():
         if right not in names:
             yield (*at, right), f"a cost is given for the unknown label {right!r}", suggest(right, names)

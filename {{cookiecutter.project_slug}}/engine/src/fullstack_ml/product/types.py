@@ -22,6 +22,8 @@ class ErrorCost(Strict):
     """What a wrong answer costs, and what an abstention costs, in one unit; only their ratio matters.
 
     ``by_label`` holds the errors of another cost than ``wrong``: the right label, then the one that is answered.
+    ``by_distance``, of labels that are steps: an error of one step costs ``wrong``, one of more steps as many times
+    that, or, ``squared``, the square of as many.
     """
 
     wrong: float = Field(gt=0)
@@ -29,6 +31,12 @@ class ErrorCost(Strict):
     unit: str
     reason: str
     by_label: dict[Text, dict[Text, Cost]] = Field({})
+    by_distance: Literal["absolute", "squared"] | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether some errors cost more than others."""
+        return bool(self.by_label or self.by_distance)
 
 
 class Service(Strict):

@@ -13,6 +13,7 @@ from fullstack_ml.answers.calibrating import conformal_quantile
 from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, Scored
 from fullstack_ml.product.types import Product
 
+POWERS = {None: 0, "absolute": 1, "squared": 2}  # of the steps between two labels: what they do to the cost
 WORDS = np.array([UNCERTAIN, ACCEPT, UNFAMILIAR], dtype=object)
 
 
@@ -49,7 +50,11 @@ ALWAYS = Rule(floor=0.0, confidence=0.0, novelty=None, coverage=1.0)
 def price_list(product: Product) -> np.ndarray:
     """Return what each error costs, (right labels, answered labels); nothing on the diagonal."""
     names, cost = product.formulation.label_names, product.service.error_cost
-    prices = [[cost.by_label.get(right, {}).get(given, cost.wrong) for given in names] for right in names]
+    place = np.arange(len(names))
+    prices = cost.wrong * np.abs(place[:, np.newaxis] - place) ** POWERS[cost.by_distance]
+    for right, row in cost.by_label.items():
+        for given, price in row.items():
+            prices[names.index(right), names.index(given)] = price
     return np.asarray(prices) * (1 - np.eye(len(names)))
 
 
@@ -94,7 +99,7 @@ def decide(probabilities: np.ndarray, novelty: np.ndarray, rule: Rule) -> np.nda
 def fit_rule(scored: Scored, truth: np.ndarray, product: Product) -> Rule:
     """Return the rule for calibrated scores of records whose labels are ``truth`` (indices)."""
     abstain, cost = product.formulation.abstain, product.service.error_cost
-    costs = (price_list(product) / cost.abstain).tolist() if cost.by_label else None
+    costs = (price_list(product) / cost.abstain).tolist() if cost.differs else None
     if abstain is None:
         return replace(ALWAYS, costs=costs)
     right = scored.outputs[np.arange(len(truth)), truth]

@@ -90,15 +90,16 @@ def report(said: pl.DataFrame, rounds: Mapping[str, Round], guide: str, product:
     """Measure agreement, annotators and gold items: the one source of these numbers for pages, cards and console."""
     names = product.formulation.label_names
     nominal = answer_of(product).SCALE == "nominal"
+    distance = agreement.ordinal if product.formulation.answer.ordered else agreement.alpha
     answers = gold.known(rounds.values() if nominal else [], product.formulation.renames)
     alone = independent(said, rounds)
     now, versions = trend.judged(alone, guide)
     everybody = trend.each(alone)
 
     def alpha(part: pl.DataFrame) -> dict[str, float | None]:
-        return agreement.overall(part, names) if nominal else interval.overall(part)
+        return agreement.overall(part, names, distance) if nominal else interval.overall(part)
 
-    measured = agreement.measure(now, names) if nominal else interval.measure(now)
+    measured = agreement.measure(now, names, distance) if nominal else interval.measure(now)
     others = measured.pop("with_others")
     people = gold.annotators(everybody, answers, right)
     accuracies = [person["accuracy"] for person in people if person["accuracy"] is not None]
