@@ -114,7 +114,7 @@ def same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.asarray(np.isclose(one[:, 0], other[:, 0], rtol=1e-3, atol=1e-3))
 
 
-def calibrate(method: str, model: Any, outputs: np.ndarray, truth: np.ndarray, product: Product) -> Any:
+def calibrate(method: str, model: Any, outputs: np.ndarray, truth: np.ndarray, product: Product, rows: Any) -> Any:
     """Nothing to calibrate."""
     return model
 

@@ -47,7 +47,7 @@ def main() -> None:
     print(f"| {len(said)} annotations, {ANNOTATORS} annotators | seconds |\n|---|---|")
     for name, work in {
         "one vote per annotator and record": lambda: aggregate.votes(said),
-        "alpha, pairs and intervals": lambda: agreement.measure(said, names, {}),
+        "alpha, pairs and intervals": lambda: agreement.measure(said, names),
         "majority": lambda: aggregate.majority(said),
         "dawid_skene": lambda: aggregate.dawid_skene(said),
     }.items():

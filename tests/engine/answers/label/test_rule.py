@@ -87,7 +87,7 @@ def test_errors_cost_by_the_steps_between_right_and_answered(product: Any) -> No
                 )
             }
         )
-        return rule.price_list(asked).tolist()  # type: ignore[no-any-return]
+        return rule.price_list(asked).tolist()
 
     assert prices(by_distance="absolute") == [[0, 2, 4], [2, 0, 2], [4, 2, 0]]
     assert prices(by_distance="squared") == [[0, 2, 8], [2, 0, 2], [8, 2, 0]]

@@ -77,7 +77,7 @@ def calibrated(product: Product, tmp_path: Any) -> Callable[..., Artefact]:
         held_out, right = drawn(records, 2, uneven)
         given = backend.outputs(fitted, held_out)
         graph = with_novelty(backend.to_onnx(fitted, 1, given.shape[1], number.OUTPUT), None)
-        save(number.calibrate(method, graph, given, right, asked), tmp_path / "model.onnx")
+        save(number.calibrate(method, graph, given, right, asked, lambda: held_out), tmp_path / "model.onnx")
         return Artefact(tmp_path / "model.onnx")
 
     return make
@@ -115,8 +115,36 @@ def test_a_scaled_interval_is_as_wide_as_errors_are_where_the_number_lies(
     inner = [(value > place - 5) & (value < place + 5) for place in (140, 260)]
     narrow, wide = (float(np.median((high - low)[mine])) for mine in inner)
     assert (narrow, wide) == pytest.approx((2 * 1.2816 * 11, 2 * 1.2816 * 29), rel=0.2)
-    bare = calibrated(asked, 20, "scaled").score(rows).outputs
+    bare = calibrated(asked, 78, "scaled").score(rows).outputs
     assert np.ptp((bare[:, 2] - bare[:, 1])[(bare[:, 1] > 0) & (bare[:, 2] < 400)]) < 1e-3, "few records: one width"
+
+
+def test_a_scaled_interval_is_wide_for_records_of_features_whose_errors_are_large(
+    product: Product, tmp_path: Any
+) -> None:
+    random = np.random.default_rng(0)
+
+    def drawn(records: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = random.uniform(-10, 10, (records, 3)).astype(np.float32)
+        spread = np.where(rows[:, 1] > 0, 30, 10)  # the number does not tell it, nor does the third feature
+        truth = 10.0 * rows[:, 0] + 200 + random.normal(0, 1, records) * spread
+        rows[:, 1] = np.sign(rows[:, 1])
+        rows[random.random(records) < 0.05, 2] = np.nan
+        return rows, truth
+
+    asked = asking(product, {"coverage": 0.8, "false_alarms": 0.05}, low=-1000, high=1000)
+    model = Model(name="m", scale=False, estimator={"_target_": "sklearn.linear_model.LinearRegression"})
+    fitted = backend.fit(model, 0, Lesson(*drawn(4000), number, False))
+    held_out, right = drawn(2000)
+    given = backend.outputs(fitted, held_out)
+    graph = with_novelty(backend.to_onnx(fitted, 3, given.shape[1], number.OUTPUT), None)
+    save(number.calibrate("scaled", graph, given, right, asked, lambda: held_out), tmp_path / "model.onnx")
+    rows, truth = drawn(20_000)
+    _, low, high = Artefact(tmp_path / "model.onnx").score(rows).outputs.T
+    for sign, spread in ((1, 30), (-1, 10)):
+        mine = rows[:, 1] == sign
+        assert ((low <= truth) & (truth <= high))[mine].mean() == pytest.approx(0.8, abs=0.04), sign
+        assert np.median((high - low)[mine]) == pytest.approx(2 * 1.2816 * spread, rel=0.15), sign
 
 
 def test_an_interval_that_cannot_reach_its_coverage_says_how_many_records_it_needs(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from fullstack_ml.answers.words import Scored, Words
+from fullstack_ml.answers.words import Rows, Scored, Words
 from fullstack_ml.product.metrics import Metric
 from fullstack_ml.product.types import Finding, Product
 from fullstack_ml.workspace.seams import find_choice
@@ -97,9 +97,12 @@ class Answer(Protocol):
         """Return per record whether two outputs say the same."""
 
     def calibrate(
-        self, method: str, model: onnx.ModelProto, outputs: np.ndarray, truth: np.ndarray, product: Product
+        self, method: str, model: onnx.ModelProto, outputs: np.ndarray, truth: np.ndarray, product: Product, rows: Rows
     ) -> onnx.ModelProto:
-        """Put the calibration ``method`` into the graph, fitted on the calibration split."""
+        """Put the calibration ``method`` into the graph, fitted on the calibration split.
+
+        ``rows()`` gives what the graph has of the same records under the name ``features``, for whom it concerns.
+        """
 
     def fit_rule(self, scored: Scored, truth: np.ndarray, product: Product) -> Any:
         """Fit the rule to answer or abstain on the calibration split; it has ``to_json``."""

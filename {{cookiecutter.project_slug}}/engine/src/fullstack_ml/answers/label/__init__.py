@@ -28,7 +28,7 @@ from fullstack_ml.answers.label.report import (
     worst_errors,
 )
 from fullstack_ml.answers.label.rule import Rule, chosen, decide, expected_costs, fit_rule, price_list
-from fullstack_ml.answers.words import Scored
+from fullstack_ml.answers.words import Rows, Scored
 from fullstack_ml.product.types import Finding, Product
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def calibrate(
-    method: str, model: onnx.ModelProto, outputs: np.ndarray, truth: np.ndarray, product: Product
+    method: str, model: onnx.ModelProto, outputs: np.ndarray, truth: np.ndarray, product: Product, rows: Rows
 ) -> onnx.ModelProto:
     """Put the calibration ``method`` into the graph, fitted on held-out records."""
     from fullstack_ml.answers.label.calibration import METHODS

@@ -31,6 +31,7 @@ from fullstack_ml.answers.number.report import (
     worst,
 )
 from fullstack_ml.answers.number.rule import Rule, decide, fit_rule
+from fullstack_ml.answers.words import Rows
 from fullstack_ml.product.types import Product
 
 if TYPE_CHECKING:
@@ -126,12 +127,12 @@ def record_columns(
 
 
 def calibrate(
-    method: str, model: onnx.ModelProto, outputs: np.ndarray, truth: np.ndarray, product: Product
+    method: str, model: onnx.ModelProto, outputs: np.ndarray, truth: np.ndarray, product: Product, rows: Rows
 ) -> onnx.ModelProto:
     """Put the interval into the graph, fitted on held-out records."""
     from fullstack_ml.answers.number.calibration import METHODS
 
-    return METHODS[method](model, outputs, truth, product)
+    return METHODS[method](model, outputs, truth, product, rows)
 
 
 def metadata(product: Product) -> dict[str, str]:

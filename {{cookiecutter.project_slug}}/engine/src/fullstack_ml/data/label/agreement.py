@@ -4,9 +4,9 @@ Reads and writes nothing. Takes tables of ``records.LABEL`` with one label per a
 says that the record cannot be annotated, and counts as an answer of its own.
 
 Alpha for nominal and ordinal values: K. Krippendorff (2011), Computing Krippendorff's alpha-reliability. Intervals: 95
-of 100 bootstrap samples of the records, as in A. Zapf et al. (2016), Measuring inter-rater reliability for nominal data,
-BMC Medical Research Methodology 16. Records with the same labels are counted together, so that a sample of a million
-records is one draw from a multinomial distribution.
+of 100 bootstrap samples of the records, as in A. Zapf et al. (2016), Measuring inter-rater reliability for nominal
+data, BMC Medical Research Methodology 16. Records with the same labels are counted together, so that a sample of a
+million records is one draw from a multinomial distribution.
 """
 
 from collections.abc import Callable

@@ -14,7 +14,7 @@ import onnx
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.answers.words import Scored
-from fullstack_ml.artefact.graph import save, with_metadata
+from fullstack_ml.artefact.graph import features_of, save, with_metadata
 from fullstack_ml.artefact.session import Artefact, stated
 from fullstack_ml.modeling.export.golden import golden
 from fullstack_ml.modeling.export.lightening import VARIANTS
@@ -63,12 +63,16 @@ def artefact(
     calibration split, or of small data the models of the folds, each of its own.
     """
     answer, truth = answer_of(product), np.concatenate([part.truth for part in parts])
+
+    def rows() -> np.ndarray:
+        return np.concatenate([features_of(part.inputs, product) for part in parts])
+
     outputs = scored(models, parts).outputs
 
     def calibrated(one: onnx.ModelProto) -> onnx.ModelProto:
         copy = onnx.ModelProto()
         copy.CopyFrom(one)
-        return answer.calibrate(config.export.calibration, copy, outputs, truth, product)
+        return answer.calibrate(config.export.calibration, copy, outputs, truth, product, rows)
 
     rule = answer.fit_rule(scored([calibrated(one) for one in models], parts), truth, product)
     found = calibrated(model)

@@ -23,6 +23,7 @@ from fullstack_ml.pipeline.examples import Examples, joined, read, read_folds
 from fullstack_ml.product.metrics import metrics_of
 from fullstack_ml.product.types import Product
 
+GIVEN = "given"  # what a model says, in the graph that calibrates it
 TIE = 1e-6  # weight of the loss where two trials reach the same
 MANY, PART = 5000, 8  # records from which a trial is first made of one in eight, and ended if that is poor
 
@@ -54,15 +55,16 @@ def seats_of(config: Config, product: Product) -> list[Seat]:
 
 
 def calibrated(
-    answer: Answer, method: str, outputs: np.ndarray, truth: np.ndarray, product: Product
+    answer: Answer, method: str, outputs: np.ndarray, truth: np.ndarray, product: Product, rows: np.ndarray
 ) -> ort.InferenceSession:
     """Return the calibration that ``outputs`` of records with their ``truth`` ask for, as a graph of its own."""
-    nodes = [helper.make_node("Sum", [FEATURES], [answer.OUTPUT])]  # of one thing: itself
-    given = helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["batch", outputs.shape[1]])
+    nodes = [helper.make_node("Sum", [GIVEN], [answer.OUTPUT])]  # of one thing: itself
+    widths = {GIVEN: outputs.shape[1], FEATURES: rows.shape[1]}
+    given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", of]) for name, of in widths.items()]
     made = helper.make_tensor_value_info(answer.OUTPUT, TensorProto.FLOAT, ["batch", None])
-    graph = helper.make_graph(nodes, "calibration", [given], [made])
+    graph = helper.make_graph(nodes, "calibration", given, [made])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET[""])], ir_version=10)
-    whole = answer.calibrate(method, model, outputs, truth, product).SerializeToString()
+    whole = answer.calibrate(method, model, outputs, truth, product, lambda: rows).SerializeToString()
     return ort.InferenceSession(whole, providers=["CPUExecutionProvider"])
 
 
@@ -138,12 +140,14 @@ class Judge:
             proof = [(seats[j], said[j], "judged") for j in range(len(seats)) if j != i]
         scores = Scored.joined([of[name] for _, of, name in proof])
         truth = np.concatenate([seat.asked[name][0].truth for seat, _, name in proof])
-        session = calibrated(answer, config.export.calibration, scores.outputs, truth, product)
+        rows = np.concatenate([seat.asked[name][1] for seat, _, name in proof])
+        session = calibrated(answer, config.export.calibration, scores.outputs, truth, product, rows)
 
-        def final(given: Scored) -> Scored:
-            return replace(given, outputs=session.run(None, {FEATURES: given.outputs})[0])
+        def final(given: Scored, rows: np.ndarray) -> Scored:
+            return replace(given, outputs=session.run(None, {GIVEN: given.outputs, FEATURES: rows})[0])
 
-        rule, mine = answer.fit_rule(final(scores), truth, product), final(said[i]["judged"])
+        rule = answer.fit_rule(final(scores, rows), truth, product)
+        mine = final(said[i]["judged"], seats[i].asked["judged"][1])
         words = answer.decide(mine.outputs, mine.novelty, rule)
         right = seats[i].asked["judged"][0].truth
         return mine, records_table(answer, mine.outputs, right, words, rule, product, config.evaluate.bins)
