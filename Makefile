@@ -8,6 +8,10 @@ ENGINE := {{cookiecutter.project_slug}}/engine
 # Imports are much slower without bytecode, and a foreign environment would be taken for the project's own.
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 export PATH := $(PATH):$(CURDIR)/.uv/bin
+# A folder of wheels that pip knows of, such as a CPU build of PyTorch, is one for uv too.
+ifdef PIP_FIND_LINKS
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+endif
 
 .PHONY: help demo bake check test test-fast bench
 help: ## Show the commands

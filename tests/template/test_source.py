@@ -38,6 +38,13 @@ INDEX = re.compile(
 ROOMS = [
     (5_690, ["data"]),  # texts, records out of scope, what git names of labels, numbers of the source, alpha of steps
     (4_180, ["modeling"]),  # parts of a record, records out of scope, the backend of LightGBM, a search of all models
+=======
+    (5_660, ["data"]),  # files of text, records out of scope, what git names of labels; which numbers the source states
+    (
+        5_080,
+        ["modeling"],
+    ),  # parts of a record, records out of scope, LightGBM, networks, a search of all models
+    (5_080, ["modeling"]),  # parts of a record, records out of scope, LightGBM, networks, a search of models
     (2_750, ["serving"]),
     (2_200, ["draft"]),  # an answer that is a number
     (1_760, ["inputs"]),  # pictures, tables, texts

@@ -104,6 +104,10 @@ def front(model, product):
     return model
 
 
+def planes(product):
+    return None
+
+
 def random_inputs(product, count, seed):
     return np.random.default_rng(seed).integers(0, 256, (count, WIDTH)).astype(np.uint8)
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.task("tabular-classification")
         ("inputs", ["image", "table", "text"]),
         ("answers", ["label", "number"]),
         ("data.collect.sources", ["aspirates", "chats", "digits", "files", "http", "progression", "sql"]),
-        ("modeling.train.backends", ["lightgbm", "sklearn"]),
+        ("modeling.train.backends", ["lightgbm", "sklearn", "torch"]),
         ("pipeline.runner", ["local"]),
     ],
 )

@@ -14,7 +14,7 @@ from sklearn.datasets import load_wine
 from sklearn.metrics import log_loss
 
 from fullstack_ml.answers import label
-from fullstack_ml.modeling.train.backends import Lesson, backend_of
+from fullstack_ml.modeling.train.backends import Lesson, backend_of, set_aside
 from fullstack_ml.modeling.train.backends import lightgbm as backend
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.product.formulation import Feature
@@ -88,11 +88,11 @@ def test_it_is_lightgbm_as_one_would_call_it() -> None:
 
 def test_without_a_validation_split_a_tenth_is_held_back_and_where_that_is_too_few_none() -> None:
     rows, truth = wine()
-    held = backend.set_aside(Lesson(rows, truth, label, False), 7)
+    held = set_aside(Lesson(rows, truth, label, False), 7)
     assert held[1] is not None
     assert sorted(np.bincount(held[1][1]).tolist()) == [5, 6, 7]
     few = np.arange(12) % 3
-    assert backend.set_aside(Lesson(rows[:12], few, label, False), 7)[1] is None
+    assert set_aside(Lesson(rows[:12], few, label, False), 7)[1] is None
     fitted = backend.fit(model(early_stopping=5, n_estimators=1000), 7, Lesson(rows[:12], few, label, False))
     assert fitted.booster.num_trees() == 3 * backend.FIXED
     assert backend.history(fitted) == {}

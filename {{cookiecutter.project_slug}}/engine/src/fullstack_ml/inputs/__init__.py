@@ -89,6 +89,9 @@ class Input(Protocol):
     def front(self, model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
         """Put the contract's input in front of a graph whose input is ``features`` (float32, records x values)."""
 
+    def planes(self, product: Product) -> tuple[int, int, int] | None:
+        """Return channels, height and width where ``features`` are a picture, channel by channel; else None."""
+
     def random_inputs(self, product: Product, count: int, seed: int) -> np.ndarray:
         """Draw inputs evenly from all that the contract allows, as ``matrix`` would return them."""
 

@@ -117,11 +117,19 @@ def pooling(canvas: Canvas) -> int:
     return side
 
 
-def regions(product: Product, values: np.ndarray | None = None) -> Iterator[Region]:
-    """Yield the cells of a grid over the picture."""
+def planes(product: Product) -> tuple[int, int, int] | None:
+    """Return channels, height and width of what ``front`` makes of a picture."""
     canvas = canvas_of(product)
     height, width = (math.ceil(length / pooling(canvas)) for length in canvas[:2])
-    places = np.arange(canvas.channels * height * width).reshape(canvas.channels, height, width)
+    return canvas.channels, height, width
+
+
+def regions(product: Product, values: np.ndarray | None = None) -> Iterator[Region]:
+    """Yield the cells of a grid over the picture."""
+    canvas, shape = canvas_of(product), planes(product)
+    assert shape is not None
+    _, height, width = shape
+    places = np.arange(canvas.channels * height * width).reshape(shape)
     whole = [np.array_split(np.arange(length), min(GRID, math.ceil(length / pooling(canvas)))) for length in canvas[:2]]
     for i, rows in enumerate(np.array_split(places, min(GRID, height), axis=1)):
         for j, block in enumerate(np.array_split(rows, min(GRID, width), axis=2)):

@@ -142,6 +142,10 @@ def front(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
     return model
 
 
+def planes(product: Product) -> None:
+    """Return None: no picture."""
+
+
 def random_inputs(product: Product, count: int, seed: int) -> np.ndarray:
     """Draw texts of letters of Korean and English."""
     random, length = np.random.default_rng(seed), product.formulation.input.length

@@ -131,7 +131,8 @@ class Input(Strict):
 
     ``shape`` of a picture is height and width, and 3 where it is in colour; ``fit`` and ``ground`` say what becomes of
     another proportion, and what lies below what is transparent (0 black to 255 white). A picture of more than
-    ``max_pixels`` is refused; of more than ``max_values`` values squares are averaged for the model.
+    ``max_pixels`` is refused; of more than ``max_values`` values squares are averaged for the model. ``invariances``
+    are changes that never change the answer.
     A text has at most ``length`` characters, and its runs of letters fall into ``buckets``; ``column`` is its name in a
     table where that is not ``text``.
     ``options`` is for what an input of the product's own needs beside these.
@@ -145,6 +146,7 @@ class Input(Strict):
     ground: int = Field(255, ge=0, le=255)
     max_pixels: int = Field(MAX_PIXELS, gt=0, le=BOMB)
     max_values: int = Field(MAX_VALUES, ge=16, le=65_536)
+    invariances: list[Literal["flip", "crop", "rotation", "colour", "erasing"]] = []
     length: int = Field(LENGTH, gt=0, le=MOST_LETTERS)
     buckets: int = Field(4096, ge=64, le=65_536)
     column: Annotated[str, Field(min_length=1)] | None = None

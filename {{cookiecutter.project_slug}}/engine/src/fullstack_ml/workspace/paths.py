@@ -30,6 +30,7 @@ SPLITS = Path("data/splits")
 SWEEPS = Path("sweeps")
 WINNER = SWEEPS / "winner.json"
 
+CHECKPOINTS = Path("models/checkpoints")
 FOLDS = Path("models/folds")
 CANDIDATE = Path("models/candidate.onnx")
 MODEL = Path("models/model.onnx")

@@ -18,10 +18,13 @@ from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.pipeline.examples import Examples
 from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.seams import find_choice
 
 if TYPE_CHECKING:
     import onnx
+
+HELD_BACK = 0.1  # of the records, to stop by, where there is no validation split
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,43 @@ def lesson_of(known: Examples, product: Product, held_out: Examples | None = Non
     proof = None if held_out is None else (features_of(held_out.inputs, product), held_out.truth)
     rows, alike = features_of(known.inputs, product), input_of(product).ALIKE
     return Lesson(rows, known.truth, answer_of(product), alike, product, proof)
+
+
+def place(model: Model) -> str:
+    """Name where the parameters of a model stand."""
+    return f"model.estimator in conf/model/{model.name}.yaml"
+
+
+def set_aside(lesson: Lesson, seed: int) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray] | None]:
+    """Return records to learn and to stop by: the validation split, or a tenth; None where that leaves a label out."""
+    from sklearn.model_selection import train_test_split  # slow to import
+
+    rows, truth = lesson.rows, lesson.truth
+    if lesson.proof is not None:
+        return (rows, truth), lesson.proof
+    strata = lesson.answer.strata(truth)
+    counts = np.unique(strata, return_counts=True)[1]
+    if counts.min() < 2 or len(truth) * HELD_BACK < len(counts):
+        return (rows, truth), None
+    parts = train_test_split(rows, truth, test_size=HELD_BACK, random_state=seed, stratify=strata)
+    return (parts[0], parts[2]), (parts[1], parts[3])
+
+
+def weights_of(model: Model, lesson: Lesson, truth: np.ndarray) -> np.ndarray | None:
+    """Return a weight per record, so that all labels weigh alike, or None.
+
+    Raises:
+        UserError: for numbers, which have no labels.
+    """
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    if model.weights == "none":
+        return None
+    if lesson.answer.ESTIMATOR != "classifier":
+        what, where = "a model of numbers cannot weigh labels", f"weights in conf/model/{model.name}.yaml"
+        raise UserError(what, where, "set weights: none")
+    weights: np.ndarray = compute_sample_weight("balanced", truth)
+    return weights
 
 
 class Backend(Protocol):

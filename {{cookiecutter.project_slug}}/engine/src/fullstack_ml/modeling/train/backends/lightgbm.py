@@ -15,16 +15,13 @@ from typing import Any
 
 import numpy as np
 import onnx
-from sklearn.model_selection import train_test_split
-from sklearn.utils.class_weight import compute_sample_weight
 
 from fullstack_ml.artefact.graph import rounded_down, with_one_output
 from fullstack_ml.inputs import FEATURES, input_of
-from fullstack_ml.modeling.train.backends import Lesson
+from fullstack_ml.modeling.train.backends import Lesson, place, set_aside, weights_of
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.workspace.errors import UserError, suggest
 
-HELD_BACK = 0.1  # of the records, to stop by, where there is no validation split
 FIXED = 100  # trees where too few records have a label for some to be held back
 # Parameters that LightGBM has beside those of its scikit-learn class.
 MORE = ("extra_trees", "feature_fraction_bynode", "max_bin", "monotone_constraints_method", "path_smooth")
@@ -86,11 +83,6 @@ def fit(model: Model, seed: int, lesson: Lesson) -> Fitted:
     return Fitted(lightgbm.Booster(model_str=exact(found.model_to_string())), losses)
 
 
-def place(model: Model) -> str:
-    """Name where the parameters stand."""
-    return f"model.estimator in conf/model/{model.name}.yaml"
-
-
 def check_names(settings: Mapping[str, Any], lightgbm: ModuleType, model: Model) -> None:
     """Raise for a parameter that LightGBM does not have: it would only warn."""
     allowed = {*inspect.signature(lightgbm.LGBMModel.__init__).parameters, *MORE} - {"kwargs", *REFUSED}
@@ -106,34 +98,6 @@ def objective(settings: Mapping[str, Any], lesson: Lesson) -> dict[str, Any]:
         return {"objective": settings.get("objective") or "regression"}
     labels = int(lesson.truth.max()) + 1
     return {"objective": "binary"} if labels == 2 else {"objective": "multiclass", "num_class": labels}
-
-
-def set_aside(lesson: Lesson, seed: int) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray] | None]:
-    """Return records to learn and to stop by: the validation split, or a tenth; None where that leaves a label out."""
-    rows, truth = lesson.rows, lesson.truth
-    if lesson.proof is not None:
-        return (rows, truth), lesson.proof
-    strata = lesson.answer.strata(truth)
-    counts = np.unique(strata, return_counts=True)[1]
-    if counts.min() < 2 or len(truth) * HELD_BACK < len(counts):
-        return (rows, truth), None
-    parts = train_test_split(rows, truth, test_size=HELD_BACK, random_state=seed, stratify=strata)
-    return (parts[0], parts[2]), (parts[1], parts[3])
-
-
-def weights_of(model: Model, lesson: Lesson, truth: np.ndarray) -> np.ndarray | None:
-    """Return a weight per record, so that all labels weigh alike, or None.
-
-    Raises:
-        UserError: for numbers, which have no labels.
-    """
-    if model.weights == "none":
-        return None
-    if lesson.answer.ESTIMATOR != "classifier":
-        what, where = "a model of numbers cannot weigh labels", f"weights in conf/model/{model.name}.yaml"
-        raise UserError(what, where, "set weights: none")
-    weights: np.ndarray = compute_sample_weight("balanced", truth)
-    return weights
 
 
 def constraints(signs: Mapping[str, str], lesson: Lesson, model: Model) -> list[int]:

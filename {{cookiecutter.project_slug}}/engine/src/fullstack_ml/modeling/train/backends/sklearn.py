@@ -28,7 +28,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from fullstack_ml.artefact.graph import OPSET, rounded_down, with_one_output
 from fullstack_ml.inputs import FEATURES
-from fullstack_ml.modeling.train.backends import Lesson
+from fullstack_ml.modeling.train.backends import Lesson, place
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.workspace.errors import UserError, check_arguments
 from fullstack_ml.workspace.seams import package_name
@@ -137,11 +137,6 @@ def stop_without_proof(estimator: Any, truth: np.ndarray) -> None:
     held = len(truth) * getattr(estimator, "validation_fraction", 1.0)
     if getattr(estimator, "early_stopping", False) is True and (counts.min() < 2 or held < len(counts)):
         estimator.set_params(early_stopping=False, max_iter=min(estimator.max_iter, FIXED))
-
-
-def place(model: Model) -> str:
-    """Name where the estimator is chosen."""
-    return f"model.estimator in conf/model/{model.name}.yaml"
 
 
 def outputs(fitted: Fitted, rows: np.ndarray) -> np.ndarray:

@@ -1,0 +1,260 @@
+"""Backend ``torch``: the same answers in ONNX, the same bytes again, what stops it, and what a killed one leaves."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+import yaml
+from sklearn.datasets import load_digits, load_wine
+
+from fullstack_ml.answers import label
+from fullstack_ml.modeling.train.backends import Lesson, backend_of
+from fullstack_ml.modeling.train.backends import torch as backend
+from fullstack_ml.modeling.train.backends.torch import fitting
+from fullstack_ml.modeling.train.backends.torch.augment import augmented
+from fullstack_ml.modeling.train.backends.torch.settings import Augment
+from fullstack_ml.pipeline.config import Model
+from fullstack_ml.workspace.paths import CHECKPOINTS
+
+pytestmark = pytest.mark.filterwarnings("ignore:Field onnx:DeprecationWarning")
+Refused = Callable[..., AbstractContextManager[None]]
+CONF = Path(__file__).parents[4] / "{{cookiecutter.project_slug}}" / "conf/model"
+WHERE = "model.estimator in conf/model/m.yaml"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def model(name: str = "cnn", weights: Any = "none", **estimator: Any) -> Model:
+    """Return a file of conf/model with some keys of ``estimator`` changed."""
+    made = Model(**yaml.safe_load((CONF / f"{name}.yaml").read_text(encoding="utf-8")))
+    return replace(made, name="m", weights=weights, estimator={**made.estimator, **estimator})
+
+
+def contract(*shape: int, harmless: tuple[str, ...] = ()) -> Any:
+    """Return as much of a contract as says what a picture is."""
+    given = SimpleNamespace(type="image", shape=shape, fit="stretch", ground=255, max_pixels=10**6, max_values=4096)
+    given.invariances = list(harmless)
+    return SimpleNamespace(formulation=SimpleNamespace(input=given))
+
+
+def digits(product: Any = None) -> tuple[Lesson, np.ndarray, np.ndarray]:
+    """Return digits to learn from and to stop by, and others to ask about."""
+    values, truth = load_digits(return_X_y=True)
+    rows, order = (1 - values / 16).astype(np.float32), np.random.default_rng(0).permutation(len(truth))
+    known, proof, asked = np.split(order, [1100, 1300])
+    product = product or contract(8, 8)
+    lesson = Lesson(rows[known], truth[known], label, True, product, (rows[proof], truth[proof]))
+    return lesson, rows[asked], truth[asked]
+
+
+def bars(count: int = 60, channels: int = 1, side: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Return pictures with a bar that stands or lies, channel by channel."""
+    random, truth = np.random.default_rng(1), np.arange(count) % 2
+    pictures = random.uniform(0.7, 1, (count, channels, side, side)).astype(np.float32)
+    for picture, lies in zip(pictures, truth, strict=True):
+        place = random.integers(2, side - 2)
+        picture[(slice(None), place) if lies else (slice(None), slice(None), place)] = 0
+    return pictures.reshape(count, -1), truth
+
+
+def in_graph(fitted: backend.Fitted, rows: np.ndarray, output: str = "probabilities") -> np.ndarray:
+    """Return what the graph says of rows, whose name and place on this machine it does not hold."""
+    graph = backend.to_onnx(fitted, rows.shape[1], 0, output)
+    assert [given.name for given in graph.graph.output] == [output]
+    written = graph.SerializeToString()
+    assert str(Path(backend.__file__).parents[5]).encode() not in written
+    session = onnxruntime.InferenceSession(written)
+    alone = np.asarray(session.run(None, {"features": rows[:1]})[0])
+    together = np.asarray(session.run(None, {"features": rows})[0])
+    assert alone == pytest.approx(together[:1], abs=1e-5)
+    return together
+
+
+def test_a_small_network_reads_digits_and_leaves_as_onnx() -> None:
+    lesson, rows, truth = digits()
+    fitted = backend.fit(model(epochs=8), 7, lesson)
+    given = backend.outputs(fitted, rows)
+    assert (given.shape, given.dtype) == ((497, 10), np.float32)
+    assert (given.argmax(axis=1) == truth).mean() >= 0.985
+    assert in_graph(fitted, rows) == pytest.approx(given, abs=1e-5)
+    assert not CHECKPOINTS.exists()
+
+
+def test_colour_and_any_shape_and_the_same_bytes_again() -> None:
+    rows, truth = bars(40, channels=3, side=9)
+    lesson = Lesson(rows, truth, label, True, contract(9, 9, 3, harmless=("flip", "erasing")))
+    asked = model(epochs=3, widths=[8, 8], mixup=0.2, augment={"flip": 0.5, "erasing": 0.2}, blocks=2)
+    one, other = (backend.fit(asked, 7, lesson) for _ in range(2))
+    assert in_graph(one, rows) == pytest.approx(backend.outputs(one, rows), abs=1e-5)
+    first, second = (backend.to_onnx(fitted, 243, 2, "p").SerializeToString() for fitted in (one, other))
+    assert first == second
+
+
+def test_a_table_with_gaps_is_learned_until_the_validation_split_gains_no_more() -> None:
+    rows, truth = load_wine(return_X_y=True)
+    rows[np.random.default_rng(0).random(rows.shape) < 0.1] = np.nan
+    rows, known = rows.astype(np.float32), np.arange(178) % 3 > 0
+    lesson = Lesson(rows[known], truth[known], label, False, proof=(rows[~known], truth[~known]))
+    fitted = backend.fit(model("mlp_torch", epochs=200, patience=6), 7, lesson)
+    curves = backend.history(fitted)
+    best = int(np.argmin(curves["validation_loss"]))
+    assert len(curves["loss"]) == len(curves["validation_loss"]) == best + 1 + 6 < 200
+    given = backend.outputs(fitted, rows[~known])
+    loss = -np.log(given[np.arange(len(given)), truth[~known]]).mean()
+    assert loss == pytest.approx(min(curves["validation_loss"]), rel=1e-3)  # the best of the way, not its end
+    assert (given.argmax(axis=1) == truth[~known]).mean() > 0.9
+    assert in_graph(fitted, rows) == pytest.approx(backend.outputs(fitted, rows), abs=1e-5)
+
+
+def test_an_answer_that_is_a_number_comes_in_its_own_unit() -> None:
+    rows = load_wine(return_X_y=True)[0].astype(np.float32)
+    truth = 1000 + 50 * rows[:, 0]
+    number: Any = SimpleNamespace(ESTIMATOR="regressor", strata=lambda truth: np.zeros(len(truth), int))
+    fitted = backend.fit(model("mlp_torch", epochs=60), 7, Lesson(rows, truth, number, False))
+    given = backend.outputs(fitted, rows)
+    assert given.shape == (178, 1)
+    assert np.abs(given[:, 0] - truth).mean() < 0.3 * np.std(truth)
+    assert in_graph(fitted, rows, "value") == pytest.approx(given, rel=1e-5)
+
+
+def test_balanced_labels_weigh_alike() -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(600, 3)).astype(np.float32)
+    truth = (rows[:, 0] + random.normal(0, 1, 600) > 1.8).astype(int)
+    lesson, asked = Lesson(rows, truth, label, False), {"epochs": 15, "patience": 0}
+    mean = {how: backend.outputs(backend.fit(model("mlp_torch", how, **asked), 7, lesson), rows)[:, 1].mean()
+            for how in ("none", "balanced")}  # fmt: skip
+    assert mean["none"] == pytest.approx(truth.mean(), abs=0.05)
+    assert mean["balanced"] > 1.5 * mean["none"]
+
+
+def pixels(**wanted: float) -> np.ndarray:
+    """Return what a change makes of a picture of four rows, dark on the left, light on the right, a hundred times."""
+    torch.manual_seed(0)
+    picture = torch.tensor([[0.0, 0.3, 0.6, 1.0]]).repeat(4, 1).reshape(1, 16).repeat(100, 1)
+    return np.asarray(augmented(picture, Augment(**wanted), (1, 4, 4))).reshape(100, 4, 4)  # type: ignore[arg-type]
+
+
+def test_a_change_of_pictures_does_what_its_name_says() -> None:
+    mirrored = pixels(flip=0.5)
+    assert np.unique(mirrored.round(4), axis=0)[:, 2] == pytest.approx(np.array([[0, 0.3, 0.6, 1], [1, 0.6, 0.3, 0]]))
+    assert 30 < (mirrored[:, 0, 0] == 1).sum() < 70
+    part = pixels(crop=2)  # half of the width: what is shown spans half of what there was
+    spans = part[:, 0, -1] - part[:, 0, 0]
+    assert (spans >= 0.2).all() and (spans <= 0.66).all() and np.ptp(part[:, 0, 0]) > 0.2
+    turned = pixels(rotation=180)
+    assert np.ptp(turned[:, 0, 0]) > 0.8
+    lit = pixels(colour=0.3)
+    assert 0.05 < np.ptp(lit.mean(axis=(1, 2))) < 0.35 and lit.min() >= 0 and lit.max() <= 1
+    gone = (pixels(erasing=1.0) != pixels()).mean(axis=(1, 2))
+    assert 0 < gone.mean() < 0.5
+    assert (pixels() == pixels(crop=4)).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "what", "where", "fix"),
+    [
+        ({"lerning_rate": 0.1}, "unknown key 'lerning_rate'", WHERE, "'learning_rate'"),
+        ({"width": [8]}, "unknown key 'width'", WHERE, "'widths'"),
+        ({"epochs": "many"}, "epochs is 'many'", WHERE, "mend the value"),
+        ({"augment": {"flop": 1}}, "unknown key 'flop'", WHERE, "'flip'"),
+        ({"network": "resnet"}, "there is no network 'resnet'", f"network in {WHERE}", "allowed: mlp"),
+        ({"augment": {"flip": 0.5}}, "flip is not called harmless", f"augment in {WHERE}", "add flip to invariances"),
+        ({"augment": {"crop": 24}}, "8 x 8 are smaller than the crop of 24", f"augment.crop in {WHERE}", "at most 8"),
+        ({"device": "mps"}, "no device 'mps'", f"device in {WHERE}", "auto takes the best one"),
+        ({"gpus": 8}, "8 GPUs are wanted", f"gpus in {WHERE}", "set gpus to at most 1"),
+        ({"learning_rate": 1e30, "warmup": 0}, "of epoch 1 is no number: nan", f"learning_rate in {WHERE}", "lower"),
+    ],
+)
+def test_what_cannot_be_is_three_lines(
+    settings: dict[str, Any], what: str, where: str, fix: str, refused: Refused
+) -> None:
+    lesson, _, _ = digits(contract(8, 8, harmless=("crop",)))
+    with refused(what, where, fix):
+        backend.fit(model(**settings), 7, lesson)
+
+
+def test_rows_that_are_no_picture_need_another_network(refused: Refused) -> None:
+    rows, truth = load_wine(return_X_y=True)
+    with refused("residual takes pictures", WHERE, "mlp_torch"):
+        backend.fit(model(), 7, Lesson(rows.astype(np.float32), truth, label, False))
+
+
+def test_without_the_extra_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch, refused: Refused) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with refused("PyTorch is not installed", "conf/model/", "uv sync --extra torch"):
+        backend_of(model()).fit(model(), 7, digits()[0])
+
+
+SCRIPT = """
+import os, resource, sys
+sys.path.insert(0, {here!r})
+from test_torch import Lesson, bars, contract, fitting, label, model
+from fullstack_ml.modeling.train.backends.torch import checkpoint, fit
+from fullstack_ml.workspace.errors import guard
+{body}
+"""
+
+
+def elsewhere_run(body: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own."""
+    code = SCRIPT.format(here=str(Path(__file__).parent), body=body)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_a_killed_training_goes_on_and_ends_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    asked, (rows, truth) = model(epochs=4, widths=[4, 8], dropout=0.5), bars()
+    lesson = Lesson(rows, truth, label, True, contract(10, 10))
+    body = "checkpoint.EVERY, note = 0.0, fitting.Training.note\n"
+    body += "def noted(self, *values):\n    if self.epoch == 2: os.kill(os.getpid(), 9)\n    note(self, *values)\n"
+    body += "fitting.Training.note = noted\nrows, truth = bars()\n"
+    body += "fit(model(epochs=4, widths=[4, 8], dropout=0.5), 7, Lesson(rows, truth, label, True, contract(10, 10)))"
+    assert elsewhere_run(body).returncode == -9
+    (left,) = CHECKPOINTS.glob("*.pt")
+    goes_on = backend.fit(asked, 7, lesson)
+    assert "train: goes on after epoch 2, where it was stopped" in capsys.readouterr().out
+    assert not left.exists()
+    whole = backend.fit(asked, 7, lesson)
+    assert goes_on.curves == whole.curves
+    assert backend.outputs(goes_on, rows).tobytes() == backend.outputs(whole, rows).tobytes()
+
+
+def test_full_memory_says_which_batch_would_fit() -> None:
+    body = "rows, truth = bars(800, side=24)\nlesson = Lesson(rows, truth, label, True, contract(24, 24))\n"
+    body += "used = int(open('/proc/self/statm').read().split()[0]) * 4096 + 600 * 2**20\n"
+    body += "resource.setrlimit(resource.RLIMIT_AS, (used, used))\n"
+    body += "guard(lambda: fit(model(batch=800, widths=[64], epochs=1), 7, lesson))"
+    what, where, fix = elsewhere_run(body).stderr.splitlines()[-3:]
+    assert what == "error: the memory of cpu is too small for a batch of 800"
+    assert where == f"where: batch in {WHERE}"
+    assert fix.startswith("fix:   set batch to ") and 2 <= int(fix.split()[4].strip(",")) < 800
+
+
+def test_how_long_it_takes_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fullstack_ml.modeling.train.backends.torch.progress.SHOWN_EVERY", 0.0)
+    rows, truth = bars()
+    backend.fit(model(epochs=2, patience=0), 7, Lesson(rows, truth, label, True, contract(10, 10)))
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("train: epoch 1 of 2, loss ") and first.endswith(" s more")
+    assert last.endswith("at most 0 s more")
+
+
+def test_the_rate_rises_and_falls() -> None:
+    settings: Any = SimpleNamespace(warmup=0.1, schedule="cosine")
+    rates = [fitting.rate(step, 100, settings) for step in range(100)]
+    assert rates[:10] == pytest.approx([0.1 * i for i in range(1, 11)])
+    assert rates[55] == pytest.approx(0.5) and rates[-1] < 0.001
+    settings.schedule = "constant"
+    assert fitting.rate(99, 100, settings) == 1

@@ -1,0 +1,218 @@
+"""Fit a network: epochs of batches until the validation split gains no more, or a number of them.
+
+Reads and writes ``models/checkpoints`` alone, so that a killed training goes on where it was. Every epoch has a seed of
+its own: what is drawn does not depend on what was drawn before, nor on a stop.
+"""
+
+import copy
+import math
+import time
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fullstack_ml.modeling.train.backends import Lesson, place
+from fullstack_ml.modeling.train.backends.torch import checkpoint
+from fullstack_ml.modeling.train.backends.torch.augment import augmented, check_augment
+from fullstack_ml.modeling.train.backends.torch.devices import Device, device_of, within_memory
+from fullstack_ml.modeling.train.backends.torch.networks import NETWORKS, Answering, Network, Shape
+from fullstack_ml.modeling.train.backends.torch.progress import Watch
+from fullstack_ml.modeling.train.backends.torch.records import Batch, Part, parts_of, scale_of
+from fullstack_ml.modeling.train.backends.torch.settings import Settings
+from fullstack_ml.pipeline.config import Model
+from fullstack_ml.workspace.errors import UserError
+
+AT_ONCE = 2**22  # values of the validation split that are scored at once
+FIXED = 30  # epochs where too few records have a label for some to be held back
+
+
+@dataclass
+class Training:
+    """A network on its way: where it is, and the best that it was."""
+
+    network: Any
+    optimiser: Any
+    best: dict[str, Tensor]
+    lowest: float = math.inf
+    when: int = -1
+    epoch: int = 0
+    curves: dict[str, list[float]] = field(default_factory=dict)
+
+    def state(self) -> dict[str, Any]:
+        """Return all of it as a checkpoint keeps it."""
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            **{name: getattr(self, name) for name in ("best", "lowest", "when", "epoch", "curves")},
+        }
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.network.load_state_dict(state.pop("network"))
+        self.optimiser.load_state_dict(state.pop("optimiser"))
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def note(self, loss: float, proof: float | None) -> None:
+        """Note an epoch, and keep the weights if they are the best; without records to stop by these are the last."""
+        found = {"loss": loss} | ({} if proof is None else {"validation_loss": proof})
+        for name, value in found.items():
+            self.curves.setdefault(name, []).append(value)
+        if proof is None or proof < self.lowest:
+            self.best, self.when = copy.deepcopy(self.network.state_dict()), self.epoch
+            self.lowest = math.inf if proof is None else proof
+        self.epoch += 1
+
+    def is_over(self, patience: int) -> bool:
+        """Tell whether the best was ``patience`` epochs ago."""
+        return bool(patience) and self.epoch - 1 - self.when >= patience
+
+
+def loss_of(scores: Tensor, truth: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Return the loss of every record: cross-entropy of labels, squares of numbers."""
+    if truth.is_floating_point():
+        return (scores[:, 0] - truth) ** 2
+    return functional.cross_entropy(scores, truth, reduction="none", label_smoothing=smoothing)
+
+
+def rate(step: int, steps: int, settings: Settings) -> float:
+    """Return the share of the learning rate: rising, then falling as a cosine (Loshchilov and Hutter 2017, SGDR)."""
+    rising = max(1, round(settings.warmup * steps))
+    if step < rising:
+        return (step + 1) / rising
+    if settings.schedule == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
+
+
+def learn(training: Training, spread: nn.Module, part: Part, settings: Settings, device: Device) -> Tensor:
+    """Go once through all records; return the loss of every step."""
+    batches = [places for places in torch.randperm(len(part.rows)).split(settings.batch) if len(places) > 1]
+    scaler, steps, losses = device.scaler(), settings.epochs * len(batches), []
+    spread.train()
+    for i, places in enumerate(batches):
+        for group in training.optimiser.param_groups:
+            group["lr"] = settings.learning_rate * rate(training.epoch * len(batches) + i, steps, settings)
+        rows, truth, weights = part.take(places, device.name)
+        rows = augmented(rows, settings.augment, training.network.shape)
+        loss = batch_loss(spread, (rows, truth, weights), settings, device)
+        training.optimiser.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(training.optimiser)
+        scaler.update()
+        losses.append(loss.detach())
+    return torch.stack(losses)
+
+
+def batch_loss(spread: nn.Module, batch: Batch, settings: Settings, device: Device) -> Tensor:
+    """Return the mean loss of a batch, of which two records each are mixed (Zhang et al. 2018, mixup)."""
+    rows, truth, weights = batch
+    share, other = 1.0, torch.arange(0)
+    if settings.mixup:
+        share = float(torch.distributions.Beta(settings.mixup, settings.mixup).sample())
+        other = torch.randperm(len(rows)).to(rows.device)
+        rows = share * rows + (1 - share) * rows[other]
+    with device.computing():
+        scores = spread(rows)
+    scores = scores.float()
+    losses = loss_of(scores, truth, settings.smoothing) * weights
+    if settings.mixup:
+        losses = share * losses + (1 - share) * loss_of(scores, truth[other], settings.smoothing) * weights[other]
+    return losses.mean()
+
+
+def proof_loss(spread: nn.Module, part: Part, device: Device) -> float:
+    """Return the mean loss of records that are not learned from."""
+    spread.eval()
+    step, total = max(1, AT_ONCE // part.rows.shape[1]), 0.0
+    with torch.inference_mode():
+        for places in torch.arange(len(part.rows)).split(step):
+            rows, truth, weights = part.take(places, device.name)
+            with device.computing():
+                scores = spread(rows)
+            total += float((loss_of(scores.float(), truth) * weights).sum())
+    return total / float(part.weights.sum())
+
+
+def check_finite(losses: Tensor, epoch: int, where: str) -> None:
+    """Raise when a loss is no number any more, and name its step."""
+    wrong = torch.nonzero(~torch.isfinite(losses))
+    if len(wrong):
+        step = int(wrong[0])
+        what = f"the loss of step {step + 1} of epoch {epoch + 1} is no number: {float(losses[step])}"
+        fix = "lower learning_rate, raise warmup, or set precision: full"
+        raise UserError(what, f"learning_rate in {where}", fix)
+
+
+def run(
+    network: Network,
+    records: tuple[Part, Part | None],
+    settings: Settings,
+    device: Device,
+    seed: int,
+    file: Path,
+    where: str,
+) -> dict[str, list[float]]:
+    """Go through the epochs, leave ``network`` at its best, and return the curves."""
+    spread = device.spread(network)
+    optimiser = torch.optim.AdamW(
+        [weights for weights in network.parameters() if weights.requires_grad],
+        settings.learning_rate,
+        weight_decay=settings.weight_decay,
+    )
+    training = Training(network, optimiser, copy.deepcopy(network.state_dict()))
+    if state := checkpoint.read(file):
+        training.go_on(state)
+        print(f"train: goes on after epoch {training.epoch}, where it was stopped", flush=True)
+    known, proof = records[0].on(device), records[1] and records[1].on(device)
+    began = time.monotonic()
+    watch, written = Watch(began, training.epoch, began), began
+    while training.epoch < settings.epochs and not training.is_over(settings.patience):
+        torch.manual_seed(seed + training.epoch)
+        losses = learn(training, spread, known, settings, device)
+        check_finite(losses, training.epoch, where)
+        training.note(float(losses.mean()), None if proof is None else proof_loss(spread, proof, device))
+        watch.tell(training.epoch, settings.epochs, training.curves)
+        if time.monotonic() - written >= checkpoint.EVERY:
+            checkpoint.write(file, training.state())
+            written = time.monotonic()
+    network.load_state_dict(training.best)
+    checkpoint.remove(file)
+    return training.curves
+
+
+def fitted(
+    model: Model, settings: Settings, options: dict[str, Any], seed: int, lesson: Lesson, shape: Shape | None
+) -> tuple[Answering, dict[str, list[float]]]:
+    """Return the network at its best, on the CPU, and its curves.
+
+    Raises:
+        UserError: for what the machine or the contract does not allow, a loss that is no number, or full memory.
+    """
+    where = place(model)
+    check_augment(settings.augment, lesson.product, shape, where)
+    device = device_of(settings, where)
+    known, proof, scale = parts_of(model, settings, seed, lesson)
+    if settings.patience and proof is None:
+        settings = replace(settings, epochs=min(settings.epochs, FIXED))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        parts = NETWORKS[settings.network](shape, lesson.rows.shape[1], **options)
+        outputs = int(lesson.truth.max()) + 1 if scale is None else 1
+        measures = scale_of(known.rows.numpy(), shape, model.scale, lesson.alike)
+        network = Network(parts, outputs, shape, *measures)
+
+        def attempt(batch: int) -> None:
+            trial = Part(known.rows[:batch], known.truth[:batch], known.weights[:batch])
+            fresh = Training(network.cpu(), torch.optim.AdamW(network.parameters()), {})
+            learn(fresh, device.spread(network), trial, replace(settings, batch=batch), device)
+
+        file = checkpoint.path_of(model, seed, lesson)
+        work = partial(run, network, (known, proof), settings, device, seed, file, where)
+        curves = within_memory(work, device, settings.batch, attempt, where)
+    return Answering(network.cpu(), scale).eval(), curves
