@@ -47,7 +47,7 @@ ROOMS = [
     (5_080, ["modeling"]),  # parts of a record, records out of scope, LightGBM, networks, a search of models
     (2_750, ["serving"]),
     (2_200, ["draft"]),  # an answer that is a number
-    (1_760, ["inputs"]),  # pictures, tables, texts
+    (1_785, ["inputs"]),  # pictures and their planes, tables, texts
     (2_500, ["answers"]),  # a label, and a number with its interval
     (1_000, ["product"]),
     (2_200, ["annotation"]),  # rounds by filter, copies, gold, notes; people outside, hours, the guide on the screen
