@@ -37,13 +37,6 @@ INDEX = re.compile(
 # Lines of Python that a room of the engine may have, so that one room does not grow at the cost of another.
 ROOMS = [
     (5_690, ["data"]),  # texts, records out of scope, what git names of labels, numbers of the source, alpha of steps
-    (4_180, ["modeling"]),  # parts of a record, records out of scope, the backend of LightGBM, a search of all models
-=======
-    (5_660, ["data"]),  # files of text, records out of scope, what git names of labels; which numbers the source states
-    (
-        5_080,
-        ["modeling"],
-    ),  # parts of a record, records out of scope, LightGBM, networks, a search of all models
     (5_080, ["modeling"]),  # parts of a record, records out of scope, LightGBM, networks, a search of models
     (2_750, ["serving"]),
     (2_200, ["draft"]),  # an answer that is a number
