@@ -1,10 +1,15 @@
 # Phase 4: serving. Settings are environment variables SERVE_* (or .env), see serving/settings.py.
-.PHONY: serve promote rollback online
+.PHONY: serve predict promote rollback online
 SERVING := .venv-serve/bin/python
 
 # exec: make's signals reach the server itself; the follower ends with it.
 serve: .venv/.done .venv-serve/.done ## Serve the champion on 127.0.0.1:8000, docs at /docs
 	@python -m fullstack_ml.serving.follow $$$$ & exec $(SERVING) -m fullstack_ml.serving
+
+# As in draft, what was typed reaches Python as it is.
+$(foreach name,INPUT OUTPUT LOG,$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
+predict: .venv/.done ## Answer many records: INPUT=... OUTPUT=... (LOG=1 FORCE=1)
+	@python -m fullstack_ml.serving.batch
 
 promote: .venv/.done ## Make the challenger champion (VERSION=...)
 	@python -m fullstack_ml.serving.release promote $(VERSION)

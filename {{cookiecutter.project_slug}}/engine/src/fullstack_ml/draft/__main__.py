@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from fullstack_ml.data.collect.sources.sql import is_database
 from fullstack_ml.draft import pictures, places, tables, texts
 from fullstack_ml.draft.requirements import Size, folds_of, small_labels
 from fullstack_ml.draft.seen import Seen, Wish
@@ -36,7 +37,7 @@ def wished() -> Wish:
 
 def look(wish: Wish) -> Seen:
     """Look at what FROM names."""
-    if places.is_database(wish.place):
+    if is_database(wish.place):
         batches, query = places.database(wish.place, wish.query)
         options = {"url": wish.place, "query": query, "cursor_column": None, "licence": "internal", "kind": "record"}
         return tables.look(tally(batches, wish.answer), wish, "sql", options, [])

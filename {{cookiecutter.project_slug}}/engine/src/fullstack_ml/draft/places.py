@@ -18,14 +18,8 @@ from fullstack_ml.data.collect.sources.tables import listed, open_table
 from fullstack_ml.inputs.pictures import FILES
 from fullstack_ml.workspace.errors import UserError, suggest
 
-DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb", "oracle", "mssql", "duckdb")
 WHERE = "FROM"
 BATCH = 50_000
-
-
-def is_database(place: str) -> bool:
-    """Say whether FROM is the URL of a database, or names an environment variable that holds one."""
-    return place.startswith("env:") or place.partition("://")[0].partition("+")[0] in DATABASES
 
 
 def opened(place: str) -> tuple[Any, str]:

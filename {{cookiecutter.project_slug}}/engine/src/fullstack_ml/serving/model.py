@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fullstack_ml.answers import Answer
-from fullstack_ml.answers.words import ACCEPT
+from fullstack_ml.answers.words import ACCEPT, Scored
 from fullstack_ml.artefact.external import external
 from fullstack_ml.artefact.session import NOVELTY, Artefact
 from fullstack_ml.product.types import Product
@@ -82,18 +82,24 @@ class Served:
 
     def score(self, inputs: np.ndarray) -> Scores:
         """Score and decide, (records, ...) at once."""
+        return self.said(*self.judged(inputs))
+
+    def judged(self, inputs: np.ndarray) -> tuple[Scored, np.ndarray]:
+        """Return the outputs of records, and the word of each: why there is no answer, or ``accept``."""
         scored = self.artefact.score(inputs)
-        decided = self.artefact.decide(scored).tolist()
+        decided = self.artefact.decide(scored)
+        decided[~np.isfinite(scored.outputs.sum(axis=1) + scored.novelty)] = NOT_FINITE
+        return scored, decided
+
+    def said(self, scored: Scored, decided: np.ndarray) -> Scores:
+        """Say what was judged, record by record."""
         texts: list[Any] = self.answer.text(scored.outputs, self.rule, self.product)
         scores, novelty = self.answer.scores(scored.outputs, self.product), scored.novelty.tolist()
         answers: list[Any] = [self.answer.from_text(text, self.product) for text in texts]
-        sums = scored.outputs.sum(axis=1) + scored.novelty
-        if not np.isfinite(sums).all():
-            for i in np.flatnonzero(~np.isfinite(sums)).tolist():
-                decided[i], texts[i], answers[i], scores[i], novelty[i] = NOT_FINITE, None, None, None, None
-        decisions = [ANSWER if word == ACCEPT else ABSTAIN for word in decided]
-        reasons = [None if word == ACCEPT else word for word in decided]
-        return Scores(texts, answers, decisions, reasons, scores, novelty)
+        for i in np.flatnonzero(decided == NOT_FINITE).tolist():
+            texts[i], answers[i], scores[i], novelty[i] = None, None, None, None
+        reasons = [None if word == ACCEPT else word for word in decided.tolist()]
+        return Scores(texts, answers, [ABSTAIN if why else ANSWER for why in reasons], reasons, scores, novelty)
 
     def _answer(self) -> Answer:
         """Return the answer that version and contract share."""

@@ -57,7 +57,7 @@ def read(
     kind_of_file = input_of(product)
     endings, wanted = kind_of_file.FILES, kind_of_file.columns(product)
     written = pl.String() in wanted.values()  # what may be a file, or stand in a table
-    system, place = _opened(path, storage or {}, pattern=written or not endings)
+    system, place = open_path(path, storage or {}, WHERE, pattern=written or not endings)
     if not endings or (written and not holds_files(system, place, endings)):
         batches = read_tables(system, place, path.rstrip("/"), product, Columns(label, group, bad_rows, split), WHERE)
     elif system.isdir(place):
@@ -98,15 +98,19 @@ def as_written(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     return frame.drop("payload").with_columns(pl.Series(name, texts, dtype=pl.String), rejected=said)
 
 
-def _opened(path: str, storage: dict[str, Any], pattern: bool) -> tuple[Any, str]:
-    """Return the file system and the place of what is at ``path``; it may be a ``pattern`` of names."""
+def open_path(path: str, storage: dict[str, Any], where: str, pattern: bool) -> tuple[Any, str]:
+    """Return the file system and the place of what is at ``path``; it may be a ``pattern`` of names.
+
+    Raises:
+        UserError: if it cannot be opened, or nothing is there.
+    """
     try:
         system, place = fsspec.core.url_to_fs(path, **storage)
         there = system.exists(place) or (pattern and bool(system.glob(place)))
     except (OSError, ValueError, ImportError) as error:
-        raise UserError(f"path {path!r} cannot be opened: {error}", WHERE, "check the path and the access") from error
+        raise UserError(f"path {path!r} cannot be opened: {error}", where, "check the path and the access") from error
     if not there:
-        raise UserError(f"path {path!r} does not exist", WHERE, "give a folder or a file that is there")
+        raise UserError(f"path {path!r} does not exist", where, "give a folder or a file that is there")
     return system, place
 
 
@@ -181,26 +185,34 @@ def _images(
 ) -> Iterator[pl.DataFrame]:
     """Read the images of a folder in the order of their names, with what is stated of each."""
     pattern = _grouping(group)
-    for batch in _batches(files):
-        # Together, since a remote system then sends them at the same time; cat would take a name for a pattern.
-        images = [file for file in batch if file.lower().endswith(endings)]
-        content = dict(zip(images, system.cat_ranges(images, None, None, on_error="return"), strict=True))
-        payloads = [content.get(file) for file in batch]
-        named = [pattern.search(names_below(file, folder)[-1]) if pattern else None for file in batch]
+    for lot in lots(files):
+        named = [pattern.search(names_below(file, folder)[-1]) if pattern else None for file in lot]
         columns = {
-            "payload": [payload if isinstance(payload, bytes) else None for payload in payloads],
-            "source": ["/" + "/".join(names_below(file, folder)) for file in batch],
-            **{name: [stated[file].get(name) for file in batch] for name in ("source_label", "given_split", *extra)},
-            "group": [m[1] if m else stated[file].get("group") for m, file in zip(named, batch, strict=True)],
-            "rejected": [
-                _fault(payload, endings) or (f"no group {group} in its name" if pattern and not match else None)
-                for payload, match in zip(payloads, named, strict=True)
-            ],
+            **{name: [stated[file].get(name) for file in lot] for name in ("source_label", "given_split", *extra)},
+            "group": [m[1] if m else stated[file].get("group") for m, file in zip(named, lot, strict=True)],
+            "unnamed": [f"no group {group} in its name" if pattern and not match else None for match in named],
         }
-        yield pl.DataFrame(columns, schema=SCHEMA | dict.fromkeys(extra, pl.String))
+        said = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+        read = read_lot(system, folder, lot, endings).hstack(said)
+        read = read.with_columns(rejected=pl.coalesce("rejected", "unnamed"))
+        yield read.select(*SCHEMA, *extra)
 
 
-def _batches(files: dict[str, int]) -> Iterator[list[str]]:
+def read_lot(system: Any, folder: str, lot: list[str], endings: tuple[str, ...]) -> pl.DataFrame:
+    """Read files of a folder: ``payload``, ``source`` (the name below the folder, after a slash), ``rejected``."""
+    # Together, since a remote system then sends them at the same time; cat would take a name for a pattern.
+    kept = [file for file in lot if file.lower().endswith(endings)]
+    content = dict(zip(kept, system.cat_ranges(kept, None, None, on_error="return"), strict=True))
+    payloads = [content.get(file) for file in lot]
+    columns = {
+        "payload": [payload if isinstance(payload, bytes) else None for payload in payloads],
+        "source": ["/" + "/".join(names_below(file, folder)) for file in lot],
+        "rejected": [_fault(payload, endings) for payload in payloads],
+    }
+    return pl.DataFrame(columns, schema={name: SCHEMA[name] for name in columns})
+
+
+def lots(files: dict[str, int]) -> Iterator[list[str]]:
     """Cut the list where ``BATCH_IMAGES`` or ``BATCH_BYTES`` are reached."""
     batch: list[str] = []
     held = 0

@@ -20,6 +20,7 @@ from fullstack_ml.data.collect.sources.terms import kind_of, licence_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 
+DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb", "oracle", "mssql", "duckdb")
 UUID_TEXT = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 WHERE = "source.options in conf/source/sql.yaml"
 
@@ -73,23 +74,28 @@ def reason(error: Exception) -> str:
     return f"the database says: {str(getattr(error, 'orig', None) or error).splitlines()[0]}"
 
 
-def address_of(url: str) -> Any:
+def is_database(place: str) -> bool:
+    """Say whether a place is the URL of a database, or names an environment variable that holds one."""
+    return place.startswith("env:") or place.partition("://")[0].partition("+")[0] in DATABASES
+
+
+def address_of(url: str, where: str = WHERE) -> Any:
     """Return the URL of the database, from the environment where it says so."""
     import sqlalchemy as sql
 
     name = url.removeprefix("env:")
     if name != url and name not in os.environ:
-        raise UserError(f"the environment variable {name} is not set", WHERE, f"export {name}=postgresql://…")
+        raise UserError(f"the environment variable {name} is not set", where, f"export {name}=postgresql://…")
     try:
         address = sql.make_url(os.environ[name] if name != url else url)
     except sql.exc.ArgumentError as error:
-        raise UserError(f"{url!r} is no URL of a database", WHERE, "such as sqlite:///folder/file.db") from error
+        raise UserError(f"{url!r} is no URL of a database", where, "such as sqlite:///folder/file.db") from error
     if address.password and name == url:
         fix = "put the whole URL into an environment variable and write url: env:NAME"
-        raise UserError("the URL of the database holds a password, and git keeps conf/", WHERE, fix)
+        raise UserError("the URL of the database holds a password, and git keeps conf/", where, fix)
     file = address.database
     if address.get_backend_name() == "sqlite" and file and file != ":memory:" and not Path(file).exists():
-        raise UserError(f"the database {file} is not there", WHERE, "give the path of a database file")
+        raise UserError(f"the database {file} is not there", where, "give the path of a database file")
     return address
 
 
@@ -120,13 +126,18 @@ def _series(name: str, values: list[Any]) -> pl.Series:
     return pl.Series(name, texts, strict=False)
 
 
+def as_frame(names: list[str], rows: Sequence[Any]) -> pl.DataFrame:
+    """Return rows as a frame."""
+    # Column by column: a database without strict types may give a text among numbers, which is for as_records to see.
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    return pl.DataFrame([_series(name, list(values)) for name, values in columns])
+
+
 def _records(
     rows: Sequence[Any], names: list[str], product: Product, cursor: str | None, chosen: Columns
 ) -> pl.DataFrame:
     """Turn rows into records; a row is told from the others by its cursor."""
-    # Column by column: a database without strict types may give a text among numbers, which is for as_records to see.
-    columns = zip(names, zip(*rows, strict=True), strict=True)
-    frame = pl.DataFrame([_series(name, list(values)) for name, values in columns])
+    frame = as_frame(names, rows)
     batch = as_records(frame, product, chosen.label, chosen.group, "the query", WHERE, chosen.split)
     key = product.data.row_key or cursor
     if key in names and frame.schema[key].is_integer():
