@@ -112,14 +112,18 @@ def from_rows(rows: list[tuple[Any, ...]], functions: list[Callable[[Any], float
     return np.array(rows, dtype=np.float64)  # None becomes NaN, a truth value 0 or 1
 
 
-def from_frame(frame: pl.DataFrame, columns: list[pl.Expr]) -> np.ndarray:
-    """Return float64 (records, features) of stored columns."""
-    return frame.select(column.fill_null(math.nan) for column in columns).to_numpy().astype(np.float64, copy=False)
+def from_frame(frame: pl.DataFrame, columns: list[pl.Expr], kind: type[np.floating[Any]] = np.float64) -> np.ndarray:
+    """Return ``kind``, by default float64, (records, features) of stored columns, row after row in memory."""
+    import polars as pl
+
+    wanted = pl.Float64() if kind is np.float64 else pl.Float32()
+    return frame.select(column.fill_null(math.nan).cast(wanted) for column in columns).to_numpy(order="c")
 
 
 def with_buckets(values: np.ndarray, texts: list[list[str | None]]) -> np.ndarray:
     """Return the graph's input, float32 (records, numbers): what stands for the features, and the buckets of texts."""
-    return np.concatenate([values.astype(np.float32), *map(as_buckets, texts)], axis=1)
+    numbers = values.astype(np.float32, copy=False)
+    return np.concatenate([numbers, *map(as_buckets, texts)], axis=1) if texts else numbers
 
 
 class Layout:

@@ -11,23 +11,22 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.registry.versions import CHAMPION
 from fullstack_ml.serving import follow
+from fullstack_ml.serving.batch.batches import Source
 from fullstack_ml.serving.batch.logbook import Logbook
 from fullstack_ml.serving.batch.parts import Parts, alone, check_output, rejected_file
 from fullstack_ml.serving.batch.scoring import REJECTED, Answerer, Answers
-from fullstack_ml.serving.batch.source import Source, open_source
+from fullstack_ml.serving.batch.source import open_source
 from fullstack_ml.serving.deployment import bring, fetched, read_arms, remote_registry
 from fullstack_ml.serving.model import Served
 from fullstack_ml.serving.settings import Settings, read
@@ -87,7 +86,7 @@ def champion(settings: Settings, product: Product) -> Served:
     return Served(found, product, example)
 
 
-def answered(source: Source, skipped: int, answerer: Answerer) -> Iterator[Answers]:
+def answered(source: Source, skipped: int, answerer: Answerer) -> Generator[Answers, None, None]:
     """Yield the answers of every batch in order; as many batches as there are cores are worked on at once."""
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:

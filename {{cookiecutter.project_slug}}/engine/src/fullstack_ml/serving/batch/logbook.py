@@ -59,7 +59,8 @@ class Logbook:
             return answers.frame.hstack(frame)
         kept, served = answers.kept, self._served
         batch = Batch(self._keep, self._store.writer.moment(datetime.now(UTC)))
-        job = Job(kept.scored.outputs, kept.sha256, kept.stored, CALLER, time.perf_counter() - kept.seconds, cast(Any, None))
+        started, nobody = time.perf_counter() - kept.seconds, cast(Any, None)  # nobody waits for an answer
+        job = Job(kept.scored.outputs, kept.sha256, kept.stored, CALLER, started, nobody)
         batch.add(job, ids, Part(CHAMPION, served, served.said(kept.scored, kept.decided), 0, True))
         try:
             if not self._new:

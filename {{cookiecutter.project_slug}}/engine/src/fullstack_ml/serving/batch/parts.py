@@ -7,14 +7,13 @@ goes.
 import fcntl
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
 
-from fullstack_ml.pipeline.tables import write_parquet
 from fullstack_ml.serving.batch.scoring import RECORD, REJECTED
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json, replacing, write_json
@@ -69,7 +68,8 @@ class Parts:
         if first:  # what a database or lines of JSON hold may look otherwise from batch to batch
             schema = pl.read_parquet_schema(first[0])
             frame = frame.cast({name: kind for name, kind in schema.items() if name in frame.columns}, strict=False)
-        write_parquet(self.folder / f"{len(self.files):06}.parquet", [frame])
+        with replacing(self.folder / f"{len(self.files):06}.parquet") as temporary:
+            frame.write_parquet(temporary, compression="lz4", statistics=False)
         self.rows += len(frame)
 
     def join(self) -> dict[str, int]:
@@ -78,7 +78,11 @@ class Parts:
         answers, refused = [], []
         for path in self.files:
             said = pl.read_parquet(path, columns=["decision", "reason", REJECTED])
-            words = said.select(pl.coalesce("reason", "decision", pl.lit(REJECTED))).to_series().value_counts()
+            words = (
+                said.select(pl.coalesce(pl.col("reason", "decision").cast(pl.String), pl.lit(REJECTED)))
+                .to_series()
+                .value_counts()
+            )
             for word, count in words.iter_rows():
                 counts[word] = counts.get(word, 0) + count
             answers += [path] * (said["decision"].null_count() < len(said))
@@ -89,8 +93,7 @@ class Parts:
             rejected_file(self._output).unlink(missing_ok=True)
         if answers:
             frames = (_answered(pl.read_parquet(path)) for path in answers)
-            csv = self._output.suffix.lower() == ".csv"
-            _write_csv(self._output, frames) if csv else write_parquet(self._output, frames)
+            (_write_csv if self._output.suffix.lower() == ".csv" else _write_parquet)(self._output, frames)
         return counts
 
     def clear(self) -> None:
@@ -137,6 +140,16 @@ def guarded(frame: pl.DataFrame) -> pl.DataFrame:
     text = pl.col(pl.String)
     formula = text.str.contains(f"^(?:{FORMULA.pattern})") & ~text.str.contains(f"^(?:{NUMBER.pattern})$")
     return frame.with_columns(pl.when(formula).then(pl.lit("'") + text).otherwise(text).name.keep())
+
+
+def _write_parquet(path: Path, frames: Iterator[pl.DataFrame]) -> None:
+    """Write a row group per part; words are texts for whoever reads the file, and dictionaries inside."""
+    with replacing(path) as temporary, ExitStack() as stack:
+        writer = None
+        for frame in frames:
+            table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+            writer = writer or stack.enter_context(pq.ParquetWriter(temporary, table.schema, store_schema=False))
+            writer.write_table(table)
 
 
 def _write_csv(path: Path, frames: Iterator[pl.DataFrame]) -> None:

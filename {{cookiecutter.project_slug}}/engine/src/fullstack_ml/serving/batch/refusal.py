@@ -3,6 +3,8 @@
 Reads and writes nothing.
 """
 
+import math
+
 import polars as pl
 
 from fullstack_ml.data.validate.features import is_missing, strange, violations
@@ -10,8 +12,6 @@ from fullstack_ml.inputs import input_of
 from fullstack_ml.inputs.records import LONGEST
 from fullstack_ml.product.formulation import Feature
 from fullstack_ml.product.types import Product
-
-PLACE = "#place"
 
 
 def wrong(feature: Feature) -> pl.Expr:
@@ -25,23 +25,42 @@ def wrong(feature: Feature) -> pl.Expr:
     return outside | gaps if feature.missing == "refused" else outside
 
 
+def doubtful(payload: pl.DataFrame, features: list[Feature]) -> list[Feature]:
+    """Return the features of which a value may be wrong: smallest, largest and gaps say it of most in no time."""
+    numbers = [f for f in features if f.type in ("number", "whole")]
+    names = [feature.name for feature in numbers]
+    if not names:
+        return features
+    gaps, lowest, highest = (payload.select(getattr(pl.col(names), of)()).row(0) for of in ("null_count", "min", "max"))
+    sure = {
+        feature.name
+        for feature, empty, least, most in zip(numbers, gaps, lowest, highest, strict=True)
+        if not empty
+        and least is not None
+        and -math.inf < feature.bounds[0] <= least <= most <= feature.bounds[1] < math.inf
+    }
+    return [feature for feature in features if feature.name not in sure]
+
+
 def reasons(payload: pl.DataFrame, product: Product) -> list[str | None]:
     """Return for every record why it is refused, or None."""
     told: list[str | None] = [None] * len(payload)
     if "rejected" in payload.columns:
         told = payload["rejected"].to_list()
-    features = product.formulation.input.features
-    open_ = pl.Series([one is None for one in told], dtype=pl.Boolean)
-    numbered = payload.with_row_index(PLACE).filter(open_)
+    features = doubtful(payload, product.formulation.input.features)
     if features:
-        numbered = numbered.filter(pl.any_horizontal(wrong(feature) for feature in features))
-    bad = numbered.with_columns(pl.col(PLACE).cast(pl.String).alias("id"))
-    said: dict[str, list[str]] = {}
-    for _, place, what in violations(bad, product):
-        said.setdefault(place, []).append(what)
-    for place in bad["id"] if features else ():
-        told[int(place)] = "; ".join(said.get(place, ["a text is empty or too long"]))
-    rest = numbered if not features else payload.with_row_index(PLACE).filter(pl.Series([one is None for one in told]))
-    for place, what in input_of(product).faults(rest.with_columns(pl.col(PLACE).cast(pl.String).alias("id")), product):
+        bad = left(payload, told).filter(pl.any_horizontal(map(wrong, features)))
+        said: dict[str, list[str]] = {}
+        for _, place, what in violations(bad, product):
+            said.setdefault(place, []).append(what)
+        for place in bad["id"]:
+            told[int(place)] = "; ".join(said.get(place, ["a text is empty or too long"]))
+    for place, what in input_of(product).faults(left(payload, told), product):
         told[int(place)] = what
     return told
+
+
+def left(payload: pl.DataFrame, told: list[str | None]) -> pl.DataFrame:
+    """Return the records of which nothing is told yet, each with its place as ``id``."""
+    numbered = payload.with_columns(pl.int_range(pl.len()).cast(pl.String).alias("id"))
+    return numbered.filter(pl.Series([one is None for one in told], dtype=pl.Boolean))

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fullstack_ml.answers.words import ACCEPT, Scored
+from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, Scored
 from fullstack_ml.inputs import UnreadableError, input_of
+from fullstack_ml.serving.batch.batches import Records
 from fullstack_ml.serving.batch.refusal import reasons
-from fullstack_ml.serving.batch.source import Records
 from fullstack_ml.serving.model import Served
 from fullstack_ml.serving.schema import ABSTAIN, ANSWER, NOT_FINITE
 
 VALUES = 2**23  # of inputs that are made at once: 32 MiB as float32
+WORDS = pl.Enum([ANSWER, ABSTAIN, UNCERTAIN, UNFAMILIAR, NOT_FINITE])  # a byte each, and not a text
 REJECTED, RECORD = "rejected", "record"
 
 
@@ -77,9 +78,7 @@ class Answerer:
 
     def _frames(self, good: pl.DataFrame) -> tuple[Scored, np.ndarray]:
         """Score rows, so many at once that memory stays bounded."""
-        found = [
-            self._served.judged(self._input.matrix(part, self._product)) for part in good.iter_slices(self._rows)
-        ]
+        found = [self._served.judged(self._input.matrix(part, self._product)) for part in good.iter_slices(self._rows)]
         return self._joined(found)
 
     def _files(self, payload: pl.DataFrame) -> tuple[list[str | None], Scored, np.ndarray, list[str], list[bytes]]:
@@ -124,15 +123,15 @@ class Answerer:
         """Return what is said of every record that was scored."""
         answer = self._served.answer
         text = pl.Series(answer.text(scored.outputs, self._served.rule, self._product), dtype=pl.String)
-        columns: dict[str, Any] = {"reason": pl.Series(decided, dtype=pl.String), "answer": text}
+        columns: dict[str, Any] = {"reason": pl.Series(decided.tolist(), dtype=WORDS), "answer": text}
         columns |= {name: scored.outputs[:, i] for i, name in enumerate(self._names)} | {"novelty": scored.novelty}
         given, finite = pl.col("reason") == ACCEPT, pl.col("reason") != NOT_FINITE
         return pl.DataFrame(columns).select(
             pl.when(given).then("answer").cast(pl.Float64 if answer.SCALE == "interval" else pl.String),
-            pl.when(given).then(pl.lit(ANSWER)).otherwise(pl.lit(ABSTAIN)).alias("decision"),
+            pl.when(given).then(pl.lit(ANSWER, WORDS)).otherwise(pl.lit(ABSTAIN, WORDS)).alias("decision"),
             pl.when(~given).then("reason").alias("reason"),
             *(pl.when(finite).then(name).alias(name) for name in (*self._names, "novelty")),
-            pl.lit(self._served.version.version).alias("model_version"),
+            pl.lit(self._served.version.version, pl.Enum([self._served.version.version])).alias("model_version"),
         )
 
     def _record(self, payload: pl.DataFrame, refused: pl.Series) -> pl.Series:

@@ -4,11 +4,7 @@ Reads a path or any URL of fsspec, or a database that SQLAlchemy knows; writes n
 batches in the same order, so that a run that was killed goes on behind the batches that it has.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -16,39 +12,22 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from fullstack_ml.data.collect.sources import files, sql
-from fullstack_ml.data.collect.sources.delimited import ROW
 from fullstack_ml.data.collect.sources.reading import Reading, ending_of, is_table, read_table_file
-from fullstack_ml.data.collect.sources.rows import as_records, numeric_columns, origins_of
+from fullstack_ml.data.collect.sources.rows import as_records, numeric_columns
 from fullstack_ml.data.collect.sources.tables import listed
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.errors import UserError, suggest
-
-WHERE = "INPUT"
-SOURCE, NUMBER = "source", "row"  # columns of the output that say where a record stood
-SQL_ROWS = 50_000
-
-
-@dataclass(frozen=True)
-class Records:
-    """A batch: ``payload`` holds the columns of the input, and ``rejected`` and ``record`` where something is wrong.
-
-    ``place`` says of every record where it stood, and holds the columns of a table that are no features; ``share`` is
-    how much of the whole has been read with it, from 0 to 1.
-    """
-
-    payload: pl.DataFrame
-    place: pl.DataFrame
-    share: float
-
-
-@dataclass(frozen=True)
-class Source:
-    """``mark`` changes when the input does; ``batches`` leaves out so many at the start, None: it cannot."""
-
-    mark: str
-    batches: Callable[[int], Iterator[Records]]
-    steady: bool = True
+from fullstack_ml.serving.batch.batches import (
+    NUMBER,
+    SOURCE,
+    WHERE,
+    Records,
+    Source,
+    mark_of,
+    payload_and_place,
+)
+from fullstack_ml.serving.batch.database import open_database
+from fullstack_ml.workspace.errors import UserError
 
 
 def bare(product: Product) -> Product:
@@ -65,7 +44,7 @@ def open_source(path: str, product: Product, query: str = "") -> Source:
     """
     product = bare(product)
     if sql.is_database(path):
-        return _database(path, query, product)
+        return open_database(path, query, product)
     endings, columns = input_of(product).FILES, input_of(product).columns(product)
     system, place = files.open_path(path, {}, WHERE, pattern=True)
     written = pl.String() in columns.values()
@@ -73,10 +52,6 @@ def open_source(path: str, product: Product, query: str = "") -> Source:
     if endings and (single or not written or files.holds_files(system, place, endings)):
         return _folder(system, place, path, product, single)
     return _tables(system, place, path, product)
-
-
-def _mark(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
 
 def _stamp(system: Any, file: str) -> list[Any]:
@@ -111,7 +86,7 @@ def _folder(system: Any, place: str, path: str, product: Product, single: bool) 
             source = frame.select(pl.col("source").str.strip_prefix("/"))
             yield Records(frame.select(*wanted, "rejected"), source, done / total)
 
-    return Source(_mark([_stamp(system, file) for file in found] if single else list(found.items())), read)
+    return Source(mark_of([_stamp(system, file) for file in found] if single else list(found.items())), read)
 
 
 # --- tables --------------------------------------------------------------------------------------------------
@@ -156,7 +131,7 @@ def _tables(system: Any, place: str, path: str, product: Product) -> Source:
                     yield Records(*batch, (seen + share(batch[1]) * sizes[file]) / sum(sizes.values()))
             seen += sizes[file]
 
-    return Source(_mark([_stamp(system, file) for file in found.values()]), read)
+    return Source(mark_of([_stamp(system, file) for file in found.values()]), read)
 
 
 def _table(system: Any, address: str, file: str, numeric: list[str]) -> tuple[Reading, Callable[[pl.DataFrame], float]]:
@@ -179,7 +154,7 @@ def _rows(
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """Yield payload and place of the rows, and with them the lines that are no rows."""
     for frame in reading.batches:
-        payload, place = _payload(frame, product, address)
+        payload, place = payload_and_place(frame, product, address)
         if several:
             place = place.insert_column(0, pl.Series(SOURCE, [address], dtype=pl.String).new_from_index(0, len(place)))
         if reading.bad:
@@ -193,63 +168,3 @@ def _rows(
             also = bad.select(pl.lit(address).alias(SOURCE), NUMBER) if several else bad.select(NUMBER)
             place = pl.concat([place, also], how="diagonal")
         yield payload, place
-
-
-def _payload(frame: pl.DataFrame, product: Product, address: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the columns of the input in their types, and what else stands in the rows, with its number."""
-    wanted, features = list(input_of(product).columns(product)), set(origins_of(product).values())
-    records = as_records(frame, product, None, None, address, WHERE)
-    also = [name for name in ("rejected", "record") if name in records.columns]
-    others = [name for name in frame.columns if name not in features and name != ROW]
-    number = [pl.col(ROW).cast(pl.Int64).alias(NUMBER)] if ROW in frame.columns else []
-    named = [pl.col(name).alias(f"input_{name}" if name in (SOURCE, NUMBER) else name) for name in others]
-    return records.select(*wanted, *also), frame.select(*number, *named)
-
-
-# --- databases -----------------------------------------------------------------------------------------------
-
-
-def _database(url: str, query: str, product: Product) -> Source:
-    """Read a table in the order of its primary key; what a query gives has no order to rely on."""
-    import sqlalchemy as sa
-
-    address = sql.address_of(url, WHERE)
-    engine = sa.create_engine(address)
-    try:
-        statement, steady = _statement(engine, query)
-        counted = sa.select(sa.func.count()).select_from(statement.subquery("counted"))
-        with engine.connect() as connection:
-            total = connection.execute(counted).scalar() or 1
-    except (sa.exc.SQLAlchemyError, ImportError) as error:
-        raise UserError(sql.reason(error), WHERE, "mend INPUT or QUERY") from error
-
-    def read(skipped: int) -> Iterator[Records]:
-        done = skipped * SQL_ROWS
-        try:
-            for names, rows in islice(sql.fetched(engine, statement, SQL_ROWS), skipped, None):
-                frame = sql.as_frame(names, rows).with_columns(
-                    pl.int_range(done + 1, done + 1 + len(rows), dtype=pl.Int64).alias(ROW)
-                )
-                done += len(rows)
-                yield Records(*_payload(frame, product, "the query"), min(1.0, done / total))
-        except sa.exc.SQLAlchemyError as error:
-            raise UserError(sql.reason(error), WHERE, "the same command goes on where this one stopped") from error
-
-    return Source(_mark(address.render_as_string(), query, total), read, steady)
-
-
-def _statement(engine: Any, query: str) -> tuple[Any, bool]:
-    """Return what is read, and whether it comes in the same order every time."""
-    import sqlalchemy as sa
-
-    inspector = sa.inspect(engine)
-    names = [*inspector.get_table_names(), *inspector.get_view_names()]
-    if not query and len(names) != 1:
-        what = f"the database has {len(names)} tables"
-        raise UserError(what, "QUERY", f"add QUERY=<table or query>: {suggest('', names)}")
-    query = query or names[0]
-    if query not in names:
-        return sa.text(query.rstrip("; \n")).columns(), False
-    table = sa.Table(query, sa.MetaData(), autoload_with=engine)
-    keys = list(table.primary_key.columns)
-    return sa.select(table).order_by(*keys), bool(keys)
