@@ -3,6 +3,8 @@
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
+
 from fullstack_ml.annotation import interface
 from fullstack_ml.answers.label.annotation import CANNOT_KEY
 
@@ -22,11 +24,15 @@ def choices(product: Any) -> list[Any]:
     return list(ElementTree.fromstring(interface.interface(product)).iter("Choice"))
 
 
-def test_every_label_is_a_choice_with_its_definition_and_the_last_is_none(product: Any) -> None:
-    *labels, last = choices(product)
-    assert [choice.get("value") for choice in labels] == product.formulation.label_names
-    for choice, label in zip(labels, product.formulation.answer.labels, strict=True):
-        assert label.definition in str(choice.get("html")).replace("&#39;", "'")
+def test_every_label_and_kind_out_of_scope_is_a_choice_with_its_definition_and_the_last_is_none(product: Any) -> None:
+    *named, last = choices(product)
+    outside = [kind for kind in product.data.kinds if kind.scope == "out"]
+    assert [choice.get("value") for choice in named] == product.formulation.label_names + [
+        kind.name for kind in outside
+    ]
+    told = [*(label.definition for label in product.formulation.answer.labels), *(kind.note for kind in outside)]
+    for choice, definition in zip(named, told, strict=True):
+        assert definition in str(choice.get("html")).replace("&#39;", "'")
     assert last.get("value") == "cannot be annotated"
 
 
@@ -43,6 +49,16 @@ def test_labels_are_text_and_never_markup(product: Any) -> None:
     assert first.get("value") == HOSTILE
     assert "a&lt;b" in first.get("html")
     assert "a&lt;b" in interface.instruction(renamed(product, HOSTILE, "other"), "1.0")
+
+
+@pytest.mark.task("tabular-regression")
+def test_a_number_is_typed_in_a_box_that_knows_its_range(product: Any) -> None:
+    root = ElementTree.fromstring(interface.interface(product))
+    (box,) = root.iter("Number")
+    options = product.formulation.answer.options
+    assert (float(str(box.get("min"))), float(str(box.get("max")))) == (options["low"], options["high"])
+    assert [choice.get("value") for choice in root.iter("Choice")] == ["cannot be annotated"]
+    assert f"a number from {options['low']:g} to {options['high']:g}" in interface.instruction(product, "1.0")
 
 
 def test_only_an_adjudicator_sees_what_was_said(product: Any) -> None:

@@ -197,7 +197,8 @@ def test_the_zip_holds_every_item_and_nothing_that_tells_what_is_right(
     rows = list(book["form"].iter_rows(min_row=2, values_only=True))
     assert [row[column["id"] - 1] for row in rows] == ids
     assert [row[column["label"] - 1] for row in rows] == [None] * 10
-    assert [cell.value for cell in book["labels"]["A"]] == [*product.formulation.label_names, CANNOT]
+    said = [*product.formulation.label_names, *product.data.out_of_scope, CANNOT]
+    assert [cell.value for cell in book["labels"]["A"]] == said
     (rule,) = book["form"].data_validations.dataValidation
     assert str(rule.sqref) == "B2:B11"
     with zipfile.ZipFile("data/exports/pilot.zip") as archive:

@@ -76,6 +76,26 @@ def test_a_person_outranks_the_source(ids: list[str], names: list[str], config: 
     assert report()["labelled_by_people"] == 1
 
 
+def test_a_record_that_people_say_is_out_of_scope_is_kept_and_not_learned(
+    ids: list[str], names: list[str], config: Any, product: Any
+) -> None:
+    label.run(config)
+    before, kind = len(labelled()), product.data.out_of_scope[0]
+    annotate(
+        *((ids[0], said, who) for said, who in ((kind, "ana"), (kind, "ben"), (names[0], "cem"))),
+        *((ids[1], said, who) for said, who in ((names[1], "ana"), (names[1], "ben"), (kind, "cem"))),
+    )
+    label.run(config)
+    assert len(labelled()) == before - 1
+    assert of(ids[1])["label"] == names[1]
+    unknown = pl.read_parquet("data/out_of_scope.parquet").filter(pl.col("id") == ids[0])
+    assert unknown["kind"].to_list() == [kind]
+    found = report()
+    assert (found["labelled_by_people"], found["disagreements"]) == (1, 2)
+    assert kind in found["per_label"] and found["alpha"]["alpha"] is not None
+    assert {"answers": sorted([kind, names[0]]), "records": 1} in found["mixed_up"]
+
+
 def test_the_most_frequent_label_of_several_people_counts(ids: list[str], names: list[str], config: Any) -> None:
     annotate((ids[0], names[0], "ana"), (ids[0], names[1], "ben"), (ids[0], names[1], "cem"))
     config.label.aggregation = "majority"

@@ -19,12 +19,11 @@ import polars as pl
 from fullstack_ml.annotation.effort import by_round, spent
 from fullstack_ml.annotation.labels import store
 from fullstack_ml.annotation.returned import Row, read_returned
-from fullstack_ml.answers import answer_of
 from fullstack_ml.data.forget.keep import keep
 from fullstack_ml.data.label.agreement import CANNOT
 from fullstack_ml.data.label.held import hold_labels
 from fullstack_ml.data.label.rounds import Round, named, read_all
-from fullstack_ml.data.label.standing import annotations
+from fullstack_ml.data.label.standing import annotations, illegal, outside
 from fullstack_ml.pipeline.tables import LABEL
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
@@ -116,16 +115,16 @@ def set_twins_apart(rows: list[Row]) -> None:
 
 def sort_out(rows: list[Row], product: Product) -> tuple[list[Row], list[Row]]:
     """Part the rows of a file into good and bad ones; the bad ones have a ``reason``."""
-    answer, known = answer_of(product), {name: (one, known_ids(one)) for name, one in read_all().items()}
+    known = {name: (one, known_ids(one)) for name, one in read_all().items()}
     checked: dict[str, bool] = {}
 
     def legal(label: str) -> bool:
         if label not in checked:
-            checked[label] = not answer.illegal([label], product)
+            checked[label] = not illegal([label], product)
         return checked[label]
 
     for row in rows:
-        row["reason"] = judge(row, known, legal, product.formulation.label_names)
+        row["reason"] = judge(row, known, legal, product.formulation.label_names + outside(product))
     set_twins_apart([row for row in rows if not row["reason"]])
     return [row for row in rows if not row["reason"]], [row for row in rows if row["reason"]]
 

@@ -22,7 +22,7 @@ from fullstack_ml.data.forget.keep import keep
 from fullstack_ml.data.label.agreement import CANNOT
 from fullstack_ml.data.label.held import hold_labels
 from fullstack_ml.data.label.rounds import Round, named, noted
-from fullstack_ml.data.label.standing import annotations
+from fullstack_ml.data.label.standing import annotations, illegal
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import LABEL, write_parquet
@@ -47,14 +47,14 @@ def rows(one: Round, tasks: Iterable[dict[str, Any]], people: dict[int, str], pr
             said, when = answer.said(annotation["result"]), datetime.fromisoformat(annotation["updated_at"])
             who = annotation.get("updated_by") or annotation["completed_by"]  # who edits it answers for it
             written = [part["value"]["text"] for part in annotation["result"] if part["type"] == "textarea"]
-            illegal = answer.illegal(said, product)
-            none = said == illegal == [CANNOT]
+            strange = illegal(said, product)
+            none = said == strange == [CANNOT]
             reason = None
             if record not in one.items:
                 reason = "unknown record"
             elif len(said) != 1:
                 reason = "not exactly one answer"
-            elif illegal and not none:
+            elif strange and not none:
                 reason = "not allowed by product.yaml"
             label = None if none or len(said) != 1 else said[0]
             found.append(

@@ -23,10 +23,9 @@ from fullstack_ml.annotation.choose import choose, draw, sample
 from fullstack_ml.annotation.opinion import ask
 from fullstack_ml.annotation.pool import alike, by_ids, selected
 from fullstack_ml.annotation.server import OWNER
-from fullstack_ml.answers import answer_of
 from fullstack_ml.data.label.aggregate import guide_major, majority, votes
 from fullstack_ml.data.label.rounds import NAME, Kind, Round, adjudications, read_all, waiting, write
-from fullstack_ml.data.label.standing import annotations, of_source, standing
+from fullstack_ml.data.label.standing import annotations, illegal, of_source, standing
 from fullstack_ml.data.split.when import COLUMNS, Plan, placed, plan_of
 from fullstack_ml.pipeline.config import Annotation, Config
 from fullstack_ml.pipeline.stage import stage
@@ -139,7 +138,7 @@ def of_the_lead(file: Path, product: Product) -> pl.DataFrame:
         frame = pl.read_csv(file, infer_schema=False).select("id", "label").drop_nulls()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UserError(str(error).splitlines()[0], where, "give it the columns id and label") from error
-    if strange := answer_of(product).illegal(frame["label"].unique().to_list(), product):
+    if strange := illegal(frame["label"].unique().to_list(), product):
         raise UserError(f"label {strange[0]!r} is not in product.yaml", where, "mend it")
     return frame.with_columns(id=pl.Series(by_ids(frame["id"].to_list()), dtype=pl.String)).unique("id")
 

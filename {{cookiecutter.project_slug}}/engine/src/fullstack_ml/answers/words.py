@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Words = Callable[[str], str]  # translates a text that people read
+Words = Callable[..., str]  # translates a text that people read, with values by name
 Rows = Callable[[], np.ndarray]  # gives what the graph has of some records under the name ``features``
 ACCEPT, UNFAMILIAR, UNCERTAIN = "accept", "unfamiliar", "uncertain"
 

@@ -23,10 +23,12 @@ def hotkeys(names: list[str]) -> list[str]:
 
 
 def asked(product: Product, cannot: str, words: Words) -> list[dict[str, str]]:
-    """List the labels with their definitions and keys, and last that there is none to give."""
-    known = product.formulation.answer.labels
-    keys = hotkeys([label.name for label in known])
-    rows = [{"name": label.name, "says": label.definition, "key": key} for label, key in zip(known, keys, strict=True)]
+    """List the labels with their definitions and keys, the kinds out of scope, and last that there is none to give."""
+    known = [(label.name, label.definition) for label in product.formulation.answer.labels]
+    outside = [(kind.name, kind.note) for kind in product.data.kinds if kind.scope == "out"]
+    told = [(name, words("out of scope: %(what)s", what=note)) for name, note in outside]
+    keys = hotkeys([name for name, _ in known + told])
+    rows = [{"name": name, "says": says, "key": key} for (name, says), key in zip(known + told, keys, strict=True)]
     return [*rows, {"name": cannot, "says": words("see the guide for what counts"), "key": CANNOT_KEY}]
 
 

@@ -18,7 +18,7 @@ CANNOT_KEY = "x"
 def asked(product: Product, cannot: str, words: Words) -> list[dict[str, str]]:
     """Say what to type, in which unit and range, and last that there is none to give."""
     given = options_of(product)
-    says = words("a number from %(low)s to %(high)s") % {"low": f"{given.low:g}", "high": f"{given.high:g}"}
+    says = words("a number from %(low)s to %(high)s", low=f"{given.low:g}", high=f"{given.high:g}")
     row = {"name": given.unit or words("the number"), "says": says, "key": ""}
     return [row, {"name": cannot, "says": words("see the guide for what counts"), "key": CANNOT_KEY}]
 

@@ -1,13 +1,14 @@
 """Stage ``label``: bring the labels of people and of the source together, one label per record.
 
 Reads ``data/raw``, ``data/labels/*.parquet`` (what annotators said) and ``data/rounds/*.json`` (what they were asked);
-writes ``data/labelled.parquet``, ``data/out_of_scope.parquet`` (records of the kinds that are out of scope, which no
-model learns), ``data/review.parquet`` (what a person should look at again, and why) and ``reports/agreement.json``. A
-label by a person outranks the one that the source states, an adjudicator's outranks all.
+writes ``data/labelled.parquet``, ``data/out_of_scope.parquet`` (records of the kinds that are out of scope, by their
+source or by people, which no model learns), ``data/review.parquet`` (what a person should look at again, and why) and
+``reports/agreement.json``. A label by a person outranks the one that the source states, an adjudicator's outranks all.
 Run: ``python -m fullstack_ml.data.label label.aggregation=dawid_skene``.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -16,7 +17,7 @@ from fullstack_ml.answers import answer_of
 from fullstack_ml.data.label import agreement, gold, interval, trend
 from fullstack_ml.data.label.aggregate import AGGREGATIONS, decide, flags, newest
 from fullstack_ml.data.label.rounds import Round, adjudications, read_all
-from fullstack_ml.data.label.standing import annotations, flagged, of_source, standing, withdrawn
+from fullstack_ml.data.label.standing import annotations, flagged, illegal, of_source, outside, standing, withdrawn
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import raw, read_batches, shards, write_parquet
@@ -34,8 +35,7 @@ DROPPED = ("collected_at", "shard", "source_label", "licence")
 
 def check(said: pl.DataFrame, product: Product) -> None:
     """Refuse an answer that product.yaml does not allow; a missing one says that the record cannot be annotated."""
-    illegal = answer_of(product).illegal(said["label"].drop_nulls().unique().to_list(), product)
-    strange = said.filter(pl.col("label").is_in(illegal))
+    strange = said.filter(pl.col("label").is_in(illegal(said["label"].drop_nulls().unique().to_list(), product)))
     if len(strange):
         row = strange.row(0, named=True)
         what = f"label {row['label']!r} of record {row['id'][:12]} by {row['annotator']} is not in product.yaml"
@@ -47,7 +47,8 @@ def check(said: pl.DataFrame, product: Product) -> None:
 def labelled(people: pl.DataFrame, guide: str, product: Product) -> Iterator[pl.DataFrame]:
     """Join each shard with the labels of ``people``; where there are none, take the source's label.
 
-    A record that people looked at and left without a label has none: the source's does not come back.
+    A record that people looked at and left without a label has none: the source's does not come back. One that they
+    say is out of scope is left out.
     """
     seen = pl.col("votes").is_not_null()
     for shard in shards(RAW):
@@ -60,8 +61,8 @@ def labelled(people: pl.DataFrame, guide: str, product: Product) -> Iterator[pl.
                 share=pl.col("share").fill_null(1.0),
                 guide_version=pl.col("guide_version").fill_null(guide),
             )
-            known = pl.col("label").is_not_null() & ~pl.col("kind").is_in(product.data.out_of_scope)
-            yield joined.filter(known).drop(DROPPED)
+            out = pl.any_horizontal(pl.col("kind", "label").is_in(product.data.out_of_scope))
+            yield joined.filter(pl.col("label").is_not_null() & ~out).drop(DROPPED)
 
 
 def independent(said: pl.DataFrame, rounds: Mapping[str, Round]) -> pl.DataFrame:
@@ -88,9 +89,11 @@ def split_by_source(people: pl.DataFrame, product: Product) -> pl.DataFrame:
 
 def report(said: pl.DataFrame, rounds: Mapping[str, Round], guide: str, product: Product, right: float) -> Any:
     """Measure agreement, annotators and gold items: the one source of these numbers for pages, cards and console."""
-    names = product.formulation.label_names
+    named = said["label"].unique().to_list()
+    names = product.formulation.label_names + [kind for kind in outside(product) if kind in named]
     nominal = answer_of(product).SCALE == "nominal"
-    distance = agreement.ordinal if product.formulation.answer.ordered else agreement.alpha
+    steps = partial(agreement.ordinal, steps=len(product.formulation.label_names))
+    distance = steps if product.formulation.answer.ordered else agreement.alpha
     answers = gold.known(rounds.values() if nominal else [], product.formulation.renames)
     alone = independent(said, rounds)
     now, versions = trend.judged(alone, guide)
@@ -116,11 +119,17 @@ def report(said: pl.DataFrame, rounds: Mapping[str, Round], guide: str, product:
     }
 
 
-def out_of_scope(product: Product) -> pl.DataFrame:
-    """Return the raw records of the kinds that are out of scope; without such a kind they are not looked for."""
+def out_of_scope(people: pl.DataFrame, product: Product) -> pl.DataFrame:
+    """Return the raw records of the kinds that are out of scope, those that ``people`` say are of one among them.
+
+    Without such a kind they are not looked for.
+    """
     out = product.data.out_of_scope
-    records = raw().filter(pl.col("kind").is_in(out)) if out else raw().head(0)
-    return records.drop(DROPPED).collect()
+    told = people.filter(pl.col("label").is_in(out)).select("id", said="label")
+    of_kind = pl.col("kind").is_in(out) | pl.col("id").is_in(told["id"].to_list())
+    records = (raw().filter(of_kind) if out else raw().head(0)).drop(DROPPED).collect()
+    records = records.join(told, on="id", how="left", maintain_order="left")
+    return records.with_columns(kind=pl.coalesce("said", "kind")).drop("said")
 
 
 def run(config: Config) -> None:
@@ -139,14 +148,14 @@ def run(config: Config) -> None:
     said, final = current.filter(~ruling), current.filter(ruling)
     people = decide(method, said, final)
     rows = write_parquet(LABELLED, labelled(people, guide, product))
-    outside = out_of_scope(product)
-    write_parquet(OUT_OF_SCOPE, [outside])
+    unknown = out_of_scope(people, product)
+    write_parquet(OUT_OF_SCOPE, [unknown])
     review = flags(said if names else interval.alike(said), people, final, major(guide), settings.sure)
     review = pl.concat([review, split_by_people(again, people, product), split_by_source(people, product)])
     write_parquet(REVIEW, [review])
     mentioned = pl.col("id").is_in(everything["id"].unique().to_list())
     known = raw().select("id").filter(mentioned).collect()
-    by_people: int = people.join(known, on="id", how="semi")["label"].count()
+    by_people = people.join(known, on="id", how="semi").filter(~pl.col("label").is_in(product.data.out_of_scope)).height
     measured = report(valid, rounds, guide, product, settings.right)
     measured["metrics"]["records"] = rows
     measured |= {
@@ -161,7 +170,7 @@ def run(config: Config) -> None:
         "review": dict(review["reason"].value_counts().sort("reason").iter_rows()),
     }
     write_json(AGREEMENT, measured)
-    kept = f"; {len(outside)} out of scope are kept and not learned" if len(outside) else ""
+    kept = f"; {len(unknown)} out of scope are kept and not learned" if len(unknown) else ""
     print(f"label: {rows} records, {by_people} of them labelled by people, {len(review)} to review{kept}")
 
 

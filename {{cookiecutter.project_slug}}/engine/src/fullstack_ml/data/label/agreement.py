@@ -46,17 +46,18 @@ def alpha(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return result
 
 
-def ordinal(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def ordinal(counts: np.ndarray, weights: np.ndarray, steps: int = -1) -> np.ndarray:
     """Krippendorff's alpha of steps, the lowest first: two are as far apart as labels lie between them in the sample.
 
-    Takes and returns what ``alpha`` does. The last value, that a record cannot be annotated, is no step and left out.
+    Takes and returns what ``alpha`` does. Values from ``steps`` on are none and left out, such as the last one, that a
+    record cannot be annotated.
     The ordinal difference is the square of a distance between mean ranks, n_1 + ... + n_k less half of n_k.
     """
-    steps = counts[:, :-1]
-    labels = steps.sum(axis=1)
-    totals = np.where(labels > 1, weights, 0) @ steps
+    counts = counts[:, :steps]
+    labels = counts.sum(axis=1)
+    totals = np.where(labels > 1, weights, 0) @ counts
     rank = totals.cumsum(axis=1) - totals / 2
-    apart = (labels * (rank**2 @ steps.T) - (rank @ steps.T) ** 2) / np.maximum(labels - 1, 1)
+    apart = (labels * (rank**2 @ counts.T) - (rank @ counts.T) ** 2) / np.maximum(labels - 1, 1)
     n = totals.sum(axis=1)
     expected = n * (totals * rank**2).sum(axis=1) - (totals * rank).sum(axis=1) ** 2
     observed = (np.where(labels > 1, weights, 0) * apart).sum(axis=1)

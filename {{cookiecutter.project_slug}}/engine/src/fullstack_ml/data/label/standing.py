@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.data.label.aggregate import FLAG
 from fullstack_ml.data.label.rounds import Round
 from fullstack_ml.pipeline.config import Withdrawn
@@ -44,6 +45,17 @@ def annotations() -> pl.DataFrame:
         tables.append(table)
     timed = pl.when(pl.col("seconds").is_between(0, LONGEST)).then("seconds")
     return pl.concat(tables).with_columns(seconds=timed)
+
+
+def outside(product: Product) -> list[str]:
+    """Return what people may say of a record beside an answer: the kinds out of scope, where answers are names."""
+    return product.data.out_of_scope if answer_of(product).SCALE == "nominal" else []
+
+
+def illegal(said: Sequence[str], product: Product) -> list[str]:
+    """Return what of ``said`` is neither an answer that product.yaml allows nor a kind out of scope."""
+    allowed = outside(product)
+    return answer_of(product).illegal([one for one in said if one not in allowed], product)
 
 
 def withdrawn(rules: Sequence[Withdrawn]) -> pl.Expr:
