@@ -1,5 +1,5 @@
 # Phase 4: serving. Settings are environment variables SERVE_* (or .env), see serving/settings.py.
-.PHONY: serve predict promote rollback online
+.PHONY: serve predict release promote rollback online
 SERVING := .venv-serve/bin/python
 
 # exec: make's signals reach the server itself; the follower ends with it.
@@ -11,14 +11,17 @@ $(foreach name,INPUT OUTPUT LOG,$(eval override $(name) := $$(value $(name)))$(e
 predict: .venv/.done ## Answer many records: INPUT=... OUTPUT=... (LOG=1 FORCE=1)
 	@python -m fullstack_ml.serving.batch
 
+release: .venv/.done ## Show where the challenger stands, and do what the plan decides
+	@python -m fullstack_ml.serving.decide
+
 promote: .venv/.done ## Make the challenger champion (VERSION=...)
 	@python -m fullstack_ml.serving.release promote $(VERSION)
 
 rollback: .venv/.done ## Make the version before champion again
 	@python -m fullstack_ml.serving.release rollback
 
-online: .venv-serve/.done ## Compare champion and challenger on late answers
-	@$(SERVING) -m fullstack_ml.serving.online $(SINCE)
+online: .venv/.done ## Compare champion and challenger on late answers
+	@python -m fullstack_ml.serving.online $(SINCE)
 
 # The dependency group alone, as in the image: no MLflow, no training library.
 .venv-serve/.done: pyproject.toml | $(filter .uv/bin/uv,$(UV))

@@ -121,13 +121,15 @@ class Plan(Strict):
     """How an online comparison ends: looked at as often as one likes (``sequential``), or once (``fixed-horizon``).
 
     ``detect`` is the smallest difference that matters in the answer's main metric, such as accuracy; with ``power`` it
-    sets the sample size.
+    sets the sample size. ``promote`` says on what the challenger becomes champion: it is ``better``, or ``not-worse``
+    by ``detect``, which suffices where it was better offline.
     """
 
     test: Literal["sequential", "fixed-horizon"]
     detect: float = Field(gt=0)
     alpha: float = Field(0.05, gt=0, lt=0.5)
     power: float = Field(0.8, gt=0.5, lt=1)
+    promote: Literal["better", "not-worse"] = "better"
 
 
 class Cell(Strict):

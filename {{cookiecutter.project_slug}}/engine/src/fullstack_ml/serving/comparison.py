@@ -121,8 +121,11 @@ def sample_size_of_means(variance: float, detect: float, alpha: float, power: fl
 def difference_in_differences(before: Outcome, after: Outcome, treated: set[str], alpha: float) -> Difference:
     """Compare the change of the treated callers with that of the others, over callers seen before and after.
 
-    Angrist and Pischke 2009, Mostly Harmless Econometrics, section 5.2; each caller is one unit.
+    Angrist and Pischke 2009, Mostly Harmless Econometrics, section 5.2; each caller is one unit, and since sites are
+    few, the interval is Welch's, by Student's t.
     """
+    from scipy.stats import ttest_ind
+
     earlier, later = by_caller(before), by_caller(after)
     changes: dict[bool, list[float]] = {True: [], False: []}
     for caller in earlier.keys() & later.keys():
@@ -130,8 +133,11 @@ def difference_in_differences(before: Outcome, after: Outcome, treated: set[str]
     new, old = np.array(changes[True]), np.array(changes[False])
     if min(len(new), len(old)) < 2:
         return Difference(math.nan, -math.inf, math.inf)
-    variance = float(new.var(ddof=1) / len(new) + old.var(ddof=1) / len(old))
-    return interval(float(new.mean() - old.mean()), variance, len(new) + len(old), alpha, None)
+    value = float(new.mean() - old.mean())
+    if new.var() == old.var() == 0:  # no spread, no t
+        return Difference(value, value, value)
+    found = ttest_ind(new, old, equal_var=False).confidence_interval(1 - alpha)
+    return Difference(value, float(found.low), float(found.high))
 
 
 def by_caller(outcome: Outcome) -> dict[str, float]:

@@ -6,12 +6,13 @@ replaced, by the gate or by hand. Only an accepted version is ever promoted. Run
 """
 
 import sys
+from typing import Any
 
 from fullstack_ml.registry import tracking
 from fullstack_ml.registry.tracking import ClientRegistry
 from fullstack_ml.registry.versions import BEFORE, CHALLENGER, CHAMPION, Registry
 from fullstack_ml.serving.follow import once
-from fullstack_ml.serving.settings import read
+from fullstack_ml.serving.settings import Settings, read
 from fullstack_ml.workspace.errors import UserError, guard
 
 
@@ -51,6 +52,12 @@ def rollback(registry: Registry) -> tuple[str | None, str]:
     return registry.crown(target, back=True), target
 
 
+def let_servers_have(settings: Settings, mlflow: Any) -> None:
+    """Fetch what the aliases name now, where servers follow the local store; others ask the registry themselves."""
+    if settings.model == "registry" and not settings.remote:
+        once(settings, mlflow)
+
+
 def main() -> None:
     """Promote or roll back, then let the local server have it."""
     action, *versions = sys.argv[1:]
@@ -62,8 +69,7 @@ def main() -> None:
         fix = "make, which registers a version"
         raise UserError(str(error).splitlines()[0], registry.place, fix) from error
     settings = read()
-    if settings.model == "registry" and not settings.remote:
-        once(settings, mlflow)
+    let_servers_have(settings, mlflow)
     print(f"{action}: version {after} is {CHAMPION}" + (f", it was {before}" if before else ""))
     undo = "make rollback" if action == "promote" else f"make promote VERSION={before}"
     print(f"servers follow within {settings.poll_seconds:g} s; to go back: {undo}")
