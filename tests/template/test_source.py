@@ -38,7 +38,7 @@ INDEX = re.compile(
 ROOMS = [
     (5_725, ["data"]),  # texts, records out of scope, what git names of labels, numbers of the source, alpha of steps
     (5_080, ["modeling"]),  # parts of a record, records out of scope, LightGBM, networks, a search of models
-    (2_960, ["serving"]),  # from offline to champion by one command; roll-outs by site
+    (3_900, ["serving"]),  # many records at once; from offline to champion by one command; roll-outs by site
     (2_200, ["draft"]),  # an answer that is a number
     (1_785, ["inputs"]),  # pictures and their planes, tables, texts
     (2_500, ["answers"]),  # a label, and a number with its interval
