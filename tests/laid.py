@@ -28,7 +28,7 @@ LAID += ("docker", "compose.yaml", "pyproject.toml", ".dockerignore", "engine/py
 TAG = re.compile(r"\{\{ ?cookiecutter\.(\w+).*?\}\}")
 ANSWERS = {"__package": PACKAGE, "__engine": "fullstack-ml", "project_name": "My Product", "project_slug": "my-product"}
 MODELS = {"tabular-classification": "boosted", "tabular-regression": "linear", "text-classification": "ngrams"}
-CALIBRATIONS = {"tabular-regression": "split"}
+CALIBRATIONS = {"tabular-regression": "split", "image-labels": "platt"}
 
 
 def render(source: Path, target: Path, task: str) -> None:

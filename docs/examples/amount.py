@@ -7,7 +7,7 @@ The example of docs/3-extend.md: put it into ``src/<package>/answers/amount.py``
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
@@ -55,10 +55,21 @@ def number(text: str) -> float:
         return math.nan
 
 
-def illegal(answers: Sequence[str], product: Product) -> list[str]:
-    """The texts that are no number within the bounds."""
+def illegal(answers: Sequence[str], product: Product) -> dict[str, str]:
+    """The texts that are no number within the bounds, each with what is wrong."""
     low, high = bounds(product)
-    return sorted(text for text in set(answers) if not low <= number(text) <= high)
+    strange = sorted(text for text in set(answers) if not low <= number(text) <= high)
+    return dict.fromkeys(strange, f"is no number from {low:g} to {high:g}")
+
+
+def written(answers: Sequence[str], renames: Mapping[str, str]) -> list[str]:
+    """A number is kept as it was written."""
+    return [*answers]
+
+
+def named(answer: str) -> list[str]:
+    """A number names no label."""
+    return []
 
 
 def to_text(answer: float, product: Product) -> str:

@@ -189,7 +189,7 @@ def test_options_that_cannot_be_are_named_with_their_place(product: Product, opt
 
 def test_only_numbers_of_the_range_are_answers(product: Product) -> None:
     given = ["12", "1e2", "-1", "401", "nan", "inf", "many", "12,5", ""]
-    assert number.illegal(given, product) == sorted(["-1", "401", "nan", "inf", "many", "12,5", ""])
+    assert [*number.illegal(given, product)] == sorted(["-1", "401", "nan", "inf", "many", "12,5", ""])
     assert number.truth(["12", "1e2"], product).tolist() == [12, 100]
 
 

@@ -26,7 +26,7 @@ def test_alpha_of_numbers_is_that_of_the_reference_library() -> None:
     values = truth + random.normal(0, [[3], [5], [1]], (3, 60))
     values[random.random((3, 60)) < 0.3] = np.nan
     rows = [[None if np.isnan(x) else repr(float(x)) for x in row] for row in values]
-    found = interval.measure(table(rows))
+    found = interval.measure(table(rows), [])
     expected = krippendorff.alpha(reliability_data=values, level_of_measurement="interval")
     assert found["alpha"]["alpha"] == pytest.approx(expected, abs=1e-9)
     assert found["alpha"]["low"] < expected < found["alpha"]["high"]
@@ -38,9 +38,9 @@ def test_alpha_of_numbers_is_that_of_the_reference_library() -> None:
 
 
 def test_without_two_numbers_of_a_record_there_is_no_agreement() -> None:
-    assert interval.measure(table([["1", None], [None, "2"]]))["alpha"]["alpha"] is None
-    assert interval.measure(table([["1"], ["1"]]))["alpha"]["alpha"] is None
-    assert interval.measure(table([["1"], ["1"]]).clear())["alpha"]["alpha"] is None
+    assert interval.measure(table([["1", None], [None, "2"]]), [])["alpha"]["alpha"] is None
+    assert interval.measure(table([["1"], ["1"]]), [])["alpha"]["alpha"] is None
+    assert interval.measure(table([["1"], ["1"]]).clear(), [])["alpha"]["alpha"] is None
 
 
 def test_the_median_stands_for_several_numbers() -> None:

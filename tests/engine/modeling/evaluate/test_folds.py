@@ -13,6 +13,7 @@ import pytest
 from onnx import numpy_helper
 from sklearn import metrics
 
+from fullstack_ml.answers import label
 from fullstack_ml.answers.label.calibration import fit_beta
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.data.split import __main__ as split
@@ -99,7 +100,7 @@ def test_groups_stay_together_and_labels_are_spread() -> None:
             "label": ["rare" if i % 10 == 0 else "often" for i in range(200)],
         }
     )
-    found = frame.with_columns(fold=pl.Series(folds.folds_of(frame, 5, ["often", "rare"])))
+    found = frame.with_columns(fold=pl.Series(folds.folds_of(frame, 5, ["often", "rare"], label.named)))
     assert found.group_by("group").agg(pl.col("fold").n_unique())["fold"].max() == 1
     rare = found.filter(pl.col("label") == "rare").group_by("fold").len()
     assert sorted(rare["len"]) == [4] * 5
@@ -109,9 +110,9 @@ def test_a_label_in_one_fold_is_refused(refused: Refused) -> None:
     ids = [f"{i:012x}" + "0" * 52 for i in range(20)]
     frame = pl.DataFrame({"id": ids, "group": [None] * 20, "label": ["a"] * 19 + ["b"]})
     with refused("the label(s) b stand in one fold", "folds in conf/split.yaml", "label more"):
-        folds.folds_of(frame, 4, ["a", "b"])
+        folds.folds_of(frame, 4, ["a", "b"], label.named)
     with refused("20 labelled records in 20 groups cannot be cut into 21 folds", "folds", "set fewer folds"):
-        folds.folds_of(frame, 21, ["a"])
+        folds.folds_of(frame, 21, ["a"], label.named)
 
 
 @pytest.mark.task("tabular-classification")

@@ -133,7 +133,7 @@ def fill_form(one: Round, product: Product, archive: zipfile.ZipFile) -> tuple[W
         for place, value in enumerate([*given, record["id"], file, one.name, f"v{guide_version()}"], 1):
             text_cell(sheet.cell(row, place), value)
     answers = [row["name"] for row in answer_of(product).asked(product, CANNOT, words) if row["name"]]
-    if answer_of(product).SCALE == "nominal":
+    if answer_of(product).SCALE == "nominal":  # a cell offers one answer
         offer_answers(book, sheet, answers, len(one.items) + 1)
     return book, cards
 

@@ -19,6 +19,7 @@ import polars as pl
 from fullstack_ml.annotation.effort import by_round, spent
 from fullstack_ml.annotation.labels import store
 from fullstack_ml.annotation.returned import Row, read_returned
+from fullstack_ml.answers import answer_of
 from fullstack_ml.data.forget.keep import keep
 from fullstack_ml.data.label.agreement import CANNOT
 from fullstack_ml.data.label.held import hold_labels
@@ -70,7 +71,7 @@ def moment(text: str) -> datetime:
     return aware
 
 
-def judge(row: Row, rounds: dict[str, Known], legal: Callable[[str], bool], names: list[str]) -> str | None:
+def judge(row: Row, rounds: dict[str, Known], fault: Callable[[str], str | None], names: list[str]) -> str | None:
     """Say what is wrong with a row, or None; fill in what is right of it."""
     row["label"] = row["label"].strip()
     if row["reason"]:
@@ -84,8 +85,9 @@ def judge(row: Row, rounds: dict[str, Known], legal: Callable[[str], bool], name
     row["id"] = record
     if not row["label"]:
         return "empty: no label"
-    if not (row["label"] == CANNOT or legal(row["label"])):
-        return f"unknown label {row['label']!r}: {suggest(row['label'], [*names, CANNOT]) if names else 'not allowed'}"
+    if row["label"] != CANNOT and (wrong := fault(row["label"])):
+        near = suggest(row["label"], [*names, CANNOT])
+        return f"unknown label {row['label']!r}: {near if near.startswith('did') else f'it {wrong}'}"
     for column, read in (("annotated_at", moment), ("seconds", number)):
         try:
             row[column] = read(row[column]) if isinstance(row[column], str) else row[column]
@@ -115,16 +117,18 @@ def set_twins_apart(rows: list[Row]) -> None:
 
 def sort_out(rows: list[Row], product: Product) -> tuple[list[Row], list[Row]]:
     """Part the rows of a file into good and bad ones; the bad ones have a ``reason``."""
-    known = {name: (one, known_ids(one)) for name, one in read_all().items()}
-    checked: dict[str, bool] = {}
+    answer, known = answer_of(product), {name: (one, known_ids(one)) for name, one in read_all().items()}
+    checked: dict[str, dict[str, str]] = {}
 
-    def legal(label: str) -> bool:
+    def fault(label: str) -> str | None:
         if label not in checked:
-            checked[label] = not illegal([label], product)
-        return checked[label]
+            checked[label] = illegal([label], product)
+        return checked[label].get(label)
 
     for row in rows:
-        row["reason"] = judge(row, known, legal, product.formulation.label_names + outside(product))
+        row["reason"] = judge(row, known, fault, product.formulation.label_names + outside(product))
+        if not row["reason"] and row["label"] != CANNOT:
+            row["label"] = answer.written([row["label"]], product.formulation.renames)[0]
     set_twins_apart([row for row in rows if not row["reason"]])
     return [row for row in rows if not row["reason"]], [row for row in rows if row["reason"]]
 

@@ -48,7 +48,7 @@ def rows(one: Round, tasks: Iterable[dict[str, Any]], people: dict[int, str], pr
             who = annotation.get("updated_by") or annotation["completed_by"]  # who edits it answers for it
             written = [part["value"]["text"] for part in annotation["result"] if part["type"] == "textarea"]
             strange = illegal(said, product)
-            none = said == strange == [CANNOT]
+            none = said == [*strange] == [CANNOT]
             reason = None
             if record not in one.items:
                 reason = "unknown record"
@@ -56,7 +56,8 @@ def rows(one: Round, tasks: Iterable[dict[str, Any]], people: dict[int, str], pr
                 reason = "not exactly one answer"
             elif strange and not none:
                 reason = "not allowed by product.yaml"
-            label = None if none or len(said) != 1 else said[0]
+            kept = said if strange else answer.written(said, product.formulation.renames)
+            label = None if none or len(said) != 1 else kept[0]
             found.append(
                 {"id": record, "label": label, "annotator": people.get(who, str(who)), "round": one.name}
                 | {"guide_version": one.guide_at(when), "seconds": annotation["lead_time"], "reason": reason}

@@ -23,13 +23,14 @@ from fullstack_ml.annotation.choose import choose, draw, sample
 from fullstack_ml.annotation.opinion import ask
 from fullstack_ml.annotation.pool import alike, by_ids, selected
 from fullstack_ml.annotation.server import OWNER
+from fullstack_ml.answers import answer_of
 from fullstack_ml.data.label.aggregate import guide_major, majority, votes
 from fullstack_ml.data.label.rounds import NAME, Kind, Round, adjudications, read_all, waiting, write
 from fullstack_ml.data.label.standing import annotations, illegal, of_source, standing
 from fullstack_ml.data.split.when import COLUMNS, Plan, placed, plan_of
 from fullstack_ml.pipeline.config import Annotation, Config
 from fullstack_ml.pipeline.stage import stage
-from fullstack_ml.pipeline.tables import raw, slice_mask
+from fullstack_ml.pipeline.tables import raw, rewritten, slice_mask
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version, major
 from fullstack_ml.product.types import Product
@@ -139,7 +140,9 @@ def of_the_lead(file: Path, product: Product) -> pl.DataFrame:
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UserError(str(error).splitlines()[0], where, "give it the columns id and label") from error
     if strange := illegal(frame["label"].unique().to_list(), product):
-        raise UserError(f"label {strange[0]!r} is not in product.yaml", where, "mend it")
+        text, fault = next(iter(strange.items()))
+        raise UserError(f"label {text!r} {fault}", where, "mend it")
+    frame = frame.with_columns(rewritten(frame["label"], answer_of(product).written, product.formulation.renames))
     return frame.with_columns(id=pl.Series(by_ids(frame["id"].to_list()), dtype=pl.String)).unique("id")
 
 

@@ -11,7 +11,7 @@ Every answer is kept as text in the tables of the pipeline: a label as it is, a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,12 +30,12 @@ class Answer(Protocol):
     """What a module of this seam defines.
 
     ``outputs`` are the artefact's, float32 (records, ``width``), or those of a model before calibration; ``truth`` is
-    (records,), as ``truth()`` gives it; ``words`` is ``accept``, ``uncertain`` or ``unfamiliar`` per record.
+    (records, ...), as ``truth()`` gives it; ``words`` is ``accept``, ``uncertain`` or ``unfamiliar`` per record.
     """
 
     #: Name of the graph's output; the other output is ``novelty``.
     OUTPUT: str
-    #: What a backend has to fit: ``classifier`` or ``regressor``.
+    #: What a backend has to fit: ``classifier``, ``regressor`` or ``multilabel``.
     ESTIMATOR: str
     #: The metric on which slices and groups are compared: the mean of the column ``score``.
     MAIN: str
@@ -45,7 +45,8 @@ class Answer(Protocol):
     METRICS: dict[str, Metric]
     #: What ``export.calibration`` may be.
     CALIBRATIONS: tuple[str, ...]
-    #: How far two answers of people are apart: ``nominal``, alike or not, or ``interval``, their difference.
+    #: How far two answers of people are apart: ``nominal``, alike or not, ``interval``, their difference, or ``sets``,
+    #: by the labels that they share; such an answer is written ``a;b``, or ``none``.
     SCALE: str
     #: Files of the browser page, in ``src/<package>/answers/`` or ``edge/page/``, the one with ``mount`` first; or
     #: (). ``value.js`` says numbers with the option ``unit``.
@@ -57,11 +58,21 @@ class Answer(Protocol):
     def width(self, product: Product) -> int:
         """Return how many values the artefact gives per record; before calibration there may be fewer."""
 
-    def illegal(self, answers: Sequence[str], product: Product) -> list[str]:
-        """Return the answers, as text, that the contract does not allow."""
+    def written(self, answers: Sequence[str], renames: Mapping[str, str]) -> list[str]:
+        """Return every answer, as a source or a person writes it, in the one way in which the tables keep it.
+
+        ``renames`` are what labels were called before, with the names of now.
+        """
+
+    def named(self, answer: str) -> list[str]:
+        """Return the labels of the contract that an answer as text names; none where it is no label."""
+
+    def illegal(self, answers: Sequence[str], product: Product) -> dict[str, str]:
+        """Return the answers, as text, that the contract does not allow, each with what is wrong: ``is not in ...``."""
 
     def truth(self, answers: Sequence[str], product: Product) -> np.ndarray:
-        """Turn answers as text into what a model is fitted to and measured against, (records,)."""
+        """Turn answers as text into what a model is fitted to and measured against, (records,) or
+        (records, labels)."""
 
     def text(self, outputs: np.ndarray, rule: Any, product: Product) -> list[str]:
         """Turn outputs into answers as text, by the rule that the artefact carries."""

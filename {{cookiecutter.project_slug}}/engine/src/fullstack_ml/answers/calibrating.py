@@ -54,3 +54,44 @@ def append(
         model.graph.initializer.append(numpy_helper.from_array(value.astype(kind), name))
     model.graph.node.extend(nodes)
     return model
+
+
+def rising_fits(probabilities: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit every label by isotonic regression, one against the rest (Zadrozny and Elkan 2002).
+
+    ``truth`` is bool (records, labels). Returns knots and heights, (labels, points) each.
+    """
+    from sklearn.isotonic import IsotonicRegression  # slow to import, and no other calibration needs it
+
+    pairs = zip(probabilities.T, truth.T, strict=True)
+    fits = [IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(share, mine) for share, mine in pairs]
+    points = max(len(fit.X_thresholds_) for fit in fits)
+    knots, heights = (
+        np.stack([np.pad(getattr(fit, name), (0, points - len(getattr(fit, name))), mode="edge") for fit in fits])
+        for name in ("X_thresholds_", "y_thresholds_")
+    )
+    return knots, heights
+
+
+def rising(knots: np.ndarray, heights: np.ndarray, output: str) -> tuple[list[onnx.NodeProto], dict[str, np.ndarray]]:
+    """Return nodes and constants that put straight lines through ``heights`` at ``knots``, (labels, points) each.
+
+    The function is the first height plus, per piece, the slope times how far the probability reaches into the piece:
+    only elementwise nodes, so every runtime has it.
+    """
+    from onnx import helper
+
+    widths = np.diff(knots, axis=1)
+    slopes = np.divide(np.diff(heights, axis=1), widths, out=np.zeros_like(widths), where=widths > 0)
+    constants = {"starts": knots[:, :-1], "widths": widths, "slopes": slopes, "base": heights[:, 0]}
+    constants |= {"nought": np.array(0.0), "last": np.array([2], np.int64)}
+    nodes = [
+        helper.make_node("Unsqueeze", [RAW, "last"], ["column"]),
+        helper.make_node("Sub", ["column", "starts"], ["into"]),
+        helper.make_node("Max", ["into", "nought"], ["reached"]),
+        helper.make_node("Min", ["reached", "widths"], ["within"]),
+        helper.make_node("Mul", ["within", "slopes"], ["rises"]),
+        helper.make_node("ReduceSum", ["rises", "last"], ["rise"], keepdims=0),
+        helper.make_node("Add", ["rise", "base"], [output]),
+    ]
+    return nodes, constants

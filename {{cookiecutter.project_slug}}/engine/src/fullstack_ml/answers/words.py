@@ -1,5 +1,6 @@
-"""What every answer shares: the scores of an artefact, and the three words of a decision."""
+"""What every answer shares: the scores of an artefact, the three words of a decision, and how sets are written."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,8 @@ import numpy as np
 
 Words = Callable[..., str]  # translates a text that people read, with values by name
 Rows = Callable[[], np.ndarray]  # gives what the graph has of some records under the name ``features``
+JOINT, NONE = ";", "none"  # between the labels of a record in a text, and for a record without a label
+MARKS = re.compile(r"[;|]")  # what people and files write between labels
 ACCEPT, UNFAMILIAR, UNCERTAIN = "accept", "unfamiliar", "uncertain"
 
 
@@ -23,3 +26,9 @@ class Scored:
         if len(parts) == 1:
             return parts[0]
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("outputs", "novelty")))
+
+
+def names_in(text: str) -> list[str]:
+    """Return the labels that a text names, each once, in its order; none of them for ``none``."""
+    names = dict.fromkeys(name for part in MARKS.split(text) if (name := part.strip()))
+    return [] if [name.lower() for name in names] == [NONE] else [*names]

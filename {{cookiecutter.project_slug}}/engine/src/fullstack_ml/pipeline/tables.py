@@ -5,7 +5,7 @@ of the product's input.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ REPEATED = (
 )
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")  # of a shard
+Written = Callable[[Sequence[str], Mapping[str, str]], list[str]]  # a function of an answer: answers/__init__.py
 BATCH_BYTES = 64 * 2**20  # of records that are in memory together
 
 LABEL: dict[str, pl.DataType] = {
@@ -166,3 +167,10 @@ def slice_mask(part: Slice) -> pl.Expr:
     if part.equals is not None:
         mask &= column.cast(pl.String) == part.equals  # a flag is true or false
     return mask.fill_null(False)
+
+
+def rewritten(labels: pl.Series, written: Written, renames: Mapping[str, str]) -> pl.Series:
+    """Write a column of answers as ``written`` does; most are written so already."""
+    given = labels.drop_nulls().unique().to_list()
+    changed = {old: new for old, new in zip(given, written(given, renames), strict=True) if old != new}
+    return labels.replace(changed) if changed else labels

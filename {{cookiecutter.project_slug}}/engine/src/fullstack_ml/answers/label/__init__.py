@@ -14,21 +14,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fullstack_ml.answers.label.annotation import SCALE, asked, control, said, suggestion, unsure
-from fullstack_ml.answers.label.api import example, from_text, json_type, judge, scores, scores_type, to_text
+from fullstack_ml.answers.label.api import (
+    example,
+    from_text,
+    json_type,
+    judge,
+    named,
+    scores,
+    scores_type,
+    to_text,
+    written,
+)
 from fullstack_ml.answers.label.metrics import METRICS, TINY, columns, right_probability
 from fullstack_ml.answers.label.report import (
     HEADLINE,
     baselines,
     collapsed,
     confusion,
+    explain,
     headline,
     per_label,
     reliability,
     risk_curve,
     worst_errors,
 )
-from fullstack_ml.answers.label.rule import Rule, chosen, decide, expected_costs, fit_rule, price_list
-from fullstack_ml.answers.words import Rows, Scored
+from fullstack_ml.answers.label.rule import Rule, chosen, decide, fit_rule, price_list
+from fullstack_ml.answers.words import Rows
 from fullstack_ml.product.types import Finding, Product
 
 if TYPE_CHECKING:
@@ -67,6 +78,7 @@ __all__ = [
     "losses",
     "metadata",
     "missing",
+    "named",
     "note",
     "read_rule",
     "record_columns",
@@ -86,6 +98,7 @@ __all__ = [
     "unsure",
     "width",
     "worst",
+    "written",
 ]  # fmt: skip
 
 
@@ -109,9 +122,10 @@ def width(product: Product) -> int:
     return len(product.formulation.answer.labels)
 
 
-def illegal(answers: Sequence[str], product: Product) -> list[str]:
+def illegal(answers: Sequence[str], product: Product) -> dict[str, str]:
     """Return the names that are no label of the contract, and never were."""
-    return sorted(set(answers) - {*product.formulation.label_names, *product.formulation.earlier})
+    names = product.formulation.label_names
+    return dict.fromkeys(sorted(set(answers) - {*names, *product.formulation.earlier}), f"is not in {names}")
 
 
 def truth(answers: Sequence[str], product: Product) -> np.ndarray:
@@ -215,25 +229,6 @@ def case_columns(outputs: np.ndarray, truth: np.ndarray, rule: Rule, product: Pr
         "probability": right_probability(outputs, chosen(outputs, rule)).astype(np.float64).tolist(),
         "right_probability": right_probability(outputs, truth).astype(np.float64).tolist(),
     }
-
-
-def explain(before: np.ndarray, final: Scored, rule: Rule, product: Product) -> list[str]:
-    """Tell the three most probable labels of one record before and after calibration, and why it is answered or not."""
-    names, after = product.formulation.label_names, final.outputs[0]
-    rows = [
-        f"  {names[i]:<16} {before[i]:.4f} -> {after[i]:.4f}"
-        + ("   in the prediction set" if after[i] >= rule.floor else "")
-        for i in np.argsort(-after)[:3]
-    ]
-    limit = "no limit" if rule.novelty is None else f"limit {rule.novelty:.3f}"
-    word = decide(final.outputs, final.novelty, rule)[0]
-    decision = f"  {word}: answers from probability {rule.confidence:.3f}, with one label from {rule.floor:.3f}"
-    if rule.costs is not None:
-        costs = expected_costs(final.outputs, rule.costs)[0]
-        told = ", ".join(f"{names[i]} {costs[i]:.3f}" for i in np.argsort(costs)[:3])
-        decision += f"\n  costs in abstentions of answering: {told}; the cheapest is answered, up to 1"
-    head = "probabilities, before and after calibration"
-    return [head, *rows, "novelty", f"  {final.novelty[0]:.3f}, {limit}", "decision", decision]
 
 
 def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:

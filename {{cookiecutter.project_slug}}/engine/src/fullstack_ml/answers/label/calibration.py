@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from fullstack_ml.answers.calibrating import RAW, append
+from fullstack_ml.answers.calibrating import RAW, append, rising, rising_fits
 from fullstack_ml.workspace.errors import UserError
 
 OUTPUT = "probabilities"
@@ -70,27 +70,16 @@ def final_softmax(model: onnx.ModelProto) -> onnx.NodeProto | None:
 def with_isotonic(model: onnx.ModelProto, knots: np.ndarray, heights: np.ndarray) -> onnx.ModelProto:
     """Replace each label's probability by a rising, piecewise linear function of it, then make them sum to 1.
 
-    ``knots`` and ``heights`` are (labels, points). The function is the first height plus, per piece, the slope times
-    how far the probability reaches into the piece: only elementwise nodes, so every runtime has it.
+    ``knots`` and ``heights`` are (labels, points).
     """
-    widths = np.diff(knots, axis=1)
-    slopes = np.divide(np.diff(heights, axis=1), widths, out=np.zeros_like(widths), where=widths > 0)
-    constants = {"starts": knots[:, :-1], "widths": widths, "slopes": slopes, "base": heights[:, 0]}
-    constants |= {"nought": np.array(0.0), "least": np.array(1e-6)}
-    nodes = [
-        helper.make_node("Unsqueeze", [RAW, "last"], ["column"]),
-        helper.make_node("Sub", ["column", "starts"], ["into"]),
-        helper.make_node("Max", ["into", "nought"], ["reached"]),
-        helper.make_node("Min", ["reached", "widths"], ["within"]),
-        helper.make_node("Mul", ["within", "slopes"], ["rises"]),
-        helper.make_node("ReduceSum", ["rises", "last"], ["rise"], keepdims=0),
-        helper.make_node("Add", ["rise", "base"], ["height"]),
+    nodes, constants = rising(knots, heights, "height")
+    nodes += [
         helper.make_node("Max", ["height", "least"], ["kept"]),
         helper.make_node("ReduceSum", ["kept", "labels_axis"], ["total"], keepdims=1),
         helper.make_node("Div", ["kept", "total"], [OUTPUT]),
     ]
-    axes = {"last": np.array([2], np.int64), "labels_axis": np.array([1], np.int64)}
-    return append(model, nodes, OUTPUT, constants | axes)
+    more = {"least": np.array(1e-6), "labels_axis": np.array([1], np.int64)}
+    return append(model, nodes, OUTPUT, constants | more)
 
 
 def temperature(model: onnx.ModelProto, probabilities: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
@@ -104,22 +93,12 @@ def isotonic(model: onnx.ModelProto, probabilities: np.ndarray, truth: np.ndarra
     Raises:
         UserError: if a label has no record here: its probability would become 0 for ever.
     """
-    from sklearn.isotonic import IsotonicRegression  # slow to import, and no other calibration needs it
-
     counts = np.bincount(truth, minlength=probabilities.shape[1])
     if not counts.all():
         what = f"label {counts.argmin() + 1} of {len(counts)} has no record in the calibration split"
         fix = "collect more, or set calibration: temperature in conf/export.yaml"
         raise UserError(what, "data/splits/calibration.parquet", fix)
-    fits = [
-        IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(probabilities[:, label], truth == label)
-        for label in range(probabilities.shape[1])
-    ]
-    points = max(len(fit.X_thresholds_) for fit in fits)
-    knots, heights = (
-        np.stack([np.pad(getattr(fit, name), (0, points - len(getattr(fit, name))), mode="edge") for fit in fits])
-        for name in ("X_thresholds_", "y_thresholds_")
-    )
+    knots, heights = rising_fits(probabilities, np.eye(len(counts), dtype=bool)[truth])
     return with_isotonic(model, knots, heights)
 
 

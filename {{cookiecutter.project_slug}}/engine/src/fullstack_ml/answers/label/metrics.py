@@ -86,27 +86,27 @@ def _collapse(sums: Sums) -> Values:
 
 
 def average_precision(probabilities: np.ndarray, truth: np.ndarray) -> Callable[[np.ndarray], float]:
-    """Return the mean over labels of the average precision, as a function of the records' weights.
+    """Return the mean over labels of the average precision, as a function of the records' weights."""
+    measures = [precision_of(column, truth == label) for label, column in enumerate(probabilities.T)]
+    return lambda weights: float(np.mean([measure(weights) for measure in measures]))
+
+
+def precision_of(probability: np.ndarray, mine: np.ndarray) -> Callable[[np.ndarray], float]:
+    """Return the average precision of one label, (records,) each, as a function of the records' weights.
 
     It is the precision at each probability of the label, weighed by the recall that is won there (scikit-learn's
     ``average_precision_score``), and knows no threshold: of a rare label chance reaches no more than its share. NaN
-    where a label has no record.
+    where no record has the label.
     """
-    ranked = []
-    for label, column in enumerate(probabilities.T):
-        order = np.argsort(-column, kind="stable")
-        ends = np.flatnonzero(np.diff(column[order], append=-1.0))  # of equal probabilities the last
-        ranked.append((order, truth[order] == label, ends))
+    order = np.argsort(-probability, kind="stable")
+    ends = np.flatnonzero(np.diff(probability[order], append=-1.0))  # of equal probabilities the last
 
     def measure(weights: np.ndarray) -> float:
-        found = []
-        for order, mine, ends in ranked:
-            weight = weights[order].astype(np.float64)
-            hits, seen = np.cumsum(weight * mine)[ends], np.cumsum(weight)[ends]
-            with np.errstate(invalid="ignore", divide="ignore"):
-                precision = np.where(seen > 0, hits / seen, 0.0)
-                found.append(np.sum(np.diff(hits, prepend=0.0) * precision) / hits[-1])
-        return float(np.mean(found))
+        weight = weights[order].astype(np.float64)
+        hits, seen = np.cumsum(weight * mine[order])[ends], np.cumsum(weight)[ends]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            precision = np.where(seen > 0, hits / seen, 0.0)
+            return float(np.sum(np.diff(hits, prepend=0.0) * precision) / hits[-1])
 
     return measure
 

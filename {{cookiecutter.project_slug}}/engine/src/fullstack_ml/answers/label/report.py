@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from fullstack_ml.answers.label.metrics import BINS, METRICS, columns, right_probability
-from fullstack_ml.answers.label.rule import ALWAYS, Rule, chosen
-from fullstack_ml.answers.words import ACCEPT
+from fullstack_ml.answers.label.rule import ALWAYS, Rule, chosen, decide, expected_costs
+from fullstack_ml.answers.words import ACCEPT, Scored
 from fullstack_ml.product.metrics import Sums
 from fullstack_ml.product.types import Product
 
@@ -111,3 +111,22 @@ def collapsed(labels: dict[str, Any], threshold: float) -> str:
     }
     phrases = [f"{words} {', '.join(names)}" for words, names in short.items() if names]
     return f"collapsed: the model {' and '.join(phrases) or 'may predict a label too rarely'}"
+
+
+def explain(before: np.ndarray, final: Scored, rule: Rule, product: Product) -> list[str]:
+    """Tell the three most probable labels of one record before and after calibration, and why it is answered or not."""
+    names, after = product.formulation.label_names, final.outputs[0]
+    rows = [
+        f"  {names[i]:<16} {before[i]:.4f} -> {after[i]:.4f}"
+        + ("   in the prediction set" if after[i] >= rule.floor else "")
+        for i in np.argsort(-after)[:3]
+    ]
+    limit = "no limit" if rule.novelty is None else f"limit {rule.novelty:.3f}"
+    word = decide(final.outputs, final.novelty, rule)[0]
+    decision = f"  {word}: answers from probability {rule.confidence:.3f}, with one label from {rule.floor:.3f}"
+    if rule.costs is not None:
+        costs = expected_costs(final.outputs, rule.costs)[0]
+        told = ", ".join(f"{names[i]} {costs[i]:.3f}" for i in np.argsort(costs)[:3])
+        decision += f"\n  costs in abstentions of answering: {told}; the cheapest is answered, up to 1"
+    head = "probabilities, before and after calibration"
+    return [head, *rows, "novelty", f"  {final.novelty[0]:.3f}, {limit}", "decision", decision]

@@ -14,7 +14,16 @@ import numpy as np
 
 from fullstack_ml.answers.number.annotation import SCALE, asked, control, said, suggestion, unsure
 from fullstack_ml.answers.number.api import example, json_type, judge, scores, scores_type
-from fullstack_ml.answers.number.contract import check, from_text, illegal, options_of, to_text, truth
+from fullstack_ml.answers.number.contract import (
+    check,
+    from_text,
+    illegal,
+    named,
+    options_of,
+    to_text,
+    truth,
+    written,
+)
 from fullstack_ml.answers.number.metrics import METRICS, columns, errors
 from fullstack_ml.answers.number.report import (
     HEADLINE,
@@ -70,6 +79,7 @@ __all__ = [
     "losses",
     "metadata",
     "missing",
+    "named",
     "note",
     "read_rule",
     "record_columns",
@@ -89,6 +99,7 @@ __all__ = [
     "unsure",
     "width",
     "worst",
+    "written",
 ]  # fmt: skip
 
 

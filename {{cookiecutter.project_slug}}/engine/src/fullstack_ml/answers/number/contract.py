@@ -6,7 +6,7 @@ Reads and writes nothing. Answers are text in the tables of the pipeline: seven 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from pydantic import Field, ValidationError
@@ -76,10 +76,21 @@ def number(text: str) -> float:
         return math.nan
 
 
-def illegal(answers: Sequence[str], product: Product) -> list[str]:
+def illegal(answers: Sequence[str], product: Product) -> dict[str, str]:
     """Return the texts that are no number from low to high."""
     given = options_of(product)
-    return sorted(text for text in set(answers) if not given.low <= number(text) <= given.high)
+    why = f"is no number from {given.low:g} to {given.high:g}"
+    return dict.fromkeys(sorted(text for text in set(answers) if not given.low <= number(text) <= given.high), why)
+
+
+def written(answers: Sequence[str], renames: Mapping[str, str]) -> list[str]:
+    """A number is kept as somebody wrote it."""
+    return [*answers]
+
+
+def named(answer: str) -> list[str]:
+    """A number names no label."""
+    return []
 
 
 def truth(answers: Sequence[str], product: Product) -> np.ndarray:

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.data.collect.names import FRESH, ROW_KEY, Names
 from fullstack_ml.data.collect.rejects import Rejects
 from fullstack_ml.data.store.index import Index, keys, marks
 from fullstack_ml.data.store.tombstones import Tombstones
 from fullstack_ml.inputs import input_of
-from fullstack_ml.pipeline.tables import RECORD
+from fullstack_ml.pipeline.tables import RECORD, rewritten
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 
@@ -37,6 +38,7 @@ def prepare(batch: pl.DataFrame, product: Product, now: datetime) -> pl.DataFram
     )
     batch = outside(input_of(product).describe(batch, product), product)
     missing = [pl.lit(None, kind).alias(name) for name, kind in RECORD.items() if name not in batch.columns]
+    batch = batch.with_columns(rewritten(batch["source_label"], answer_of(product).written, {}))
     return batch.with_columns(missing).select(*RECORD, pl.exclude(*RECORD, REJECTED, ORIGINAL))
 
 

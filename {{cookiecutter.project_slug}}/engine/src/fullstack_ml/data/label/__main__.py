@@ -9,18 +9,19 @@ Run: ``python -m fullstack_ml.data.label label.aggregation=dawid_skene``.
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import polars as pl
 
 from fullstack_ml.answers import answer_of
-from fullstack_ml.data.label import agreement, gold, interval, trend
-from fullstack_ml.data.label.aggregate import AGGREGATIONS, decide, flags, newest
+from fullstack_ml.data.label import agreement, gold, interval, sets, trend
+from fullstack_ml.data.label.aggregate import decide, flags, newest
 from fullstack_ml.data.label.rounds import Round, adjudications, read_all
 from fullstack_ml.data.label.standing import annotations, flagged, illegal, of_source, outside, standing, withdrawn
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
-from fullstack_ml.pipeline.tables import raw, read_batches, shards, write_parquet
+from fullstack_ml.pipeline.tables import raw, read_batches, rewritten, shards, write_parquet
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version, major
 from fullstack_ml.product.types import Product
@@ -29,19 +30,26 @@ from fullstack_ml.workspace.files import write_json
 from fullstack_ml.workspace.paths import AGREEMENT, LABELLED, LABELS, OUT_OF_SCOPE, RAW, REVIEW
 
 ROWS = 50_000
+# How people agree, and what stands for what they say, by the answer's scale.
+SCALES: dict[str, ModuleType] = {"nominal": agreement, "interval": interval, "sets": sets}
 # What of a raw record goes on: neither time nor shard, so that the same records always give the same splits.
 DROPPED = ("collected_at", "shard", "source_label", "licence")
 
 
-def check(said: pl.DataFrame, product: Product) -> None:
-    """Refuse an answer that product.yaml does not allow; a missing one says that the record cannot be annotated."""
-    strange = said.filter(pl.col("label").is_in(illegal(said["label"].drop_nulls().unique().to_list(), product)))
+def checked(said: pl.DataFrame, product: Product) -> pl.DataFrame:
+    """Return labels as the tables keep them; refuse an answer that product.yaml does not allow.
+
+    A missing one says that the record cannot be annotated.
+    """
+    wrong = illegal(said["label"].drop_nulls().unique().to_list(), product)
+    strange = said.filter(pl.col("label").is_in([*wrong]))
     if len(strange):
         row = strange.row(0, named=True)
-        what = f"label {row['label']!r} of record {row['id'][:12]} by {row['annotator']} is not in product.yaml"
+        what = f"label {row['label']!r} of record {row['id'][:12]} by {row['annotator']} {wrong[row['label']]}"
         names = product.formulation.label_names
         fix = suggest(row["label"], names) if names else "give it as formulation.answer of product.yaml allows"
         raise UserError(what, f"{LABELS}/{row['round']}.parquet", fix)
+    return said.with_columns(rewritten(said["label"], answer_of(product).written, product.formulation.renames))
 
 
 def labelled(people: pl.DataFrame, guide: str, product: Product) -> Iterator[pl.DataFrame]:
@@ -50,7 +58,7 @@ def labelled(people: pl.DataFrame, guide: str, product: Product) -> Iterator[pl.
     A record that people looked at and left without a label has none: the source's does not come back. One that they
     say is out of scope is left out.
     """
-    seen = pl.col("votes").is_not_null()
+    seen, written = pl.col("votes").is_not_null(), answer_of(product).written
     for shard in shards(RAW):
         for batch in read_batches(shard, ROWS):
             joined = batch.join(people, on="id", how="left", maintain_order="left")
@@ -61,6 +69,7 @@ def labelled(people: pl.DataFrame, guide: str, product: Product) -> Iterator[pl.
                 share=pl.col("share").fill_null(1.0),
                 guide_version=pl.col("guide_version").fill_null(guide),
             )
+            joined = joined.with_columns(rewritten(joined["label"], written, product.formulation.renames))
             out = pl.any_horizontal(pl.col("kind", "label").is_in(product.data.out_of_scope))
             yield joined.filter(pl.col("label").is_not_null() & ~out).drop(DROPPED)
 
@@ -91,18 +100,16 @@ def report(said: pl.DataFrame, rounds: Mapping[str, Round], guide: str, product:
     """Measure agreement, annotators and gold items: the one source of these numbers for pages, cards and console."""
     named = said["label"].unique().to_list()
     names = product.formulation.label_names + [kind for kind in outside(product) if kind in named]
-    nominal = answer_of(product).SCALE == "nominal"
-    steps = partial(agreement.ordinal, steps=len(product.formulation.label_names))
-    distance = steps if product.formulation.answer.ordered else agreement.alpha
-    answers = gold.known(rounds.values() if nominal else [], product.formulation.renames)
+    scale = SCALES[answer_of(product).SCALE]
+    alike = scale is not interval  # or not: two numbers are rarely the same
+    answers = gold.known(rounds.values() if alike else [], product.formulation.renames)
     alone = independent(said, rounds)
     now, versions = trend.judged(alone, guide)
     everybody = trend.each(alone)
 
-    def alpha(part: pl.DataFrame) -> dict[str, float | None]:
-        return agreement.overall(part, names, distance) if nominal else interval.overall(part)
-
-    measured = agreement.measure(now, names, distance) if nominal else interval.measure(now)
+    distance = partial(agreement.ordinal, steps=len(product.formulation.label_names))
+    steps = {"alpha": distance} if product.formulation.answer.ordered else {}
+    measured = scale.measure(now, names, **steps)
     others = measured.pop("with_others")
     people = gold.annotators(everybody, answers, right)
     accuracies = [person["accuracy"] for person in people if person["accuracy"] is not None]
@@ -113,9 +120,9 @@ def report(said: pl.DataFrame, rounds: Mapping[str, Round], guide: str, product:
         "annotators": [{**person, "with_others": others.get(person["annotator"])} for person in people],
         "gold_missed": gold.missed(everybody, answers),
         "median_seconds": now["seconds"].median(),
-        "rounds": trend.by_round(alone, rounds, alpha),
-        "guides": trend.by_guide(alone, alpha),
-        "mixed_up": trend.mixed_up(now) if nominal else [],
+        "rounds": trend.by_round(alone, rounds, partial(scale.overall, names=names, **steps)),
+        "guides": trend.by_guide(alone, partial(scale.overall, names=names, **steps)),
+        "mixed_up": trend.mixed_up(now) if alike else [],
     }
 
 
@@ -135,14 +142,12 @@ def out_of_scope(people: pl.DataFrame, product: Product) -> pl.DataFrame:
 def run(config: Config) -> None:
     """Write one label per record, what to look at again, and how far the annotators agree."""
     product, guide, rounds, settings = load(), guide_version(), read_all(), config.label
-    names = answer_of(product).SCALE == "nominal"
-    methods = AGGREGATIONS if names else interval.AGGREGATIONS
-    method = methods.get(settings.aggregation)
+    scale = SCALES[answer_of(product).SCALE]
+    method = scale.AGGREGATIONS.get(settings.aggregation)
     if method is None:
-        fix = suggest(settings.aggregation, methods)
+        fix = suggest(settings.aggregation, scale.AGGREGATIONS)
         raise UserError(f"there is no aggregation {settings.aggregation!r}", "conf/label.yaml", fix)
-    everything = annotations()
-    check(everything, product)
+    everything = checked(annotations(), product)
     valid, again = standing(everything, settings.withdrawn, rounds, product)
     current, ruling = newest(valid), pl.col("round").is_in(adjudications(rounds))
     said, final = current.filter(~ruling), current.filter(ruling)
@@ -150,7 +155,7 @@ def run(config: Config) -> None:
     rows = write_parquet(LABELLED, labelled(people, guide, product))
     unknown = out_of_scope(people, product)
     write_parquet(OUT_OF_SCOPE, [unknown])
-    review = flags(said if names else interval.alike(said), people, final, major(guide), settings.sure)
+    review = flags(interval.alike(said) if scale is interval else said, people, final, major(guide), settings.sure)
     review = pl.concat([review, split_by_people(again, people, product), split_by_source(people, product)])
     write_parquet(REVIEW, [review])
     mentioned = pl.col("id").is_in(everything["id"].unique().to_list())

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fullstack_ml.data.label.aggregate import shared
+from fullstack_ml.data.label.aggregate import AGGREGATIONS, shared
 
+__all__ = ["AGGREGATIONS"]
 CANNOT = "cannot be annotated"
 SAMPLES, SEED = 1000, 20261101
 # Samples drawn at a time, so that memory does not grow with their number.
@@ -25,22 +26,26 @@ CHUNK = 50
 Alpha = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def alpha(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def alpha(counts: np.ndarray, weights: np.ndarray, distances: np.ndarray | None = None) -> np.ndarray:
     """Krippendorff's alpha of units with value ``counts``, once per row of ``weights``.
 
     Args:
         counts: (units, values), how often each unit got each value; a unit with fewer than two is not used.
         weights: (samples, units), how often each unit stands in each sample.
+        distances: (values, values), how far two values are apart; else 1 where they differ.
 
     Returns:
         (samples,); NaN where there is nothing to compare, or where only one value was ever used.
     """
     labels = counts.sum(axis=1)
     used = np.where(labels > 1, weights, 0)
-    apart = (labels**2 - (counts**2).sum(axis=1)) / np.maximum(labels - 1, 1)
     totals = used @ counts
     n = totals.sum(axis=1)
-    expected = n**2 - (totals**2).sum(axis=1)
+    apart, expected = (
+        many**2 - (of**2).sum(axis=1) if distances is None else ((of @ distances) * of).sum(axis=1)
+        for of, many in ((counts, labels), (totals, n))
+    )
+    apart = apart / np.maximum(labels - 1, 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         result: np.ndarray = np.where(expected > 0, 1 - (n - 1) * (used @ apart) / expected, np.nan)
     return result

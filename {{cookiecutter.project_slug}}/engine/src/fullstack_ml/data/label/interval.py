@@ -34,8 +34,8 @@ def alpha(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return result
 
 
-def measure(said: pl.DataFrame) -> dict[str, Any]:
-    """Return the agreement report of numbers, of the same parts as ``agreement.measure``."""
+def measure(said: pl.DataFrame, names: list[str]) -> dict[str, Any]:
+    """Return the agreement report of numbers, of the same parts as ``agreement.measure``; there are no ``names``."""
     centred = centre(said)
     every = spread(centred)
     several = shared(said)
@@ -57,7 +57,7 @@ def centre(said: pl.DataFrame) -> pl.DataFrame:
     return value.with_columns(value=pl.col("value") - pl.col("value").mean())
 
 
-def overall(said: pl.DataFrame) -> dict[str, float | None]:
+def overall(said: pl.DataFrame, names: list[str]) -> dict[str, float | None]:
     """Alpha over all numbers, with its interval."""
     return spread(centre(said))
 

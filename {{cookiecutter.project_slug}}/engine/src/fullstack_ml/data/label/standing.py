@@ -52,8 +52,8 @@ def outside(product: Product) -> list[str]:
     return product.data.out_of_scope if answer_of(product).SCALE == "nominal" else []
 
 
-def illegal(said: Sequence[str], product: Product) -> list[str]:
-    """Return what of ``said`` is neither an answer that product.yaml allows nor a kind out of scope."""
+def illegal(said: Sequence[str], product: Product) -> dict[str, str]:
+    """Return what of ``said`` is neither an answer that product.yaml allows nor a kind out of scope, and why."""
     allowed = outside(product)
     return answer_of(product).illegal([one for one in said if one not in allowed], product)
 

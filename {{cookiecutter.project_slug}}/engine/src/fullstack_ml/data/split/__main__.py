@@ -10,6 +10,7 @@ import hashlib
 import math
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.data.split.folds import write_folds
 from fullstack_ml.data.split.place import NAMES
 from fullstack_ml.data.split.when import COLUMNS, Plan, placed, plan_of
@@ -26,6 +28,7 @@ from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import batch_rows, parquet_writer, repeated
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.formulation import Abstain
+from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json, write_json
 from fullstack_ml.workspace.paths import FROZEN, LABELLED, SPLITS
@@ -37,10 +40,10 @@ ROWS = 100_000
 class Part:
     """One split while it is written: its file, rows and labels."""
 
-    def __init__(self, name: str, schema: pa.Schema) -> None:
-        """Open the file of the split ``name``."""
-        self.name, self.rows = name, 0
-        self.labels: Counter[str] = Counter()
+    def __init__(self, name: str, schema: pa.Schema, named: Callable[[str], list[str]]) -> None:
+        """Open the file of the split ``name``; ``named`` gives the labels of an answer."""
+        self.name, self.rows, self.named = name, 0, named
+        self.answers, self.labels = Counter[str](), Counter[str]()
         self.path = WORK / f"{name}.parquet"
         self.writer = parquet_writer(self.path, schema)
         self.written, self.sha256 = self.path.open("rb"), hashlib.sha256()
@@ -50,7 +53,7 @@ class Part:
         chosen = batch.filter(mask.to_arrow())
         self.rows += len(chosen)
         for label in chosen.column("label").value_counts().to_pylist():
-            self.labels[label["values"]] += label["counts"]
+            self.answers[label["values"]] += label["counts"]
         if len(chosen):
             self.writer.write_table(pa.Table.from_batches([chosen]))
             self.sha256.update(self.written.read())  # while it is in memory
@@ -65,6 +68,9 @@ class Part:
         self.writer.close()
         with self.written:
             self.sha256.update(self.written.read())
+        for text, records in self.answers.items():
+            for label in self.named(text):
+                self.labels[label] += records
         missing = [label for label in names if not self.labels[label]]
         if missing and not folded and (self.name == NAMES[0] or not self.rows):
             what = f"the {self.name} split has {self.rows} records, and none with the label(s) {', '.join(missing)}"
@@ -76,14 +82,14 @@ class Part:
         return {"rows": self.rows, "labels": labels, "sha256": self.sha256.hexdigest(), "interval": interval}
 
 
-def write_parts(plan: Plan, labels: list[str], folded: bool) -> tuple[dict[str, Any], int]:
+def write_parts(plan: Plan, product: Product, folded: bool) -> tuple[dict[str, Any], int]:
     """Write every split into the work folder, a thread per core while the next batch is read; count what is in none."""
     as_dictionary = repeated(pq.read_schema(LABELLED))
     with (
         pq.ParquetFile(LABELLED, pre_buffer=False, read_dictionary=as_dictionary) as file,
         ThreadPoolExecutor() as pool,
     ):
-        parts = {name: Part(name, file.schema_arrow) for name in NAMES}
+        parts = {name: Part(name, file.schema_arrow, answer_of(product).named) for name in NAMES}
         waiting: list[Any] = []
         rows = file.metadata.num_rows
         for batch in file.iter_batches(batch_rows(file, ROWS), use_threads=False):
@@ -94,6 +100,7 @@ def write_parts(plan: Plan, labels: list[str], folded: bool) -> tuple[dict[str, 
             waiting = [pool.submit(part.add, batch, chosen[name]) for name, part in parts.items()]
         for one in waiting:
             one.result()
+    labels = product.formulation.label_names
     splits = {name: part.end(labels, plan.edges[name], folded) for name, part in parts.items()}
     return splits, rows - sum(entry["rows"] for entry in splits.values())
 
@@ -133,17 +140,17 @@ def check_abstaining(held: int, total: int, abstain: Abstain | None) -> None:
 
 def run(config: Config) -> None:
     """Write the four splits and their manifest, then let them take the place of the old ones in one step."""
-    formulation, plan = load().formulation, plan_of(config.split)
+    product, plan = load(), plan_of(config.split)
     keep_frozen(plan.edges)
     folds = config.split.folds
     check_folds(folds, plan)
     shutil.rmtree(WORK, ignore_errors=True)  # of a run that was killed
     WORK.mkdir(parents=True)
-    splits, out = write_parts(plan, formulation.label_names, bool(folds))
-    write_folds(WORK, folds, formulation.label_names)
+    splits, out = write_parts(plan, product, bool(folds))
+    write_folds(WORK, folds, product)
     total = sum(part["rows"] for part in splits.values()) + out
     held = total - total // folds if folds else splits["calibration"]["rows"]
-    check_abstaining(held, total, formulation.abstain)
+    check_abstaining(held, total, product.formulation.abstain)
     write_json(WORK / "manifest.json", splits)
     moments = {"by": "time", "moments": [moment.isoformat() for moment in plan.moments]} if plan.moments else {}
     few = {"moved": plan.moved} if plan.moved else {}

@@ -56,11 +56,7 @@ def plan_of(settings: Split) -> Plan:
         fix = f"set it back to {by}; to begin anew, with new models, delete {FROZEN} and data/splits"
         raise UserError(f"by was {by} and is {settings.by}", WHERE, fix)
     if by == "hash" or not (frozen or LABELLED.exists()):
-        few = (
-            frozen.get("moved", {})
-            if frozen or not LABELLED.exists()
-            else rare.moved(edges, load().formulation.label_names)
-        )
+        few = frozen.get("moved", {}) if frozen or not LABELLED.exists() else rare.moved(edges, load())
         return Plan(edges, moved=few)
     moments = [datetime.fromisoformat(text) for text in frozen["moments"]] if frozen else moments_of(settings.shares)
     return Plan(edges, moments, timedelta(days=settings.gap))

@@ -63,7 +63,7 @@ def run(config: Config) -> None:
     near = near_duplicates(findings.prints, config.validate.near_duplicate_bits)
     labelled = findings.counts["source_label"].total()
     repeated = repeated_records()
-    if answer_of(product).SCALE != "nominal":
+    if answer_of(product).SCALE == "interval":
         repeated = repeated.clear()  # numbers of one content differ, and none of them is wrong
     noise = label_noise(repeated, labelled, config.validate.max_reported)
     report = findings.report(near) | {"label_noise": noise}

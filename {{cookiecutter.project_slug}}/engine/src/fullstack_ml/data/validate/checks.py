@@ -50,6 +50,6 @@ def _answers(frame: pl.DataFrame, product: Product) -> Iterator[Violation]:
     frame = frame.filter(~pl.col("kind").is_in(product.data.out_of_scope))  # whose label is none that is known
     stated = frame["source_label"].drop_nulls().unique()
     illegal = answer_of(product).illegal(stated.to_list(), product)
-    where = f"is not in {product.formulation.label_names}" if product.formulation.label_names else "is no answer"
-    for record, value in frame.filter(pl.col("source_label").is_in(illegal)).select("id", "source_label").iter_rows():
-        yield "source_label", record, f"source_label {value!r} {where}"
+    wrong = frame.filter(pl.col("source_label").is_in([*illegal]))
+    for record, value in wrong.select("id", "source_label").iter_rows():
+        yield "source_label", record, f"source_label {value!r} {illegal[value]}"

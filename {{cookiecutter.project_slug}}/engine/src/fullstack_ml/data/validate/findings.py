@@ -78,12 +78,12 @@ class Findings:
 
     def too_few(self) -> None:
         """Count what the records are too few of, where conf/validate.yaml makes that a violation."""
-        labels, kinds = self.counts["source_label"], self.counts["kind"]
+        labels, kinds = by_label(self.counts["source_label"], self.product), self.counts["kind"]
         for kind in self.product.data.kinds:
             if self.settings.stop_below_wanted and kinds[kind.name] < kind.wanted:
                 self.violation("wanted", f"{kinds[kind.name]} records of kind {kind.name}, wanted {kind.wanted}")
         for label in self.product.formulation.label_names:
-            share, least = labels[label] / max(1, labels.total()), self.settings.min_label_share
+            share, least = labels[label] / max(1, self.counts["source_label"].total()), self.settings.min_label_share
             if share < least:
                 self.violation("balance", f"label {label} has the share {share:.3g}, wanted {least:g}")
 
@@ -111,9 +111,19 @@ class Findings:
         }
 
 
+def by_label(counts: Counter[str], product: Product) -> Counter[str]:
+    """Count the records of every label, of which an answer may name several; what is none of them stays."""
+    found, answer = Counter[str](), answer_of(product)
+    for text, records in counts.items():
+        for name in answer.named(text) or [text]:
+            found[name] += records
+    return found
+
+
 def answers(counts: Counter[str], product: Product) -> dict[str, Any]:
     """Describe the answers of the source: how often each label is there, or between which numbers all lie."""
-    if answer_of(product).SCALE == "nominal" or not counts:
+    if answer_of(product).SCALE != "interval" or not counts:
+        counts = by_label(counts, product)
         balance = min(counts.values()) / max(counts.values()) if counts else None
         return {"labels": dict(sorted(counts.items())), "balance": balance, "numbers": None}
     known = pl.DataFrame({"text": list(counts), "count": list(counts.values())}).select(

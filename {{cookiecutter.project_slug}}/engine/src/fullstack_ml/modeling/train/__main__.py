@@ -63,9 +63,10 @@ def novelty_constants(name: str, rows: np.ndarray, strata: np.ndarray, alike: bo
 
 
 def check_score(name: str, answer: Answer) -> None:
-    """Raise where the novelty score asks a model how sure it is, and the answer is a number."""
-    if name == "confidence" and answer.ESTIMATOR == "regressor":
-        what = "a model of numbers gives no probability, by which confidence could tell what is unfamiliar"
+    """Raise where the novelty score asks a model how sure it is of one label, and the answer is none."""
+    if name == "confidence" and answer.ESTIMATOR != "classifier":
+        kind = {"regressor": "numbers", "multilabel": "several labels"}.get(answer.ESTIMATOR, answer.ESTIMATOR)
+        what = f"a model of {kind} gives no probability of an answer, by which confidence could tell what is strange"
         raise UserError(what, "novelty in conf/train.yaml", "set novelty: mahalanobis")
 
 

@@ -7,6 +7,7 @@ Reads and writes nothing. A value that does not fit its column is not dropped: i
 import polars as pl
 
 from fullstack_ml.answers import answer_of
+from fullstack_ml.answers.words import JOINT, NONE
 from fullstack_ml.data.collect.sources.conversion import as_moment, converted, name_of, without_missing
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
@@ -77,7 +78,11 @@ def text_of(name: str | None, frame: pl.DataFrame) -> pl.Expr:
     """Return a column as text, null where a number is not there, or where there is no column."""
     if name is None:
         return pl.lit(None, pl.String)
-    column = pl.col(name).fill_nan(None) if frame.schema[name].is_float() else pl.col(name)
+    kind = frame.schema[name]
+    if isinstance(kind, pl.List):  # labels of a JSON file; nothing in the list is not nothing said
+        joined = pl.col(name).cast(pl.List(pl.String)).list.join(JOINT)
+        return pl.when(pl.col(name).list.len() == 0).then(pl.lit(NONE)).otherwise(joined)
+    column = pl.col(name).fill_nan(None) if kind.is_float() else pl.col(name)
     return column.cast(pl.String)
 
 

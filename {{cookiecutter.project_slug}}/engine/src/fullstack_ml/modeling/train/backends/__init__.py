@@ -33,8 +33,8 @@ class Lesson:
 
     Attributes:
         rows: float32 (records, values), the numbers that the graph gets under the name ``features``.
-        truth: (records,), as ``answer.truth`` gives it: for a label the index of the label.
-        answer: ``answer.ESTIMATOR`` says what is wanted: ``classifier`` or ``regressor``.
+        truth: as ``answer.truth`` gives it: for a label (records,), its index; for several bool (records, labels).
+        answer: ``answer.ESTIMATOR`` says what is wanted: ``classifier``, ``regressor`` or ``multilabel``.
         alike: whether all values are of one kind, as pixels are; then none should get a spread of its own.
         product: the contract, for names of features and labels.
         proof: rows and truth of the validation split, to stop by; None where no records are set aside, as with folds.
@@ -58,6 +58,14 @@ def lesson_of(known: Examples, product: Product, held_out: Examples | None = Non
 def place(model: Model) -> str:
     """Name where the parameters of a model stand."""
     return f"model.estimator in conf/model/{model.name}.yaml"
+
+
+def refuse_several(model: Model, lesson: Lesson) -> None:
+    """Raise where a record may have several labels, of a backend that fits one."""
+    if lesson.answer.ESTIMATOR == "multilabel":
+        fix = "choose a model of the backend sklearn, such as mlp, logistic or boosted"
+        what = f"the backend {model.backend} fits one label per record, and an answer of this product may hold several"
+        raise UserError(what, place(model), fix)
 
 
 def set_aside(lesson: Lesson, seed: int) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray] | None]:

@@ -18,7 +18,7 @@ import onnx
 
 from fullstack_ml.artefact.graph import rounded_down, with_one_output
 from fullstack_ml.inputs import FEATURES, input_of
-from fullstack_ml.modeling.train.backends import Lesson, place, set_aside, weights_of
+from fullstack_ml.modeling.train.backends import Lesson, place, refuse_several, set_aside, weights_of
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.workspace.errors import UserError, suggest
 
@@ -56,6 +56,7 @@ def library() -> ModuleType:
 
 def fit(model: Model, seed: int, lesson: Lesson) -> Fitted:
     """Add trees until the loss of the validation split has gained nothing for ``early_stopping`` of them."""
+    refuse_several(model, lesson)
     lightgbm = library()
     settings = dict(model.estimator)
     patience, rounds = int(settings.pop("early_stopping", 0)), int(settings.pop("n_estimators", FIXED))

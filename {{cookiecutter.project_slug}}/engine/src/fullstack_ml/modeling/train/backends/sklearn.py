@@ -20,6 +20,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
@@ -34,7 +36,11 @@ from fullstack_ml.workspace.errors import UserError, check_arguments
 from fullstack_ml.workspace.seams import package_name
 
 # What an estimator of each kind has to be, and the method that gives its outputs.
-KINDS = {"classifier": (ClassifierMixin, "predict_proba"), "regressor": (RegressorMixin, "predict")}
+KINDS = {
+    "classifier": (ClassifierMixin, "predict_proba"),
+    "regressor": (RegressorMixin, "predict"),
+    "multilabel": (ClassifierMixin, "predict_proba"),
+}
 THIN = 0.1  # share of values that are not zero, below which a linear model is fitted without the zeros
 FIXED = 100  # iterations where nothing tells when to stop
 Dummy = DummyClassifier | DummyRegressor
@@ -63,7 +69,7 @@ def build(model: Model, seed: int, kind: str, alike: bool = False, gaps: bool = 
     """
     arguments = dict(model.estimator)
     target = str(arguments.pop("_target_", ""))
-    where, fix = place(model), f"name a scikit-learn {kind}"
+    where, fix = place(model), f"name a scikit-learn {kind.replace('multilabel', 'classifier')}"
     allowed = ("sklearn.", f"{package_name()}.")
     if not target.startswith(allowed):
         raise UserError(f"_target_ {target!r} is not allowed", where, f"name a class of {' or '.join(allowed)}")
@@ -80,7 +86,22 @@ def build(model: Model, seed: int, kind: str, alike: bool = False, gaps: bool = 
     estimator: Any = instantiate({"_target_": target, **arguments}, _convert_="all", _recursive_=False)
     steps = [SimpleImputer(strategy="median", keep_empty_features=True)] if gaps and not takes_gaps(estimator) else []
     steps += [StandardScaler(with_std=not alike)] if model.scale else []
-    return make_pipeline(*steps, estimator)
+    return make_pipeline(*steps, each_label(estimator, model) if kind == "multilabel" else estimator)
+
+
+def each_label(estimator: Any, model: Model) -> Any:
+    """Return an estimator of several labels: a network has an output for each, of others there is one per label.
+
+    With ``weights: balanced`` the records with a label weigh as much as those without it, for each label.
+    """
+    if model.weights == "balanced" and "class_weight" in estimator.get_params():
+        estimator.set_params(class_weight="balanced")
+    return estimator if isinstance(estimator, MLPClassifier) else OneVsRestClassifier(estimator)
+
+
+def single(pipeline: Pipeline) -> Any:
+    """Return what fits the labels: the last step, or what it fits for each of several labels."""
+    return getattr(pipeline[-1], "estimator", pipeline[-1])
 
 
 def takes_gaps(estimator: Any) -> bool:
@@ -93,8 +114,8 @@ def fit(model: Model, seed: int, lesson: Lesson) -> Fitted:
     rows, truth, kind = lesson.rows, lesson.truth, lesson.answer.ESTIMATOR
     gaps = not lesson.alike and bool(np.isnan(rows).any())
     pipeline, method = build(model, seed, kind, lesson.alike, gaps), KINDS[kind][1]
-    if kind == "classifier":
-        stop_without_proof(pipeline[-1], truth)
+    if kind != "regressor":
+        stop_without_proof(single(pipeline), truth)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is a choice of conf/model
@@ -109,7 +130,7 @@ def fit(model: Model, seed: int, lesson: Lesson) -> Fitted:
 
 def thin(rows: np.ndarray, pipeline: Pipeline) -> Any:
     """Return rows of next to nothing but zeros, as texts are, without these, where a linear model takes them so."""
-    linear = len(pipeline) == 1 and isinstance(pipeline[-1], LogisticRegression | SGDClassifier)
+    linear = len(pipeline) == 1 and isinstance(single(pipeline), LogisticRegression | SGDClassifier)
     return csr_array(rows) if linear and np.count_nonzero(rows) < THIN * rows.size else rows
 
 
@@ -123,17 +144,19 @@ def weights_of(model: Model, pipeline: Pipeline, truth: np.ndarray) -> dict[str,
         UserError: if the estimator takes no weights, or fits no labels.
     """
     name, estimator = pipeline.steps[-1]
-    if model.weights == "none":
+    by_itself = truth.ndim > 1 and "class_weight" in single(pipeline).get_params()
+    if model.weights == "none" or by_itself:
         return {}
-    if not isinstance(estimator, ClassifierMixin) or not has_fit_parameter(estimator, "sample_weight"):
-        what = f"{type(estimator).__name__} cannot weigh labels"
+    weighs = isinstance(estimator, ClassifierMixin) and has_fit_parameter(estimator, "sample_weight")
+    if truth.ndim > 1 or not weighs:
+        what = f"{type(single(pipeline)).__name__} cannot weigh labels"
         raise UserError(what, f"weights in conf/model/{model.name}.yaml", "set weights: none, or choose another model")
     return {f"{name}__sample_weight": compute_sample_weight("balanced", truth)}
 
 
 def stop_without_proof(estimator: Any, truth: np.ndarray) -> None:
     """Fit a fixed number of iterations where too few records have a label for some to be held back."""
-    counts = np.unique(truth, return_counts=True)[1]
+    counts = np.unique(truth, return_counts=True)[1] if truth.ndim == 1 else np.minimum(truth.sum(0), (~truth).sum(0))
     held = len(truth) * getattr(estimator, "validation_fraction", 1.0)
     if getattr(estimator, "early_stopping", False) is True and (counts.min() < 2 or held < len(counts)):
         estimator.set_params(early_stopping=False, max_iter=min(estimator.max_iter, FIXED))
@@ -158,8 +181,9 @@ def to_onnx(fitted: Fitted, width: int, answer_width: int, output: str) -> onnx.
     from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 
     last = fitted.pipeline[-1]
-    exact_thresholds(last)
-    if isinstance(last, Dummy):  # skl2onnx has no converter for them
+    for one in getattr(last, "estimators_", [last]) if isinstance(last, OneVsRestClassifier) else [last]:
+        exact_thresholds(one)
+    if isinstance(single(fitted.pipeline), Dummy):  # skl2onnx has no converter for them
         return constant(outputs(fitted, np.zeros((1, width), np.float32))[0], width, output)
     options = {id(last): {"zipmap": False}} if isinstance(last, ClassifierMixin) else None
     inputs = [(FEATURES, FloatTensorType([None, width]))]
@@ -167,7 +191,7 @@ def to_onnx(fitted: Fitted, width: int, answer_width: int, output: str) -> onnx.
         graph = skl2onnx.to_onnx(fitted.pipeline, initial_types=inputs, options=options, target_opset=OPSET)
     except (MissingConverter, MissingShapeCalculator) as error:
         fix = "choose an estimator that skl2onnx supports"
-        what = f"{type(last).__name__} cannot be converted to ONNX"
+        what = f"{type(single(fitted.pipeline)).__name__} cannot be converted to ONNX"
         raise UserError(what, "model.estimator in conf/model/", fix) from error
     return with_one_output(graph, output, answer_width)
 

@@ -1,0 +1,63 @@
+"""Several labels at the annotator's screen: choices of Label Studio of which many may be taken, and what was chosen."""
+
+from html import escape
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from fullstack_ml.answers.label.annotation import CANNOT_KEY, hotkeys
+from fullstack_ml.answers.labels.contract import options_of
+from fullstack_ml.answers.words import JOINT, NONE, Words, names_in
+from fullstack_ml.product.types import Product
+
+# Two answers are as far apart as the labels that only one of them has.
+SCALE = "sets"
+
+
+def asked(product: Product, cannot: str, words: Words) -> list[dict[str, str]]:
+    """List the labels with their definitions and keys, then that there is none of them, and that none can be given."""
+    known, groups = product.formulation.answer.labels, options_of(product).excludes
+    keys = hotkeys([*(label.name for label in known), NONE])
+    rows = []
+    for label, key in zip(known, keys, strict=False):
+        others = dict.fromkeys(other for group in groups if label.name in group for other in group)
+        without = ", ".join(other for other in others if other != label.name)
+        says = label.definition + (words("; never with %(others)s") % {"others": without} if without else "")
+        rows.append({"name": label.name, "says": says, "key": key})
+    rows.append({"name": NONE, "says": words("no label holds for it"), "key": keys[-1]})
+    return [*rows, {"name": cannot, "says": words("see the guide for what counts"), "key": CANNOT_KEY}]
+
+
+def control(product: Product, cannot: str, words: Words) -> str:
+    """Return a choice per label, of which several may be taken."""
+    view = ElementTree.Element("View")
+    header = words("Which labels? All that hold; the key stands behind each.")
+    ElementTree.SubElement(view, "Header", size="5", value=header)
+    message = words("Choose every label that holds, or: none, or: cannot be annotated")
+    fixed = {"name": "answer", "toName": "record", "choice": "multiple", "required": "true"}
+    choices = ElementTree.SubElement(view, "Choices", fixed, requiredMessage=message)
+    for row in asked(product, cannot, words):
+        shown = f"<b>{escape(row['name'], quote=False)}</b>: {escape(row['says'], quote=False)}"
+        choice = ElementTree.SubElement(choices, "Choice", value=row["name"], html=shown)
+        if row["key"]:
+            choice.set("hotkey", row["key"])
+    ElementTree.indent(view)
+    return ElementTree.tostring(view, encoding="unicode")
+
+
+def said(result: list[dict[str, Any]]) -> list[str]:
+    """Return all that was chosen as one answer; ``none`` beside a label is part of it, and so not allowed."""
+    chosen = [name for part in result if part["type"] == "choices" for name in part["value"]["choices"]]
+    return [JOINT.join(chosen)] if chosen else []
+
+
+def suggestion(answer: str) -> dict[str, Any]:
+    """Return an answer as choices."""
+    choices = names_in(answer) or [answer]
+    return {"from_name": "answer", "to_name": "record", "type": "choices", "value": {"choices": choices}}
+
+
+def unsure(outputs: np.ndarray) -> np.ndarray:
+    """One minus how far the most doubtful label is from a toss: 1 is a tie (binary minimum, Brinker 2006)."""
+    return np.asarray(1 - 2 * np.abs(outputs.astype(np.float64) - 0.5).min(axis=1))

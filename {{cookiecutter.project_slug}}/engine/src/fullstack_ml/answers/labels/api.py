@@ -1,0 +1,62 @@
+"""Several labels at the server: a list in requests and answers, their scores, and whether a late answer was right."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import AfterValidator, Field
+
+from fullstack_ml.answers.labels.contract import contrary, joined
+from fullstack_ml.answers.words import names_in
+from fullstack_ml.product.types import Product
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def possible(names: list[str], product: Product) -> list[str]:
+    """Return the list; a ``ValueError`` where a label stands twice, or beside one that it excludes."""
+    if len(set(names)) < len(names):
+        raise ValueError("a label stands there twice")
+    if both := contrary(names, product):
+        raise ValueError(f"{' and '.join(both)} exclude each other")
+    return names
+
+
+def json_type(product: Product) -> Any:
+    """Return a list of labels, which may be empty."""
+    known: Any = Literal[tuple(product.formulation.label_names)]
+    says = Field(description="the labels of the record, or none", json_schema_extra={"uniqueItems": True})
+    return Annotated[list[known], AfterValidator(partial(possible, product=product)), says]
+
+
+def scores_type(product: Product) -> Any:
+    """Return a probability per label."""
+    known: Any = Literal[tuple(product.formulation.label_names)]
+    return Annotated[dict[known, Share], Field(description="calibrated probability of every label, for itself")]
+
+
+def example(product: Product) -> list[str]:
+    """Return the first label alone."""
+    return product.formulation.label_names[:1]
+
+
+def from_text(text: str, product: Product) -> list[str]:
+    """Return the list of labels that the log keeps as text."""
+    return names_in(text)
+
+
+def to_text(answer: Sequence[str], product: Product) -> str:
+    """Write a list of labels as the log keeps it."""
+    return joined(answer)
+
+
+def scores(outputs: np.ndarray, product: Product) -> list[dict[str, float]]:
+    """Return the probabilities of every record by label."""
+    names = product.formulation.label_names
+    return [dict(zip(names, shares, strict=True)) for shares in outputs.tolist()]
+
+
+def judge(given: Sequence[str | None], right: Sequence[str]) -> np.ndarray:
+    """Return 1 where all labels were right, else 0: the mean is the subset accuracy."""
+    return np.array([one == other for one, other in zip(given, right, strict=True)], dtype=np.float64)
