@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -37,6 +38,29 @@ def test_most_planted_errors_are_listed_and_none_of_the_test_split(planted: set[
     assert not listed & set(pl.read_parquet("data/splits/test.parquet")["id"])
     assert [row["confidence"] for row in found] == sorted(row["confidence"] for row in found)
     assert all(row["label"] != row["model_says"] for row in found)
+
+
+@pytest.mark.task("tabular-regression")
+def test_numbers_far_off_what_a_model_says_are_listed(
+    product: Any, refused: Callable[..., AbstractContextManager[None]]
+) -> None:
+    random = np.random.default_rng(0)
+    features = product.formulation.input.features
+    drawn = {
+        one.name: random.uniform(*one.bounds, 300) if one.ranged else random.choice(one.values, 300) for one in features
+    }
+    leading, frame = next(one for one in features if one.ranged), pl.DataFrame(drawn)
+    shares = (frame[leading.name] - leading.bounds[0]) / (leading.bounds[1] - leading.bounds[0])
+    right = (50 + 200 * shares).to_numpy() + random.normal(0, 5, 300)
+    typed = [f"{10 * value:.5g}" if i in (7, 120) else f"{value:.5g}" for i, value in enumerate(right)]
+    frame = frame.with_columns(id=pl.Series(map(str, range(300))), label=pl.Series(typed), labelled_by=pl.lit("people"))
+    found = suspects.far_off(frame, product)
+    assert {row["id"] for row in found[:2]} == {"7", "120"}
+    assert len(found) < 15
+    for row in found[:2]:
+        assert float(row["model_says"]) == pytest.approx(float(row["label"]) / 10, rel=0.4)
+    with refused("39 records outside the test split have a number", str(LABELLED)):
+        suspects.far_off(frame.head(39), product)
 
 
 def test_what_a_review_judged_is_not_listed_again_and_says_how_sure_the_list_is(

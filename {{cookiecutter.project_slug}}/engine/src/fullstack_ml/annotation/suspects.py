@@ -2,7 +2,8 @@
 
 Reads ``data/labelled.parquet``; writes ``reports/suspects.json``. Confident learning (C. G. Northcutt, L. Jiang and
 I. L. Chuang 2021, Journal of Artificial Intelligence Research 70), on the probabilities that a logistic
-regression gives to records it was not fitted on. The test split is left out: to clean it by what a model doubts would
+regression gives to records it was not fitted on; a number is a suspect where it lies far off what boosted trees, fitted
+on other records, say. The test split is left out: to clean it by what a model doubts would
 make the test easier for models. What a review or an adjudicator has looked at is not listed again; how many of those
 that reviews were given turned out wrong says how far to trust the list.
 Run: ``make suspects``, then ``make round NAME=check KIND=review``.
@@ -32,7 +33,7 @@ from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import write_json
 from fullstack_ml.workspace.paths import LABELLED, SUSPECTS
 
-FOLDS, ROWS = 5, 50_000
+FOLDS, FEW, ROWS = 5, 40, 50_000
 # The reason that a round of kind review gives for what was on the list.
 NEVER: dict[str, Any] = {"reviewed": 0, "wrong": 0, "share": None, "interval": None}
 SUSPECT, LOOKED_AT = "likely error", ("review", "adjudication")
@@ -55,12 +56,8 @@ def suspects(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
     """Return id, label, ``model_says`` and ``confidence`` in the label, the least likely first.
 
     Raises:
-        UserError: if the answer is no label, or a label has too few records to fit and to predict.
+        UserError: if a label has too few records to fit and to predict.
     """
-    kind = product.formulation.answer.type
-    if answer_of(product).ESTIMATOR != "classifier":
-        fix = "look at the worst errors in reports/analysis.html instead"
-        raise UserError(f"an answer of type {kind} is no label", "product.yaml, formulation.answer.type", fix)
     names = frame["label"].unique().sort().to_list()
     counts = frame["label"].value_counts().sort("count")
     if len(names) < 2 or counts["count"][0] < FOLDS:
@@ -73,6 +70,31 @@ def suspects(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
         {"id": frame["id"][i], "label": names[truth[i]], "model_says": names[scored[i].argmax()]}
         | {"confidence": round(float(scored[i, truth[i]]), 4), "labelled_by": frame["labelled_by"][i]}
         for i in ranked.tolist()
+    ]
+
+
+def far_off(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
+    """Return id, label and what the ``model_says`` of numbers that are likely wrong, the most suspicious first.
+
+    Raises:
+        UserError: if there are too few records to fit and to predict.
+    """
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.model_selection import KFold, cross_val_predict
+
+    if len(frame) < FEW:
+        what = f"{len(frame)} records outside the test split have a number"
+        raise UserError(what, str(LABELLED), f"collect or label at least {FEW}")
+    answer = answer_of(product)
+    truth, inputs = answer.truth(frame["label"].to_list(), product), input_of(product).matrix(frame, product)
+    folds = KFold(FOLDS, shuffle=True, random_state=0)
+    model = HistGradientBoostingRegressor(max_iter=60, early_stopping=False, random_state=0)
+    said = cross_val_predict(model, inputs.reshape(len(inputs), -1), truth, cv=folds).astype(np.float32)
+    outputs = np.repeat(said[:, np.newaxis], answer.width(product), axis=1)  # without an interval: in one unit
+    return [
+        {"id": frame["id"][i], "label": frame["label"][i], "model_says": answer.to_text(float(said[i]), product)}
+        | {"labelled_by": frame["labelled_by"][i]}
+        for i in answer.suspects(outputs, truth).tolist()
     ]
 
 
@@ -104,7 +126,9 @@ def track_record(product: Product) -> dict[str, Any]:
         source = asked_now.select("id", source_label=of_source(product)).collect()
         both = now.join(before, on="id", how="left").join(source, on="id", how="left")
         was = pl.when("people").then("before").otherwise("source_label")
-        judged, wrong = judged + len(both), wrong + both.filter(pl.col("now").ne_missing(was)).height
+        kind = pl.String() if answer_of(product).SCALE == "nominal" else pl.Float64()  # 7 and 7.0 are one number
+        other = pl.col("now").cast(kind, strict=False).ne_missing(was.cast(kind, strict=False))
+        judged, wrong = judged + len(both), wrong + both.filter(other).height
     if not judged:
         return NEVER
     bounds = binomtest(wrong, judged).proportion_ci(method="wilson")
@@ -130,7 +154,8 @@ def run(config: Config) -> None:
     parts = [batch.filter(~placed(batch, plan)["test"]) for batch in read_batches(LABELLED, ROWS)]
     product = load()
     seen, record = reviewed(), track_record(product)
-    found = [row for row in suspects(pl.concat(parts), product) if row["id"] not in seen]
+    listed = suspects if answer_of(product).ESTIMATOR == "classifier" else far_off
+    found = [row for row in listed(pl.concat(parts), product) if row["id"] not in seen]
     write_json(SUSPECTS, {"suspects": found, "track_record": record})
     print(f"suspects: {len(found)} labels are likely wrong, see {SUSPECTS} and make agreement")
     print(f"  {told(record)}")
