@@ -255,6 +255,11 @@ def judge(given: Sequence[str | None], right: Sequence[str]) -> np.ndarray:
     return np.array([abs(number(one or "none") - float(other)) for one, other in zip(given, right, strict=True)])
 
 
+def expected(given: Sequence[str], scores: Sequence[Any], product: Product) -> np.ndarray:
+    """NaN: a number alone does not say how far off it may be."""
+    return np.full(len(given), np.nan)
+
+
 # Annotation.
 
 

@@ -197,6 +197,7 @@ def lay_own(
             (own / place).write_text(text, encoding="utf-8")
         written = yaml.safe_load((root / "product.yaml").read_text(encoding="utf-8"))
         written["evaluation"], written["data"]["slices"] = [], []
+        del written["monitoring"]
         change(written)
         (own / "product.yaml").write_text(yaml.safe_dump(written, allow_unicode=True), encoding="utf-8")
         table.write_csv(own.parent / "own.csv")

@@ -37,14 +37,15 @@ INDEX = re.compile(
 # Lines of Python that a room of the engine may have, so that one room does not grow at the cost of another.
 ROOMS = [
     (5_980, ["data"]),  # texts, records out of scope, what git names of labels, numbers of the source, alpha of steps
-    (5_120, ["modeling"]),  # parts of a record, records out of scope, LightGBM, networks, a search of models
+    (5_250, ["modeling"]),  # parts, records out of scope, LightGBM, networks, a search of models, the reference
     (3_900, ["serving"]),  # many records at once; from offline to champion by one command; roll-outs by site
     (2_200, ["draft"]),  # an answer that is a number
-    (1_785, ["inputs"]),  # pictures and their planes, tables, texts
-    (3_520, ["answers"]),  # a label, several labels with candidates, a number with its interval
-    (1_000, ["product"]),
+    (1_830, ["inputs"]),  # pictures and their planes, tables, texts
+    (3_560, ["answers"]),  # a label, several labels with candidates, a number with its interval
+    (1_100, ["product"]),  # what is watched after the release
     (2_200, ["annotation"]),  # rounds by filter, copies, gold, notes; people outside, hours, the guide on the screen
-    (720, ["pipeline", "project", "registry", "workspace"]),
+    (740, ["pipeline", "project", "registry", "workspace"]),
+    (1_000, ["monitoring"]),  # drift, estimates, late labels, alarms; gauges, page, who is told
     (300, ["edge", "pages", "artefact"]),
 ]
 VAGUE = {"utils", "util", "core", "common", "helpers", "helper", "manager", "managers", "misc"}

@@ -134,6 +134,12 @@ def opened(records):
     return 0, records
 
 
+def logged(stored, product):
+    import polars as pl
+
+    return pl.DataFrame({"code": [one.decode() for one in stored]})
+
+
 def decoder(product):
     def decode_all(records, until=0.0):
         texts = [record.code for record in records]

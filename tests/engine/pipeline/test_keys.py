@@ -182,7 +182,7 @@ def test_what_is_said_stands_apart_from_what_decides(project: Path) -> None:
     assert before != after
     assert {**before, "says": None} == {**after, "says": None}
     changed = {name for name, digest in after["says"].items() if digest != before["says"][name]}
-    assert changed == {"requirements"}
+    assert changed == {"requirements", "monitoring"}
 
 
 def test_what_is_left_out_is_the_same_as_its_default_written_down(project: Path) -> None:

@@ -185,6 +185,10 @@ class Answer(Protocol):
         ``given`` is None where the scores were not finite; NaN leaves a comparison open.
         """
 
+    def expected(self, given: Sequence[str], scores: Sequence[Any], product: Product) -> np.ndarray:
+        """Say what ``judge`` will find on average of each answer, before anybody said what was right: by its
+        ``scores``, as the log keeps them; NaN leaves it open."""
+
     def asked(self, product: Product, cannot: str, words: Words) -> list[dict[str, str]]:
         """Return the lines of the annotator's instruction: ``name``, what it ``says``, its ``key`` or ``""``.
 

@@ -7,7 +7,7 @@ it too, so nothing that needs polars or scikit-learn is imported at its top.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -117,6 +117,9 @@ class Input(Protocol):
 
         It raises ``UnreadableError`` for a record, and ``TimeoutError`` when the moment is over.
         """
+
+    def logged(self, stored: Sequence[bytes], product: Product) -> pl.DataFrame:
+        """Return the payload columns of what ``decoder`` gave the log of each record; null where it cannot be read."""
 
     def fields(self, record: dict[str, Any], product: Product) -> dict[str, str]:
         """Return what the labelling screen shows of a record, by the name that it has there."""

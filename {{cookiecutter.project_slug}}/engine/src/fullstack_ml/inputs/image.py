@@ -30,7 +30,7 @@ LAYOUT = "tiles"
 PAGE: tuple[str, ...] = ("paper.js", "drawing.js", "image.js", "header.js")
 FORM_FIELD: str | None = "image"
 ALIKE = True
-strangers, typical, draw = pictures.strangers, pictures.typical, pictures.draw
+strangers, typical, draw, logged = pictures.strangers, pictures.typical, pictures.draw, pictures.logged
 KEPT_PIXELS = 1_000_000  # of pictures of a request that stay open
 GRID = 4  # an image is cut into GRID x GRID regions
 

@@ -3,17 +3,23 @@
 Reads two photographs that are bundled with scikit-learn; writes nothing.
 """
 
+from __future__ import annotations
+
 import base64
 import io
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 from fullstack_ml.inputs.canvas import FORMATS, open_picture, upright
 from fullstack_ml.product.types import Product
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FILES: tuple[str, ...] = tuple(ending for endings in FORMATS.values() for ending in endings)
 MEDIA: tuple[str, ...] = ("image/*",)
@@ -112,3 +118,10 @@ def draw(values: np.ndarray, product: Product) -> str:
     inks = " .:-=+*#%@"
     values = values.reshape(*values.shape[:2], -1).mean(axis=2)
     return "\n".join("  " + "".join(2 * inks[(255 - int(value)) * 9 // 255] for value in row) for row in values)
+
+
+def logged(stored: Sequence[bytes], product: Product) -> pl.DataFrame:
+    """The log keeps a picture as it came."""
+    import polars as pl
+
+    return pl.DataFrame({"payload": list(stored)}, schema={"payload": pl.Binary()})

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from operator import attrgetter
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import orjson
@@ -19,9 +19,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from fullstack_ml.inputs import Decoded
-from fullstack_ml.inputs.encoding import encoder, from_rows, is_named, marker, with_buckets
-from fullstack_ml.product.formulation import EPOCH, Feature, place
+from fullstack_ml.inputs.encoding import encoder, from_rows, is_named, marker, stored_type, with_buckets
+from fullstack_ml.product.formulation import EPOCH, Feature, moment, place
 from fullstack_ml.product.types import Product
+
+if TYPE_CHECKING:
+    import polars as pl
 
 CENTURY = 36_525  # days
 TWENTIES = (18_262.0, 21_915.0)  # 2020-01-01 to 2030-01-01 in days since 1970
@@ -143,3 +146,16 @@ def decoder(product: Product) -> Callable[[list[Any], float], Decoded]:
         return with_buckets(values, [[row[i] for row in rows] for i in texts]), identities(named), stored
 
     return decode_all
+
+
+def logged(stored: Sequence[bytes], product: Product) -> pl.DataFrame:
+    """The log keeps a row as JSON by the names of features; what the contract of today does not allow is null."""
+    import polars as pl
+
+    rows, read = [orjson.loads(one) for one in stored], []
+    for feature in product.formulation.input.features:
+        values = [row.get(feature.name) for row in rows]
+        if feature.type == "date":
+            values = [moment(value) if isinstance(value, str) else None for value in values]
+        read.append(pl.Series(feature.name, values, strict=False).cast(stored_type(feature), strict=False))
+    return pl.DataFrame(read)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import onnx
     import polars as pl
 
-record_type, example, decoder = records.record_type, records.example, records.decoder
+record_type, example, decoder, logged = records.record_type, records.example, records.decoder, records.logged
 FILES: tuple[str, ...] = ()
 MEDIA: tuple[str, ...] = ()
 SCREEN = '<HyperText name="record" value="$row" inline="true"/>'
@@ -43,11 +43,7 @@ def check(product: Product) -> Iterator[Finding]:
     """Find a table without features, or with a shape."""
     wanted = product.formulation.input
     if wanted.shape is not None or not wanted.features:
-        yield (
-            ("formulation", "input"),
-            "a table has features and no shape",
-            "list the features, and leave the shape out",
-        )
+        yield ("formulation", "input"), "a table has features and no shape", "list the features, leave the shape out"
 
 
 def slice_columns(product: Product) -> list[str]:

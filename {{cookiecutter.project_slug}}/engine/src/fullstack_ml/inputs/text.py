@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -199,6 +199,13 @@ def decoder(product: Product) -> Callable[[list[Any], float], Decoded]:
         return letters.as_letters(texts, length), [identity(one) for one in texts], [one.encode() for one in texts]
 
     return decode_all
+
+
+def logged(stored: Sequence[bytes], product: Product) -> pl.DataFrame:
+    """The log keeps a text in UTF-8."""
+    import polars as pl
+
+    return pl.DataFrame({"text": [one.decode() for one in stored]}, schema=columns(product))
 
 
 def html(record: dict[str, Any], product: Product) -> str:

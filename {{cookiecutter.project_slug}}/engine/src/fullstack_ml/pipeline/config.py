@@ -183,6 +183,26 @@ class Annotation:
 
 
 @dataclass(config=STRICT)
+class Monitor:
+    """``conf/monitoring.yaml``: how ``make monitor`` looks at the log, and who is told.
+
+    ``windows`` are shown, the newest is judged; of every window ``sample`` records are looked at one by one. Fewer than
+    ``fewest`` say nothing. ``false_alarms``: how often in a month of nightly runs chance alone may raise any alarm.
+    """
+
+    windows: Annotated[int, Field(ge=1, le=366)]
+    sample: Annotated[int, Field(ge=100)]
+    fewest: Count
+    false_alarms: Annotated[float, Field(gt=0, lt=1)]
+    mlflow: bool
+    server: str | None
+    command: str | None
+    webhook: str | None
+    seconds: Annotated[float, Field(gt=0)]
+    attempts: Count
+
+
+@dataclass(config=STRICT)
 class Config:
     """The whole of ``params.yaml``; ``stages``: the numbers of stages of the product's own, each checks its own."""
 
@@ -200,4 +220,5 @@ class Config:
     evaluate: Evaluate
     register: Register
     annotation: Annotation | None = None
+    monitoring: Monitor | None = None
     stages: dict[str, dict[str, Any]] = Field(default_factory=dict)

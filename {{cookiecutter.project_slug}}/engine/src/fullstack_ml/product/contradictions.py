@@ -11,6 +11,7 @@ from typing import Any
 from fullstack_ml.product.formulation import Feature, place, shown
 from fullstack_ml.product.metrics import applicable, metrics_of
 from fullstack_ml.product.types import Finding, Product
+from fullstack_ml.product.watching import strange_watches
 from fullstack_ml.workspace.errors import Location, UserError, suggest
 from fullstack_ml.workspace.paths import PRODUCT
 from fullstack_ml.workspace.seams import find_choice
@@ -54,13 +55,9 @@ def columns(product: Product) -> list[str]:
 
 def contradictions(product: Product) -> Iterator[Finding]:
     """Yield every finding, in the order of the file."""
-    yield from strange_choices(product)
-    yield from duplicates(product)
-    yield from strange_costs(product)
-    yield from strange_features(product)
-    yield from strange_slices(product)
-    yield from strange_requirements(product)
-    yield from strange_references(product)
+    first = (strange_choices, duplicates, strange_costs, strange_features, strange_slices)
+    for find in (*first, strange_requirements, strange_references, strange_watches):
+        yield from find(product)
 
 
 def strange_choices(product: Product) -> Iterator[Finding]:

@@ -158,6 +158,28 @@ class Effort(Strict):
     unit: str = Field(min_length=1)
 
 
+class Watch(Strict):
+    """One row of what ``make monitor`` judges: an alarm is what is beyond ``threshold`` by more than chance explains.
+
+    ``of`` names one feature or slice where the metric has one value for each. ``owner`` is told, ``follows`` is done.
+    """
+
+    id: str = Field(pattern=r"^M\d+$")
+    metric: str
+    of: str = "all"
+    operator: Literal[">=", "<="]
+    threshold: float = Field(allow_inf_nan=False)
+    owner: str
+    follows: str
+
+
+class Monitoring(Strict):
+    """What is watched after the release, over windows of so many ``days``."""
+
+    days: float = Field(7, gt=0, le=366)
+    watch: list[Watch] = Field(min_length=1)
+
+
 class Product(Strict):
     """The whole of ``product.yaml``."""
 
@@ -169,3 +191,4 @@ class Product(Strict):
     release: Release
     schedule: dict[str, str]
     annotation: Effort | None = None
+    monitoring: Monitoring | None = None

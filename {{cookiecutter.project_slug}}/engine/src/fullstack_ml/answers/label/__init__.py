@@ -16,6 +16,7 @@ import numpy as np
 from fullstack_ml.answers.label.annotation import SCALE, asked, control, said, suggestion, unsure
 from fullstack_ml.answers.label.api import (
     example,
+    expected,
     from_text,
     json_type,
     judge,
@@ -68,6 +69,7 @@ __all__ = [
     "decide",
     "draw",
     "example",
+    "expected",
     "explain",
     "fit_rule",
     "from_text",
@@ -136,8 +138,7 @@ def truth(answers: Sequence[str], product: Product) -> np.ndarray:
 
 def text(outputs: np.ndarray, rule: Rule, product: Product) -> list[str]:
     """Return the most probable label of every record, or the one that costs least."""
-    names = product.formulation.label_names
-    return [names[i] for i in chosen(outputs, rule)]
+    return [product.formulation.label_names[i] for i in chosen(outputs, rule)]
 
 
 def strata(truth: np.ndarray) -> np.ndarray:

@@ -56,3 +56,11 @@ def scores(outputs: np.ndarray, product: Product) -> list[dict[str, float]]:
 def judge(given: Sequence[str | None], right: Sequence[str]) -> np.ndarray:
     """Return 1 where the label was right, else 0: the mean is the accuracy."""
     return np.array([one == other for one, other in zip(given, right, strict=True)], dtype=np.float64)
+
+
+def expected(given: Sequence[str], scores: Sequence[dict[str, float]], product: Product) -> np.ndarray:
+    """Return the probability of the label that was given, which is calibrated: the mean is the accuracy to expect.
+
+    Guillory, Shankar, Ebrahimi, Darrell and Schmidt 2021, Predicting with confidence on unseen distributions.
+    """
+    return np.array([shares.get(one, np.nan) for one, shares in zip(given, scores, strict=True)], dtype=np.float64)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fullstack_ml.answers.labels.annotation import SCALE, asked, control, said, suggestion, unsure
-from fullstack_ml.answers.labels.api import example, from_text, json_type, judge, scores, scores_type, to_text
+from fullstack_ml.answers.labels.api import example, expected, from_text, json_type, judge, scores, scores_type, to_text
 from fullstack_ml.answers.labels.contract import check, illegal, texts, truth, written
 from fullstack_ml.answers.labels.metrics import METRICS, columns, losses
 from fullstack_ml.answers.labels.report import (
@@ -62,6 +62,7 @@ __all__ = [
     "decide",
     "draw",
     "example",
+    "expected",
     "explain",
     "fit_rule",
     "from_text",

@@ -60,3 +60,12 @@ def scores(outputs: np.ndarray, product: Product) -> list[dict[str, float]]:
 def judge(given: Sequence[str | None], right: Sequence[str]) -> np.ndarray:
     """Return 1 where all labels were right, else 0: the mean is the subset accuracy."""
     return np.array([one == other for one, other in zip(given, right, strict=True)], dtype=np.float64)
+
+
+def expected(given: Sequence[str], scores: Sequence[dict[str, float]], product: Product) -> np.ndarray:
+    """Return the probability that all labels are right, as if each were right for itself."""
+    chances = [
+        np.prod([share if name in names_in(one) else 1 - share for name, share in shares.items()])
+        for one, shares in zip(given, scores, strict=True)
+    ]
+    return np.array(chances, dtype=np.float64)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fullstack_ml.answers.number.annotation import SCALE, asked, control, said, suggestion, unsure
-from fullstack_ml.answers.number.api import example, json_type, judge, scores, scores_type
+from fullstack_ml.answers.number.api import example, expected, json_type, judge, scores, scores_type
 from fullstack_ml.answers.number.contract import (
     check,
     from_text,
@@ -69,6 +69,7 @@ __all__ = [
     "decide",
     "draw",
     "example",
+    "expected",
     "explain",
     "fit_rule",
     "from_text",

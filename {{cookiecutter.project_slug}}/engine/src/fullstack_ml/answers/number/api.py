@@ -1,6 +1,8 @@
 """A number at the server: its type in requests and answers, its interval, and how far off a late answer shows it."""
 
+import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Annotated, Any
 
 import numpy as np
@@ -8,7 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from fullstack_ml.answers.number.contract import number, options_of
-from fullstack_ml.answers.number.rule import ends
+from fullstack_ml.answers.number.rule import USUAL, ends
 from fullstack_ml.product.types import Product
 
 
@@ -47,3 +49,14 @@ def scores(outputs: np.ndarray, product: Product) -> list[dict[str, float]]:
 def judge(given: Sequence[str | None], right: Sequence[str]) -> np.ndarray:
     """Return the absolute error of every answer; NaN where none was given."""
     return np.array([abs(number(one or "none") - number(other)) for one, other in zip(given, right, strict=True)])
+
+
+def expected(given: Sequence[str], scores: Sequence[Interval], product: Product) -> np.ndarray:
+    """Return the absolute error that goes with the width of every interval, where errors are normal.
+
+    Half the width of an interval that holds a share c is z((1 + c) / 2) deviations, and the mean error sqrt(2 / pi).
+    """
+    abstain = product.formulation.abstain
+    half = NormalDist().inv_cdf((1 + (abstain.coverage if abstain else USUAL)) / 2)
+    widths = np.array([one["high"] - one["low"] for one in scores], dtype=np.float64)
+    return widths / 2 / half * math.sqrt(2 / math.pi)

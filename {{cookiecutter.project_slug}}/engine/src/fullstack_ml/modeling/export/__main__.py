@@ -5,12 +5,14 @@ Reads ``models/candidate.onnx`` and the calibration split, or ``models/folds`` a
 Run: ``python -m fullstack_ml.modeling.export export.calibration=none``.
 """
 
+import json
 import shutil
 from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import onnx
+import polars as pl
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.answers.words import Scored
@@ -18,6 +20,7 @@ from fullstack_ml.artefact.graph import features_of, save, with_metadata
 from fullstack_ml.artefact.session import Artefact, stated
 from fullstack_ml.modeling.export.golden import golden
 from fullstack_ml.modeling.export.lightening import VARIANTS
+from fullstack_ml.modeling.export.reference import reference
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, read, read_folds
 from fullstack_ml.pipeline.stage import stage
@@ -57,7 +60,7 @@ def scored(models: list[onnx.ModelProto], parts: list[Examples]) -> Scored:
 def artefact(
     model: onnx.ModelProto, models: list[onnx.ModelProto], parts: list[Examples], config: Config, product: Product
 ) -> onnx.ModelProto:
-    """Calibrate ``model``, find its rule to answer or abstain, and describe both in the file.
+    """Calibrate ``model``, find its rule to answer or abstain, and describe both and the reference in the file.
 
     Both follow from what ``models`` say of ``parts``, records that they have not seen: the model itself of the
     calibration split, or of small data the models of the folds, each of its own.
@@ -74,9 +77,11 @@ def artefact(
         copy.CopyFrom(one)
         return answer.calibrate(config.export.calibration, copy, outputs, truth, product, rows)
 
-    rule = answer.fit_rule(scored([calibrated(one) for one in models], parts), truth, product)
+    final = scored([calibrated(one) for one in models], parts)
+    rule = answer.fit_rule(final, truth, product)
     found = calibrated(model)
     described = metadata(config, product, rule)
+    described["reference"] = json.dumps(reference(pl.concat([part.frame for part in parts]), final, rule, product))
     inputs = np.concatenate([part.inputs for part in parts])
     described["golden"] = golden(Artefact(found.SerializeToString()), inputs, answer.strata(truth))
     return with_metadata(found, described)

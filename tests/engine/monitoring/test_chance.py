@@ -1,0 +1,59 @@
+"""What chance explains, against values by hand and the plain formulas."""
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+
+from fullstack_ml.modeling.export import reference
+from fullstack_ml.monitoring import chance, verdicts
+from fullstack_ml.product import types
+
+
+def test_psi_is_the_sum_over_bins() -> None:
+    before, now = np.array([99.5, 99.5]), np.array([49.5, 149.5])  # with half a record: 100 and 100, 50 and 150
+    assert chance.psi(before, now) == pytest.approx(0.25 * math.log(1.5) - 0.25 * math.log(0.5))
+    assert chance.psi(before, before) == 0
+
+
+def test_an_interval_of_a_share_is_exact() -> None:
+    found = chance.share(0, 10, 0.05)
+    assert found["low"] == 0
+    assert found["high"] == pytest.approx(1 - 0.05**0.1)  # (1 - p)^10 = 0.05
+
+
+def test_chance_raises_no_more_alarms_than_is_said() -> None:
+    random, alarms = np.random.default_rng(0), 0
+    spread = reference.spread_of(pl.Series("x", random.normal(size=300)))
+    fresh = [pl.Series("x", random.normal(size=500)) for _ in range(400)]
+    for column in fresh:
+        alarms += chance.drift(spread, reference.counts_in(spread, column), 0.05)["low"] > 0
+    assert alarms <= 0.08 * 400  # one reference for all: they hang together
+    moved = reference.counts_in(spread, fresh[0] + 0.7)
+    assert chance.drift(spread, moved, 1e-5)["low"] > 0.2
+
+
+def test_a_column_counts_by_bins_by_values_or_by_length() -> None:
+    numbers = reference.spread_of(pl.Series("n", [0.0] * 60 + list(map(float, range(1, 41))) + [None] * 5))
+    assert numbers["edges"][0] == 0.0
+    assert numbers["counts"][0] == 60
+    assert numbers["counts"][-1] == 5
+    assert sum(numbers["counts"]) == 105
+    named = pl.Series("c", ["a"] * 30 + ["b"] * 20 + ["rare"] * 3 + [None])
+    spread = reference.spread_of(named)
+    assert spread == {"values": ["a", "b"], "counts": [30, 20, 3, 1]}
+    assert reference.counts_in(spread, pl.Series("c", ["b", "new", None, None])).tolist() == [0, 1, 1, 2]
+    texts = reference.spread_of(pl.Series("t", [f"text {10 ** (i % 4)} {i}" for i in range(200)]))
+    assert texts["length"]
+    assert sum(texts["counts"]) == 200
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "verdict"), [(0.04, 0.0, "pass"), (0.06, 0.04, "beyond"), (0.09, 0.06, "alarm")]
+)
+def test_an_alarm_is_beyond_what_chance_explains(value: float, low: float, verdict: str) -> None:
+    row = types.Watch(id="M1", metric="unfamiliar_share", operator="<=", threshold=0.05, owner="you", follows="look")
+    measured = {"value": value, "low": low, "high": 0.2, "records": 80}
+    assert verdicts.judge(row, measured, 50) == verdict
+    assert verdicts.judge(row, measured, 100) == "not measured"
