@@ -46,15 +46,16 @@ def test_numbers_far_off_what_a_model_says_are_listed(
 ) -> None:
     random = np.random.default_rng(0)
     features = product.formulation.input.features
-    drawn = {
-        one.name: random.uniform(*one.bounds, 300) if one.ranged else random.choice(one.values, 300) for one in features
+    drawn: dict[str, Any] = {
+        one.name: random.uniform(one.bounds[0], one.bounds[1], 300) if one.ranged else random.choice(one.values, 300)
+        for one in features
     }
     leading, frame = next(one for one in features if one.ranged), pl.DataFrame(drawn)
     shares = (frame[leading.name] - leading.bounds[0]) / (leading.bounds[1] - leading.bounds[0])
     right = (50 + 200 * shares).to_numpy() + random.normal(0, 5, 300)
     typed = [f"{10 * value:.5g}" if i in (7, 120) else f"{value:.5g}" for i, value in enumerate(right)]
     frame = frame.with_columns(id=pl.Series(map(str, range(300))), label=pl.Series(typed), labelled_by=pl.lit("people"))
-    found = suspects.far_off(frame, product)
+    found: list[Any] = suspects.far_off(frame, product)
     assert {row["id"] for row in found[:2]} == {"7", "120"}
     assert len(found) < 15
     for row in found[:2]:

@@ -2,12 +2,16 @@
 
 import hashlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 
+from fullstack_ml.answers import answer_of
+from fullstack_ml.product.types import Plan
 from fullstack_ml.serving import model, online
 
 Asked = Callable[[int], list[dict[str, Any]]]
@@ -60,3 +64,30 @@ def test_without_a_challenger_or_a_log_there_is_nothing_to_compare(
     monkeypatch.setattr("sys.argv", ["online", "yesterday"])
     with refused("yesterday"):
         online.main()
+
+
+@pytest.mark.task("tabular-regression")
+def test_numbers_are_compared_by_how_far_they_are_off(product: Any) -> None:
+    random, begun = np.random.default_rng(0), datetime(2026, 1, 1, tzinfo=UTC)
+
+    def rows(arm: str, spread: float) -> list[dict[str, Any]]:
+        right = random.uniform(100, 300, 400).round(1)
+        given = right + random.normal(0, spread, 400)
+        fixed = {"arm": arm, "model_version": arm, "served": True, "requested_at": begun, "latency_ms": 1.0}
+        return [
+            {**fixed, "prediction_id": f"{arm}{i}", "caller": f"{arm}{i}", "decision": "accept"}
+            | {"answer": f"{given[i]:.7g}", "truth": f"{right[i]:.1f}" if i % 4 else None}
+            for i in range(400)
+        ]
+
+    plan, answer = Plan(test="fixed-horizon", detect=8, alpha=0.05, power=0.8), answer_of(product)
+    arms = [*rows("champion", 30), *rows("challenger", 10)]
+    report = online.compare(arms, "canary", "challenger", begun, plan, answer)
+    mae = report["measures"]["mae"]
+    # The mean of |N(0, s)| is 0.798 s, and lower is better.
+    assert mae["champion"] == pytest.approx(0.798 * 30, rel=0.15)
+    assert mae["challenger"] == pytest.approx(0.798 * 10, rel=0.15)
+    assert mae["verdict"] == report["verdict"] == "better"
+    # Two means of a deviation of 0.603 * 30 = 18.1, 8 apart, at 5 % and 80 %: 2 * (1.96 + 0.84)^2 * 18.1^2 / 8^2 each.
+    assert report["planned"] == pytest.approx(2 * 2 * 2.8**2 * 18.1**2 / 8**2, rel=0.4)
+    assert report["labelled"] == 600

@@ -78,11 +78,17 @@ def keys_of_contract() -> dict[str, Any]:
 
 
 def digests(parts: dict[str, Any]) -> dict[str, Any]:
-    """Return a digest for every key of every part, or for a part that has no keys."""
-    return {
-        name: {key: digest(value) for key, value in part.items()} if isinstance(part, dict) else digest(part)
-        for name, part in parts.items()
-    }
+    """Return a digest for every key of every part, or for a part that has no keys; for those of the answer too.
+
+    Stage ``collect`` reads the answer's type, and would run anew at every new label if it had to list all of it.
+    """
+
+    def each(part: Any, deeper: bool) -> Any:
+        if not isinstance(part, dict):
+            return digest(part)
+        return {key: each(value, False) if deeper and key == "answer" else digest(value) for key, value in part.items()}
+
+    return {name: each(part, True) for name, part in parts.items()}
 
 
 def digest(value: Any) -> str:

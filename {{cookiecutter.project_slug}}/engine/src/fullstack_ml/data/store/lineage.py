@@ -68,7 +68,7 @@ def kept(names: list[str], needed: bool = True) -> dict[str, Path]:
             try:
                 repo.cloud.pull([HashInfo("md5", name) for name in lacking])
             except (DvcException, OSError) as error:
-                print(f"collect: the remote of DVC: {str(error).splitlines()[0]}")
+                print(f"the remote of DVC: {str(error).splitlines()[0]}")
         return {name: Path(cache.oid_to_path(name)) for name in names if cache.exists(name)}
 
 

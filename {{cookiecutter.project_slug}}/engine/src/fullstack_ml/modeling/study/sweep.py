@@ -24,7 +24,7 @@ from pydantic import TypeAdapter
 from fullstack_ml.modeling.study.found import conclude
 from fullstack_ml.modeling.study.space import Space, inside, read_conf, stated
 from fullstack_ml.modeling.study.worker import COUNTED, STORE, Contender, Worker
-from fullstack_ml.pipeline.compose import resolve
+from fullstack_ml.pipeline.compose import own_code, resolve
 from fullstack_ml.pipeline.config import Config, Model, Sweep
 from fullstack_ml.pipeline.stage import typed
 from fullstack_ml.product.contract import load
@@ -32,6 +32,7 @@ from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import sha256
 from fullstack_ml.workspace.paths import CONF, SPLITS, SWEEPS
+from fullstack_ml.workspace.seams import SOURCE, package_name
 
 EVERY = "all"
 EARLIER = 3  # best trials of an earlier sweep of the same model that are tried first
@@ -44,6 +45,10 @@ def name_of(config: Config, model: Model, space: Space, seed: int, product: Prod
     said += [config.export.calibration, config.train.novelty, product.release.better_on]
     costs, abstain = product.service.error_cost, product.formulation.abstain
     said += [costs.model_dump(mode="json"), abstain.model_dump(mode="json") if abstain else None]
+    said += [
+        [part.model_dump(mode="json") for part in product.data.slices],
+        own_code(SOURCE / package_name())["metrics"],
+    ]
     return f"{model.name}-{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]}"
 
 
