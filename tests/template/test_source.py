@@ -39,10 +39,11 @@ ROOMS = [
     (5_980, ["data"]),  # texts, records out of scope, what git names of labels, numbers of the source, alpha of steps
     (5_250, ["modeling"]),  # parts, records out of scope, LightGBM, networks, a search of models, the reference
     (3_900, ["serving"]),  # many records at once; from offline to champion by one command; roll-outs by site
+    (1_180, ["audit"]),  # lineage of an answer, the ML Test Score, debts, roles
     (2_200, ["draft"]),  # an answer that is a number
     (1_830, ["inputs"]),  # pictures and their planes, tables, texts
     (3_560, ["answers"]),  # a label, several labels with candidates, a number with its interval
-    (1_100, ["product"]),  # what is watched after the release
+    (1_115, ["product"]),  # what is watched after the release
     (2_200, ["annotation"]),  # rounds by filter, copies, gold, notes; people outside, hours, the guide on the screen
     (740, ["pipeline", "project", "registry", "workspace"]),
     (1_000, ["monitoring"]),  # drift, estimates, late labels, alarms; gauges, page, who is told

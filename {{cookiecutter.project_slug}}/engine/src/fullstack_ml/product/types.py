@@ -180,6 +180,18 @@ class Monitoring(Strict):
     watch: list[Watch] = Field(min_length=1)
 
 
+Step = Literal["requirements", "data", "annotation", "model", "release", "operation"]
+
+
+class Role(Strict):
+    """Who decides, does, reviews and is told of a step of the lifecycle: a name or a team each."""
+
+    decides: str | None = None
+    does: str | None = None
+    reviews: str | None = None
+    told: str | None = None
+
+
 class Product(Strict):
     """The whole of ``product.yaml``."""
 
@@ -192,3 +204,4 @@ class Product(Strict):
     schedule: dict[str, str]
     annotation: Effort | None = None
     monitoring: Monitoring | None = None
+    roles: dict[Step, Role] = Field({})

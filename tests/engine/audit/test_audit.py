@@ -1,0 +1,80 @@
+"""What earns a score: evidence that lies in the project, and nothing else."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from fullstack_ml.audit import __main__ as audit
+from fullstack_ml.audit.evidence import Evidence
+from fullstack_ml.audit.recomputed import recomputed
+from fullstack_ml.inputs import input_of
+from fullstack_ml.serving.batch import __main__ as batch
+from fullstack_ml.workspace.files import read_json
+
+
+def scores() -> dict[str, float]:
+    audit.main()
+    return {row["id"]: row["score"] for row in read_json(Path("reports/audit.json"))["tests"]}
+
+
+def test_a_project_on_which_nothing_ran_proves_little(project: Path, capsys: Any) -> None:
+    found = scores()
+    assert len(found) == 28
+    assert [found[name] for name in ("D1", "M5", "M7", "I4", "O3", "O6")] == [0] * 6
+    assert capsys.readouterr().out.splitlines()[-2] == "minimum 0.0"
+    assert "none found" in Path("reports/audit.html").read_text(encoding="utf-8")
+
+
+def test_what_ran_is_proved_with_its_file_and_day(finished: Path) -> None:
+    found = scores()
+    assert (found["M5"], found["M7"], found["O6"]) == (1, 1, 1)
+    row = next(row for row in read_json(Path("reports/audit.json"))["tests"] if row["id"] == "M5")
+    assert row["proofs"][0]["what"].startswith("R2 margin_over_baseline")
+    assert row["proofs"][0]["place"] == "reports/acceptance.json"
+    Path("reports/acceptance.json").unlink()
+    assert scores()["M5"] == 0.5  # the baselines were measured, and nothing holds them
+
+
+@pytest.mark.task("tabular-classification")
+def test_logged_answers_prove_something_while_they_come_out_again(
+    finished: Path, mlflow: Any, records: pl.DataFrame, product: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records.head(20).select(list(input_of(product).columns(product))).write_csv("inbox.csv")
+    wanted = {"INPUT": "inbox.csv", "OUTPUT": "out.csv", "LOG": "1", "SERVE_MODEL": "models/model.onnx"}
+    for name, value in wanted.items():
+        monkeypatch.setenv(name, value)
+    batch.main()
+    number = pl.read_csv("out.csv")["model_version"][0]  # of the file, which no registry knows
+    evidence = Evidence()
+
+    class Held:
+        """The registry with the one version that answered."""
+
+        def __init__(self) -> None:
+            self.number, self.tags = number, dict[str, str]()
+
+        def artefact(self, name: str) -> bytes:
+            assert name == number
+            return Path("models/model.onnx").read_bytes()
+
+    evidence.__dict__ |= {"versions": [Held()], "registry": Held()}
+    assert "20 logged answers" in recomputed(evidence)[0].what
+    with sqlite3.connect("predictions.db") as log:
+        log.execute("UPDATE predictions SET novelty = novelty + 1 WHERE rowid = 7")
+    assert recomputed(evidence) == []
+
+
+@pytest.mark.task("tabular-classification")
+def test_roles_of_the_contract_leave_only_their_gaps(project: Path) -> None:
+    path = Path("product.yaml")
+    text = path.read_text(encoding="utf-8")
+    role = "{decides: owner, does: engineer, reviews: engineer, told: support}"
+    path.write_text(f"roles:\n  release: {role}\n{text}", encoding="utf-8")
+    audit.main()
+    steps = {step["name"]: step for step in json.loads(Path("reports/audit.json").read_text())["roles"]}
+    assert steps["release"]["gaps"] == ["engineer reviews the own work"]
+    assert len(steps["data"]["gaps"]) == 4

@@ -1,0 +1,67 @@
+"""What may prove a test of the ML Test Score, and how the proofs make its score.
+
+A test earns 1 when it runs by itself and can fail, 0.5 when a person ran it and the result is written down.
+Reads through ``evidence``; writes nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fullstack_ml.audit.evidence import Evidence
+from fullstack_ml.audit.proof import Proof
+
+Look = Callable[[Evidence], list[Proof]]
+
+
+@dataclass(frozen=True)
+class Test:
+    """``alone`` are looks of which every one has to find something for 1, ``shared`` those for 0.5; ``fix``: to do."""
+
+    id: str
+    says: str
+    alone: tuple[Look, ...]
+    shared: tuple[Look, ...]
+    fix: str
+
+
+def verdict(*metrics: str) -> Look:
+    """Look for a requirement on one of the metrics."""
+    return lambda e: e.verdict(*metrics)
+
+
+def tested(pattern: str, what: str) -> tuple[Look, Look]:
+    """Look for a test of the project, and for the workflow that runs it."""
+    return (lambda e: e.text("tests/*.py", pattern, what)), (lambda e: e.workflow("make test"))
+
+
+def clean(e: Evidence) -> list[Proof]:
+    """Look whether the champion was made from committed code."""
+    held = e.champion
+    dirty = held is None or held.tags.get("git.dirty") != "false"
+    return [] if dirty or held is None else e.version("made from a commit", "git.commit")
+
+
+def owners(e: Evidence) -> list[Proof]:
+    """Look for who has to review a change."""
+    places = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
+    return [proof for place in places for proof in e.file(place, "who reviews what")]
+
+
+def sliced(e: Evidence) -> list[Proof]:
+    """Look for a requirement on a slice."""
+    named = [r for r in e.product.requirements if r.slice != "all"]
+    return e.verdict("worst_slice_accuracy", "worst_slice_mae", "worst_label_recall", *(r.metric for r in named))
+
+
+def stable(e: Evidence) -> list[Proof]:
+    """Look for answers in the log, none of which was no number."""
+    return [] if e.logged("reason = 'not-finite'", "") else e.logged("", "answers, each of them a number")
+
+
+def scored(test: Test, evidence: Evidence) -> tuple[float, list[Proof]]:
+    """Return the score of a test with what proves it."""
+    for score, looks in ((1.0, test.alone), (0.5, test.shared)):
+        found = [look(evidence) for look in looks]
+        if looks and all(found):
+            return score, [proofs[0] for proofs in found]
+    return 0.0, []

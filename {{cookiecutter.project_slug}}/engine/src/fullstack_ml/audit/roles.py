@@ -1,0 +1,39 @@
+"""Who decides, does, reviews and is told, step by step, and what is not settled.
+
+Reads ``roles`` of ``product.yaml``; where it is left out, the owners of requirements and who judges the evaluation.
+"""
+
+from dataclasses import dataclass
+from typing import get_args
+
+from fullstack_ml.product import types
+from fullstack_ml.product.types import Product
+
+PARTS = ("decides", "does", "reviews", "told")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the lifecycle with its people; ``gaps`` are the parts that nobody has, or one has alone."""
+
+    name: str
+    people: dict[str, str | None]
+    gaps: list[str]
+
+
+def steps(product: Product) -> list[Step]:
+    """Return every step of the lifecycle."""
+    found = []
+    for name in get_args(types.Step):
+        role = product.roles.get(name)
+        people = {part: getattr(role, part) if role else None for part in PARTS}
+        gaps = [f"nobody {part}" if part != "told" else "nobody is told" for part, who in people.items() if not who]
+        if people["does"] and people["does"] == people["reviews"]:
+            gaps.append(f"{people['does']} reviews the own work")
+        found.append(Step(name, people, gaps))
+    return found
+
+
+def named(product: Product) -> list[str]:
+    """Name who answers for requirements and judges the evaluation: people whom ``roles`` should know."""
+    return sorted({r.owner for r in product.requirements} | {cell.who for cell in product.evaluation})
