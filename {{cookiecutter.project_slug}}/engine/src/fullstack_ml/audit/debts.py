@@ -4,6 +4,7 @@ Sculley, Holt, Golovin and others 2015, Hidden Technical Debt in Machine Learnin
 writes nothing. ``held`` says that something keeps the debt small and fails when it does not.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,91 +30,98 @@ class Debt:
         return bool(self.proofs)
 
 
-def debts(e: Evidence) -> list[Debt]:
+DEBTS: list[tuple[str, str, Callable[[Evidence], list[Proof]], str]] = [
+    (
+        "entanglement",
+        "what changes when one input changes?",
+        lambda e: e.report(ABLATION, "each part measured alone", "without"),
+        "make ablate",
+    ),
+    (
+        "correction cascades",
+        "does a model correct another one?",
+        lambda e: e.file(MODEL, "one artefact answers, and no other"),
+        "make",
+    ),
+    (
+        "undeclared consumers",
+        "who uses the answers?",
+        lambda e: e.logged("caller <> ''", "answers, each with its caller"),
+        "serve with SERVE_API_KEY, and let callers send x-caller",
+    ),
+    (
+        "unstable data",
+        "can the data change unseen?",
+        lambda e: e.file(RAW_LOCK, "the raw data by hash, in git"),
+        "make, and commit data/raw.lock",
+    ),
+    (
+        "underused data",
+        "is a feature worth its cost?",
+        lambda e: e.report(ABLATION, "what each part is worth", "without"),
+        "make ablate, and take out what is worth nothing",
+    ),
+    (
+        "feedback loops",
+        "do answers become labels?",
+        lambda e: e.report(AGREEMENT, "labels of people and of the source told apart", "labels"),
+        "make round, for labels that no answer stands behind",
+    ),
+    (
+        "glue code",
+        "how much is the project's own?",
+        lambda e: e.workflow("make check"),
+        "keep make check in a workflow",
+    ),
+    (
+        "pipeline jungles",
+        "is the way of the data one graph?",
+        lambda e: e.file("dvc.yaml", "every stage with what it reads"),
+        "new stages by make new-stage",
+    ),
+    (
+        "dead experimental paths",
+        "are old experiments still in the code?",
+        lambda e: e.text("tests/*.py", "def test_a_choice_composes", "every choice of conf/ composes"),
+        "remove choices that nobody takes",
+    ),
+    (
+        "configuration debt",
+        "is a wrong setting noticed?",
+        lambda e: e.file(CONTRACT, "contract and settings checked before a run"),
+        "make compose",
+    ),
+    (
+        "fixed thresholds",
+        "who sets the thresholds of answers?",
+        lambda e: e.text("product.yaml", "error_cost:", "fitted on calibration data to the costs"),
+        "state error_cost",
+    ),
+    (
+        "data testing",
+        "is data tested as code is?",
+        lambda e: e.report(VALIDATION, "records against product.yaml", "valid"),
+        "make validate",
+    ),
+    (
+        "reproducibility",
+        "does a run come out again?",
+        lambda e: e.version("made from a commit", "git.commit"),
+        "commit, then make",
+    ),
+    ("process", "are many models run in one way?", lambda e: e.version("pipeline of a version", "pipeline"), "make"),
+    (
+        "culture",
+        "is it told who decides?",
+        lambda e: e.text("product.yaml", r"^roles:|\nroles:", "roles per step"),
+        "add roles to product.yaml",
+    ),
+]
+
+
+def debts(evidence: Evidence) -> list[Debt]:
     """Answer every debt from evidence."""
-    rows = [
-        (
-            "entanglement",
-            "what changes when one input changes?",
-            e.report(ABLATION, "each part measured alone", "without"),
-            "make ablate",
-        ),
-        (
-            "correction cascades",
-            "does a model correct another one?",
-            e.file(MODEL, "one artefact answers, and no other"),
-            "make",
-        ),
-        (
-            "undeclared consumers",
-            "who uses the answers?",
-            e.logged("caller <> ''", "answers, each with its caller"),
-            "serve with SERVE_API_KEY, and let callers send x-caller",
-        ),
-        (
-            "unstable data",
-            "can the data change unseen?",
-            e.file(RAW_LOCK, "the raw data by hash, in git"),
-            "make, and commit data/raw.lock",
-        ),
-        (
-            "underused data",
-            "is a feature worth its cost?",
-            e.report(ABLATION, "what each part is worth", "without"),
-            "make ablate, and take out what is worth nothing",
-        ),
-        (
-            "feedback loops",
-            "do answers become labels?",
-            e.report(AGREEMENT, "labels of people and of the source told apart", "labels"),
-            "make round, for labels that no answer stands behind",
-        ),
-        ("glue code", "how much is the project's own?", e.workflow("make check"), "keep make check in a workflow"),
-        (
-            "pipeline jungles",
-            "is the way of the data one graph?",
-            e.file("dvc.yaml", "every stage with what it reads"),
-            "new stages by make new-stage",
-        ),
-        (
-            "dead experimental paths",
-            "are old experiments still in the code?",
-            e.text("tests/*.py", "def test_a_choice_composes", "every choice of conf/ composes"),
-            "remove choices that nobody takes",
-        ),
-        (
-            "configuration debt",
-            "is a wrong setting noticed?",
-            e.file(CONTRACT, "contract and settings checked before a run"),
-            "make compose",
-        ),
-        (
-            "fixed thresholds",
-            "who sets the thresholds of answers?",
-            e.text("product.yaml", "error_cost:", "fitted on calibration data to the costs"),
-            "state error_cost",
-        ),
-        (
-            "data testing",
-            "is data tested as code is?",
-            e.report(VALIDATION, "records against product.yaml", "valid"),
-            "make validate",
-        ),
-        (
-            "reproducibility",
-            "does a run come out again?",
-            e.version("made from a commit", "git.commit"),
-            "commit, then make",
-        ),
-        ("process", "are many models run in one way?", e.version("pipeline of a version", "pipeline"), "make"),
-        (
-            "culture",
-            "is it told who decides?",
-            e.text("product.yaml", r"^roles:|\nroles:", "roles per step"),
-            "add roles to product.yaml",
-        ),
-    ]
-    return [Debt(*row) for row in rows]
+    return [Debt(name, question, look(evidence), fix) for name, question, look, fix in DEBTS]
 
 
 def own_lines() -> int:

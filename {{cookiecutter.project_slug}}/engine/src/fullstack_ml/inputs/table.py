@@ -92,7 +92,6 @@ def fingerprints(frame: pl.DataFrame, product: Product) -> pl.Series | None:
 def matrix(frame: pl.DataFrame, product: Product) -> np.ndarray:
     """Return float32 of shape (records, features), and behind them the buckets of texts."""
     features = product.formulation.input.features
-    # Rounded column by column, and row after row in memory, as onnxruntime reads them.
     values = encoding.from_frame(frame, [encoding.encoded(feature) for feature in features], np.float32)
     return encoding.with_buckets(values, [frame[f.name].to_list() for f in features if f.type == "text"])
 
