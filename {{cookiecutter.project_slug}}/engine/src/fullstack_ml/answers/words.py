@@ -1,7 +1,9 @@
 """What every answer shares: the scores of an artefact, the three words of a decision, and how sets are written."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +31,10 @@ class Scored:
 
 
 def names_in(text: str) -> list[str]:
-    """Return the labels that a text names, each once, in its order; none of them for ``none``."""
-    names = dict.fromkeys(name for part in MARKS.split(text) if (name := part.strip()))
+    """Return the labels that a text names, each once, in its order; none of them for ``none``, or ``[]`` of JSON."""
+    parts: list[str] = MARKS.split(text)
+    if text.lstrip().startswith("["):
+        with suppress(ValueError):
+            parts = [str(part) for part in json.loads(text)]
+    names = dict.fromkeys(name for part in parts if (name := part.strip()))
     return [] if [name.lower() for name in names] == [NONE] else [*names]

@@ -113,7 +113,7 @@ def fault_of(text: str, product: Product) -> str:
     strange = [name for name in names if name not in known and name not in product.formulation.earlier]
     if strange:
         return f"names {strange[0]!r}, which is not in {known}"
-    if not names and text.strip().lower() != NONE:
+    if not names and text.strip().lower() not in (NONE, "[]"):
         return f"says nothing; a record without a label is {NONE!r}"
     both = contrary([product.formulation.renames.get(name, name) for name in names], product)
     return f"names {' and '.join(both)}, which exclude each other" if both else ""
