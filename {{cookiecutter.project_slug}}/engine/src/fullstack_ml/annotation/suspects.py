@@ -73,6 +73,39 @@ def suspects(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
     ]
 
 
+def doubted(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
+    """Return id, label and what the ``model_says`` of sets in which a label is likely wrong or lacking, the least
+    likely first.
+
+    Raises:
+        UserError: if there are too few records to fit and to predict.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import KFold, cross_val_predict
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if len(frame) < FEW:
+        what = f"{len(frame)} records outside the test split have labels"
+        raise UserError(what, str(LABELLED), f"collect or label at least {FEW}")
+    answer, names = answer_of(product), product.formulation.label_names
+    truth, inputs = answer.truth(frame["label"].to_list(), product), input_of(product).matrix(frame, product)
+    model = make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression(max_iter=300)))
+    flat, folds = inputs.reshape(len(inputs), -1).astype(np.float64), KFold(FOLDS, shuffle=True, random_state=0)
+    outputs = cross_val_predict(model, flat, truth.astype(int), cv=folds, method="predict_proba").astype(np.float32)
+    says = [answer.to_text([names[i] for i in np.flatnonzero(row >= 0.5)], product) for row in outputs]
+    return [
+        {
+            "id": frame["id"][i],
+            "label": frame["label"][i],
+            "model_says": says[i],
+            "labelled_by": frame["labelled_by"][i],
+        }
+        for i in answer.suspects(outputs, truth).tolist()
+    ]
+
+
 def far_off(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
     """Return id, label and what the ``model_says`` of numbers that are likely wrong, the most suspicious first.
 
@@ -154,7 +187,7 @@ def run(config: Config) -> None:
     parts = [batch.filter(~placed(batch, plan)["test"]) for batch in read_batches(LABELLED, ROWS)]
     product = load()
     seen, record = reviewed(), track_record(product)
-    listed = suspects if answer_of(product).ESTIMATOR == "classifier" else far_off
+    listed = {"classifier": suspects, "multilabel": doubted}.get(answer_of(product).ESTIMATOR, far_off)
     found = [row for row in listed(pl.concat(parts), product) if row["id"] not in seen]
     write_json(SUSPECTS, {"suspects": found, "track_record": record})
     print(f"suspects: {len(found)} labels are likely wrong, see {SUSPECTS} and make agreement")
