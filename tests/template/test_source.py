@@ -45,7 +45,7 @@ ROOMS = [
     (3_560, ["answers"]),  # a label, several labels with candidates, a number with its interval
     (1_115, ["product"]),  # what is watched after the release
     (2_200, ["annotation"]),  # rounds by filter, copies, gold, notes; people outside, hours, the guide on the screen
-    (740, ["pipeline", "project", "registry", "workspace"]),
+    (750, ["pipeline", "project", "registry", "workspace"]),
     (1_000, ["monitoring"]),  # drift, estimates, late labels, alarms; gauges, page, who is told
     (300, ["edge", "pages", "artefact"]),
 ]
