@@ -13,6 +13,7 @@ import pytest
 
 from fullstack_ml.monitoring import monitor
 from fullstack_ml.pipeline.config import Config
+from fullstack_ml.registry.tracking import ClientRegistry
 
 Logged = Callable[..., list[str]]
 TABLE = pytest.mark.task("tabular-classification")
@@ -157,3 +158,32 @@ def test_a_webhook_that_hangs_stops_nothing(
             one.join(60)
     assert verdicts()["drift"] == "alarm"
     assert capsys.readouterr().out.count("the webhook of conf/monitoring.yaml was not told") == 1
+
+
+@TABLE
+def test_a_hard_alarm_takes_the_champion_back_once(
+    log: Logged, usual: pl.DataFrame, product: Any, monitored: Config, mlflow: Any, capsys: Any
+) -> None:
+    client = mlflow.MlflowClient()
+    client.create_registered_model("my_product")
+    for _ in range(2):
+        client.create_model_version("my_product", source="models", tags={"verdict": "accepted"})
+    registry = ClientRegistry(mlflow)
+    registry.crown("1")
+    registry.crown("2")
+    contract = Path("product.yaml")
+    text = contract.read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if "metric: drawn_accuracy" in line]
+    contract.write_text(text.replace(line, line.replace("}", ", rollback: true}")), encoding="utf-8")
+    names = product.formulation.label_names
+    wrong = dict(zip(names, names[1:] + names[:1], strict=True))
+    log(usual, labels=[wrong[label] for label in usual["source_label"]], accepted=True)
+    with sqlite3.connect("predictions.db") as connection:
+        connection.execute("UPDATE predictions SET model_version = '2'")
+    try_run(monitored)
+    assert "version 2 was taken back, 1 is champion again" in capsys.readouterr().out
+    assert registry.aliases() == {"champion": "1"}
+    monitor.REPORT.unlink()  # as if nobody had been told
+    try_run(monitored)
+    assert "version 2 is not the champion any more, nothing is taken back" in capsys.readouterr().out
+    assert registry.aliases() == {"champion": "1"}

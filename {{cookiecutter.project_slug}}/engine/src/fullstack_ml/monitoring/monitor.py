@@ -17,6 +17,7 @@ import httpx
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.inputs import input_of
+from fullstack_ml.monitoring.back import take_back
 from fullstack_ml.monitoring.chance import Measure, level_of
 from fullstack_ml.monitoring.gauges import failed_requests, log_to_mlflow, write_gauges
 from fullstack_ml.monitoring.log import Log, Window
@@ -155,7 +156,9 @@ def run(config: Config) -> None:
         alarms = [row for row in report["verdicts"] if row["verdict"] == "alarm"]
         texts = {row["id"]: message(row, report["windows"][-1], str(PAGE)) for row in alarms}
         fresh = [row for row in alarms if report["told"][row["id"]] == report["at"]]
-        faults = tell("\n".join(texts[row["id"]] for row in fresh), fresh, settings) if fresh else []
+        back = take_back(fresh, report["windows"][-1]["version"], origins, serving)
+        text = "\n".join([*(texts[row["id"]] for row in fresh), *([back] if back else [])])
+        faults = [*([back] if back else []), *(tell(text, fresh, settings) if fresh else [])]
         faults += filter(None, [report_to_mlflow(report, origins) if settings.mlflow else None])
     show(report)
     print("\n".join([*texts.values(), *(f"monitor: {fault}" for fault in faults), f"all of it in {PAGE}"]))

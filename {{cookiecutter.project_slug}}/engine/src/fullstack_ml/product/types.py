@@ -162,6 +162,7 @@ class Watch(Strict):
     """One row of what ``make monitor`` judges: an alarm is what is beyond ``threshold`` by more than chance explains.
 
     ``of`` names one feature or slice where the metric has one value for each. ``owner`` is told, ``follows`` is done.
+    With ``rollback`` an alarm gives the alias champion back to the version before.
     """
 
     id: str = Field(pattern=r"^M\d+$")
@@ -171,6 +172,7 @@ class Watch(Strict):
     threshold: float = Field(allow_inf_nan=False)
     owner: str
     follows: str
+    rollback: bool = False
 
 
 class Monitoring(Strict):
