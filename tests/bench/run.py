@@ -12,7 +12,7 @@ import stages
 from measure import ROUNDS, machine_class
 
 import lifecycle
-from projects import machine
+from projects import Project, machine
 
 HERE = Path(__file__).parent
 
@@ -22,14 +22,31 @@ def inside(script: str, *answers: str) -> None:
     with tempfile.TemporaryDirectory() as place:
         project = lifecycle.generate(Path(place, "work"), machine(Path(place, "machine")), *answers)
         project.ok("make")
-        command = [str(project.folder / ".venv/bin/python"), str(HERE / f"{script}.py")]
-        subprocess.run(command, cwd=project.folder, env=project.variables(), check=True)
+        run_in(project, script)
+
+
+def run_in(project: Project, script: str) -> None:
+    """Run a script in a project, with its interpreter."""
+    command = [str(project.folder / ".venv/bin/python"), str(HERE / f"{script}.py")]
+    subprocess.run(command, cwd=project.folder, env=project.variables(), check=True)
 
 
 def data() -> None:
     """Measure the raw data of both tasks: small images, and large tables."""
     for task in ("image", "tabular"):
         inside("data", f"task={task}-classification")
+
+
+def models() -> None:
+    """Measure the models of every task beside each other."""
+    for task in ("image-classification", "tabular-classification", "tabular-regression", "text-classification"):
+        with tempfile.TemporaryDirectory() as place:
+            project = lifecycle.generate(Path(place, "work"), machine(Path(place, "machine")), f"task={task}")
+            chosen = (project.folder / "conf/config.yaml").read_text(encoding="utf-8").split("- model: ")[1].split()[0]
+            project.replace("conf/config.yaml", f"- model: {chosen}", "- model: lightgbm")  # whose extra comes with it
+            project.ok("make", "setup")
+            project.ok("dvc", "repro", "evaluate")
+            run_in(project, "models")
 
 
 def page_and_server() -> None:
@@ -52,6 +69,7 @@ GROUPS = {
     "lifecycle": lifecycle.main,
     "stages": stages.main,
     "boosting": boosting.main,
+    "models": models,
     "artefact": lambda: inside("artefact"),
     "evaluate": lambda: inside("evaluate"),
     "agreement": lambda: inside("agreement"),

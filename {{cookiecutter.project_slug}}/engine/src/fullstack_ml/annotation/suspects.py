@@ -159,7 +159,7 @@ def track_record(product: Product) -> dict[str, Any]:
         source = asked_now.select("id", source_label=of_source(product)).collect()
         both = now.join(before, on="id", how="left").join(source, on="id", how="left")
         was = pl.when("people").then("before").otherwise("source_label")
-        kind = pl.String() if answer_of(product).SCALE == "nominal" else pl.Float64()  # 7 and 7.0 are one number
+        kind = pl.Float64() if answer_of(product).SCALE == "interval" else pl.String()  # 7 and 7.0 are one number
         other = pl.col("now").cast(kind, strict=False).ne_missing(was.cast(kind, strict=False))
         judged, wrong = judged + len(both), wrong + both.filter(other).height
     if not judged:

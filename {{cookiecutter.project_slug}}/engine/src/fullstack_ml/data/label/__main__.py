@@ -108,7 +108,7 @@ def report(said: pl.DataFrame, rounds: Mapping[str, Round], guide: str, product:
     everybody = trend.each(alone)
 
     distance = partial(agreement.ordinal, steps=len(product.formulation.label_names))
-    steps = {"alpha": distance} if product.formulation.answer.ordered else {}
+    steps = {"alpha": distance} if product.formulation.answer.ordered and scale is agreement else {}
     measured = scale.measure(now, names, **steps)
     others = measured.pop("with_others")
     people = gold.annotators(everybody, answers, right)
