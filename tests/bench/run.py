@@ -7,6 +7,7 @@ from pathlib import Path
 
 import boosting
 import generation
+import networks_speed
 import scale
 import stages
 from measure import ROUNDS, machine_class
@@ -70,6 +71,7 @@ GROUPS = {
     "stages": stages.main,
     "boosting": boosting.main,
     "models": models,
+    "networks": networks_speed.main,
     "artefact": lambda: inside("artefact"),
     "evaluate": lambda: inside("evaluate"),
     "agreement": lambda: inside("agreement"),

@@ -25,7 +25,7 @@ atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
 lay_template(TASKS[0], ROOT)
 CONF = ROOT / "conf"
 NUMBERS = ("boosted_number", "linear", "mean")
-PICTURES = ("cnn",)  # in tests of backend torch
+PICTURES = ("cnn", "pretrained")  # in tests of backend torch
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 SOURCES = sorted(path.stem for path in (CONF / "source").glob("*.yaml"))
 SEARCHES = sorted(path.stem for path in (CONF / "search").glob("*.yaml"))

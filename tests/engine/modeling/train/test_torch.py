@@ -4,49 +4,33 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
-import yaml
 from sklearn.datasets import load_digits, load_wine
 
 from fullstack_ml.answers import label
 from fullstack_ml.modeling.train.backends import Lesson, backend_of
 from fullstack_ml.modeling.train.backends import torch as backend
-from fullstack_ml.modeling.train.backends.torch import fitting
+from fullstack_ml.modeling.train.backends.torch import fitting, progress
 from fullstack_ml.modeling.train.backends.torch.augment import augmented
 from fullstack_ml.modeling.train.backends.torch.settings import Augment
-from fullstack_ml.pipeline.config import Model
+from fullstack_ml.registry import tracking
 from fullstack_ml.workspace.paths import CHECKPOINTS
+from networks import bars, contract, in_graph, model
 
 pytestmark = pytest.mark.filterwarnings("ignore:Field onnx:DeprecationWarning")
 Refused = Callable[..., AbstractContextManager[None]]
-CONF = Path(__file__).parents[4] / "{{cookiecutter.project_slug}}" / "conf/model"
 WHERE = "model.estimator in conf/model/m.yaml"
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def model(name: str = "cnn", weights: Any = "none", **estimator: Any) -> Model:
-    """Return a file of conf/model with some keys of ``estimator`` changed."""
-    made = Model(**yaml.safe_load((CONF / f"{name}.yaml").read_text(encoding="utf-8")))
-    return replace(made, name="m", weights=weights, estimator={**made.estimator, **estimator})
-
-
-def contract(*shape: int, harmless: tuple[str, ...] = ()) -> Any:
-    """Return as much of a contract as says what a picture is."""
-    given = SimpleNamespace(type="image", shape=shape, fit="stretch", ground=255, max_pixels=10**6, max_values=4096)
-    given.invariances = list(harmless)
-    return SimpleNamespace(formulation=SimpleNamespace(input=given))
 
 
 def digits(product: Any = None) -> tuple[Lesson, np.ndarray, np.ndarray]:
@@ -57,29 +41,6 @@ def digits(product: Any = None) -> tuple[Lesson, np.ndarray, np.ndarray]:
     product = product or contract(8, 8)
     lesson = Lesson(rows[known], truth[known], label, True, product, (rows[proof], truth[proof]))
     return lesson, rows[asked], truth[asked]
-
-
-def bars(count: int = 60, channels: int = 1, side: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """Return pictures with a bar that stands or lies, channel by channel."""
-    random, truth = np.random.default_rng(1), np.arange(count) % 2
-    pictures = random.uniform(0.7, 1, (count, channels, side, side)).astype(np.float32)
-    for picture, lies in zip(pictures, truth, strict=True):
-        place = random.integers(2, side - 2)
-        picture[(slice(None), place) if lies else (slice(None), slice(None), place)] = 0
-    return pictures.reshape(count, -1), truth
-
-
-def in_graph(fitted: backend.Fitted, rows: np.ndarray, output: str = "probabilities") -> np.ndarray:
-    """Return what the graph says of rows, whose name and place on this machine it does not hold."""
-    graph = backend.to_onnx(fitted, rows.shape[1], 0, output)
-    assert [given.name for given in graph.graph.output] == [output]
-    written = graph.SerializeToString()
-    assert str(Path(backend.__file__).parents[5]).encode() not in written
-    session = onnxruntime.InferenceSession(written)
-    alone = np.asarray(session.run(None, {"features": rows[:1]})[0])
-    together = np.asarray(session.run(None, {"features": rows})[0])
-    assert alone == pytest.approx(together[:1], abs=1e-5)
-    return together
 
 
 def test_a_small_network_reads_digits_and_leaves_as_onnx() -> None:
@@ -201,8 +162,10 @@ def test_without_the_extra_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch,
 SCRIPT = """
 import os, resource, sys
 sys.path.insert(0, {here!r})
-from test_torch import Lesson, bars, contract, fitting, label, model
-from fullstack_ml.modeling.train.backends.torch import checkpoint, fit
+from fullstack_ml.answers import label
+from fullstack_ml.modeling.train.backends import Lesson
+from networks import bars, contract, model
+from fullstack_ml.modeling.train.backends.torch import checkpoint, fit, fitting
 from fullstack_ml.workspace.errors import guard
 {body}
 """
@@ -210,7 +173,7 @@ from fullstack_ml.workspace.errors import guard
 
 def elsewhere_run(body: str) -> subprocess.CompletedProcess[str]:
     """Run Python in a process of its own."""
-    code = SCRIPT.format(here=str(Path(__file__).parent), body=body)
+    code = SCRIPT.format(here=str(Path(__file__).parents[3]), body=body)
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
@@ -242,13 +205,29 @@ def test_full_memory_says_which_batch_would_fit() -> None:
     assert fix.startswith("fix:   set batch to ") and 2 <= int(fix.split()[4].strip(",")) < 800
 
 
-def test_how_long_it_takes_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fullstack_ml.modeling.train.backends.torch.progress.SHOWN_EVERY", 0.0)
+def test_how_far_it_is_stands_on_the_screen_and_in_mlflow_while_it_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'm.db'}")
+    monkeypatch.setenv("MLFLOW_DEFAULT_ARTIFACT_ROOT", (tmp_path / "files").as_uri())
+    monkeypatch.setattr(progress, "SHOWN_EVERY", 0.0)
+    seen: list[list[float]] = []
+    end = progress.Watch.end
+
+    def ended(watch: progress.Watch) -> None:
+        found = watch.client.get_metric_history(watch.run, "history.loss")
+        seen.append([point.value for point in sorted(found, key=lambda point: point.step)])
+        end(watch)
+
+    monkeypatch.setattr(progress.Watch, "end", ended)
     rows, truth = bars()
-    backend.fit(model(epochs=2, patience=0), 7, Lesson(rows, truth, label, True, contract(10, 10)))
-    first, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("train: epoch 1 of 2, loss ") and first.endswith(" s more")
+    fitted = backend.fit(model(epochs=3, patience=0), 7, Lesson(rows, truth, label, True, contract(10, 10)))
+    first, *_, last = [line for line in capsys.readouterr().out.splitlines() if line.startswith("train: ")]
+    assert first.startswith("train: epoch 1 of 3, loss ") and first.endswith(" s more")
     assert last.endswith("at most 0 s more")
+    assert seen == [pytest.approx(fitted.curves["loss"])]
+    connected = tracking.connect()
+    assert connected.search_runs(search_all_experiments=True, output_format="list") == []  # register keeps the curves
 
 
 def test_the_rate_rises_and_falls() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fullstack_ml.modeling.train.backends.torch.networks import Shape
+from fullstack_ml.modeling.train.backends.torch.answering import Shape
 from fullstack_ml.modeling.train.backends.torch.settings import Augment
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError

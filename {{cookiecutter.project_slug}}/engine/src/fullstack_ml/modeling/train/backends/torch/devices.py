@@ -4,6 +4,7 @@ Reads and writes nothing.
 """
 
 import contextlib
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -97,6 +98,7 @@ def within_memory(work: Callable[[], Done], device: Device, batch: int, attempt:
 def largest(batch: int, attempt: Trial) -> int:
     """Halve ``batch`` until an attempt goes through; 0 where none does."""
     while batch >= 2:
+        gc.collect()  # what did not fit may hold on to itself
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         try:

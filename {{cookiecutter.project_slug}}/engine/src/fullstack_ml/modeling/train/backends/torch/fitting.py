@@ -18,9 +18,10 @@ from torch.nn import functional
 
 from fullstack_ml.modeling.train.backends import Lesson, place
 from fullstack_ml.modeling.train.backends.torch import checkpoint
+from fullstack_ml.modeling.train.backends.torch.answering import Answering, Network, Shape
 from fullstack_ml.modeling.train.backends.torch.augment import augmented, check_augment
 from fullstack_ml.modeling.train.backends.torch.devices import Device, device_of, within_memory
-from fullstack_ml.modeling.train.backends.torch.networks import NETWORKS, Answering, Network, Shape
+from fullstack_ml.modeling.train.backends.torch.networks import NETWORKS
 from fullstack_ml.modeling.train.backends.torch.progress import Watch
 from fullstack_ml.modeling.train.backends.torch.records import Batch, Part, parts_of, scale_of
 from fullstack_ml.modeling.train.backends.torch.settings import Settings
@@ -171,7 +172,7 @@ def run(
         print(f"train: goes on after epoch {training.epoch}, where it was stopped", flush=True)
     known, proof = records[0].on(device), records[1] and records[1].on(device)
     began = time.monotonic()
-    watch, written = Watch(began, training.epoch, began), began
+    watch, written = Watch(file.stem, began, training.epoch, began), began
     while training.epoch < settings.epochs and not training.is_over(settings.patience):
         torch.manual_seed(seed + training.epoch)
         losses = learn(training, spread, known, settings, device)
@@ -182,6 +183,7 @@ def run(
             checkpoint.write(file, training.state())
             written = time.monotonic()
     network.load_state_dict(training.best)
+    watch.end()
     checkpoint.remove(file)
     return training.curves
 

@@ -15,7 +15,7 @@ import torch
 
 from fullstack_ml.artefact.graph import OPSET, with_one_output
 from fullstack_ml.inputs import FEATURES
-from fullstack_ml.modeling.train.backends.torch.networks import Answering
+from fullstack_ml.modeling.train.backends.torch.answering import Answering
 
 AT_ONCE = 2**22  # values that are scored at once
 

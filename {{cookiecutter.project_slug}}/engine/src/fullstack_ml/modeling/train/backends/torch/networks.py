@@ -1,25 +1,15 @@
-"""The networks that ``estimator.network`` names, and what stands around each: scale in front, answer behind.
+"""The networks that ``estimator.network`` names: each a body that turns a record into an embedding.
 
-Reads and writes nothing. A network is a ``body`` that turns a record into an embedding, and a linear ``head``.
+Reads and writes nothing.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-Shape = tuple[int, int, int]  # channels, height, width
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A ``body`` that gives (records, ``width``); ``frozen``: its weights stay as they are."""
-
-    body: nn.Module
-    width: int
-    dropout: float = 0.0
-    frozen: bool = False
+from fullstack_ml.modeling.train.backends.torch.answering import Parts, Shape
+from fullstack_ml.modeling.train.backends.torch.pretrained import pretrained
 
 
 def convolution(before: int, after: int, side: int, stride: int = 1) -> list[nn.Module]:
@@ -72,51 +62,6 @@ def mlp(shape: Shape | None, values: int, hidden: Sequence[int] = (128, 64), dro
     return Parts(nn.Sequential(*layers), before)
 
 
-NETWORKS: dict[str, Callable[..., Parts]] = {"residual": residual, "mlp": mlp}
-PICTURES = ("residual",)  # those that need a picture
+NETWORKS: dict[str, Callable[..., Parts]] = {"residual": residual, "mlp": mlp, "pretrained": pretrained}
+PICTURES = ("residual", "pretrained")  # those that need a picture
 GIVEN = ("shape", "values")
-
-
-class Network(nn.Module):  # type: ignore[misc]
-    """From ``features`` to one score per label, or to one standardised number."""
-
-    def __init__(self, parts: Parts, outputs: int, shape: Shape | None, centre: Tensor, spread: Tensor) -> None:
-        """``shape`` makes a picture of the values; ``centre`` and ``spread`` scale them, or its channels."""
-        super().__init__()
-        self.shape, self.frozen = shape, parts.frozen
-        self.register_buffer("centre", centre)
-        self.register_buffer("spread", spread)
-        self.body = parts.body.requires_grad_(not parts.frozen)
-        self.drop, self.head = nn.Dropout(parts.dropout), nn.Linear(parts.width, outputs)
-
-    def train(self, mode: bool = True) -> "Network":
-        """Learn, or not; a frozen body measures nothing of a batch either."""
-        super().train(mode)
-        self.body.train(mode and not self.frozen)
-        return self
-
-    def embedding(self, features: Tensor) -> Tensor:
-        """Return what the body makes of ``features``, (records, width)."""
-        values = features if self.shape is None else features.reshape(-1, *self.shape)
-        scaled = (values - self.centre) / self.spread
-        if self.shape is None:  # a gap counts as the usual value; pixels have none
-            scaled = torch.where(torch.isnan(scaled), torch.zeros_like(scaled), scaled)
-        return self.body(scaled)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return the scores, (records, outputs)."""
-        return self.head(self.drop(self.embedding(features)))
-
-
-class Answering(nn.Module):  # type: ignore[misc]
-    """A network that answers as the contract asks: probabilities, or a number in its own unit."""
-
-    def __init__(self, network: Network, scale: tuple[float, float] | None) -> None:
-        """``scale``: mean and spread of the numbers of training; None for labels."""
-        super().__init__()
-        self.network, self.scale = network, scale
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return (records, labels), or (records, 1)."""
-        scores = self.network(features)
-        return torch.softmax(scores, 1) if self.scale is None else scores * self.scale[1] + self.scale[0]

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from fullstack_ml.modeling.train.backends import Lesson, set_aside, weights_of
+from fullstack_ml.modeling.train.backends.torch.answering import Shape
 from fullstack_ml.modeling.train.backends.torch.devices import Device
-from fullstack_ml.modeling.train.backends.torch.networks import Shape
 from fullstack_ml.modeling.train.backends.torch.settings import Settings
 from fullstack_ml.pipeline.config import Model
 

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from fullstack_ml.modeling.train.backends import place
 from fullstack_ml.pipeline.config import STRICT, Count, Model, Share, Whole
-from fullstack_ml.workspace.errors import UserError, explain, suggest
+from fullstack_ml.workspace.errors import UserError, check_arguments, explain, suggest
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -81,6 +81,7 @@ def settings_of(
     for key in options:
         if key not in known:
             raise UserError(f"unknown key {key!r}", where, suggest(key, [*own, *known]))
+    check_arguments(networks[name], options, where, given)
     try:
         return TypeAdapter(Settings).validate_python(wanted), options
     except ValidationError as error:
