@@ -90,6 +90,17 @@ def test_an_answer_that_is_a_number_comes_in_its_own_unit() -> None:
     assert in_graph(fitted, rows, "value") == pytest.approx(given, rel=1e-5)
 
 
+def test_several_labels_may_hold_at_once() -> None:
+    rows = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
+    truth = (rows[:, :3] > [0, 0.5, -0.5]).astype(np.int64)
+    several: Any = SimpleNamespace(ESTIMATOR="multilabel", strata=lambda truth: np.zeros(len(truth), int))
+    fitted = backend.fit(model("mlp_torch", epochs=30), 7, Lesson(rows, truth, several, False))
+    given = backend.outputs(fitted, rows)
+    assert ((given > 0.5) == truth).mean() > 0.93
+    assert given.sum(axis=1).max() > 2
+    assert in_graph(fitted, rows) == pytest.approx(given, abs=1e-5)
+
+
 def test_balanced_labels_weigh_alike() -> None:
     random = np.random.default_rng(0)
     rows = random.normal(size=(600, 3)).astype(np.float32)

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 
 from fullstack_ml.inputs import input_of
-from fullstack_ml.modeling.train.backends import Lesson, place, refuse_several
+from fullstack_ml.modeling.train.backends import Lesson, place
 from fullstack_ml.modeling.train.backends.torch.settings import settings_of
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.workspace.errors import UserError
@@ -43,7 +43,6 @@ def module(name: str) -> Any:
 
 def fit(model: Model, seed: int, lesson: Lesson) -> Fitted:
     """Fit the network until the loss of the validation split falls no more, or for ``epochs``."""
-    refuse_several(model, lesson)
     networks, fitting = module("networks"), module("fitting")
     settings, options = settings_of(model, networks.NETWORKS, networks.GIVEN)
     shape = None if lesson.product is None else input_of(lesson.product).planes(lesson.product)

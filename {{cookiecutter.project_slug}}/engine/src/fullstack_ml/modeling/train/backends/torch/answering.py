@@ -55,12 +55,14 @@ class Network(nn.Module):  # type: ignore[misc]
 class Answering(nn.Module):  # type: ignore[misc]
     """A network that answers as the contract asks: probabilities, or a number in its own unit."""
 
-    def __init__(self, network: Network, scale: tuple[float, float] | None) -> None:
-        """``scale``: mean and spread of the numbers of training; None for labels."""
+    def __init__(self, network: Network, scale: tuple[float, float] | None, several: bool) -> None:
+        """``scale``: mean and spread of the numbers of training, None for labels, of which ``several`` may hold."""
         super().__init__()
-        self.network, self.scale = network, scale
+        self.network, self.scale, self.several = network, scale, several
 
     def forward(self, features: Tensor) -> Tensor:
         """Return (records, labels), or (records, 1)."""
         scores = self.network(features)
-        return torch.softmax(scores, 1) if self.scale is None else scores * self.scale[1] + self.scale[0]
+        if self.scale is not None:
+            return scores * self.scale[1] + self.scale[0]
+        return torch.sigmoid(scores) if self.several else torch.softmax(scores, 1)

@@ -75,7 +75,9 @@ class Training:
 
 
 def loss_of(scores: Tensor, truth: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Return the loss of every record: cross-entropy of labels, squares of numbers."""
+    """Return the loss of every record: cross-entropy of a label, or the mean of those of several; squares of numbers."""
+    if truth.ndim == 2:
+        return functional.binary_cross_entropy_with_logits(scores, truth, reduction="none").mean(dim=1)
     if truth.is_floating_point():
         return (scores[:, 0] - truth) ** 2
     return functional.cross_entropy(scores, truth, reduction="none", label_smoothing=smoothing)
@@ -205,9 +207,10 @@ def fitted(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         parts = NETWORKS[settings.network](shape, lesson.rows.shape[1], **options)
-        outputs = int(lesson.truth.max()) + 1 if scale is None else 1
+        several = lesson.truth.ndim == 2
+        labels = lesson.truth.shape[1] if several else int(lesson.truth.max()) + 1
         measures = scale_of(known.rows.numpy(), shape, model.scale, lesson.alike)
-        network = Network(parts, outputs, shape, *measures)
+        network = Network(parts, labels if scale is None else 1, shape, *measures)
 
         def attempt(batch: int) -> None:
             trial = Part(known.rows[:batch], known.truth[:batch], known.weights[:batch])
@@ -217,4 +220,4 @@ def fitted(
         file = checkpoint.path_of(model, seed, lesson)
         work = partial(run, network, (known, proof), settings, device, seed, file, where)
         curves = within_memory(work, device, settings.batch, attempt, where)
-    return Answering(network.cpu(), scale).eval(), curves
+    return Answering(network.cpu(), scale, several).eval(), curves

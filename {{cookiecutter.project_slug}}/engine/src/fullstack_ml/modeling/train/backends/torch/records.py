@@ -49,7 +49,9 @@ def parts_of(
 
     def part(rows: np.ndarray, truth: np.ndarray) -> Part:
         weights = weights_of(model, lesson, truth)
-        if scale is None:
+        if truth.ndim == 2:
+            wants = tensor(truth)
+        elif scale is None:
             wants = torch.from_numpy(np.asarray(truth, np.int64))
         else:
             wants = tensor((truth - scale[0]) / scale[1])
