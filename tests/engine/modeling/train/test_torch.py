@@ -18,6 +18,7 @@ from fullstack_ml.modeling.train.backends import Lesson, backend_of
 from fullstack_ml.modeling.train.backends import torch as backend
 from fullstack_ml.modeling.train.backends.torch import fitting, progress
 from fullstack_ml.modeling.train.backends.torch.augment import augmented
+from fullstack_ml.modeling.train.backends.torch.devices import Device, within_memory
 from fullstack_ml.modeling.train.backends.torch.settings import Augment
 from fullstack_ml.registry import tracking
 from fullstack_ml.workspace.paths import CHECKPOINTS
@@ -171,13 +172,12 @@ def test_without_the_extra_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch,
 
 
 SCRIPT = """
-import os, resource, sys
+import os, sys
 sys.path.insert(0, {here!r})
 from fullstack_ml.answers import label
 from fullstack_ml.modeling.train.backends import Lesson
 from networks import bars, contract, model
 from fullstack_ml.modeling.train.backends.torch import checkpoint, fit, fitting
-from fullstack_ml.workspace.errors import guard
 {body}
 """
 
@@ -205,15 +205,20 @@ def test_a_killed_training_goes_on_and_ends_the_same(capsys: pytest.CaptureFixtu
     assert backend.outputs(goes_on, rows).tobytes() == backend.outputs(whole, rows).tobytes()
 
 
-def test_full_memory_says_which_batch_would_fit() -> None:
-    body = "rows, truth = bars(800, side=24)\nlesson = Lesson(rows, truth, label, True, contract(24, 24))\n"
-    body += "used = int(open('/proc/self/statm').read().split()[0]) * 4096 + 600 * 2**20\n"
-    body += "resource.setrlimit(resource.RLIMIT_AS, (used, used))\n"
-    body += "guard(lambda: fit(model(batch=800, widths=[64], epochs=1), 7, lesson))"
-    what, where, fix = elsewhere_run(body).stderr.splitlines()[-3:]
-    assert what == "error: the memory of cpu is too small for a batch of 800"
-    assert where == f"where: batch in {WHERE}"
-    assert fix.startswith("fix:   set batch to ") and 2 <= int(fix.split()[4].strip(",")) < 800
+def test_full_memory_says_which_batch_would_fit(refused: Refused) -> None:
+    device = Device("cpu", None, 1)
+
+    def attempt(batch: int) -> None:
+        torch.empty(2**batch, dtype=torch.uint8)  # 2**60 bytes are more than a machine has
+
+    with refused(
+        "the memory of cpu is too small for a batch of 60", f"batch in {WHERE}", "set batch to 30, which fits"
+    ):
+        within_memory(lambda: attempt(60), device, 60, attempt, WHERE)
+    with refused("for a batch of 60", "", "set a smaller network"):
+        within_memory(lambda: attempt(60), device, 60, lambda batch: attempt(60), WHERE)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        within_memory(lambda: torch.zeros(2, 3) @ torch.zeros(2, 3), device, 60, attempt, WHERE)
 
 
 def test_how_far_it_is_stands_on_the_screen_and_in_mlflow_while_it_runs(

@@ -75,7 +75,7 @@ class Training:
 
 
 def loss_of(scores: Tensor, truth: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Return the loss of every record: cross-entropy of a label, or the mean of those of several; squares of numbers."""
+    """Return the loss of every record: cross-entropy of a label, its mean of several labels, squares of numbers."""
     if truth.ndim == 2:
         return functional.binary_cross_entropy_with_logits(scores, truth, reduction="none").mean(dim=1)
     if truth.is_floating_point():
