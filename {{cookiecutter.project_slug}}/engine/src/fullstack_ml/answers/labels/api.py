@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from fullstack_ml.answers.labels.contract import contrary, joined
 from fullstack_ml.answers.words import names_in
@@ -15,11 +16,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def possible(names: list[str], product: Product) -> list[str]:
-    """Return the list; a ``ValueError`` where a label stands twice, or beside one that it excludes."""
+    """Return the list; a ``PydanticCustomError`` where a label stands twice, or beside one that it excludes."""
     if len(set(names)) < len(names):
-        raise ValueError("a label stands there twice")
+        raise PydanticCustomError("twice", "a label stands there twice")
     if both := contrary(names, product):
-        raise ValueError(f"{' and '.join(both)} exclude each other")
+        raise PydanticCustomError("excluded", "{both} exclude each other", {"both": " and ".join(both)})
     return names
 
 
