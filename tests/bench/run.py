@@ -75,6 +75,7 @@ GROUPS = {
     "artefact": lambda: inside("artefact"),
     "evaluate": lambda: inside("evaluate"),
     "agreement": lambda: inside("agreement"),
+    "batch": lambda: inside("batch", "task=tabular-classification"),
     "data": data,
     "scale": scale.main,
     "deployment": page_and_server,

@@ -13,7 +13,7 @@ from fullstack_ml.audit.evidence import Evidence
 from fullstack_ml.audit.recomputed import recomputed
 from fullstack_ml.inputs import input_of
 from fullstack_ml.serving.batch import __main__ as batch
-from fullstack_ml.workspace.files import read_json
+from fullstack_ml.workspace.files import read_json, write_json
 
 
 def scores() -> dict[str, float]:
@@ -66,6 +66,15 @@ def test_logged_answers_prove_something_while_they_come_out_again(
     with sqlite3.connect("predictions.db") as log:
         log.execute("UPDATE predictions SET novelty = novelty + 1 WHERE rowid = 7")
     assert recomputed(evidence) == []
+
+
+@pytest.mark.task("tabular-classification")
+def test_what_monitoring_could_not_measure_proves_nothing(project: Path) -> None:
+    row = {"id": "M7", "metric": "model_age_days", "verdict": "alarm"}
+    write_json(Path("reports/monitoring/report.json"), {"verdicts": [row]})
+    assert scores()["O4"] == 1  # it runs by itself, and fails
+    write_json(Path("reports/monitoring/report.json"), {"verdicts": [row | {"verdict": "not measured"}]})
+    assert scores()["O4"] == 0
 
 
 @pytest.mark.task("tabular-classification")

@@ -63,7 +63,7 @@ TESTS = [
     Test(
         "M2",
         "the offline metric follows the online one",
-        (lambda e: e.monitored("estimate", "estimated against late labels"),),
+        (lambda e: e.monitored("drawn_"),),
         (lambda e: e.logged("feedback", "late answers"),),
         "send late answers, then make monitor",
     ),
@@ -181,7 +181,7 @@ TESTS = [
     Test(
         "O4",
         "models are not too old",
-        (lambda e: e.monitored("age", "age of model and data against a limit"),),
+        (lambda e: e.monitored("model_age_days", "data_age_days"),),
         (),
         "make monitor, with a limit of age",
     ),
@@ -202,7 +202,7 @@ TESTS = [
     Test(
         "O7",
         "answers have not become worse",
-        (lambda e: e.monitored("labels", "quality from late labels"),),
+        (lambda e: e.monitored("drawn_", "corrected_share"),),
         (lambda e: e.logged("feedback", "late answers"),),
         "send late answers, then make monitor",
     ),
