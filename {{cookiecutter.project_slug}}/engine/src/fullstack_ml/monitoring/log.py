@@ -13,7 +13,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from fullstack_ml.registry.versions import model_name
-from fullstack_ml.serving.schema import ABSTAIN, ANSWER, NOT_FINITE
+from fullstack_ml.serving.schema import ANSWER, NOT_FINITE
 from fullstack_ml.serving.settings import Settings
 from fullstack_ml.serving.store import said, time_prefix
 from fullstack_ml.serving.tables import FEEDBACK, PREDICTIONS, make_engine, sqlite_file
@@ -146,9 +146,14 @@ class Log:
         query = sa.select(*columns, *numbers, *word).select_from(joined).where(window.mine & drawn(share))
         return self._table(query.order_by(SAID.received_at), {**ROW, **WORD})
 
+    def corrections(self) -> pl.DataFrame:
+        """Return what people said of served records: input_sha256, answer, how, prediction_id, received_at."""
+        joined = FEEDBACK.join(PREDICTIONS, (SAID.prediction_id == LOG.prediction_id) & (SAID.arm == LOG.arm))
+        columns = (LOG.input_sha256, SAID.answer, SAID.how, SAID.prediction_id, SAID.received_at)
+        query = sa.select(*columns).select_from(joined).where(LOG.model_name == model_name())
+        names = ("input_sha256", "answer", "how", "prediction_id")
+        return self._table(query, {**dict.fromkeys(names, pl.String), "received_at": pl.Datetime("us", "UTC")})
+
     def _joined(self, window: Window) -> Any:
         joined = PREDICTIONS.join(FEEDBACK, SAID.prediction_id == LOG.prediction_id)
         return sa.select(SAID.prediction_id).select_from(joined).where(window.mine).subquery()
-
-
-__all__ = ["ABSTAIN", "Log", "Window"]

@@ -80,7 +80,8 @@ class Data(Strict):
     """What may be collected and kept.
 
     Of a table, ``row_key`` is the column that names a row, and ``time`` the one that says when it was. ``columns`` are
-    kept beside a record as text, for slices.
+    kept beside a record as text, for slices. ``corrections``: what a correction by users weighs beside the label of an
+    annotator; below 1 it never decides alone.
     """
 
     kinds: list[Kind] = Field(min_length=1)
@@ -92,6 +93,7 @@ class Data(Strict):
     time: str | None = None
     columns: list[Annotated[str, Field(min_length=1)]] = Field([])
     slices: list[Slice]
+    corrections: float = Field(0.5, ge=0, le=1)
 
     @property
     def out_of_scope(self) -> list[str]:

@@ -48,7 +48,7 @@ PARTS = {
         takes="monitoring",
     ),
     "edge": Part(("docs/4-deployment/edge.md",)),
-    "monitoring": Part(("conf/monitoring.yaml", "docs/4-deployment/monitoring.md")),
+    "monitoring": Part(("conf/monitoring.yaml", "conf/source/predictions.yaml", "docs/4-deployment/monitoring.md")),
 }
 ANSWERS = {
     "everything": (),

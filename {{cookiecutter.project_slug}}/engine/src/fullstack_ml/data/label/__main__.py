@@ -19,6 +19,8 @@ from fullstack_ml.data.label import agreement, gold, interval, sets, trend
 from fullstack_ml.data.label.aggregate import decide, flags, newest
 from fullstack_ml.data.label.rounds import Round, adjudications, read_all
 from fullstack_ml.data.label.standing import annotations, flagged, illegal, of_source, outside, standing, withdrawn
+from fullstack_ml.data.label.users import OF_USERS, weighed
+from fullstack_ml.data.label.users import agreement as agreement_of_users
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import raw, read_batches, rewritten, shards, write_parquet
@@ -149,7 +151,7 @@ def run(config: Config) -> None:
         raise UserError(f"there is no aggregation {settings.aggregation!r}", "conf/label.yaml", fix)
     everything = checked(annotations(), product)
     valid, again = standing(everything, settings.withdrawn, rounds, product)
-    current, ruling = newest(valid), pl.col("round").is_in(adjudications(rounds))
+    current, ruling = newest(weighed(valid, product.data.corrections)), pl.col("round").is_in(adjudications(rounds))
     said, final = current.filter(~ruling), current.filter(ruling)
     people = decide(method, said, final)
     rows = write_parquet(LABELLED, labelled(people, guide, product))
@@ -161,7 +163,8 @@ def run(config: Config) -> None:
     mentioned = pl.col("id").is_in(everything["id"].unique().to_list())
     known = raw().select("id").filter(mentioned).collect()
     by_people = people.join(known, on="id", how="semi").filter(~pl.col("label").is_in(product.data.out_of_scope)).height
-    measured = report(valid, rounds, guide, product, settings.right)
+    measured = report(valid.filter(~OF_USERS), rounds, guide, product, settings.right)
+    measured["users"] = agreement_of_users(valid, people)
     measured["metrics"]["records"] = rows
     measured |= {
         "records": rows,

@@ -40,10 +40,11 @@ def shared(said: pl.DataFrame) -> pl.DataFrame:
 def majority(labels: pl.DataFrame) -> pl.DataFrame:
     """Take the most frequent label; a tie goes to the first by name, with the share that it has."""
     latest = pl.col("guide_version").sort_by("annotated_at").last()
-    counts = labels.group_by("id", "label").agg(votes=pl.len(), guide_version=latest)
-    total = pl.col("votes").sum().over("id")
-    ranked = counts.with_columns(share=pl.col("votes") / total, total=total)
-    ranked = ranked.sort(["id", "votes", "label"], descending=[False, True, False], nulls_last=True)
+    weight = pl.col("weight").sum() if "weight" in labels.columns else pl.len().cast(pl.Float64)
+    counts = labels.group_by("id", "label").agg(votes=pl.len(), weight=weight, guide_version=latest)
+    total, share = pl.col("votes").sum().over("id"), pl.col("weight") / pl.col("weight").sum().over("id")
+    ranked = counts.with_columns(share=share, total=total)
+    ranked = ranked.sort(["id", "weight", "label"], descending=[False, True, False], nulls_last=True)
     best = ranked.unique("id", keep="first", maintain_order=True)
     return best.select("id", "label", votes=pl.col("total"), share="share", guide_version="guide_version")
 
