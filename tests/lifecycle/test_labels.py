@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import polars as pl
 import pytest
 
 from chromium import chromium, served
@@ -23,7 +24,8 @@ def test_several_labels_go_from_the_question_to_the_served_answer(finish: Callab
         text = (project.folder / page).read_text(encoding="utf-8")
         assert "candidates hold it" in text
         assert "Confused labels" not in text
-    assert "answers where every candidate" in project.ok("make", "explain")
+    record = pl.read_parquet(project.folder / "data/splits/test.parquet")["id"][0]
+    assert "answers where every candidate" in project.ok("make", "explain", f"ID={record}")
     project.ok("make", "edge", ".venv-serve/.done")
     project.ok("python", "-m", "fullstack_ml.serving.follow", "once")
     with running(project) as server:

@@ -21,7 +21,7 @@ def draw_labels(path: Path, labels: dict[str, Any]) -> None:
         axes.barh([i + place for i in range(len(rows))], values, height=0.38, color=colour, label=name)
     axes.set_yticks(range(len(rows)), [short(name) for name, _ in rows])
     axes.set_xlim(0, 1)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     axes.set_title("Recall and precision per label, test split")
     save(figure, path)
 
