@@ -13,8 +13,8 @@ pytestmark = pytest.mark.task("tabular-classification")
     ("seam", "expected"),
     [
         ("inputs", ["image", "table", "text"]),
-        ("answers", ["label", "number"]),
-        ("data.collect.sources", ["aspirates", "chats", "digits", "files", "http", "progression", "sql"]),
+        ("answers", ["label", "labels", "number"]),
+        ("data.collect.sources", ["aspirates", "chats", "digits", "files", "http", "progression", "slips", "sql"]),
         ("modeling.train.backends", ["lightgbm", "sklearn", "torch"]),
         ("pipeline.runner", ["local"]),
     ],
