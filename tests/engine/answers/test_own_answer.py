@@ -225,8 +225,8 @@ def test_a_number_is_asked_of_annotators_and_read_back(
     good.with_columns(label=pl.lit("lots")).write_parquet("data/labels/first.parquet")
     with refused("label 'lots' of record", "data/labels/first.parquet", "as formulation.answer of product.yaml allows"):
         label.run(stage.typed(amounts[1]))
-    with refused("an answer of type amount is no label", "product.yaml"):
-        suspects.run(stage.typed(amounts[1]))
+    suspects.run(stage.typed(amounts[1]))  # numbers of any type can be far off what a model says of them
+    assert set(json.loads(suspects.SUSPECTS.read_text(encoding="utf-8"))) == {"suspects", "track_record"}
 
 
 @pytest.fixture
