@@ -14,7 +14,10 @@ pytestmark = pytest.mark.task("tabular-classification")
     [
         ("inputs", ["image", "table", "text"]),
         ("answers", ["label", "labels", "number"]),
-        ("data.collect.sources", ["aspirates", "chats", "digits", "files", "http", "progression", "slips", "sql"]),
+        (
+            "data.collect.sources",
+            ["aspirates", "chats", "digits", "files", "http", "predictions", "progression", "slips", "sql"],
+        ),
         ("modeling.train.backends", ["lightgbm", "sklearn", "torch"]),
         ("pipeline.runner", ["local"]),
     ],
