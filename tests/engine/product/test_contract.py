@@ -208,7 +208,7 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
     ),
     "unknown-operator": (lambda c: first(c).update(operator=">"), "operator: '>'", "requirements[0].operator", ""),
     "operator-of-the-wrong-direction": (
-        lambda c: c.update(requirements=[first(c) | {"metric": "accuracy", "operator": "<="}]),
+        lambda c: c.update(requirements=[first(c) | {"metric": "accuracy", "operator": "<="}], monitoring=None),
         "operator:",
         "R1 has the operator '<=' for accuracy",
         "use >=",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fullstack_ml.answers import number
+from fullstack_ml.answers import labels, number
 from fullstack_ml.modeling.accept import __main__ as accept
 from fullstack_ml.modeling.evaluate import __main__ as evaluate
 from fullstack_ml.product import contract
@@ -92,6 +92,6 @@ def test_an_operator_against_the_metrics_direction_is_refused(
 def test_the_page_of_the_requirements_lists_every_metric(root: Path, product: Product) -> None:
     page = (root / "docs/1-requirements/constraints.md").read_text(encoding="utf-8")
     rows = [tuple(cell.strip() for cell in row.split("|")[1:-1]) for row in page.splitlines() if row.startswith("| `")]
-    every = {**number.METRICS, **metrics_of(product)}  # the product's answer is a label
+    every = {**labels.METRICS, **number.METRICS, **metrics_of(product)}  # the product's answer is a label
     known = {(f"`{name}`", row.unit, row.better, row.meaning) for name, row in every.items()}
     assert set(rows) == known
