@@ -115,8 +115,9 @@ def main() -> None:
     registry = ClientRegistry(mlflow)
     named = registry.aliases()
     if CHALLENGER not in named:
-        now = f"; champion is version {named[CHAMPION]}" if CHAMPION in named else ""
-        raise UserError(f"there is no challenger{now}", registry.place, by_number(registry.accepted()))
+        print(f"release: there is no challenger; champion is version {named.get(CHAMPION, 'none')}")
+        print(f"next: {by_number([version for version in registry.accepted() if version != named.get(CHAMPION)])}")
+        return
     number = named[CHALLENGER]
     modes = evidence(settings, number, plan)
     decision, why = decide(modes, plan, measures(answer)[answer.MAIN], settings.rollout)
