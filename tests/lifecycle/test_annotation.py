@@ -188,8 +188,8 @@ def test_a_folder_without_labels_becomes_a_champion_that_people_keep_improving(f
     assert "came home" not in made
     assert project.json("reports/acceptance.json")["accepted"]
 
-    # Review of what was labelled under the old guide: what the owner says counts.
-    project.ok("make", "round", "NAME=check", "KIND=review", "N=15")
+    # Review of records of one label: what the owner says counts.
+    project.ok("make", "round", "NAME=check", "KIND=review", "N=15", "LABEL=left")
     asked = fresh.label(fresh.annotate(), "owner")
     assert len(asked) == 15
     assert "15 labels of 15 of 15 items" in project.ok("make", "labels")
