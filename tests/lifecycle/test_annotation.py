@@ -188,11 +188,15 @@ def test_a_folder_without_labels_becomes_a_champion_that_people_keep_improving(f
     assert "came home" not in made
     assert project.json("reports/acceptance.json")["accepted"]
 
-    # Review of records of one label: what the owner says counts.
+    # Review of records of one label; where that leaves people two to two, the owner's ruling counts.
     project.ok("make", "round", "NAME=check", "KIND=review", "N=15", "LABEL=left")
     asked = fresh.label(fresh.annotate(), "owner")
     assert len(asked) == 15
     assert "15 labels of 15 of 15 items" in project.ok("make", "labels")
+    project.ok("make", "label")
+    project.ok("make", "round", "NAME=settle", "KIND=adjudication", "N=50")
+    fresh.label(fresh.annotate(), "owner")
+    project.ok("make", "labels")
     project.ok("make", "label")
     counted = {row["id"]: row["label"] for row in fresh.table("data/labelled.parquet")}
     assert {record: counted[record] for record in asked} == {record: said["owner"] for record, said in asked.items()}
