@@ -37,6 +37,7 @@ from fullstack_ml.serving.app import create_app
 from fullstack_ml.serving.model import Version
 from fullstack_ml.serving.settings import Settings
 from fullstack_ml.workspace import seams
+from fullstack_ml.workspace.paths import SUSPECTS
 from laid import requirement
 
 pytestmark = pytest.mark.task("tabular-classification")
@@ -226,7 +227,7 @@ def test_a_number_is_asked_of_annotators_and_read_back(
     with refused("label 'lots' of record", "data/labels/first.parquet", "as formulation.answer of product.yaml allows"):
         label.run(stage.typed(amounts[1]))
     suspects.run(stage.typed(amounts[1]))  # numbers of any type can be far off what a model says of them
-    assert set(json.loads(suspects.SUSPECTS.read_text(encoding="utf-8"))) == {"suspects", "track_record"}
+    assert set(json.loads(SUSPECTS.read_text(encoding="utf-8"))) == {"suspects", "track_record"}
 
 
 @pytest.fixture
