@@ -155,7 +155,14 @@ def test_a_page_has_only_the_parts_of_its_input_and_answer(site: Path, product: 
         "image": {"paper.js", "drawing.js", "image.js", "header.js"},
         "table": {"fields.js", "encoding.js", "texts.js"},
     }[kind]
-    assert {path.name for path in site.glob("*.js")} == {"page.js", "model.js", "label.js", "decision.js", *own}
+    assert {path.name for path in site.glob("*.js")} == {
+        "page.js",
+        "model.js",
+        "label.js",
+        "bars.js",
+        "decision.js",
+        *own,
+    }
 
 
 def test_the_page_names_no_other_server_and_runs_no_inline_code() -> None:

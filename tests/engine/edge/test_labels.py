@@ -30,8 +30,8 @@ return [page.say(values ?? [NaN], description), rows];
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    script = Path(str(edge.__file__)).parent / "page/labels.js"
-    with beside(tmp_path_factory.mktemp("page"), [script]) as opened:
+    scripts = [Path(str(edge.__file__)).parent / "page" / name for name in ("labels.js", "bars.js")]
+    with beside(tmp_path_factory.mktemp("page"), scripts) as opened:
         yield opened
 
 

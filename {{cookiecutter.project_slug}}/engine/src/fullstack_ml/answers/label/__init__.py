@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import onnx
 
 OUTPUT, MAIN, ESTIMATOR = "probabilities", "accuracy", "classifier"
-PAGE: tuple[str, ...] = ("label.js", "decision.js")
+PAGE: tuple[str, ...] = ("label.js", "bars.js", "decision.js")
 CALIBRATIONS: tuple[str, ...] = ("temperature", "isotonic", "none")
 read_rule = Rule.from_json
 

@@ -34,16 +34,22 @@ def asked(product: Product, cannot: str, words: Words) -> list[dict[str, str]]:
 
 def control(product: Product, cannot: str, words: Words) -> str:
     """Return one choice per label, each with its key."""
-    view = ElementTree.Element("View")
-    ElementTree.SubElement(view, "Header", size="5", value=words("Which label? The key stands behind each."))
+    header = words("Which label? The key stands behind each.")
     message = words("Choose a label, or: cannot be annotated")
-    fixed = {"name": "answer", "toName": "record", "choice": "single-radio", "required": "true"}
-    choices = ElementTree.SubElement(view, "Choices", fixed, requiredMessage=message)
-    for row in asked(product, cannot, words):
+    return choices(asked(product, cannot, words), "single-radio", header, message)
+
+
+def choices(rows: list[dict[str, str]], choice: str, header: str, message: str) -> str:
+    """Return Label Studio's form of ``rows`` as ``asked`` lists them; ``choice``: how many of them may be taken."""
+    view = ElementTree.Element("View")
+    ElementTree.SubElement(view, "Header", size="5", value=header)
+    fixed = {"name": "answer", "toName": "record", "choice": choice, "required": "true"}
+    form = ElementTree.SubElement(view, "Choices", fixed, requiredMessage=message)
+    for row in rows:
         shown = f"<b>{escape(row['name'], quote=False)}</b>: {escape(row['says'], quote=False)}"
-        choice = ElementTree.SubElement(choices, "Choice", value=row["name"], html=shown)
+        one = ElementTree.SubElement(form, "Choice", value=row["name"], html=shown)
         if row["key"]:
-            choice.set("hotkey", row["key"])
+            one.set("hotkey", row["key"])
     ElementTree.indent(view)
     return ElementTree.tostring(view, encoding="unicode")
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import onnx
 
 OUTPUT, MAIN, ESTIMATOR = "probabilities", "subset_accuracy", "multilabel"
-PAGE: tuple[str, ...] = ("labels.js",)
+PAGE: tuple[str, ...] = ("labels.js", "bars.js")
 CALIBRATIONS: tuple[str, ...] = ("platt", "isotonic", "none")
 read_rule = Rule.from_json
 

@@ -1,12 +1,10 @@
 """Several labels at the annotator's screen: choices of Label Studio of which many may be taken, and what was chosen."""
 
-from html import escape
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 
-from fullstack_ml.answers.label.annotation import CANNOT_KEY, hotkeys
+from fullstack_ml.answers.label.annotation import CANNOT_KEY, choices, hotkeys
 from fullstack_ml.answers.labels.contract import options_of
 from fullstack_ml.answers.words import JOINT, NONE, Words, names_in
 from fullstack_ml.product.types import Product
@@ -31,19 +29,9 @@ def asked(product: Product, cannot: str, words: Words) -> list[dict[str, str]]:
 
 def control(product: Product, cannot: str, words: Words) -> str:
     """Return a choice per label, of which several may be taken."""
-    view = ElementTree.Element("View")
     header = words("Which labels? All that hold; the key stands behind each.")
-    ElementTree.SubElement(view, "Header", size="5", value=header)
     message = words("Choose every label that holds, or: none, or: cannot be annotated")
-    fixed = {"name": "answer", "toName": "record", "choice": "multiple", "required": "true"}
-    choices = ElementTree.SubElement(view, "Choices", fixed, requiredMessage=message)
-    for row in asked(product, cannot, words):
-        shown = f"<b>{escape(row['name'], quote=False)}</b>: {escape(row['says'], quote=False)}"
-        choice = ElementTree.SubElement(choices, "Choice", value=row["name"], html=shown)
-        if row["key"]:
-            choice.set("hotkey", row["key"])
-    ElementTree.indent(view)
-    return ElementTree.tostring(view, encoding="unicode")
+    return choices(asked(product, cannot, words), "multiple", header, message)
 
 
 def said(result: list[dict[str, Any]]) -> list[str]:

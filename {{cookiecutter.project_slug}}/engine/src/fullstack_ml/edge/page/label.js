@@ -1,5 +1,6 @@
 // The answer of type label: the most probable one, a bar per label, and why there is none. Part of the page: see page.js.
 
+import { bars, row } from "./bars.js";
 import { chosen } from "./decision.js";
 
 export { decide } from "./decision.js";
@@ -9,7 +10,6 @@ const REASONS = {
   unfamiliar: "No answer: the input is unlike what the model was trained on.",
   uncertain: "No answer: no single label is likely enough.",
 };
-const share = (value) => `${(100 * value).toFixed(1)} %`;
 
 /** The most probable label, or the cheapest one; null where nothing can be compared. */
 export function say(probabilities, { answer, rule }) {
@@ -27,28 +27,9 @@ export function explain(label, decision, { answer, rule }) {
 
 /** Put the bars into `root`; return the function that shows probabilities, or none. */
 export function mount(root, { answer }) {
-  const list = Object.assign(document.createElement("ol"), { id: "probabilities", ariaLabel: "Probability of each label" });
-  root.append(list);
+  const show = bars(root);
   return (probabilities) => {
     const highest = probabilities ? Math.max(...probabilities) : NaN;
-    list.replaceChildren(
-      ...answer.labels.map((label, i) => {
-        const row = document.createElement("li");
-        const [name, bar, fill, value] = ["span", "span", "i", "span"].map((tag) => document.createElement(tag));
-        name.textContent = label.name;
-        row.title = label.definition;
-        bar.className = "bar";
-        bar.setAttribute("aria-hidden", "true");
-        bar.append(fill);
-        value.className = "value";
-        if (probabilities) {
-          fill.style.width = `${100 * probabilities[i]}%`;
-          value.textContent = share(probabilities[i]);
-          row.classList.toggle("top", probabilities[i] === highest);
-        }
-        row.append(name, bar, value);
-        return row;
-      }),
-    );
+    show(answer.labels.map((label, i) => row(label.name, label.definition, probabilities?.[i], probabilities?.[i] === highest)));
   };
 }

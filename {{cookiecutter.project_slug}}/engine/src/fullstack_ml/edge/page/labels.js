@@ -1,5 +1,7 @@
 // The answer of type labels: all that hold, a bar per label with its threshold, and why there is no answer. Part of the page: see page.js.
 
+import { bars, row, share } from "./bars.js";
+
 /** Which labels are answered: chosen of answers/labels/rule.py, to the bit. */
 export function chosen(probabilities, { thresholds, excludes }) {
   const given = probabilities.map((probability, i) => probability >= Math.fround(thresholds[i]));
@@ -27,7 +29,6 @@ export function decide(probabilities, novelty, rule) {
 }
 
 const candidate = (i, { thresholds, floor }) => Math.min(Math.fround(thresholds[i]), Math.fround(floor));
-const share = (value) => `${(100 * value).toFixed(1)} %`;
 
 /** All labels that are answered; null where nothing can be compared. */
 export function say(probabilities, { answer, rule }) {
@@ -50,28 +51,10 @@ export function explain(text, decision) {
 
 /** Put the bars into `root`; return the function that shows probabilities, or none. */
 export function mount(root, { answer, rule }) {
-  const list = Object.assign(document.createElement("ol"), { id: "probabilities", ariaLabel: "Probability of each label" });
-  root.append(list);
+  const show = bars(root);
+  const from = (i) => `answered from ${share(rule.thresholds[i])}`;
   return (probabilities) => {
     const given = probabilities && chosen(probabilities, rule);
-    list.replaceChildren(
-      ...answer.labels.map((label, i) => {
-        const row = document.createElement("li");
-        const [name, bar, fill, value] = ["span", "span", "i", "span"].map((tag) => document.createElement(tag));
-        name.textContent = label.name;
-        row.title = `${label.definition}; answered from ${share(rule.thresholds[i])}`;
-        bar.className = "bar";
-        bar.setAttribute("aria-hidden", "true");
-        bar.append(fill);
-        value.className = "value";
-        if (probabilities) {
-          fill.style.width = `${100 * probabilities[i]}%`;
-          value.textContent = share(probabilities[i]);
-          row.classList.toggle("top", given[i]);
-        }
-        row.append(name, bar, value);
-        return row;
-      }),
-    );
+    show(answer.labels.map((label, i) => row(label.name, `${label.definition}; ${from(i)}`, probabilities?.[i], given?.[i])));
   };
 }

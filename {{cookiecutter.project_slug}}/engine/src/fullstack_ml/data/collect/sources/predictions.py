@@ -83,7 +83,8 @@ def check(product: Product, shares: dict[str, float], kind: str, group: str | No
         fix = f"give {', '.join(GROUPS)} shares from 0 that sum to 1"
         raise UserError(f"shares are {shares}", WHERE, fix)
     if kind not in {one.name for one in product.data.kinds}:
-        fix = f"add {{name: {kind}, wanted: 0, scope: in, note: what users sent}} to data.kinds of product.yaml"
+        row = "{name: " + kind + ", wanted: 0, scope: in, note: what users sent}"
+        fix = f"add {row} to data.kinds of product.yaml"
         raise UserError(f"product.yaml has no kind {kind!r}", WHERE, fix)
     if group not in (None, "caller"):
         raise UserError(f"group is {group!r}", WHERE, "null, or caller: what one caller sent stays in one split")
