@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from fullstack_ml.audit import __main__ as audit
+from fullstack_ml.audit import looks
 from fullstack_ml.audit.evidence import Evidence
 from fullstack_ml.audit.recomputed import recomputed
 from fullstack_ml.inputs import input_of
@@ -80,10 +81,37 @@ def test_what_monitoring_could_not_measure_proves_nothing(project: Path) -> None
 @pytest.mark.task("tabular-classification")
 def test_roles_of_the_contract_leave_only_their_gaps(project: Path) -> None:
     path = Path("product.yaml")
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8").partition("\nroles:")[0]
     role = "{decides: owner, does: engineer, reviews: engineer, told: support}"
     path.write_text(f"roles:\n  release: {role}\n{text}", encoding="utf-8")
     audit.main()
     steps = {step["name"]: step for step in json.loads(Path("reports/audit.json").read_text())["roles"]}
     assert steps["release"]["gaps"] == ["engineer reviews the own work"]
     assert len(steps["data"]["gaps"]) == 4
+
+
+@pytest.mark.task("tabular-classification")
+def test_a_score_below_what_the_contract_asks_for_stops_with_who_asks(project: Path, refused: Any) -> None:
+    path = Path("product.yaml")
+    asked = "audit: {minimum: 4, owner: product owner, reason: a second customer comes}"
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n{asked}\n", encoding="utf-8")
+    with refused("the minimum is 0.0, and product owner asks for 4: a second customer comes"):
+        audit.main()
+    assert Path("reports/audit.html").is_file()  # which says what is next
+
+
+@pytest.mark.task("tabular-classification")
+def test_who_reviews_has_to_be_somebody(project: Path) -> None:
+    owners = Path(".github/CODEOWNERS")
+    owners.parent.mkdir(exist_ok=True)
+    for line, found in (("* you@example.com", 0), ("# * @team", 0), ("* @team/models", 1)):
+        owners.write_text(f"# who reviews\n{line}\n", encoding="utf-8")
+        assert len(looks.owners(Evidence())) == found, line
+
+
+@pytest.mark.task("tabular-classification")
+def test_an_older_version_beside_a_newer_one_shows_what_age_does(project: Path) -> None:
+    write_json(Path("reports/comparison.json"), {"full (exported)": {}, "version 1": {}})
+    assert scores()["M4"] == 0
+    write_json(Path("reports/comparison.json"), {"full (exported)": {}, "version 1": {}, "version 2 (champion)": {}})
+    assert scores()["M4"] == 0.5

@@ -81,7 +81,7 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "'threshold'",
     ),
     "key-like-no-other": (lambda c: c["data"].update(zzz=1), "zzz:", "unknown key 'zzz'", "licences"),
-    "missing-key": (lambda c: c["data"].pop("privacy"), "data:\n", "the key 'privacy' is missing", "licences"),
+    "missing-key": (lambda c: c["data"].pop("privacy"), "data:\n  kinds:", "the key 'privacy' is missing", "licences"),
     "missing-key-in-a-row": (lambda c: first(c).pop("owner"), "- id: R1\n", "the key 'owner' is missing", "owner"),
     "wrong-type": (lambda c: first(c).update(threshold="high"), "threshold: high", "threshold is 'high'", ""),
     "threshold-that-is-no-number": (
@@ -149,6 +149,12 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         ": 3.25",
         "where it is right",
         "take it out",
+    ),
+    "cost-of-an-unknown-feature": (
+        lambda c: c["data"].update(costs={"nothing": 0.25}),
+        "nothing: 0.25",
+        "the unknown feature 'nothing'",
+        "",
     ),
     "negative-cost": (
         lambda c: c["service"]["error_cost"].update(by_label={name_of(c, 0): {name_of(c, 1): -3}}),
@@ -282,7 +288,7 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
     ),
     "decision-on-no-requirement": (
         lambda c: c.update(evaluation=[c["evaluation"][0] | {"decides": ["R1", "R999"]}]),
-        "decides:",
+        "  decides:\n",
         "decides 'R999', which is no requirement",
         "did you mean 'R",
     ),

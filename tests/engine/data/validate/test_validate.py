@@ -1,6 +1,7 @@
 """Stage validate: what product.yaml does not allow is named with the ids of its records."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -39,9 +40,21 @@ def test_records_that_the_contract_allows_pass(project: Path, records: pl.DataFr
     validate.run(config)
     found = report()
     assert found["valid"]
-    assert found["metrics"] == {"records": len(records)}
+    assert found["metrics"]["records"] == len(records)
     assert found["labels"] == dict(sorted(records["source_label"].value_counts().iter_rows()))
     assert sum(kind["found"] for kind in found["kinds"].values()) == len(records)
+
+
+@pytest.mark.parametrize(("costs", "found"), [("{image: 0.05}", 0.05), ("{}", None)])
+@pytest.mark.task("image-classification")
+def test_what_a_record_costs_is_measured_where_the_contract_states_it(
+    project: Path, records: pl.DataFrame, config: Any, costs: str, found: float | None
+) -> None:
+    path = Path("product.yaml")
+    path.write_text(re.sub(r"costs: \{.*\}", f"costs: {costs}", path.read_text(encoding="utf-8")), encoding="utf-8")
+    raw(records)
+    validate.run(config)
+    assert report()["metrics"]["input_cost"] == found
 
 
 @pytest.mark.parametrize(
@@ -157,4 +170,4 @@ def test_a_mistake_is_mended_in_the_source_as_the_advice_says(
     subprocess.run(["rm", "-r", "data/raw", "data/raw.lock"], check=True)
     gather(batch[:10])
     validate.run(config)
-    assert report()["metrics"] == {"records": 10}
+    assert report()["metrics"]["records"] == 10

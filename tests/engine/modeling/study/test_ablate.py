@@ -47,3 +47,10 @@ def test_the_part_that_tells_the_label_is_worth_most(
     assert steps[-1].startswith(f"ablate: {len(worth)} of {len(worth)}, without ")
     assert "noise" not in table[0]
     assert all("within the noise" in line for line in table[1:])
+
+
+def test_a_part_that_misleads_fails_the_check_and_one_that_looks_so_by_chance_does_not(refused: Any) -> None:
+    rows = {f"f{i}": {"rise": 0.0, "half": 0.01} for i in range(20)}
+    ablate.refuse_misleading(rows | {"chance": {"rise": -0.012, "half": 0.01}})  # 2.4 standard errors, in 21 looks
+    with refused("1 of 21 parts of the input mislead the model: wrong"):
+        ablate.refuse_misleading(rows | {"wrong": {"rise": -0.02, "half": 0.01}})

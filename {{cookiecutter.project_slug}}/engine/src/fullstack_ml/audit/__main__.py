@@ -16,12 +16,13 @@ from fullstack_ml.audit.roles import named, steps
 from fullstack_ml.audit.rubric import SECTIONS, TESTS
 from fullstack_ml.pages.render import html
 from fullstack_ml.pages.words import words
-from fullstack_ml.workspace.errors import guard
+from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import write_json, write_text
 from fullstack_ml.workspace.paths import AUDIT, AUDIT_PAGE
 
 TEMPLATES = Path(__file__).parent / "templates"
 # What a score means, by the paper: of the weakest section, up to each number.
+STRONG = 3.5  # of the weakest section, from which on the paper calls a project strong
 BANDS = [
     (0.0, "a research project rather than a product"),
     (1.0, "not totally untested, but it is worth considering that there may be serious holes"),
@@ -61,7 +62,9 @@ def main() -> None:
     evidence = Evidence()
     found = report(evidence)
     write_json(AUDIT, found)
-    write_text(AUDIT_PAGE, html(TEMPLATES, "audit.html.j2", report=found, product=evidence.product))
+    wanted = evidence.product.audit
+    limit = wanted.minimum if wanted else STRONG
+    write_text(AUDIT_PAGE, html(TEMPLATES, "audit.html.j2", report=found, wanted=limit, product=evidence.product))
     for name, total in found["sections"].items():
         missing = [row["id"] for row in found["tests"] if row["section"] == name and row["score"] < 1]
         print(f"  {name:<16}{total:.1f} of 7" + (f"   not whole: {', '.join(missing)}" if missing else ""))
@@ -71,6 +74,9 @@ def main() -> None:
     print(f"  {'roles':<16}{gaps} gaps" if gaps else f"  {'roles':<16}no gap")
     print(f"minimum {found['minimum']:.1f}")
     print(words("audit: every proof, and what to do next: %(page)s", page=AUDIT_PAGE))
+    if wanted and found["minimum"] < wanted.minimum:
+        what = f"the minimum is {found['minimum']:.1f}, and {wanted.owner} asks for {wanted.minimum:g}: {wanted.reason}"
+        raise UserError(what, "audit.minimum in product.yaml", f"see what is next in {AUDIT_PAGE}")
 
 
 if __name__ == "__main__":

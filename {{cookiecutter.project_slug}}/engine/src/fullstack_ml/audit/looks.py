@@ -9,6 +9,11 @@ from dataclasses import dataclass
 
 from fullstack_ml.audit.evidence import Evidence
 from fullstack_ml.audit.proof import Proof
+from fullstack_ml.workspace.files import read_json
+from fullstack_ml.workspace.paths import REPORTS, TRAINING
+
+ABLATION, COMPARISON = REPORTS / "ablation.json", REPORTS / "comparison.json"
+NOBODY = "example.com"  # the address of a project whose author said none
 
 Look = Callable[[Evidence], list[Proof]]
 
@@ -42,9 +47,26 @@ def clean(e: Evidence) -> list[Proof]:
 
 
 def owners(e: Evidence) -> list[Proof]:
-    """Look for who has to review a change."""
+    """Look for who has to review a change, by an address that is somebody's."""
     places = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
-    return [proof for place in places for proof in e.file(place, "who reviews what")]
+    return [p for place in places for p in e.text(place, rf"(?m)^\*\s+(?!.*{NOBODY})\S+", "who reviews what")]
+
+
+def worth(e: Evidence) -> list[Proof]:
+    """Look for what the parts of the input are worth."""
+    return e.report(ABLATION, "what each part is worth", "without")
+
+
+def aged(e: Evidence) -> list[Proof]:
+    """Look for what training on older data costs, where records have a time."""
+    return e.report(TRAINING, "older data against newer", "over_time")
+
+
+def stale(e: Evidence) -> list[Proof]:
+    """Look for that, or for an older version measured beside a newer one on today's test split."""
+    found = [name for name in read_json(COMPARISON) if name.startswith("version ")] if COMPARISON.exists() else []
+    older = e.file(COMPARISON, "older versions on today's data") if len(found) > 1 else []
+    return aged(e) or older
 
 
 def sliced(e: Evidence) -> list[Proof]:

@@ -4,7 +4,7 @@ Breck, Cai, Nielsen, Salib and Sculley 2017, The ML Test Score: A Rubric for ML 
 Reduction. The score of the project is that of its weakest section. Reads through ``evidence``; writes nothing.
 """
 
-from fullstack_ml.audit.looks import Test, clean, owners, sliced, stable, tested, verdict
+from fullstack_ml.audit.looks import Test, aged, clean, owners, sliced, stable, stale, tested, verdict, worth
 from fullstack_ml.audit.recomputed import recomputed
 from fullstack_ml.workspace.paths import ANALYSIS, EVALUATION, SWEEPS, TRAINING, VALIDATION
 
@@ -20,11 +20,17 @@ TESTS = [
     Test(
         "D2",
         "every feature is beneficial",
-        (lambda e: e.stage("ablate"),),
-        (lambda e: e.report(VALIDATION.with_name("ablation.json"), "what each part is worth", "without"),),
-        "make ablate",
+        (worth, lambda e: e.workflow("make ablate CHECK=1")),
+        (worth,),
+        "make ablate, in a workflow with CHECK=1",
     ),
-    Test("D3", "no feature costs too much", (), (), "state what each feature costs, and a budget, in product.yaml"),
+    Test(
+        "D3",
+        "no feature costs too much",
+        (verdict("input_cost"),),
+        (lambda e: e.text("product.yaml", r"\n  costs:", "what features cost"),),
+        "state data.costs, and require input_cost",
+    ),
     Test(
         "D4",
         "features meet requirements of their own",
@@ -77,8 +83,8 @@ TESTS = [
     Test(
         "M4",
         "what staleness does is known",
-        (lambda e: e.report(TRAINING, "older data against newer", "over_time"), lambda e: e.verdict("staleness")),
-        (lambda e: e.report(TRAINING, "older data against newer", "over_time"),),
+        (aged, lambda e: e.monitored("model_age_days", "data_age_days")),
+        (stale,),
         'name data.time in product.yaml; make compare VERSIONS="1 champion"',
     ),
     Test(

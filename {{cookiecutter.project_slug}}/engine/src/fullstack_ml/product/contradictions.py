@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from fullstack_ml.product.costs import strange_error_costs, strange_input_costs
 from fullstack_ml.product.formulation import Feature, place, shown
 from fullstack_ml.product.metrics import applicable, metrics_of
 from fullstack_ml.product.types import Finding, Product
@@ -55,8 +56,8 @@ def columns(product: Product) -> list[str]:
 
 def contradictions(product: Product) -> Iterator[Finding]:
     """Yield every finding, in the order of the file."""
-    first = (strange_choices, duplicates, strange_costs, strange_features, strange_slices)
-    for find in (*first, strange_requirements, strange_references, strange_watches):
+    first = (strange_choices, duplicates, strange_error_costs, strange_features, strange_slices)
+    for find in (*first, strange_requirements, strange_references, strange_watches, strange_input_costs):
         yield from find(product)
 
 
@@ -91,27 +92,6 @@ def duplicates(product: Product) -> Iterator[Finding]:
             if count > 1:
                 second = [i for i, other in enumerate(names) if other == name][1]
                 yield (*at, second), f"{what} {name!r} stands {count} times", f"give every {what} its own name"
-
-
-def strange_costs(product: Product) -> Iterator[Finding]:
-    """Find a cost of an error between labels that do not exist, or are the same, or by a distance that is none."""
-    names, at = product.formulation.label_names, ("service", "error_cost", "by_label")
-    if product.service.error_cost.by_distance and not product.formulation.answer.ordered:
-        what, fix = (
-            "costs by distance need labels that are steps",
-            "add ordered: true under formulation.answer if they are",
-        )
-        yield ("service", "error_cost", "by_distance"), what, fix
-    for right, row in product.service.error_cost.by_label.items():
-        if right not in names:
-            yield (*at, right), f"a cost is given for the unknown label {right!r}", suggest(right, names)
-        for given in row:
-            if given not in names:
-                where = (*at, right, given)
-                yield where, f"a cost is given for the unknown label {given!r}", suggest(given, names)
-            elif given == right:
-                what = f"a cost is given for answering {right!r} where it is right"
-                yield (*at, right, given), what, "take it out: what is right costs nothing"
 
 
 def strange_features(product: Product) -> Iterator[Finding]:

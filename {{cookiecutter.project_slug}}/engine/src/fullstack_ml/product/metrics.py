@@ -107,6 +107,7 @@ COMMON: dict[str, Metric] = {
     "artefact_kib": _measured("KiB", "lower", "size of the ONNX file"),
     "latency_p50_ms": _measured("ms", "lower", "median time of one record, decoding included"),
     "latency_p99_ms": _measured("ms", "lower", "99th percentile of the time of one record"),
+    "input_cost": _measured("cost", "lower", "what the features of a record cost, by data.costs", "validate"),
     "records": _measured("records", "higher", "valid records with a label", "label"),
     "agreement_alpha": _measured("alpha", "higher", "Krippendorff's alpha of the annotators", "label"),
     "worst_label_alpha": _measured("alpha", "higher", "lowest alpha of a label against the rest", "label"),

@@ -81,7 +81,8 @@ class Data(Strict):
 
     Of a table, ``row_key`` is the column that names a row, and ``time`` the one that says when it was. ``columns`` are
     kept beside a record as text, for slices. ``corrections``: what a correction by users weighs beside the label of an
-    annotator; below 1 it never decides alone.
+    annotator; below 1 it never decides alone. ``costs``: what a feature, or the input as a whole, costs in a record, in the
+    unit of ``service.error_cost``; a requirement on ``input_cost`` is the budget.
     """
 
     kinds: list[Kind] = Field(min_length=1)
@@ -94,6 +95,7 @@ class Data(Strict):
     columns: list[Annotated[str, Field(min_length=1)]] = Field([])
     slices: list[Slice]
     corrections: float = Field(0.5, ge=0, le=1)
+    costs: dict[Text, Cost] = Field({})
 
     @property
     def out_of_scope(self) -> list[str]:
@@ -196,6 +198,14 @@ class Role(Strict):
     told: str | None = None
 
 
+class Audit(Strict):
+    """The least score of the weakest section that ``make audit`` lets pass, of 7; who asks for it, and why."""
+
+    minimum: float = Field(ge=0, le=7)
+    owner: str
+    reason: str
+
+
 class Product(Strict):
     """The whole of ``product.yaml``."""
 
@@ -209,3 +219,4 @@ class Product(Strict):
     annotation: Effort | None = None
     monitoring: Monitoring | None = None
     roles: dict[Step, Role] = Field({})
+    audit: Audit | None = None

@@ -92,10 +92,10 @@ class Findings:
         most, labels, kinds = self.settings.max_reported, self.counts["source_label"], self.counts["kind"]
         wanted = {k.name: {"wanted": k.wanted, "found": kinds[k.name]} for k in self.product.data.kinds}
         refused = rejected()
-        known = [row for row in refused if row["id"]]
+        known, costs = [row for row in refused if row["id"]], self.product.data.costs.values()
         return {
             "valid": not self.broken,
-            "metrics": {"records": self.total},
+            "metrics": {"records": self.total, "input_cost": sum(costs) if costs else None},
             **answers(labels, self.product),
             "kinds": wanted,
             "violations": dict(self.broken.most_common()),

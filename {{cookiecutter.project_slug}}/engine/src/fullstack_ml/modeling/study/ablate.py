@@ -2,9 +2,10 @@
 
 Reads the train and validation splits; writes ``reports/ablation.json``. A part whose removal does not raise the
 validation log loss beyond the noise of the records costs collection and adds risk for nothing.
-Run: ``make ablate MODEL=logistic``.
+Run: ``make ablate MODEL=logistic``; with ``CHECK=1`` it fails where a part misleads the model.
 """
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +55,17 @@ def lines(ranked: dict[str, dict[str, float]], below: str) -> list[str]:
     return said
 
 
+def refuse_misleading(ranked: dict[str, dict[str, float]]) -> None:
+    """Raise where the loss falls without a part, beyond what so many looks at the same records find by chance."""
+    from scipy.stats import norm
+
+    wider = norm.ppf(1 - 0.025 / len(ranked)) / norm.ppf(1 - 0.025)  # Bonferroni
+    misleading = [name for name, row in ranked.items() if row["rise"] < -row["half"] * wider]
+    if misleading:
+        what = f"{len(misleading)} of {len(ranked)} parts of the input mislead the model: {', '.join(misleading)}"
+        raise UserError(what, str(ABLATION), "take them out of product.yaml, or collect more records")
+
+
 def run(config: Config) -> None:
     """Write and print what the validation log loss becomes without each part, the most valuable first."""
     product = load()
@@ -70,6 +82,8 @@ def run(config: Config) -> None:
     write_json(ABLATION, {"model": config.model.name, "log_loss": float(whole.mean()), "without": ranked})
     print(f"ablate: {config.model.name}, validation log loss {whole.mean():.4f} with everything; without ...")
     print("\n".join(lines(ranked, "better without")))
+    if os.environ.get("CHECK"):
+        refuse_misleading(ranked)
 
 
 if __name__ == "__main__":
