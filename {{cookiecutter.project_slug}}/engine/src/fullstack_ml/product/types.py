@@ -81,8 +81,8 @@ class Data(Strict):
 
     Of a table, ``row_key`` is the column that names a row, and ``time`` the one that says when it was. ``columns`` are
     kept beside a record as text, for slices. ``corrections``: what a correction by users weighs beside the label of an
-    annotator; below 1 it never decides alone. ``costs``: what a feature or the whole input costs in a record, in the unit of
-    ``service.error_cost``; a requirement on ``input_cost`` is the budget.
+    annotator; below 1 it never decides alone. ``costs``: what a feature or the whole input costs in a record, in the
+    unit of ``service.error_cost``; a requirement on ``input_cost`` is the budget.
     """
 
     kinds: list[Kind] = Field(min_length=1)
