@@ -56,4 +56,13 @@ def test_the_requirements_show_the_interval_and_what_decides(finished: Path, pro
     for requirement, row in zip(product.requirements, rows, strict=True):
         line = next(line for line in text.splitlines() if line.startswith(f"| {requirement.id} |"))
         assert ("bound of the interval" in line) == (requirement.decide == "bound")
-        assert formats.interval(row["interval"]) in line
+        assert formats.range_of(row["interval"], row["unit"]) in line
+
+
+def test_the_page_of_the_client_begins_with_what_becomes_of_a_thousand_records(finished: Path) -> None:
+    text = REQUIREMENTS.read_text(encoding="utf-8")
+    shares = json.loads(Path("reports/evaluation.json").read_text(encoding="utf-8"))["metrics"]
+    many = round(1000 * shares["answered_share"])
+    said = f"- Of 1,000 records {many} are answered and {1000 - many} go to a person."
+    assert 0 < text.index(said) < text.index("| R1 |")
+    assert said[2:] in Path("reports/analysis.html").read_text(encoding="utf-8")

@@ -31,6 +31,18 @@ def between(bounds: Sequence[float] | None) -> str:
     return "" if bounds is None else _range(*(f"{100 * bound:.1f}" for bound in bounds))
 
 
+def quantity(value: float | None, unit: str) -> str:
+    """Write a value in its unit, a share in percent."""
+    if value is None or unit != "share":
+        return number(value) if value is None else f"{number(value)} {unit}"
+    return f"{100 * value:.3g} %"
+
+
+def range_of(bounds: Sequence[float] | None, unit: str) -> str:
+    """Write an interval of values in their unit; nothing where there is none."""
+    return between(bounds) + " %" * bool(bounds) if unit == "share" else interval(bounds)
+
+
 def measured(value: float | None, bounds: Sequence[float] | None, digits: int = 3) -> str:
     """Write a value with its interval: ``0.912 (0.880 to 0.940)``."""
     if value is None or bounds is None:
@@ -52,4 +64,7 @@ def row(cells: Iterable[Any]) -> str:
     return f"| {' | '.join(map(cell, cells))} |"
 
 
-FILTERS = {function.__name__: function for function in (number, share, decimal, interval, between, measured, cell)}
+FILTERS = {
+    function.__name__: function
+    for function in (number, share, decimal, interval, between, quantity, range_of, measured, cell)
+}

@@ -13,6 +13,7 @@ import yaml
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.modeling.cards.meaning import meaning
 from fullstack_ml.modeling.cards.report import write_analysis
 from fullstack_ml.pages.render import markdown
 from fullstack_ml.pages.words import words
@@ -64,9 +65,10 @@ def facts() -> dict[str, Any]:
         "splits": SPLITS / "manifest.json",
         "manifest": RAW / "manifest.json",
     }
-    product = load()
+    product, read = load(), {name: read_json(path) for name, path in reports.items()}
     return {
         "product": product,
+        "meaning": meaning(product, read["evaluation"], read["validation"]),
         "metrics": applicable(product),
         "main": answer_of(product).MAIN,
         "output": answer_of(product).OUTPUT,
@@ -74,7 +76,7 @@ def facts() -> dict[str, Any]:
         "given": taken(Artefact(MODEL)),
         "guide_version": guide_version(),
         "label_errors": int(pl.read_parquet(ERRORS)["suspect"].is_not_null().sum()),
-        **{name: read_json(path) for name, path in reports.items()},
+        **read,
     }
 
 
