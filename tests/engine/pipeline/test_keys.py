@@ -213,8 +213,9 @@ def test_an_own_module_that_others_may_import_is_seen_by_all(project: Path) -> N
 
 
 def test_a_day_in_the_contract_is_text(project: Path) -> None:
-    with Path("product.yaml").open("a", encoding="utf-8") as file:
-        file.write("  a day of its own: '2027-01-31'\n")
+    contract = Path("product.yaml")
+    text = contract.read_text(encoding="utf-8")
+    contract.write_text(text.replace("schedule:\n", "schedule:\n  a day of its own: '2027-01-31'\n"), encoding="utf-8")
     compose.main()
     days = json.loads(Path("contract.json").read_text())["says"]["schedule"]
     assert days["a day of its own"] == compose.digest("2027-01-31")

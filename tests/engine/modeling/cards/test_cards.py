@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from fullstack_ml.modeling.cards import __main__ as cards
 from fullstack_ml.pages import formats
 
 MODEL_CARD, DATA_CARD = Path("docs/3-model/model-card.md"), Path("docs/2-data/data-card.md")
@@ -42,12 +44,25 @@ def test_the_model_card_holds_what_was_measured(finished: Path, product: Any) ->
         assert f"| {part.id} |" in text
 
 
-@pytest.mark.parametrize("card", [MODEL_CARD, DATA_CARD])
-def test_what_is_left_is_marked_with_who_writes_it(card: Path, finished: Path) -> None:
-    text = card.read_text(encoding="utf-8")
-    marks = re.findall(r"to be written\S*(?: by the (?:product owner|data engineer|ML engineer))?", text)
-    assert [mark for mark in marks[1:] if " by the " not in mark] == []
+def test_a_question_that_no_pipeline_can_answer_is_open_with_its_owner_until_product_yaml_does(
+    finished: Path, product: Any, config: Any
+) -> None:
+    text = DATA_CARD.read_text(encoding="utf-8") + MODEL_CARD.read_text(encoding="utf-8")
+    asked = re.findall(r"\*open: `cards\.(\w+)` of `product\.yaml`, ([\w ]+)\*", text)
+    assert dict(asked) == product.cards.unanswered
+    assert f"What has to be named? {product.cards.attribution}" in text
     assert not re.search(r"\b(?:None|nan|TODO|undefined)\b", text)
+    contract = Path("product.yaml")
+    answered = contract.read_text(encoding="utf-8").replace("\ncards: ", "\ncards:\n  contact: desk 4, room 12\n#")
+    contract.write_text(answered, encoding="utf-8")
+    cards.run(config)
+    assert "\n## Contact\n\ndesk 4, room 12\n" in MODEL_CARD.read_text(encoding="utf-8")
+
+
+def test_the_model_card_begins_with_what_the_hub_reads(finished: Path) -> None:
+    head = yaml.safe_load(MODEL_CARD.read_text(encoding="utf-8").split("---\n")[1])
+    assert (head["license"], head["library_name"]) == ("other", "onnx")  # names that the Hugging Face hub knows
+    assert "calibrated" in head["tags"]
 
 
 def test_the_requirements_show_the_interval_and_what_decides(finished: Path, product: Any) -> None:

@@ -27,7 +27,7 @@ from fullstack_ml.workspace.seams import SOURCE, package_name
 SAID = {"definition", "meaning", "method", "note", "owner", "reason", "unit", "when", "who"}
 SAID |= {"service.name", "service.kind", "service.users", "service.decision", "service.why_now", "data.group"}
 SAID |= {f"formulation.{key}" for key in ("in_scope", "out_of_scope", "proxy_metric", "baseline", "kill_criterion")}
-SAID |= {"schedule", "annotation", "roles", "audit"}
+SAID |= {"schedule", "annotation", "roles", "audit", "cards"}
 # Places of src/<package>/ that the engine looks into, each a folder or a module. DVC stops at a dependency that is not
 # there, and none of them has to be; so stages depend on the hashes of what is there.
 OWN = ("sources", "inputs", "answers", "models", "backends", "runner", "metrics", "stages")

@@ -109,6 +109,8 @@ def main() -> None:
     guide_version()
     check_labels(product.formulation.label_names)
     print(f"{PRODUCT}: {len(product.requirements)} requirements, no mistake")
+    if unanswered := product.cards.unanswered:
+        print(f"{PRODUCT}: {len(unanswered)} questions of the cards are open: {', '.join(unanswered)}")
     if left := of_the_sample(product):
         print(f"still the sample's words, perhaps: {', '.join(left)}")
 

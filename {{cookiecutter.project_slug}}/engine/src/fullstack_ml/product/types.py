@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from fullstack_ml.product.cards import Cards
 from fullstack_ml.product.formulation import Bound, Formulation, Strict, Text, as_equal
 from fullstack_ml.workspace.errors import Location
 
@@ -220,3 +221,4 @@ class Product(Strict):
     monitoring: Monitoring | None = None
     roles: dict[Step, Role] = Field({})
     audit: Audit | None = None
+    cards: Cards = Cards()

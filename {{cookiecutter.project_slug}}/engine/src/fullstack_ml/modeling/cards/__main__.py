@@ -19,9 +19,11 @@ from fullstack_ml.pages.render import markdown
 from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
+from fullstack_ml.product.cards import OWNERS
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version
 from fullstack_ml.product.metrics import applicable
+from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.files import read_json, write_text
 from fullstack_ml.workspace.paths import (
     ACCEPTANCE,
@@ -53,6 +55,14 @@ def taken(artefact: Artefact) -> str:
     return words("%(kind)s of shape (%(shape)s)", kind=kind, shape=shape)
 
 
+def hub(product: Product) -> str:
+    """Return what the Hugging Face hub reads at the head of a model card, as YAML."""
+    tags = [product.formulation.input.type, product.formulation.answer.type, "calibrated", "abstains"]
+    head = {"license": product.cards.model_license or "other", "library_name": "onnx", "tags": tags}
+    text: str = yaml.safe_dump(head | {"metrics": [answer_of(product).MAIN]}, sort_keys=False, allow_unicode=True)
+    return text.rstrip()
+
+
 def facts() -> dict[str, Any]:
     """Collect everything that the pages name."""
     reports = {
@@ -65,14 +75,18 @@ def facts() -> dict[str, Any]:
         "splits": SPLITS / "manifest.json",
         "manifest": RAW / "manifest.json",
     }
-    product, read = load(), {name: read_json(path) for name, path in reports.items()}
+    product, params = load(), yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    read = {name: read_json(path) for name, path in reports.items()}
     return {
         "product": product,
+        "said": product.cards.model_dump(),
+        "owners": OWNERS,
         "meaning": meaning(product, read["evaluation"], read["validation"]),
         "metrics": applicable(product),
         "main": answer_of(product).MAIN,
         "output": answer_of(product).OUTPUT,
-        "params": yaml.safe_load(PARAMS.read_text(encoding="utf-8")),
+        "params": params,
+        "hub": hub(product),
         "given": taken(Artefact(MODEL)),
         "guide_version": guide_version(),
         "label_errors": int(pl.read_parquet(ERRORS)["suspect"].is_not_null().sum()),
