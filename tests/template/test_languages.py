@@ -2,13 +2,12 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
+from test_docs import FENCE, INLINE, LINK, TASKS, broken, commanded, missing, outputs, read, targets
 
 from conftest import ROOT, Bake
-from test_docs import FENCE, INLINE, LINK, TASKS, broken, commanded, missing, outputs, read, targets
 
 PROJECT = ROOT / "{{cookiecutter.project_slug}}"
 SETTINGS: dict[str, Any] = json.loads(read(ROOT / "cookiecutter.json"))
@@ -23,7 +22,9 @@ TRANSLATED = [
 ]
 PAIRS = [pair for pair in TRANSLATED if pair[1] not in ONLY_TRANSLATED]
 # Words that a reader of Korean stumbles over: they translate English, and say nothing more.
-STIFF = re.compile(r"에 대한|에 대해|[을를] 통해|되어지|되어진|함에 있어|에 있어서|로부터의|가지고 있습니다|하는 것이 가능")
+STIFF = re.compile(
+    r"에 대한|에 대해|[을를] 통해|되어지|되어진|함에 있어|에 있어서|로부터의|가지고 있습니다|하는 것이 가능"
+)
 
 
 def both(language: str, page: str) -> tuple[str, str]:
@@ -67,7 +68,9 @@ def test_a_translation_has_the_headings_tables_and_links_of_its_page(language: s
 def test_a_translation_has_the_commands_and_names_of_its_page(language: str, page: str) -> None:
     english, other = both(language, page)
     assert commands(other) == commands(english)
-    names = [{" ".join(name.split()) for name in re.findall(r"`([^`]+)`", FENCE.sub("", text))} for text in (english, other)]
+    names = [
+        {" ".join(name.split()) for name in re.findall(r"`([^`]+)`", FENCE.sub("", text))} for text in (english, other)
+    ]
     assert names[0] == names[1]
 
 
@@ -86,7 +89,9 @@ def test_a_project_in_another_language_names_what_is_there(language: str, bake: 
     later, pages = outputs(project), [project / page for of, page in TRANSLATED if of == language]
     assert f"\n  language: {language} " in read(project / "product.yaml")
     assert [link for page in pages for link in broken(page, project, later)] == []
-    assert {page.name: missing(read(page), [project], project) for page in pages if missing(read(page), [project], project)} == {}
+    assert {
+        page.name: missing(read(page), [project], project) for page in pages if missing(read(page), [project], project)
+    } == {}
     code = "\n".join("\n".join(INLINE.findall(read(page))) for page in pages)
     assert commanded(code) - targets(project) == set()
     assert not [path for path in pages if "{" + "{" in read(path)]

@@ -34,6 +34,18 @@ def translated(text: str) -> str:
     return catalogue(language()).get(text, text)
 
 
+def described(part: Any) -> Any:
+    """Return the description of an API, as OpenAPI has it, with its descriptions in the project's language."""
+    if isinstance(part, list):
+        return [described(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: translated(value) if key == "description" and isinstance(value, str) else described(value)
+        for key, value in part.items()
+    }
+
+
 def language() -> str:
     """Return the language of the project, English where none is chosen."""
     try:
