@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from test_docs import FENCE, INLINE, LINK, TASKS, broken, commanded, missing, outputs, read, targets
+from test_docs import FENCE, INLINE, LINK, TASKS, broken, commanded, missing, outputs, read, targets  # type: ignore[import-not-found]
 
 from conftest import ROOT, Bake
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_docs import broken, code, commanded, missing, outputs, pages, read, targets
+from test_docs import broken, code, commanded, missing, outputs, pages, read, targets  # type: ignore[import-not-found]
 
 from conftest import Bake
 from projects import Finished, Project
