@@ -1,7 +1,7 @@
 """Lay the files of the chosen options over the project, drop the parts that were not chosen, note the template.
 
 An option is a name in OPTIONS and a folder `_overlays/<option>/<choice>/` of files at their final paths. Pages of a
-language, `_overlays/language/<language>/`, take the place of the English ones, which are those of the project itself.
+language, `_overlays/language/<language>/` and `_overlays/guide/<language>/<task>/`, take the place of the English ones.
 """
 
 import json
@@ -31,8 +31,10 @@ def chosen_files() -> dict[Path, Path]:
                 other = laid.get(target, target)
                 sys.exit(f"Two files want to be {target}.\n{other} and {source}\nkeep one of them")
             laid[target] = source
-    pages = OVERLAYS / "language" / ANSWERS.get("language", "en")
-    return laid | {page.relative_to(pages): page for page in pages.rglob("*") if page.is_file()}
+    language = ANSWERS.get("language", "en")
+    for root in (OVERLAYS / "language" / language, OVERLAYS / "guide" / language / ANSWERS["task"]):
+        laid |= {page.relative_to(root): page for page in root.rglob("*") if page.is_file()}
+    return laid
 
 
 NEW = OVERLAYS.is_dir()
