@@ -21,6 +21,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 # Containers have no user namespaces for the sandbox; the pages are the project's own.
 FLAGS = "--headless=new --remote-debugging-pipe --no-sandbox --disable-gpu --no-first-run --disable-dev-shm-usage"
 TIMEOUT = 60.0
+# What every module of the page imports.
+LANGUAGE = Path(__file__).parents[1] / "{{cookiecutter.project_slug}}/engine/src/fullstack_ml/edge/page/language.js"
 
 
 class Page:
@@ -148,7 +150,7 @@ def served(folder: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def beside(folder: Path, modules: Iterable[Path]) -> Iterator[Page]:
     """Open an empty page in ``folder``, beside copies of JavaScript modules that it may import."""
-    for module in modules:
+    for module in (*modules, LANGUAGE):
         shutil.copy(module, folder / module.name)
     (folder / "index.html").write_text("<!doctype html><main></main>", encoding="utf-8")
     with served(folder) as url, chromium() as opened:

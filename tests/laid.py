@@ -27,6 +27,7 @@ LAID: tuple[str, ...] = (
 LAID += ("docker", "compose.yaml", "pyproject.toml", ".dockerignore", "engine/pyproject.toml", "tests")
 TAG = re.compile(r"\{\{ ?cookiecutter\.(\w+).*?\}\}")
 ANSWERS = {"__package": PACKAGE, "__engine": "fullstack-ml", "project_name": "My Product", "project_slug": "my-product"}
+ANSWERS |= {"language": "en"}
 MODELS = {"tabular-classification": "boosted", "tabular-regression": "linear", "text-classification": "ngrams"}
 CALIBRATIONS = {"tabular-regression": "split", "image-labels": "platt"}
 

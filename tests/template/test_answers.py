@@ -128,7 +128,7 @@ def stated(project: Path) -> dict[str, str]:
 
 
 def test_questions_are_few_and_in_order() -> None:
-    names = "project_name project_slug description author_name author_email task parts license python_version"
+    names = "project_name project_slug description author_name author_email task parts language license python_version"
     assert names.split() == QUESTIONS
 
 
@@ -247,7 +247,7 @@ def test_enter_on_every_question_gives_the_defaults(bake: Bake, generate: Genera
 
 def test_a_typed_answer_is_never_rendered(generate: Generate) -> None:
     typed = "{{ 7 * 7 }} [bold]x[/] ''' \\"
-    run = generate(typed=f"{typed}\nleaf-doctor\n" + "\n" * 7)
+    run = generate(typed=f"{typed}\nleaf-doctor\n" + "\n" * 8)
     assert run.code == 0, run.stderr
     assert stated(run.folder / "leaf-doctor")["project_name"] == typed
 
@@ -444,6 +444,8 @@ def test_a_hook_holds_one_json_tag(hook: str) -> None:
         ("conf", False),
         ("conf/config.yaml", False),
         ("_overlays/task/x/docs", False),
+        ("_overlays/language/x/docs", True),
+        ("_overlays/language/x/README.md", False),
         ("src", False),
         ("_overlays/task/x/src", False),
         (".github", False),

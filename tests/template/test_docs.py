@@ -28,6 +28,7 @@ PATH = re.compile(r"[\w.*-]+(/[\w.*-]+)*/?")
 SUFFIX = re.compile(r"\.(csv|db|html|json|lock|md|mk|onnx|parquet|png|py|toml|txt|yaml|yml)")
 # Files that a reader is told to make.
 EXAMPLES = {
+    "pages/catalogues/ja.yaml",
     "conf/model/forest.yaml",
     "conf/search/forest.yaml",
     "conf/enrich.yaml",

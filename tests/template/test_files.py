@@ -26,9 +26,11 @@ from conftest import ROOT, Bake
 
 SETTINGS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 CHOICES = [
-    dict(zip(("task", "license", "python_version"), answers, strict=True))
-    for answers in itertools.product(SETTINGS["task"], SETTINGS["license"], ["3.11"])
-] + [{"task": SETTINGS["task"][0], "license": "MIT", "python_version": v} for v in ("3.12", "3.13")]
+    dict(zip(("task", "license", "python_version", "language"), answers, strict=True))
+    for answers in itertools.product(SETTINGS["task"], SETTINGS["license"], ["3.11"], ["en"])
+]
+CHOICES += [CHOICES[0] | {"python_version": version} for version in ("3.12", "3.13")]
+CHOICES += [CHOICES[0] | {"language": language} for language in SETTINGS["language"][1:]]
 CACHES = {"__pycache__", ".ruff_cache", ".mypy_cache", ".pytest_cache"}
 MEANT_TO_BE_EMPTY = {"py.typed", "__init__.py"}
 

@@ -135,6 +135,16 @@ def test_a_file_only_another_choice_lays_is_no_collision(tmp_path: Path) -> None
     assert read(tmp_path) == LAID
 
 
+def test_pages_of_a_language_take_the_place_of_the_english_ones(tmp_path: Path) -> None:
+    files = WHOLE | {"docs/index.md": "own", "docs/task.md": "own"}
+    pages = {"_overlays/language/ko/README.md": "쪽", "_overlays/language/ko/docs/index.md": "차례"}
+    pages |= {"_overlays/guide/ko/image/docs/task.md": "과제", "_overlays/guide/ko/table/docs/task.md": "다른 과제"}
+    assert lay(write(tmp_path / "ko", files | pages), language="ko").returncode == 0
+    assert read(tmp_path / "ko") == LAID | {"README.md": "쪽", "docs/index.md": "차례", "docs/task.md": "과제"}
+    assert lay(write(tmp_path / "en", files | pages), language="en").returncode == 0
+    assert read(tmp_path / "en") == LAID | {"docs/index.md": "own", "docs/task.md": "own"}
+
+
 def test_a_refused_overlay_leaves_no_project(generate: Generate, tmp_path: Path) -> None:
     template = tmp_path / "template"
     shutil.copytree(ROOT / "hooks", template / "hooks")
@@ -155,7 +165,7 @@ def test_the_hook_only_moves_files() -> None:
     engine = {"fullstack_ml.workspace", "fullstack_ml.project"}
     assert imported == {"json", "os", "shutil", "subprocess", "sys", "pathlib", *engine}
     assert not {"system", "popen", "spawn"} & {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    assert len(source.splitlines()) <= 80
+    assert len(source.splitlines()) <= 84
 
 
 @pytest.mark.parametrize("option", ["task", "license"])
@@ -163,8 +173,12 @@ def test_choices_and_folders_are_the_same(option: str) -> None:
     assert sorted(path.name for path in (OVERLAYS / option).iterdir()) == sorted(SETTINGS[option])
 
 
+def test_every_language_but_that_of_the_project_has_a_folder() -> None:
+    assert ["en", *sorted(path.name for path in (OVERLAYS / "language").iterdir())] == SETTINGS["language"]
+
+
 def test_every_folder_of_overlays_is_an_option() -> None:
-    assert sorted(path.name for path in OVERLAYS.iterdir()) == ["license", "task"]
+    assert sorted(path.name for path in OVERLAYS.iterdir()) == ["guide", "language", "license", "task"]
 
 
 @pytest.mark.parametrize(

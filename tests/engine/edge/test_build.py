@@ -158,6 +158,7 @@ def test_a_page_has_only_the_parts_of_its_input_and_answer(site: Path, product: 
     assert {path.name for path in site.glob("*.js")} == {
         "page.js",
         "model.js",
+        "language.js",
         "label.js",
         "bars.js",
         "decision.js",
@@ -166,7 +167,7 @@ def test_a_page_has_only_the_parts_of_its_input_and_answer(site: Path, product: 
 
 
 def test_the_page_names_no_other_server_and_runs_no_inline_code() -> None:
-    index = PAGE["index.html"]
+    index = PAGE["index.html.j2"]
     assert "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" in index
     assert [name for name, text in PAGE.items() if re.search(r"//[\w-]+\.\w", text.replace("//www.w3.org", ""))] == []
     assert re.search(r"<script(?![^>]*src=)|<style|\son\w+=|\sstyle=", index) is None

@@ -40,14 +40,14 @@ def test_a_page_is_written_in_english_where_no_language_is_chosen(folder: Path) 
 
 
 def test_one_file_brings_another_language(folder: Path) -> None:
-    Path("params.yaml").write_text("language: xx\n")
+    Path("product.yaml").write_text("service: {language: xx}\n")
     assert "<p>a: verwechselt</p>2 falsch nicht messbar" in page(folder)
     assert '<html lang="xx">' in page(folder)
     assert words.words("what the catalogue lacks stays as it is") == "what the catalogue lacks stays as it is"
 
 
 def test_a_language_without_a_catalogue_is_refused(folder: Path) -> None:
-    Path("params.yaml").write_text("language: yy\n")
+    Path("product.yaml").write_text("service: {language: yy}\n")
     with pytest.raises(UserError, match="no language 'yy'") as caught:
         page(folder)
     assert caught.value.fix == "allowed: en, xx"

@@ -50,6 +50,17 @@ def test_the_name_of_the_product_is_text_in_the_page_of_the_api(finished: Any, s
         assert client.get("/openapi.json").json()["info"]["title"] == "<script>alert(1)</script> & co"
 
 
+def test_the_api_describes_itself_in_the_language_of_the_product(finished: Any, serve: Any) -> None:
+    text = finished.joinpath("product.yaml").read_text(encoding="utf-8")
+    finished.joinpath("product.yaml").write_text(text.replace("  language: en", "  language: ko", 1), encoding="utf-8")
+    with serve() as client:
+        made = client.get("/openapi.json").json()
+    assert "\n\n사용자: " in made["info"]["description"]
+    told = [one["description"] for path in made["paths"].values() for one in path.values()]
+    told += [made["components"]["schemas"]["Prediction"]["properties"]["novelty"]["description"]]
+    assert [text for text in told if not any("가" <= letter <= "힣" for letter in text)] == []
+
+
 def test_the_log_is_read_by_its_owner_alone(client: TestClient, finished: Any, asked: Any) -> None:
     client.post("/v1/predict", json={"records": asked(1)})
     files = sorted(finished.glob("predictions.db*"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from fullstack_ml.pages.words import words
 from fullstack_ml.product.types import Effort
 
 HOUR = 3600
@@ -28,9 +29,11 @@ def by_round(labels: pl.DataFrame, price: Effort | None) -> list[dict[str, Any]]
 def spent(rounds: list[dict[str, Any]], price: Effort | None) -> str:
     """Say in one line what all rounds took, and what is left."""
     hours, untimed = sum(row["hours"] for row in rounds), sum(row["labels"] - row["timed"] for row in rounds)
-    told = f"{hours:.1f} hours"
+    told = words("%(hours)s hours", hours=f"{hours:.1f}")
     if price is not None:
         cost = hours * price.hourly_cost
-        told += f", {cost:,.0f} of {price.budget:,.0f} {price.unit}"
-        told += f": {cost - price.budget:,.0f} over the budget" if cost > price.budget else ""
-    return told + (f", not counted: {untimed} labels without a time" if untimed else "")
+        budget = f"{price.budget:,.0f}"
+        told += words(", %(cost)s of %(budget)s %(unit)s", cost=f"{cost:,.0f}", budget=budget, unit=price.unit)
+        over = f"{cost - price.budget:,.0f}"
+        told += words(": %(over)s over the budget", over=over) if cost > price.budget else ""
+    return told + (words(", not counted: %(count)s labels without a time", count=untimed) if untimed else "")

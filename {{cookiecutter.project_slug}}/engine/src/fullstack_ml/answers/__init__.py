@@ -158,8 +158,13 @@ class Answer(Protocol):
     def note(self, verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
         """Return what a reader has to know of a failed verdict beside the numbers, or None."""
 
-    def draw(self, report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path) -> None:
-        """Write tables for ``dvc plots`` and pictures; ``pairs`` are the right and the given answers as text."""
+    def draw(
+        self, report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path, words: Words
+    ) -> None:
+        """Write tables for ``dvc plots`` and pictures; ``pairs`` are the right and the given answers as text.
+
+        ``words`` translates what is written into the pictures.
+        """
 
     def json_type(self, product: Product) -> Any:
         """Return the type of an answer in the API: of a prediction's field ``answer``, and of a feedback's."""

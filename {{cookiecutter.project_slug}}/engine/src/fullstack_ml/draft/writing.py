@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from fullstack_ml.answers import label, number
 from fullstack_ml.draft.rendering import render
 from fullstack_ml.draft.seen import Seen
+from fullstack_ml.pages.words import ENGLISH, language
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
@@ -96,6 +97,7 @@ def write(text: str, facts: dict[str, Any], seen: Seen) -> list[Path]:
     if facts["folds"] is not None:
         texts |= with_value(CONF / "split.yaml", "folds", facts["folds"])
     if not GUIDE.exists() or is_untouched(GUIDE.read_text(encoding="utf-8")):
-        texts[GUIDE] = sealed(render("annotation-guide.md.j2", facts), markdown=True)
+        guide = "annotation-guide.md.j2" if language() == ENGLISH else f"annotation-guide.{language()}.md.j2"
+        texts[GUIDE] = sealed(render(guide, facts), markdown=True)
     write_texts(texts)
     return list(texts)

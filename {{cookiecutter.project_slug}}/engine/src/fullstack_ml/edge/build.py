@@ -7,6 +7,7 @@ metadata. Run: ``make edge``, then ``make edge-serve``.
 
 import base64
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import numpy as np
 from fullstack_ml.artefact.session import Artefact, stated
 from fullstack_ml.edge.runtime import PACKAGE, fetch
 from fullstack_ml.inputs import input_of
+from fullstack_ml.pages.render import html
+from fullstack_ml.pages.words import catalogue, language
 from fullstack_ml.pipeline.examples import read
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version
@@ -29,9 +32,10 @@ from fullstack_ml.workspace.seams import SOURCE, package_name
 SITE = Path("dist/edge")
 PAGE = Path(__file__).with_name("page")
 # What every page has; the parts that a product's input and answer name come beside it.
-FRAME = ("index.html", "page.css", "icon.svg", "page.js", "model.js")
+FRAME = ("page.css", "icon.svg", "page.js", "model.js", "language.js")
 # Random records on which a browser has to agree with this machine before the page answers anything.
 CHECKS = 3
+TOLD = re.compile(r'\btell\(\s*"([^"]+)"')  # a text that the page says: see language.js
 
 
 def checks(artefact: Artefact, product: Product) -> dict[str, Any]:
@@ -99,6 +103,13 @@ def describe(artefact: Artefact, product: Product, inputs: np.ndarray) -> dict[s
     }
 
 
+def translations(page: list[Path]) -> dict[str, str]:
+    """Return what the page says in the product's language, by English text; nothing where that is English."""
+    known = catalogue(language())
+    told = (text for path in page if path.suffix == ".js" for text in TOLD.findall(path.read_text(encoding="utf-8")))
+    return {text: known[text] for text in told if text in known}
+
+
 def refuse(artefact: Artefact, product: Product) -> None:
     """Stop unless the gate let this artefact pass, and ``product.yaml`` still asks for its input and answer."""
     acceptance = read_json(ACCEPTANCE) if ACCEPTANCE.exists() else {}
@@ -118,7 +129,7 @@ def run(site: Path = SITE) -> None:
     wanted, answer = product.formulation.input.type, product.formulation.answer.type
     page = [PAGE / name for name in FRAME] + parts("inputs", wanted, input_of(product).PAGE)
     page += parts("answers", answer, artefact.answer.PAGE)
-    description = describe(artefact, product, read("train", product).inputs)
+    description = describe(artefact, product, read("train", product).inputs) | {"words": translations(page)}
     engine = fetch()
     building = site.with_name(f".{site.name}.tmp")
     shutil.rmtree(building, ignore_errors=True)
@@ -126,9 +137,7 @@ def run(site: Path = SITE) -> None:
     for path in page:
         shutil.copyfile(path, building / path.name)
     loaded = [path.name for path in page if path.suffix == ".js" and path.name != "page.js"]
-    links = "\n".join(f'    <link rel="modulepreload" href="{name}">' for name in loaded)
-    index = building / "index.html"
-    write_text(index, index.read_text(encoding="utf-8").replace("    <!-- parts -->", links))
+    write_text(building / "index.html", html(PAGE, "index.html.j2", parts=loaded))
     shutil.copytree(engine, building / "runtime")
     shutil.copyfile(MODEL, building / "model.onnx")
     write_json(building / "model.json", description)

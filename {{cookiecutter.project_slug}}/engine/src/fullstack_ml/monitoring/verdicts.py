@@ -65,7 +65,7 @@ def message(row: dict[str, Any], window: dict[str, Any], page: str) -> str:
         "%(id)s: %(metric)s%(which)s is %(value)s, wanted %(operator)s %(threshold)s",
         id=row["id"],
         metric=row["metric"],
-        which=f" of {row['which']}" if row["which"] else "",
+        which=words(" of %(part)s", part=row["which"]) if row["which"] else "",
         value=number(row["value"]),
         operator=row["operator"],
         threshold=f"{row['threshold']:g}",

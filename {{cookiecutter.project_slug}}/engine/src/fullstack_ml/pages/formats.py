@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fullstack_ml.pages.words import words
+from fullstack_ml.pages.words import translated, words
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -34,7 +34,7 @@ def between(bounds: Sequence[float] | None) -> str:
 def quantity(value: float | None, unit: str) -> str:
     """Write a value in its unit, a share in percent."""
     if value is None or unit != "share":
-        return number(value) if value is None else f"{number(value)} {unit}"
+        return number(value) if value is None else f"{number(value)} {translated(unit)}"
     return f"{100 * value:.3g} %"
 
 

@@ -27,7 +27,7 @@ def environment(folder: Path, escape: bool) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     made.policies["ext.i18n.trimmed"] = True
-    made.filters |= FILTERS
+    made.filters |= {**FILTERS, "translated": translated}
     made.globals["language"] = language()
     made.install_gettext_callables(  # type: ignore[attr-defined]
         translated, lambda one, many, count: translated(one if count == 1 else many), newstyle=True

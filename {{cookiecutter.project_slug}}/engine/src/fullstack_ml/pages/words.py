@@ -2,8 +2,9 @@
 
 Every text that people read goes through ``words()``, which templates call as ``_()`` or by a block ``trans``. A text is
 written in English where it is used, with values as ``%(name)s`` and a percent sign as ``%%``. Another language is one
-file, ``catalogues/<language>.yaml``, which maps each English text to its translation; what it lacks stays English.
-Reads ``language`` of ``params.yaml``.
+file, ``catalogues/<language>.yaml``, which maps each English text of the engine to its translation, and a word in
+``Service.language``; what a product says itself, such as the meaning of a metric of its own, stays as it is.
+Reads ``service.language`` of ``product.yaml``.
 """
 
 from functools import cache
@@ -13,7 +14,7 @@ from typing import Any
 import yaml
 
 from fullstack_ml.workspace.errors import UserError, suggest
-from fullstack_ml.workspace.paths import PARAMS
+from fullstack_ml.workspace.paths import PRODUCT
 
 CATALOGUES = Path(__file__).parent / "catalogues"
 ENGLISH = "en"
@@ -33,18 +34,30 @@ def translated(text: str) -> str:
     return catalogue(language()).get(text, text)
 
 
+def described(part: Any) -> Any:
+    """Return the description of an API, as OpenAPI has it, with its descriptions in the project's language."""
+    if isinstance(part, list):
+        return [described(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: translated(value) if key == "description" and isinstance(value, str) else described(value)
+        for key, value in part.items()
+    }
+
+
 def language() -> str:
     """Return the language of the project, English where none is chosen."""
     try:
-        return _chosen(PARAMS.stat().st_mtime_ns, str(PARAMS.absolute()))
+        return _chosen(PRODUCT.stat().st_mtime_ns, str(PRODUCT.absolute()))
     except FileNotFoundError:
         return ENGLISH
 
 
 @cache
 def _chosen(changed: int, path: str) -> str:
-    composed = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-    return str(composed.get("language", ENGLISH))
+    contract = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    return str(contract.get("service", {}).get("language", ENGLISH))
 
 
 @cache
@@ -59,5 +72,5 @@ def catalogue(name: str) -> dict[str, str]:
         return {}
     if not path.exists():
         names = [ENGLISH, *(file.stem for file in CATALOGUES.glob("*.yaml"))]
-        raise UserError(f"there is no language {name!r}", "conf/config.yaml, language", suggest(name, names))
+        raise UserError(f"there is no language {name!r}", f"{PRODUCT}, service.language", suggest(name, names))
     return dict(yaml.safe_load(path.read_text(encoding="utf-8")))

@@ -207,7 +207,6 @@ class Config:
     """The whole of ``params.yaml``; ``stages``: the numbers of stages of the product's own, each checks its own."""
 
     seed: Whole
-    language: str
     source: Source
     model: Model
     runner: Runner

@@ -41,9 +41,10 @@ class ErrorCost(Strict):
 
 
 class Service(Strict):
-    """Who is served, which decision the model makes, what an error costs."""
+    """Who is served, which decision the model makes, what an error costs; ``language`` of the pages that are made."""
 
     name: str = Field(min_length=1)
+    language: Literal["en", "ko"] = "en"
     kind: Literal["ml-service", "edge-device", "data-collection"]
     users: str
     decision: str

@@ -144,7 +144,7 @@ def _item(item: str, speaks: Callable[[str], bool]) -> str:
 
 
 def _sentences(block: str, speaks: Callable[[str], bool]) -> str:
-    kept = [part for part in re.split(r"(?<=[.!?]) (?=[A-Z`\[«])", " ".join(block.split())) if not speaks(part)]
+    kept = [part for part in re.split(r"(?<=[.!?]) (?=[A-Z`\[«가-힣])", " ".join(block.split())) if not speaks(part)]
     lines = [""]
     for word in " ".join(kept).split(" "):
         if len(lines[-1]) + len(word) + 1 > WIDTH:

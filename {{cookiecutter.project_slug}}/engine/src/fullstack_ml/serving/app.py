@@ -15,6 +15,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
+from fullstack_ml.pages.words import words
 from fullstack_ml.serving import problem, routes
 from fullstack_ml.serving.limits import Limits
 from fullstack_ml.serving.predict import Predict
@@ -47,7 +48,7 @@ def create_app(settings: Settings | None = None) -> Limits:
     app: FastAPI = FastAPIOffline(
         redoc_url=None,
         title=escape(product.service.name),  # /docs writes it into its page as it stands
-        description=f"{product.service.decision}\n\nFor: {product.service.users}",
+        description=f"{product.service.decision}\n\n{words('For: %(users)s', users=product.service.users)}",
         version="1",
         lifespan=lifespan,
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},

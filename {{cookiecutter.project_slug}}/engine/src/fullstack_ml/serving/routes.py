@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic.json_schema import models_json_schema
 
+from fullstack_ml.pages.words import described
 from fullstack_ml.registry.versions import CHALLENGER, CHAMPION
 from fullstack_ml.serving import telemetry
 from fullstack_ml.serving.model import Served
@@ -183,7 +184,7 @@ def describe(app: FastAPI, title: str, types: Schema, keyed: bool) -> None:
         if keyed:
             made["components"]["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
             made["security"] = [{"key": []}]
-        app.openapi_schema = made
-        return made
+        app.openapi_schema = described(made)
+        return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]

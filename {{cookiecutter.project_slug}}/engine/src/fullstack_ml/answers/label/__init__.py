@@ -40,7 +40,7 @@ from fullstack_ml.answers.label.report import (
     worst_errors,
 )
 from fullstack_ml.answers.label.rule import Rule, chosen, decide, fit_rule, price_list
-from fullstack_ml.answers.words import Rows
+from fullstack_ml.answers.words import Rows, Words
 from fullstack_ml.product.types import Finding, Product
 
 if TYPE_CHECKING:
@@ -239,8 +239,8 @@ def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
     return None
 
 
-def draw(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path) -> None:
+def draw(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path, words: Words) -> None:
     """Write the tables of ``dvc plots`` and the pictures; ``pairs`` are the right and the predicted labels."""
     from fullstack_ml.answers.label.figures import draw_all
 
-    draw_all(report, pairs, plots, figures)
+    draw_all(report, pairs, plots, figures, words)

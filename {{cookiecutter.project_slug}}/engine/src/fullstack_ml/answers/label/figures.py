@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fullstack_ml.answers.drawing import ACCENT, FAINT, INK, figure_of, save
+from fullstack_ml.answers.words import Words
 from fullstack_ml.workspace.files import write_text
 from fullstack_ml.workspace.spreadsheet import csv_text
 
@@ -19,7 +20,7 @@ def short(label: str) -> str:
     return label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"
 
 
-def draw_confusion(path: Path, counts: list[list[int]], labels: list[str]) -> None:
+def draw_confusion(path: Path, counts: list[list[int]], labels: list[str], words: Words) -> None:
     """Draw the confusion matrix: right labels down, predicted labels across, counts in the cells."""
     side = max(4.0, 0.55 * len(labels))
     figure = figure_of(side, side)
@@ -33,31 +34,33 @@ def draw_confusion(path: Path, counts: list[list[int]], labels: list[str]) -> No
     names = list(map(short, labels))
     axes.set_xticks(range(len(names)), names, rotation=45 if len(max(names, key=len)) > 3 else 0)
     axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("actual")
-    axes.set_title("Confusion matrix, test split")
+    axes.set_xlabel(words("predicted label"))
+    axes.set_ylabel(words("right label"))
+    axes.set_title(words("Confusion matrix, test split"))
     save(figure, path)
 
 
-def draw_reliability(path: Path, rows: list[dict[str, Any]], before: list[dict[str, Any]], ece: float) -> None:
+def draw_reliability(
+    path: Path, rows: list[dict[str, Any]], before: list[dict[str, Any]], ece: float, words: Words
+) -> None:
     """Draw accuracy against confidence per bin, before and after calibration; the diagonal is perfect."""
     figure = figure_of(4.6, 4.2)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], linestyle="--", color=FAINT)
-    for name, points, colour in (("before calibration", before, FAINT), ("calibrated", rows, ACCENT)):
+    for name, points, colour in ((words("before calibration"), before, FAINT), (words("calibrated"), rows, ACCENT)):
         confidence, hit = [row["confidence"] for row in points], [row["accuracy"] for row in points]
         axes.plot(confidence, hit, marker="o", color=colour, label=name)
     for row in rows:
         place = (row["confidence"], row["accuracy"])
         axes.annotate(str(row["records"]), place, fontsize=8, xytext=(4, -10), textcoords="offset points")
     axes.legend(frameon=False)
-    axes.set_xlabel("confidence")
-    axes.set_ylabel("accuracy")
-    axes.set_title(f"Reliability, ECE {ece:.3f}")
+    axes.set_xlabel(words("confidence"))
+    axes.set_ylabel(words("accuracy"))
+    axes.set_title(words("Reliability, ECE %(ece)s", ece=f"{ece:.3f}"))
     save(figure, path)
 
 
-def draw_risk(path: Path, curve: list[dict[str, float]], measured: dict[str, Any]) -> None:
+def draw_risk(path: Path, curve: list[dict[str, float]], measured: dict[str, Any], words: Words) -> None:
     """Draw the error of the answers against the share of records answered; the dot is the operating point."""
     figure = figure_of(4.6, 4.2)
     axes = figure.add_subplot()
@@ -65,15 +68,17 @@ def draw_risk(path: Path, curve: list[dict[str, float]], measured: dict[str, Any
     axes.plot(shares, errors, color=ACCENT)
     if measured["answered_error"] is not None:
         axes.plot(measured["answered_share"], measured["answered_error"], marker="o", color=INK)
-        axes.annotate("operating point", (measured["answered_share"], measured["answered_error"]), xytext=(-90, 12),
-                      textcoords="offset points")  # fmt: skip
-    axes.set_xlabel("share of records answered")
-    axes.set_ylabel("error of the answers")
-    axes.set_title("Coverage and risk, test split")
+        place = (measured["answered_share"], measured["answered_error"])
+        axes.annotate(words("operating point"), place, xytext=(-90, 12), textcoords="offset points")
+    axes.set_xlabel(words("share of records answered"))
+    axes.set_ylabel(words("error of the answers"))
+    axes.set_title(words("Coverage and risk, test split"))
     save(figure, path)
 
 
-def draw_all(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path) -> None:
+def draw_all(
+    report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path, words: Words
+) -> None:
     """Write the tables of ``dvc plots`` and the pictures; ``pairs`` are the right and the predicted labels."""
     import polars as pl
 
@@ -81,7 +86,7 @@ def draw_all(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: 
     write_text(plots / "confusion.csv", table)
     write_text(plots / "reliability.csv", pl.DataFrame(report["reliability"]).write_csv())
     write_text(plots / "risk.csv", pl.DataFrame(report["risk_curve"]).write_csv())
-    draw_confusion(figures / "confusion.png", report["confusion"], list(report["labels"]))
+    draw_confusion(figures / "confusion.png", report["confusion"], list(report["labels"]), words)
     before = report["uncalibrated"]["reliability"]
-    draw_reliability(figures / "reliability.png", report["reliability"], before, report["metrics"]["ece"])
-    draw_risk(figures / "risk.png", report["risk_curve"], report["metrics"])
+    draw_reliability(figures / "reliability.png", report["reliability"], before, report["metrics"]["ece"], words)
+    draw_risk(figures / "risk.png", report["risk_curve"], report["metrics"], words)

@@ -32,7 +32,7 @@ from fullstack_ml.answers.labels.report import (
     worst,
 )
 from fullstack_ml.answers.labels.rule import HALF, Rule, chosen, decide, fit_rule
-from fullstack_ml.answers.words import Rows
+from fullstack_ml.answers.words import Rows, Words
 from fullstack_ml.answers.words import names_in as named
 from fullstack_ml.product.types import Product
 
@@ -143,8 +143,8 @@ def metadata(product: Product) -> dict[str, str]:
     }
 
 
-def draw(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path) -> None:
+def draw(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path, words: Words) -> None:
     """Write the tables of ``dvc plots`` and the pictures; ``pairs`` are the right and the given labels as text."""
     from fullstack_ml.answers.labels.figures import draw_all
 
-    draw_all(report, pairs, plots, figures)
+    draw_all(report, pairs, plots, figures, words)

@@ -40,7 +40,7 @@ from fullstack_ml.answers.number.report import (
     worst,
 )
 from fullstack_ml.answers.number.rule import Rule, decide, fit_rule
-from fullstack_ml.answers.words import Rows
+from fullstack_ml.answers.words import Rows, Words
 from fullstack_ml.product.types import Product
 
 if TYPE_CHECKING:
@@ -154,8 +154,8 @@ def metadata(product: Product) -> dict[str, str]:
     return {"output": f"{said}{f', in {unit}' if unit else ''}; novelty: float32 (records,)"}
 
 
-def draw(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path) -> None:
+def draw(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path, words: Words) -> None:
     """Write the tables of ``dvc plots`` and the pictures; ``pairs`` are the right and the given numbers as text."""
     from fullstack_ml.answers.number.figures import draw_all
 
-    draw_all(report, pairs, plots, figures)
+    draw_all(report, pairs, plots, figures, words)

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from fullstack_ml.answers.drawing import ACCENT, FAINT, INK, figure_of, save
+from fullstack_ml.answers.words import Words
 from fullstack_ml.workspace.files import write_text
 from fullstack_ml.workspace.spreadsheet import csv_text
 
 PLOTTED = 10_000  # rows of the table of right and given numbers
 
 
-def draw_numbers(path: Path, numbers: dict[str, Any]) -> None:
+def draw_numbers(path: Path, numbers: dict[str, Any], words: Words) -> None:
     """Draw the right number against the given one; on the line nothing is off, inside the band no more than allowed."""
     figure = figure_of(4.6, 4.2)
     axes = figure.add_subplot()
@@ -25,13 +26,13 @@ def draw_numbers(path: Path, numbers: dict[str, Any]) -> None:
     axes.scatter(given, right, s=9, color=ACCENT, alpha=0.6, linewidths=0)
     means = numbers["by_size"]
     axes.plot([row["given"] for row in means], [row["right"] for row in means], marker="o", color=INK, markersize=4)
-    axes.set_xlabel(f"given {numbers['unit']}".strip())
-    axes.set_ylabel(f"right {numbers['unit']}".strip())
-    axes.set_title("Right against given, test split")
+    axes.set_xlabel(words("given, %(unit)s", unit=numbers["unit"]).rstrip(" ,"))
+    axes.set_ylabel(words("right, %(unit)s", unit=numbers["unit"]).rstrip(" ,"))
+    axes.set_title(words("Right against given, test split"))
     save(figure, path)
 
 
-def draw_intervals(path: Path, numbers: dict[str, Any]) -> None:
+def draw_intervals(path: Path, numbers: dict[str, Any], words: Words) -> None:
     """Draw the coverage of the intervals over the range of the numbers, against what they are made for."""
     figure = figure_of(4.6, 4.2)
     axes = figure.add_subplot()
@@ -42,26 +43,28 @@ def draw_intervals(path: Path, numbers: dict[str, Any]) -> None:
         place = (row["given"], row["interval_coverage"])
         axes.annotate(str(row["records"]), place, fontsize=8, xytext=(4, -10), textcoords="offset points")
     axes.set_ylim(0, 1.05)
-    axes.set_xlabel(f"given {numbers['unit']}".strip())
-    axes.set_ylabel("share of intervals that hold the right number")
-    axes.set_title(f"Intervals made for {numbers['coverage']:.0%}")
+    axes.set_xlabel(words("given, %(unit)s", unit=numbers["unit"]).rstrip(" ,"))
+    axes.set_ylabel(words("share of intervals that hold the right number"))
+    axes.set_title(words("Intervals made for %(share)s", share=f"{numbers['coverage']:.0%}"))
     save(figure, path)
 
 
-def draw_curve(path: Path, numbers: dict[str, Any], measured: dict[str, Any]) -> None:
+def draw_curve(path: Path, numbers: dict[str, Any], measured: dict[str, Any], words: Words) -> None:
     """Draw the error against the share of records answered, the narrowest intervals first."""
     figure = figure_of(4.6, 4.2)
     axes = figure.add_subplot()
     curve = numbers["curve"]
     axes.plot([point["answered_share"] for point in curve], [point["mae"] for point in curve], color=ACCENT)
     axes.axvline(measured["answered_share"], linestyle="--", color=INK)
-    axes.set_xlabel("share of records answered")
-    axes.set_ylabel(f"mean absolute error {numbers['unit']}".strip())
-    axes.set_title("Coverage and error, test split")
+    axes.set_xlabel(words("share of records answered"))
+    axes.set_ylabel(words("mean absolute error, %(unit)s", unit=numbers["unit"]).rstrip(" ,"))
+    axes.set_title(words("Coverage and error, test split"))
     save(figure, path)
 
 
-def draw_all(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path) -> None:
+def draw_all(
+    report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path, words: Words
+) -> None:
     """Write the tables of ``dvc plots`` and the pictures; ``pairs`` are the right and the given numbers as text."""
     import polars as pl
 
@@ -69,6 +72,6 @@ def draw_all(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: 
     write_text(plots / "numbers.csv", csv_text(("right", "given"), [*zip(*pairs, strict=True)][:PLOTTED]))
     write_text(plots / "sizes.csv", pl.DataFrame(numbers["by_size"]).write_csv())
     write_text(plots / "risk.csv", pl.DataFrame(numbers["curve"]).write_csv())
-    draw_numbers(figures / "numbers.png", numbers)
-    draw_intervals(figures / "intervals.png", numbers)
-    draw_curve(figures / "risk.png", numbers, report["metrics"])
+    draw_numbers(figures / "numbers.png", numbers, words)
+    draw_intervals(figures / "intervals.png", numbers, words)
+    draw_curve(figures / "risk.png", numbers, report["metrics"], words)

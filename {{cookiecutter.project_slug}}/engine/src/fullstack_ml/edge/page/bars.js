@@ -1,5 +1,7 @@
 // A bar per label, as the page shows probabilities. Part of the page: see page.js.
 
+import { tell } from "./language.js";
+
 /** A share in percent. */
 export const share = (value) => `${(100 * value).toFixed(1)} %`;
 
@@ -24,7 +26,7 @@ export function row(name, title, probability, top) {
 
 /** Put the list of bars into `root`; return the function that shows `rows`. */
 export function bars(root) {
-  const list = Object.assign(document.createElement("ol"), { id: "probabilities", ariaLabel: "Probability of each label" });
+  const list = Object.assign(document.createElement("ol"), { id: "probabilities", ariaLabel: tell("Probability of each label") });
   root.append(list);
   return (rows) => list.replaceChildren(...rows);
 }

@@ -1,5 +1,6 @@
 // What a value of a table is to the model, the same as in inputs/encoding.py. Nothing here touches the page.
 
+import { tell } from "./language.js";
 import { LENGTH, buckets, words } from "./texts.js";
 
 export const OTHER = "\u0000other"; // a category that is not listed
@@ -43,35 +44,42 @@ export function about(feature) {
     return "";
   }
   if (feature.type === "text") {
-    return `up to ${feature.length ?? LENGTH} characters`;
+    return tell("up to %(count)s characters", { count: feature.length ?? LENGTH });
   }
   const { low, high } = feature;
-  const from = low === undefined ? "" : high === undefined ? `from ${low}` : `${low} to ${high}`;
-  const range = from || (high === undefined ? "any date" : `up to ${high}`);
+  const both = low !== undefined && high !== undefined;
+  const one = low !== undefined ? tell("from %(low)s", { low }) : tell("up to %(high)s", { high });
+  const range = both ? tell("%(low)s to %(high)s", { low, high }) : low === high ? tell("any date") : one;
   return `${range} ${feature.unit ?? ""}`.trim();
 }
 
 /** Say what is wrong with a field's text, or "" when the feature may have it. */
 export function fault(feature, given) {
   const text = given.trim();
+  const { name } = feature;
   if (text === "") {
-    return feature.missing === "allowed" ? "" : `${feature.name} needs a value.`;
+    return feature.missing === "allowed" ? "" : tell("%(name)s needs a value.", { name });
   }
   const value = number(feature, text);
   const type = feature.type ?? "number";
   if (!Number.isFinite(value) || (type === "whole" && !Number.isInteger(value))) {
-    const wanted = { whole: "a whole number", date: "a date such as 2026-01-31", flag: "true or false" }[type];
-    return `${feature.name} is ${text}; it needs ${feature.values ? "one of its values" : (wanted ?? "a number")}.`;
+    const kinds = {
+      whole: tell("a whole number"),
+      date: tell("a date such as 2026-01-31"),
+      flag: tell("true or false"),
+    };
+    const wanted = feature.values ? tell("one of its values") : (kinds[type] ?? tell("a number"));
+    return tell("%(name)s is %(text)s; it needs %(wanted)s.", { name, text, wanted });
   }
   if (type === "text") {
     const length = [...text].length;
     const most = feature.length ?? LENGTH;
-    return length > most ? `${feature.name} has ${length} characters; allowed are ${most}.` : "";
+    return length > most ? tell("%(name)s has %(count)s characters; allowed are %(most)s.", { name, count: length, most }) : "";
   }
   const bound = (end) => (end === undefined ? undefined : type === "date" ? days(end) : end);
   const [low, high] = [bound(feature.low), bound(feature.high)];
   const outside = !feature.values && (value < low || value > high); // false where there is no bound
-  return outside ? `${feature.name} is ${text}; allowed are ${about(feature)}.` : "";
+  return outside ? tell("%(name)s is %(text)s; allowed are %(range)s.", { name, text, range: about(feature) }) : "";
 }
 
 /** Return the texts of a row as the model's input: a number per feature, and behind them the buckets of short texts. */

@@ -1,6 +1,7 @@
 // The input of a table product: one field per feature, with what it may hold.
 
 import { OTHER, about, encode, fault } from "./encoding.js";
+import { tell } from "./language.js";
 import { LENGTH } from "./texts.js";
 
 function element(tag, properties, ...children) {
@@ -11,7 +12,7 @@ function element(tag, properties, ...children) {
 
 /** Make a list to choose from; nothing is chosen at first, and nothing may stay where the value may be missing. */
 function list(feature, id, choices) {
-  const empty = feature.missing === "allowed" ? "not known" : "choose …";
+  const empty = feature.missing === "allowed" ? tell("not known") : tell("choose …");
   const options = [["", empty], ...choices].map(([value, textContent]) => element("option", { value, textContent }));
   return element("select", { id }, ...options);
 }
@@ -20,11 +21,11 @@ function list(feature, id, choices) {
 function control(feature, id, typical) {
   const { low, high } = feature;
   if (feature.values) {
-    const other = feature.other === "allowed" ? [[OTHER, "another value"]] : [];
+    const other = feature.other === "allowed" ? [[OTHER, tell("another value")]] : [];
     return list(feature, id, [...feature.values.map((value) => [value, value]), ...other]);
   }
   if (feature.type === "flag") {
-    const answers = [["true", "yes"], ["false", "no"]];
+    const answers = [["true", tell("yes")], ["false", tell("no")]];
     return feature.missing === "allowed" ? list(feature, id, answers) : element("input", { id, type: "checkbox" });
   }
   if (feature.type === "text") {
@@ -69,13 +70,13 @@ export function mount(root, _aside, description, { give, fail, clear }) {
     inputs[i].setAttribute("aria-describedby", `about-${i}`);
     const label = element("label", { htmlFor: `field-${i}`, textContent: feature.name.replaceAll("_", " ") });
     label.title = feature.meaning;
-    const empty = feature.missing === "allowed" && inputs[i].type !== "select-one" ? "may stay empty" : "";
+    const empty = feature.missing === "allowed" && inputs[i].type !== "select-one" ? tell("may stay empty") : "";
     const textContent = [about(feature), empty].filter(Boolean).join("; ");
     return element("div", {}, label, element("small", { id: `about-${i}`, textContent }), inputs[i]);
   });
-  const typical = element("button", { type: "button", textContent: "Typical values" });
-  const wipe = element("button", { type: "button", textContent: "Clear" });
-  const ask = element("button", { type: "submit", textContent: "Ask the model", className: "primary" });
+  const typical = element("button", { type: "button", textContent: tell("Typical values") });
+  const wipe = element("button", { type: "button", textContent: tell("Clear") });
+  const ask = element("button", { type: "submit", textContent: tell("Ask the model"), className: "primary" });
   const form = element(
     "form",
     { noValidate: true },
@@ -122,5 +123,5 @@ export function mount(root, _aside, description, { give, fail, clear }) {
       fill(cells);
     }
   });
-  return `Fill in ${description.input.meaning}. A whole row can be pasted into the first field.`;
+  return tell("Fill in %(what)s. A whole row can be pasted into the first field.", { what: description.input.meaning });
 }

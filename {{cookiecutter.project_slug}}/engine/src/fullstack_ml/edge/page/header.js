@@ -1,5 +1,7 @@
 // What a browser does not say of a picture's file: its format, how the camera was held, how many pictures it holds.
 
+import { tell } from "./language.js";
+
 const text = (view, at, length) =>
   String.fromCharCode(...new Uint8Array(view.buffer, view.byteOffset + at, Math.min(length, view.byteLength - at)));
 
@@ -84,8 +86,10 @@ export function inspect(bytes) {
   const [format, , walk] = FORMATS.find(([, pattern]) => pattern.test(start)) ?? [];
   if (!format) {
     const tiff = /^(II\*\0|MM\0\*)/.test(start);
-    const what = tiff ? "A browser cannot read a TIFF file" : "This file is no PNG, JPEG, WebP, GIF or BMP picture";
-    throw new Error(`${what}. Save it as PNG or JPEG.`);
+    const what = tiff
+      ? tell("A browser cannot read a TIFF file.")
+      : tell("This file is no PNG, JPEG, WebP, GIF or BMP picture.");
+    throw new Error(`${what} ${tell("Save it as PNG or JPEG.")}`);
   }
   const found = { frames: 1, exif: null };
   let turned = 1;
@@ -96,7 +100,7 @@ export function inspect(bytes) {
     // Cut off: the browser says whether it can still be read.
   }
   if (found.frames > 1) {
-    throw new Error(`The picture moves: ${found.frames} pictures in one file. Store one of them.`);
+    throw new Error(tell("The picture moves: %(count)s pictures in one file. Store one of them.", { count: found.frames }));
   }
   return { format, orientation: turned };
 }

@@ -1,6 +1,7 @@
 // From image bytes to the model's input, in the arithmetic of Pillow, so that page and pipeline see the same pixels.
 
 import { inspect } from "./header.js";
+import { tell } from "./language.js";
 
 const BITS = 22; // fractional bits of a filter weight in Pillow: 32, less 8 of a pixel, less 2 of head room
 
@@ -125,11 +126,11 @@ export async function decode(blob, input, maxPixels) {
     const options = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
     bitmap = await createImageBitmap(new Blob([bytes]), options);
   } catch {
-    throw new Error(`This browser cannot read the ${format} file: it is broken, or of a rare kind. Save it as PNG.`);
+    throw new Error(tell("This browser cannot read the %(format)s file: it is broken, or of a rare kind. Save it as PNG.", { format }));
   }
   const { width, height } = bitmap;
   if (width * height > maxPixels) {
-    throw new Error(`${width} x ${height} pixels are more than ${maxPixels}.`);
+    throw new Error(tell("%(width)s x %(height)s pixels are more than %(most)s.", { width, height, most: maxPixels }));
   }
   const size = orientation > 4 && orientation in TURNS ? [height, width] : [width, height];
   const context = new OffscreenCanvas(...size).getContext("2d", { willReadFrequently: true });

@@ -2,14 +2,15 @@
 
 import { bars, row } from "./bars.js";
 import { chosen } from "./decision.js";
+import { tell } from "./language.js";
 
 export { decide } from "./decision.js";
 
-const REASONS = {
-  accept: "The input is familiar, and one label is likely enough.",
-  unfamiliar: "No answer: the input is unlike what the model was trained on.",
-  uncertain: "No answer: no single label is likely enough.",
-};
+const reasons = () => ({
+  accept: tell("The input is familiar, and one label is likely enough."),
+  unfamiliar: tell("No answer: the input is unlike what the model was trained on."),
+  uncertain: tell("No answer: no single label is likely enough."),
+});
 
 /** The most probable label, or the cheapest one; null where nothing can be compared. */
 export function say(probabilities, { answer, rule }) {
@@ -18,11 +19,13 @@ export function say(probabilities, { answer, rule }) {
 
 /** Tell in sentences why this is said, or why nothing is. */
 export function explain(label, decision, { answer, rule }) {
-  const first = rule.costs ? "label whose errors cost least" : "most likely label";
-  const unsure = label === null ? "" : ` The ${first} is ${label}.`;
+  const first = rule.costs
+    ? tell("The label whose errors cost least is %(label)s.", { label })
+    : tell("The most likely label is %(label)s.", { label });
+  const unsure = label === null ? "" : ` ${first}`;
   const definition = answer.labels.find((known) => known.name === label)?.definition.replace(/\.$/, "") ?? "";
   const sentence = definition && `${definition[0].toUpperCase()}${definition.slice(1)}. `;
-  return decision === "accept" ? `${sentence}${REASONS.accept}` : `${REASONS[decision]}${unsure}`;
+  return decision === "accept" ? `${sentence}${reasons().accept}` : `${reasons()[decision]}${unsure}`;
 }
 
 /** Put the bars into `root`; return the function that shows probabilities, or none. */

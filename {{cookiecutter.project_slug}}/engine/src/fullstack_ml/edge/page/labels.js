@@ -1,6 +1,7 @@
 // The answer of type labels: all that hold, a bar per label with its threshold, and why there is no answer. Part of the page: see page.js.
 
 import { bars, row, share } from "./bars.js";
+import { tell } from "./language.js";
 
 /** Which labels are answered: chosen of answers/labels/rule.py, to the bit. */
 export function chosen(probabilities, { thresholds, excludes }) {
@@ -36,23 +37,23 @@ export function say(probabilities, { answer, rule }) {
     return null;
   }
   const given = chosen(probabilities, rule);
-  return answer.labels.filter((_, i) => given[i]).map(({ name }) => name).join(", ") || "none of the labels";
+  return answer.labels.filter((_, i) => given[i]).map(({ name }) => name).join(", ") || tell("none of the labels");
 }
 
 /** Tell in sentences why this is said, or why nothing is. */
 export function explain(text, decision) {
-  const unsure = text === null ? "" : ` It would be: ${text}.`;
+  const unsure = text === null ? "" : ` ${tell("It would be: %(answer)s.", { answer: text })}`;
   return {
-    accept: "The input is familiar, and every label that may be right is likely enough.",
-    unfamiliar: `No answer: the input is unlike what the model was trained on.${unsure}`,
-    uncertain: `No answer: whether all labels are right is too unsure.${unsure}`,
+    accept: tell("The input is familiar, and every label that may be right is likely enough."),
+    unfamiliar: `${tell("No answer: the input is unlike what the model was trained on.")}${unsure}`,
+    uncertain: `${tell("No answer: whether all labels are right is too unsure.")}${unsure}`,
   }[decision];
 }
 
 /** Put the bars into `root`; return the function that shows probabilities, or none. */
 export function mount(root, { answer, rule }) {
   const show = bars(root);
-  const from = (i) => `answered from ${share(rule.thresholds[i])}`;
+  const from = (i) => tell("answered from %(share)s", { share: share(rule.thresholds[i]) });
   return (probabilities) => {
     const given = probabilities && chosen(probabilities, rule);
     show(answer.labels.map((label, i) => row(label.name, `${label.definition}; ${from(i)}`, probabilities?.[i], given?.[i])));

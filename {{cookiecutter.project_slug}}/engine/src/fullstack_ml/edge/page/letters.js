@@ -1,5 +1,7 @@
 // What a text is to the model, the same as in inputs/letters.py. Nothing here touches the page.
 
+import { tell } from "./language.js";
+
 const BLANKS = /[\x00-\x20\x7f-\xa0\u1680\u2028\u2029\ufeff]+/g;
 
 /** Return a text as it is read: in Unicode's normal form NFKC and lower case, with one blank between words. */
@@ -22,8 +24,8 @@ export function encode(text, length) {
 /** Say what is wrong with a text; nothing where it is right. */
 export function fault(text, length) {
   if (plain(text) === "") {
-    return "Type something that has a letter or a sign.";
+    return tell("Type something that has a letter or a sign.");
   }
   const count = [...text.normalize("NFC")].length;
-  return count > length ? `The text has ${count} characters; the model takes up to ${length}.` : "";
+  return count > length ? tell("The text has %(count)s characters; the model takes up to %(length)s.", { count, length }) : "";
 }

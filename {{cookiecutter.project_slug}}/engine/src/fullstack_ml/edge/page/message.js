@@ -1,5 +1,6 @@
 // The input of a text product: a box to write in, which is answered while one writes.
 
+import { tell } from "./language.js";
 import { encode, fault } from "./letters.js";
 
 const PAUSE = 200; // milliseconds without a key, after which what stands there is asked
@@ -15,7 +16,7 @@ export function mount(root, _aside, description, { give, fail, clear }) {
   const box = made("textarea", { id: "message", rows: 5, dir: "auto", spellcheck: false });
   const count = made("small", { id: "count" });
   box.setAttribute("aria-describedby", "count");
-  const wipe = made("button", { type: "button", textContent: "Clear" });
+  const wipe = made("button", { type: "button", textContent: tell("Clear") });
   const fields = made("div", { className: "fields" });
   const field = made("div", {});
   const row = made("div", { className: "row" });
@@ -26,7 +27,8 @@ export function mount(root, _aside, description, { give, fail, clear }) {
 
   let waiting = 0;
   function counted() {
-    count.textContent = `${[...box.value.normalize("NFC")].length} of ${length} characters`;
+    const typed = [...box.value.normalize("NFC")].length;
+    count.textContent = tell("%(typed)s of %(length)s characters", { typed, length });
     box.setAttribute("aria-invalid", "false");
   }
   function ask() {
@@ -53,5 +55,5 @@ export function mount(root, _aside, description, { give, fail, clear }) {
     box.focus();
   });
   counted();
-  return "Write a message: the answer follows while you write.";
+  return tell("Write a message: the answer follows while you write.");
 }

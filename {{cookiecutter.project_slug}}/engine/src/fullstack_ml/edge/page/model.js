@@ -1,5 +1,6 @@
 // The artefact: fetched, held against its hash, loaded, checked, and asked. Nothing here touches the page.
 
+import { speak } from "./language.js";
 import * as ort from "./runtime/ort.wasm.min.mjs";
 
 const ARRAYS = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array, int64: BigInt64Array };
@@ -33,6 +34,7 @@ async function verified(description) {
 /** Load everything and return `{ description, answer, predict }`; throws unless the model is the accepted one. */
 export async function load() {
   const description = await (await fetched("model.json")).json();
+  speak(description.words);
   const session = await ort.InferenceSession.create(await verified(description), { executionProviders: ["wasm"] });
   const { tensor, rule, checks } = description;
   const answer = await import(`./${description.parts.answer}`);

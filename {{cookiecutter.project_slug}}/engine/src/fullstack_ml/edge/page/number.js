@@ -1,5 +1,7 @@
 // The answer of type number: the number with its unit, and the interval around it. Part of the page: see page.js.
 
+import { tell } from "./language.js";
+
 const rounded = (value) => String(Number(value.toPrecision(4)));
 const withUnit = (text, { answer }) => `${text} ${answer.options.unit ?? ""}`.trim();
 
@@ -19,12 +21,13 @@ export function say([value], description) {
 
 /** Tell in sentences why this is said, or why nothing is. */
 export function explain(text, decision, { rule, ...description }) {
-  const unsure = text === null ? "" : ` It would be ${text}.`;
-  const limit = rule.widest === null ? "" : ` than ${withUnit(rounded(rule.widest), description)}`;
+  const unsure = text === null ? "" : ` ${tell("It would be: %(answer)s.", { answer: text })}`;
+  const limit = rule.widest === null ? "" : withUnit(rounded(rule.widest), description);
+  const wide = limit ? tell("No answer: the interval is wider than %(limit)s.", { limit }) : tell("No answer: the interval is too wide.");
   return {
-    accept: "The input is familiar, and the interval is narrow enough.",
-    unfamiliar: `No answer: the input is unlike what the model was trained on.${unsure}`,
-    uncertain: `No answer: the interval is wider${limit}.${unsure}`,
+    accept: tell("The input is familiar, and the interval is narrow enough."),
+    unfamiliar: `${tell("No answer: the input is unlike what the model was trained on.")}${unsure}`,
+    uncertain: `${wide}${unsure}`,
   }[decision];
 }
 
@@ -45,8 +48,8 @@ export function mount(root, description) {
     fill.style.marginLeft = place(low);
     fill.style.width = place(least + high - low);
     const share = Math.round(100 * description.rule.coverage);
-    text.textContent = shown
-      ? `${withUnit(`${rounded(low)} to ${rounded(high)}`, description)} in ${share} of 100 such cases`
-      : withUnit(`${rounded(least)} to ${rounded(most)}`, description);
+    const ends = shown ? { low: rounded(low), high: rounded(high) } : { low: rounded(least), high: rounded(most) };
+    const range = withUnit(tell("%(low)s to %(high)s", ends), description);
+    text.textContent = shown ? tell("%(range)s in %(share)s of 100 such cases", { range, share }) : range;
   };
 }

@@ -3,9 +3,10 @@
 // clear }), which returns a hint. That of the answer has decide(outputs, novelty, rule), say(outputs, description),
 // explain(said, decision, description), and mount(root, description), which returns show(outputs or null).
 
+import { tell } from "./language.js";
 import { load } from "./model.js";
 
-const HEADINGS = { unfamiliar: "Unfamiliar", uncertain: "Uncertain" };
+const heading = (decision) => (decision === "unfamiliar" ? tell("Unfamiliar") : tell("Uncertain"));
 const byId = (id) => document.getElementById(id);
 
 function verdict(state, heading, reason) {
@@ -18,22 +19,24 @@ const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1).repl
 
 function novelty(description, value) {
   const limit = description.rule.novelty ?? null;
-  const said = value === undefined ? "" : `Novelty ${value.toPrecision(3)}`;
-  byId("novelty").textContent = said && limit !== null ? `${said}, familiar up to ${limit.toPrecision(3)}` : said;
+  const said = value === undefined ? "" : tell("Novelty %(score)s", { score: value.toPrecision(3) });
+  const familiar = tell("familiar up to %(limit)s", { limit: limit?.toPrecision(3) });
+  byId("novelty").textContent = said && limit !== null ? `${said}, ${familiar}` : said;
 }
 
 function about(description) {
   const { versions, model } = description;
-  const rows = {
-    "In scope": description.in_scope,
-    "Out of scope": description.out_of_scope,
-    Model: `${versions.estimator}, ${versions.model ? `version ${versions.model}` : "not registered"}`,
-    "Model, SHA-256": model.sha256,
-    "Training data, SHA-256": versions.data,
-    "Annotation guide": versions.guide,
-    Engine: versions.engine,
-  };
-  for (const [term, text] of Object.entries(rows)) {
+  const version = versions.model ? tell("version %(version)s", { version: versions.model }) : tell("not registered");
+  const rows = [
+    [tell("In scope"), description.in_scope],
+    [tell("Out of scope"), description.out_of_scope],
+    [tell("Model"), `${versions.estimator}, ${version}`],
+    [tell("Model, SHA-256"), model.sha256],
+    [tell("Training data, SHA-256"), versions.data],
+    [tell("Annotation guide"), versions.guide],
+    [tell("Engine"), versions.engine],
+  ];
+  for (const [term, text] of rows) {
     const [dt, dd] = ["dt", "dd"].map((tag) => document.createElement(tag));
     dt.textContent = term;
     dd.textContent = text;
@@ -43,7 +46,7 @@ function about(description) {
 
 function failed(error) {
   console.error(error);
-  verdict("error", "Not possible", error.message);
+  verdict("error", tell("Not possible"), error.message);
 }
 
 async function start() {
@@ -59,7 +62,7 @@ async function start() {
     novelty(description, undefined);
   };
   const show = ({ said, outputs, decision, novelty: found }) => {
-    verdict(decision, decision === "accept" ? said : HEADINGS[decision], answer.explain(said, decision, description));
+    verdict(decision, decision === "accept" ? said : heading(decision), answer.explain(said, decision, description));
     beside(outputs);
     novelty(description, found);
   };

@@ -1,6 +1,7 @@
 // The input of an image product: draw with a pointer (where it is grey), or drop, choose or paste an image.
 
 import { decode } from "./image.js";
+import { tell } from "./language.js";
 import { rasterise } from "./drawing.js";
 
 const SIZE = 352; // units along the longer side of the paper
@@ -22,14 +23,14 @@ export function mount(root, aside, description, { give, fail, clear }) {
   const unit = SIZE / Math.max(height, width);
   const paper = element("canvas", { className: "paper", width: width * unit, height: height * unit, tabIndex: -1 });
   paper.setAttribute("role", "img");
-  paper.setAttribute("aria-label", `${draws ? "Paper to draw on" : "Picture"}: ${input.meaning}`);
+  paper.setAttribute("aria-label", `${draws ? tell("Paper to draw on") : tell("Picture")}: ${input.meaning}`);
   const pen = paper.getContext("2d");
   const seen = element("canvas", { width, height });
   seen.setAttribute("aria-hidden", "true");
   const file = element("input", { type: "file", accept: "image/*", className: "hidden" });
-  const wipe = element("button", { type: "button", textContent: "Clear" });
-  const caption = element("p", { className: "note", textContent: "What the model sees" });
-  const choose = element("label", { className: "button" }, "Choose an image", file);
+  const wipe = element("button", { type: "button", textContent: tell("Clear") });
+  const caption = element("p", { className: "note", textContent: tell("What the model sees") });
+  const choose = element("label", { className: "button" }, tell("Choose an image"), file);
   root.append(paper, element("div", { className: "row" }, wipe, choose));
   aside.append(element("div", { className: "row" }, seen, caption));
   let strokes = [];
@@ -128,5 +129,7 @@ export function mount(root, aside, description, { give, fail, clear }) {
   }
   reset();
   const { meaning } = input;
-  return draws ? `Draw ${meaning}; or drop, choose or paste an image of it.` : `Drop, choose or paste ${meaning}.`;
+  return draws
+    ? tell("Draw %(what)s; or drop, choose or paste an image of it.", { what: meaning })
+    : tell("Drop, choose or paste %(what)s.", { what: meaning });
 }

@@ -1,6 +1,8 @@
 // An answer that is said as numbers with a unit, `formulation.answer.options.unit`, and is held back only where the
 // input is unfamiliar: for a rule of `novelty` alone. Part of the page: see page.js.
 
+import { tell } from "./language.js";
+
 /** Return "accept" or "unfamiliar" for one record. */
 export function decide(_values, novelty, rule) {
   const limit = rule.novelty ?? null;
@@ -15,9 +17,9 @@ export function say(values, { answer }) {
 
 /** Tell in sentences why this is said, or why nothing is. */
 export function explain(text, decision) {
-  const unsure = text === null ? "" : ` It would be ${text}.`;
-  const why = `No answer: the input is unlike what the model was trained on.${unsure}`;
-  return decision === "accept" ? "The input is familiar." : why;
+  const unsure = text === null ? "" : ` ${tell("It would be: %(answer)s.", { answer: text })}`;
+  const why = `${tell("No answer: the input is unlike what the model was trained on.")}${unsure}`;
+  return decision === "accept" ? tell("The input is familiar.") : why;
 }
 
 /** There is nothing to show beside the text. */

@@ -19,6 +19,7 @@ from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.measuring.measure import Tested, test
 from fullstack_ml.modeling.measuring.parts import effects
+from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import read_folds
 from fullstack_ml.pipeline.stage import stage
@@ -130,7 +131,7 @@ def run(config: Config) -> None:
     plots = PLOTS / "answer"
     for folder in (plots, FIGURES):
         folder.mkdir(parents=True, exist_ok=True)  # an answer may draw nothing
-    answer.draw(report, pairs, plots, FIGURES)
+    answer.draw(report, pairs, plots, FIGURES, words)
     headline = (*answer.HEADLINE[:1], *answer.HEADLINE[-1:], "answered_share")
     values = ", ".join(f"{name} {report['metrics'][name]:.3f}" for name in dict.fromkeys(headline))
     print(f"evaluate: {values} on {report['records']} {'records out of fold' if folds else 'test records'}")
