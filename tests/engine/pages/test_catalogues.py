@@ -17,7 +17,7 @@ from fullstack_ml.audit import __main__ as audit
 from fullstack_ml.audit import debts, rubric
 from fullstack_ml.edge import build
 from fullstack_ml.pages import words
-from fullstack_ml.product import metrics, types
+from fullstack_ml.product import cards, metrics, types
 
 ENGINE = Path(words.__file__).parents[1]
 LANGUAGES = get_args(types.Service.model_fields["language"].annotation)
@@ -88,6 +88,7 @@ def of_tables() -> Iterator[str]:
     yield from (means for _, means in audit.BANDS)
     yield from (text for name, question, *_ in debts.DEBTS for text in (name, question))
     yield from get_args(types.Step)
+    yield from cards.OWNERS.values()
 
 
 def of_the_api() -> Iterator[str]:
