@@ -83,7 +83,8 @@ class Input(Protocol):
 
     def shifted(self, frame: pl.DataFrame, product: Product, seed: int) -> pl.DataFrame:
         """Return records, in their payload columns, as they come after something changed that leaves the answers as
-        they are: a darker scanner, a feature that is measured otherwise, other words. ``make simulate`` sends them."""
+        they are: a darker scanner, a feature that is measured otherwise, other words. ``make simulate`` sends them. May be left
+        out."""
 
     def regions(self, product: Product, values: np.ndarray | None = None) -> Iterator[Region]:
         """Yield every part of the input, for ``make ablate`` and ``make explain``: its name, its places in
@@ -135,8 +136,11 @@ class Input(Protocol):
         """Draw one input in characters, for a terminal."""
 
 
+# What a module may leave out: only make simulate asks for it.
+OPTIONAL = ("shifted",)
 # What a module has to define; find_choice() and make check name what is missing.
-NEEDED = tuple(name for name in (*Input.__annotations__, *vars(Input)) if not name.startswith("_"))
+DEFINED = (*Input.__annotations__, *vars(Input))
+NEEDED = tuple(name for name in DEFINED if not name.startswith("_") and name not in OPTIONAL)
 
 
 def input_of(product: Product) -> Input:

@@ -58,8 +58,11 @@ def drawn_records(product: Product) -> pl.DataFrame:
     Records of one group have the same ``draw``.
 
     Raises:
-        UserError: if there is no finished project, or its log would keep no input.
+        UserError: if there is no finished project, its log would keep no input, or nothing of it can change.
     """
+    if not hasattr(input_of(product), "shifted"):
+        what = f"the input {product.formulation.input.type} does not say what may change: it has no function shifted"
+        raise UserError(what, "its module in src/", "write one as inputs/__init__.py of the engine says")
     if not LABELLED.exists():
         raise UserError("there are no labelled records", str(LABELLED), "make, which finishes the project")
     if product.data.privacy == "personal":
