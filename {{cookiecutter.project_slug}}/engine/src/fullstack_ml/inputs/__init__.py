@@ -83,8 +83,10 @@ class Input(Protocol):
 
     def shifted(self, frame: pl.DataFrame, product: Product, seed: int) -> pl.DataFrame:
         """Return records, in their payload columns, as they come after something changed that leaves the answers as
-        they are: a darker scanner, a feature that is measured otherwise, other words. ``make simulate`` sends them. May be left
-        out."""
+        they are: a darker scanner, a feature that is measured otherwise, other words.
+
+        ``make simulate`` sends them. It may be left out.
+        """
 
     def regions(self, product: Product, values: np.ndarray | None = None) -> Iterator[Region]:
         """Yield every part of the input, for ``make ablate`` and ``make explain``: its name, its places in

@@ -16,7 +16,7 @@ from fullstack_ml.pages.words import words
 from fullstack_ml.product.contract import load
 from fullstack_ml.simulation.copying import PLACE, PROJECT, make_copy
 from fullstack_ml.simulation.page import EXAMPLES, examples, write_page
-from fullstack_ml.simulation.weeks import Month, alarms_text, begin, change_week, last_week, normal_weeks, release_week
+from fullstack_ml.simulation.weeks import ROLLOUTS, Month, alarms_text, begin
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import write_json
 
@@ -81,8 +81,11 @@ def play() -> None:
     """Play the month and tell it."""
     product = load()
     month = Month(product, make_copy(product))
-    for part in (begin, normal_weeks, change_week, release_week, last_week):
-        part(month)
+    begin(month)
+    for rollout, parts in ROLLOUTS.items():
+        with month.copy.serve(SERVE_ROLLOUT=rollout, SERVE_CANARY_SHARE="0.5") as client:
+            for part in parts:
+                part(month, client)
     told = story(month)
     few = month.future.later.head(EXAMPLES)
     write_page(told, examples(few, month.shifted(few, 2), product), product, PAGE)

@@ -138,3 +138,18 @@ def wait_for(client: httpx.Client, process: subprocess.Popen[str], log: Path) ->
             pass
         time.sleep(0.05)
     raise UserError("the server of the copy is not ready", str(log), f"read {log}")
+
+
+def wait_for_version(client: httpx.Client, arm: str, number: str) -> float:
+    """Wait until an arm is answered by a version; return how many seconds that took.
+
+    Raises:
+        UserError: if it does not come in time.
+    """
+    began = time.monotonic()
+    while time.monotonic() < began + PATIENCE:
+        served = client.get("/v1/model").json().get(arm)
+        if served and served["version"] == number:
+            return time.monotonic() - began
+        time.sleep(0.05)
+    raise UserError(f"version {number} does not become {arm}", str(client.base_url), "read server.log beside the copy")

@@ -19,7 +19,8 @@ from fullstack_ml.product.types import Product
 
 CALLERS = 60
 NOTICED = 0.6  # of the wrong answers that people got
-MISTAKEN = 0.01  # of the right ones: users who correct what was right
+MISTAKEN = 0.02  # of the right ones: users who correct what was right
+TYPED = 0.3  # of the records that the model gave back: users say themselves what they are
 WORST = 0.25  # of all answers, at most so many are noticeably wrong
 SURVEYOR = "survey"  # who judges the random sample
 
@@ -34,6 +35,7 @@ class Sent:
     truths: list[str] = field(default_factory=list)
     corrected: int = 0
     mistaken: int = 0
+    typed: int = 0
     labelled: int = 0
 
     @property
@@ -73,7 +75,8 @@ def badness(sent: Sent, product: Product) -> np.ndarray:
     """Return how wrong every answer was, 0 where it was right or there was none."""
     answer = answer_of(product)
     given = np.array([one is not None for one in sent.answers])
-    found = answer.judge([one or truth for one, truth in zip(sent.answers, sent.truths, strict=True)], sent.truths)
+    said = [truth if one is None else one for one, truth in zip(sent.answers, sent.truths, strict=True)]
+    found = answer.judge(said, sent.truths)
     return np.where(given, 1 - found if answer.METRICS[answer.MAIN].better == "higher" else found, 0.0)
 
 
@@ -88,14 +91,16 @@ def react(client: httpx.Client, sent: Sent, product: Product, random: Random, ju
     wrong = badness(sent, product)
     noticeable = set(np.argsort(-wrong, kind="stable")[: int(WORST * len(wrong))]) & set(np.flatnonzero(wrong > 0))
     for i, (name, answer, truth) in enumerate(zip(sent.ids, sent.answers, sent.truths, strict=True)):
-        if i in noticeable and random.random() < NOTICED:
-            tell(client, name, truth, f"user {i}", "noticed", product)
+        other, user = random.choice(sent.truths), f"user {i}"
+        if answer is None and random.random() < TYPED:
+            tell(client, name, truth, user, "noticed", product)
+            sent.typed += 1
+        elif i in noticeable and random.random() < NOTICED:
+            tell(client, name, truth, user, "noticed", product)
             sent.corrected += 1
-        elif answer is not None and i not in noticeable and random.random() < MISTAKEN:
-            other = random.choice(sent.truths)
-            if other != answer:
-                tell(client, name, other, f"user {i}", "noticed", product)
-                sent.mistaken += 1
+        elif answer not in (None, other) and i not in noticeable and random.random() < MISTAKEN:
+            tell(client, name, other, user, "noticed", product)
+            sent.mistaken += 1
         if random.random() < judged:
             tell(client, name, truth, SURVEYOR, "drawn", product)
             sent.labelled += 1

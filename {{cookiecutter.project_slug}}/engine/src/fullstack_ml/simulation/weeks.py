@@ -16,7 +16,7 @@ from fullstack_ml.inputs import input_of
 from fullstack_ml.pages.words import words
 from fullstack_ml.product.types import Product
 from fullstack_ml.simulation import clock
-from fullstack_ml.simulation.commands import Copy, Ran
+from fullstack_ml.simulation.commands import Copy, Ran, wait_for_version
 from fullstack_ml.simulation.copying import PROJECT, Future
 from fullstack_ml.simulation.form import fill_form
 from fullstack_ml.simulation.traffic import Sent, react, send
@@ -78,10 +78,10 @@ def seen(sent: Sent) -> str:
     """Say what a week brought."""
     share = sent.answered / max(1, len(sent.ids))
     text = (
-        "%(n)s records, %(share)s answered, %(right)s answers corrected by users and %(wrong)s spoilt, %(drawn)s judged"
+        "%(n)s records, %(share)s answered; users correct %(right)s, spoil %(wrong)s, type %(typed)s; %(drawn)s judged"
     )
     facts = {"n": len(sent.ids), "share": f"{share:.0%}", "right": sent.corrected, "wrong": sent.mistaken}
-    return words(text, **facts, drawn=sent.labelled)
+    return words(text, **facts, typed=sent.typed, drawn=sent.labelled)
 
 
 def alarms_text(found: dict[str, Any]) -> str:
@@ -108,28 +108,25 @@ def begin(month: Month) -> None:
     month.say(words("before"), words(text, n=held, version=told["version"], alias=told["alias"]))
 
 
-def normal_weeks(month: Month) -> None:
+def normal_weeks(month: Month, client: httpx.Client) -> None:
     """Two weeks as before: the monitor has nothing to say."""
     pool = month.future.normal
     half = len(pool) // 2
     for number, records in enumerate([pool[:half], pool[half:]] if half >= FEWEST else [pool, pool], 1):
-        with month.copy.serve() as client:
-            sent = month.traffic(client, records, JUDGED)
+        sent = month.traffic(client, records, JUDGED)
         found = month.monitor()
         month.say(words("week %(n)s", n=number), f"{seen(sent)}; {alarms_text(found)}", found)
         clock.pass_week(month.log)
 
 
-def change_week(month: Month) -> None:
+def change_week(month: Month, client: httpx.Client) -> None:
     """Something changes and the monitor notices; what users sent becomes a round, and a challenger is made of it."""
-    with month.copy.serve() as client:
-        sent = month.traffic(client, month.shifted(month.future.shifted, 1), JUDGED)
+    sent = month.traffic(client, month.shifted(month.future.shifted, 1), JUDGED)
     found = month.monitor()
     month.say(words("week %(n)s", n=3), f"{words('a change')}: {seen(sent)}; {alarms_text(found)}", found)
     month.back = label_round(month)
-    month.say(
-        "", words("make feedback, round, export-round, import: %(n)s records labelled by people outside", n=month.back)
-    )
+    text = "make feedback, round, export-round, import: %(n)s records labelled by people outside"
+    month.say("", words(text, n=month.back))
     month.copy.type("make")
     month.copy.commit("A model that knows the change")
     told = month.copy.report("reports/registration.json")
@@ -138,49 +135,58 @@ def change_week(month: Month) -> None:
 
 
 def label_round(month: Month) -> int:
-    """Bring what users sent back, and have people outside label it; return how many records they had."""
+    """Bring what users sent back, and have people outside label it; return how many they labelled.
+
+    A round takes no two records that look alike.
+    """
     month.copy.type("make", "feedback")
     listed = "reports/monitoring/feedback.csv"
     waiting = len(pl.read_csv(month.copy.folder / listed))
     month.copy.commit("What users sent and said")
     month.copy.type("make", "round", f"NAME={ROUND}", "KIND=production", f"N={waiting}", f"FILE={listed}")
     month.copy.type("make", "export-round", f"ROUND={ROUND}")
-    form = fill_form(month.copy.folder / f"data/exports/{ROUND}.zip", month.truths)
+    form, labels = fill_form(month.copy.folder / f"data/exports/{ROUND}.zip", month.truths)
     month.copy.type("make", "import", f"FILE={form.relative_to(month.copy.folder)}", f"BY={OUTSIDE}", f"ROUND={ROUND}")
     month.copy.commit("Labels of what users sent")
-    return waiting
+    return labels
 
 
-def release_week(month: Month) -> None:
-    """The challenger answers in shadow, then some of the callers, and the plan of product.yaml decides."""
-    later = month.future.later
-    with month.copy.serve(SERVE_ROLLOUT="shadow") as client:
-        month.traffic(client, month.shifted(later, 2), 1.0, (0.0, 0.4))
-    shadow = month.copy.type("make", "release", SERVE_ROLLOUT="shadow")
-    month.say(words("week %(n)s", n=4), words("shadow; make release: %(said)s", said=decision(shadow)))
-    with month.copy.serve(SERVE_ROLLOUT="canary", SERVE_CANARY_SHARE="0.5") as client:
-        several = pl.concat([month.shifted(later, 3 + i) for i in range(TIMES)])
-        month.traffic(client, several, 1.0, (0.4, 1.0))
-        month.copy.type("make", "online", SERVE_ROLLOUT="canary")
-        released = month.copy.type("make", "release", SERVE_ROLLOUT="canary")
+def shadow_days(month: Month, client: httpx.Client) -> None:
+    """The challenger answers too, and nobody is told."""
+    wait_for_version(client, "challenger", month.copy.report("reports/registration.json")["version"])
+    month.traffic(client, month.shifted(month.future.later, 2), 1.0, (0.0, 0.4))
+    ran = month.copy.type("make", "release", SERVE_ROLLOUT="shadow")
+    month.say(words("week %(n)s", n=4), words("shadow; make release: %(said)s", said=decision(ran)))
+
+
+def canary_days(month: Month, client: httpx.Client) -> None:
+    """The challenger answers half of the callers, and the plan of product.yaml decides."""
+    several = pl.concat([month.shifted(month.future.later, 3 + i) for i in range(TIMES)])
+    month.traffic(client, several, 1.0, (0.4, 1.0))
+    month.copy.type("make", "online", SERVE_ROLLOUT="canary")
+    ran = month.copy.type("make", "release", SERVE_ROLLOUT="canary")
     found = month.monitor()
-    text = words("canary; make release: %(said)s", said=decision(released))
-    month.say("", f"{text}; {alarms_text(found)}", found)
-    month.steps[-1]["title"] = words("canary")
+    text = words("half of the callers; make release: %(said)s", said=decision(ran))
+    month.say(words("canary"), f"{text}; {alarms_text(found)}", found)
     clock.pass_week(month.log)
 
 
-def last_week(month: Month) -> None:
+def last_week(month: Month, client: httpx.Client) -> None:
     """Going back is practised, the new champion answers everybody, and the lifecycle is scored."""
     report = month.copy.report("reports/release.json")
     if report["decision"] == "promote":
         month.copy.type("make", "rollback")
+        back = wait_for_version(client, "champion", "1")
         month.copy.type("make", "promote", f"VERSION={report['version']}")
-        month.say("", words("make rollback and make promote: going back was practised"))
-    with month.copy.serve(SERVE_ROLLOUT="off") as client:
-        sent = month.traffic(client, month.shifted(month.future.later, 99), JUDGED)
+        wait_for_version(client, "champion", report["version"])
+        month.say("", words("make rollback: version 1 answered after %(s)s s; make promote", s=f"{back:.1f}"))
+    sent = month.traffic(client, month.shifted(month.future.later, 99), JUDGED)
     found = month.monitor()
     month.say(words("week %(n)s", n=5), f"{seen(sent)}; {alarms_text(found)}", found)
     audit = month.copy.type("make", "audit")
     lines = [line for line in audit.said if line.startswith("minimum")]
     month.say("", words("make audit: %(said)s", said=lines[0] if lines else audit.said[-1]))
+
+
+# Each part with the way in which the server rolls a challenger out meanwhile.
+ROLLOUTS = {"shadow": (normal_weeks, change_week, shadow_days), "canary": (canary_days, last_week)}
