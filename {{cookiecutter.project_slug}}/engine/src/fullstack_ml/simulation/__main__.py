@@ -16,7 +16,7 @@ from fullstack_ml.pages.words import words
 from fullstack_ml.product.contract import load
 from fullstack_ml.simulation.copying import PLACE, PROJECT, make_copy
 from fullstack_ml.simulation.page import EXAMPLES, examples, write_page
-from fullstack_ml.simulation.weeks import ROLLOUTS, Month, alarms_text, begin
+from fullstack_ml.simulation.weeks import ROLLOUTS, Month, alarms_text, begin, score
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import write_json
 
@@ -45,11 +45,11 @@ def verdict(proved: bool, promoted: bool) -> str:
 def story(month: Month) -> dict[str, Any]:
     """Return the figures of the month."""
     watched = [step["monitor"] for step in month.steps if step["monitor"]]
-    *normal, changed, _, last = watched
-    report = month.copy.report("reports/release.json")
+    changed, last = watched[2], watched[-1]
+    report: dict[str, Any] = {"decision": "wait"} if month.over else month.copy.report("reports/release.json")
     release, main = report.get("canary"), answer_of(month.product).MAIN
     row = release["measures"][main] if release else {"champion": None, "challenger": None}
-    promoted, before = report["decision"] == "promote", sum(len(one["alarms"]) for one in normal)
+    promoted, before = report["decision"] == "promote", sum(len(one["alarms"]) for one in watched[:2])
     proved = promoted and not before and bool(changed["alarms"])
     quiet = words("In the last week the monitor is quiet.")
     going_on = words(
@@ -70,7 +70,7 @@ def story(month: Month) -> dict[str, Any]:
         "before": row["champion"],
         "after": row["challenger"],
         "release": release,
-        "decision": {name: report[name] for name in ("version", "decision", "why")},
+        "decision": {name: report.get(name) for name in ("version", "decision", "why")},
         "afterwards": going_on if last["alarms"] else quiet,
         "audit": audited(month),
         "weeks": month.steps,
@@ -83,9 +83,13 @@ def play() -> None:
     month = Month(product, make_copy(product))
     begin(month)
     for rollout, parts in ROLLOUTS.items():
+        if month.over:
+            break
         with month.copy.serve(SERVE_ROLLOUT=rollout, SERVE_CANARY_SHARE="0.5") as client:
             for part in parts:
-                part(month, client)
+                if not month.over:
+                    part(month, client)
+    score(month)
     told = story(month)
     few = month.future.later.head(EXAMPLES)
     write_page(told, examples(few, month.shifted(few, 2), product), product, PAGE)

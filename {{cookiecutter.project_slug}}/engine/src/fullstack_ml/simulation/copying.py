@@ -5,6 +5,7 @@ Reads the project's files that git does not ignore, ``data/raw`` and ``data/labe
 """
 
 import hashlib
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from ruamel.yaml import YAML
 
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.tables import raw
+from fullstack_ml.product.formulation import Abstain
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace import git
 from fullstack_ml.workspace.errors import UserError
@@ -27,6 +29,7 @@ from fullstack_ml.workspace.seams import package_name
 PLACE = Path(".simulation")
 PROJECT = PLACE / "project"
 HELD = 0.45  # share of the labelled records that are the future
+LABELS_PER_CALIBRATION = 12  # labelled records to have one for calibration, and some to spare
 MOST = 6000  # records that take part, of a larger project a random sample
 # What the pipeline wrote or people labelled here: the copy makes its own. Of data/ it takes what git has beside them.
 OWN = (LOCK, RAW_LOCK, PARAMS, CONTRACT, Path("reports"), Path("data/labels"), Path("data/rounds"))
@@ -82,7 +85,7 @@ def parted(found: pl.DataFrame, product: Product) -> tuple[pl.DataFrame, Future]
     payload = list(input_of(product).columns(product))
     given = past.with_columns(source_label=pl.coalesce("label", "source_label"))
     extra = [name for name in product.data.columns if name in found.columns]
-    ends = [len(held) * 35 // 100, len(held) * 65 // 100]
+    ends = [len(held) * 30 // 100, len(held) * 70 // 100]
     held = held.select(*payload, "label")
     parts = held[: ends[0]], held[ends[0] : ends[1]], held[ends[1] :]
     return given.select(*payload, *SAID, *extra), Future(*parts)
@@ -112,18 +115,27 @@ def edit(path: Path, change: Callable[[Any], None]) -> None:
     yaml.dump(content, path)
 
 
-def set_up(project: Path, share: float) -> None:
-    """Let the copy learn from the past alone, tell nobody of an alarm, and let real traffic decide on a release."""
+def relaxed(rule: Any, records: int) -> None:
+    """Let the rule to abstain ask for no more calibration records than there are; a few more may be wrong then."""
+    wanted = Abstain(coverage=rule["coverage"], false_alarms=rule["false_alarms"]).fewest * LABELS_PER_CALIBRATION
+    if records < wanted:
+        less = wanted / records
+        rule["coverage"] = round(1 - less * (1 - rule["coverage"]), 4)
+        rule["false_alarms"] = round(less * rule["false_alarms"], 4)
+
+
+def set_up(project: Path, past: int, share: float) -> None:
+    """Let the copy learn from ``past`` records, tell nobody of an alarm, and let real traffic decide on a release.
+
+    ``share``: of all records, which the contract was written for.
+    """
 
     def contract(content: Any) -> None:
         for row in content["requirements"]:
             if row["metric"] == "records":  # fewer take part
                 row["threshold"] = int(row["threshold"] * share)
-
-    def source(content: Any) -> None:
-        for row in content["defaults"]:
-            if isinstance(row, dict) and "source" in row:
-                row["source"] = "past"
+        if content["formulation"].get("abstain"):
+            relaxed(content["formulation"]["abstain"], past)
 
     def quiet(content: Any) -> None:
         content["monitoring"] |= {"command": None, "webhook": None, "server": None}
@@ -134,10 +146,12 @@ def set_up(project: Path, share: float) -> None:
     def waits(content: Any) -> None:
         content["crown"] = False
 
-    edits = {"product.yaml": contract, "conf/config.yaml": source, "conf/monitoring.yaml": quiet}
+    edits = {"product.yaml": contract, "conf/monitoring.yaml": quiet}
     edits |= {"conf/source/predictions.yaml": more, "conf/register.yaml": waits}
     for name, change in edits.items():
         edit(project / name, change)
+    config = (project / "conf/config.yaml").read_text(encoding="utf-8")  # whose layout others read, as text
+    write_text(project / "conf/config.yaml", re.sub(r"(?m)^(\s*- source: ).*$", r"\g<1>past", config))
     write_text(project / "conf/source/past.yaml", f"name: past\noptions: {{path: {PAST}}}\n")
     own = project / "src" / package_name() / "sources/past.py"
     own.parent.mkdir(exist_ok=True)
@@ -157,7 +171,7 @@ def make_copy(product: Product) -> Future:
         what = f"{found['label'].count()} labelled records are too few to hold some back for a month"
         raise UserError(what, str(LABELLED), "label more, or try it in a project on the sample data")
     lay_files(PROJECT)
-    set_up(PROJECT, len(past) / len(raw().select("id").collect()))
+    set_up(PROJECT, len(past), len(past) / raw().select(pl.len()).collect().item())
     (PROJECT / PAST).parent.mkdir(parents=True, exist_ok=True)
     past.write_parquet(PROJECT / PAST)
     subprocess.run(["git", "init", "--quiet", "--initial-branch=main", "--object-format=sha1", PROJECT], check=True)
