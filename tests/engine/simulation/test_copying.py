@@ -87,7 +87,7 @@ def test_the_copy_tells_nobody_and_its_gate_waits_for_traffic(finished: Path) ->
     told.write_text(told.read_text().replace("webhook: null", "webhook: env:ALARM_WEBHOOK"))
     before = {path: path.read_bytes() for path in finished.rglob("*.yaml")}
     copying.lay_files(copying.PROJECT)
-    copying.set_up(copying.PROJECT, 900, 0.5)
+    copying.set_up(copying.PROJECT, 0.5, small=False)
     read = {
         name: yaml.safe_load((copying.PROJECT / f"conf/{name}.yaml").read_text()) for name in ("monitoring", "register")
     }

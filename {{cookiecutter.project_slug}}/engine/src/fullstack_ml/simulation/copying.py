@@ -18,7 +18,6 @@ from ruamel.yaml import YAML
 
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.tables import raw
-from fullstack_ml.product.formulation import Abstain
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace import git
 from fullstack_ml.workspace.errors import UserError
@@ -30,6 +29,7 @@ PLACE = Path(".simulation")
 PROJECT = PLACE / "project"
 HELD = 0.45  # share of the labelled records that are the future
 LABELS_PER_CALIBRATION = 12  # labelled records to have one for calibration, and some to spare
+FOLDS = 5  # of a project that is too small for splits
 MOST = 6000  # records that take part, of a larger project a random sample
 # What the pipeline wrote or people labelled here: the copy makes its own. Of data/ it takes what git has beside them.
 OWN = (LOCK, RAW_LOCK, PARAMS, CONTRACT, Path("reports"), Path("data/labels"), Path("data/rounds"))
@@ -115,27 +115,20 @@ def edit(path: Path, change: Callable[[Any], None]) -> None:
     yaml.dump(content, path)
 
 
-def relaxed(rule: Any, records: int) -> None:
-    """Let the rule to abstain ask for no more calibration records than there are; a few more may be wrong then."""
-    wanted = Abstain(coverage=rule["coverage"], false_alarms=rule["false_alarms"]).fewest * LABELS_PER_CALIBRATION
-    if records < wanted:
-        less = wanted / records
-        rule["coverage"] = round(1 - less * (1 - rule["coverage"]), 4)
-        rule["false_alarms"] = round(less * rule["false_alarms"], 4)
+def set_up(project: Path, share: float, small: bool) -> None:
+    """Let the copy learn from the past alone, tell nobody of an alarm, and let real traffic decide on a release.
 
-
-def set_up(project: Path, past: int, share: float) -> None:
-    """Let the copy learn from ``past`` records, tell nobody of an alarm, and let real traffic decide on a release.
-
-    ``share``: of all records, which the contract was written for.
+    ``share``: of all records, for which the contract was written; ``small``: too few are left to set some apart.
     """
 
     def contract(content: Any) -> None:
         for row in content["requirements"]:
             if row["metric"] == "records":  # fewer take part
                 row["threshold"] = int(row["threshold"] * share)
-        if content["formulation"].get("abstain"):
-            relaxed(content["formulation"]["abstain"], past)
+
+    def folded(content: Any) -> None:
+        if small:  # as make status advises
+            content["folds"] = content["folds"] or FOLDS
 
     def quiet(content: Any) -> None:
         content["monitoring"] |= {"command": None, "webhook": None, "server": None}
@@ -147,7 +140,7 @@ def set_up(project: Path, past: int, share: float) -> None:
         content["crown"] = False
 
     edits = {"product.yaml": contract, "conf/monitoring.yaml": quiet}
-    edits |= {"conf/source/predictions.yaml": more, "conf/register.yaml": waits}
+    edits |= {"conf/split.yaml": folded, "conf/source/predictions.yaml": more, "conf/register.yaml": waits}
     for name, change in edits.items():
         edit(project / name, change)
     config = (project / "conf/config.yaml").read_text(encoding="utf-8")  # whose layout others read, as text
@@ -171,7 +164,9 @@ def make_copy(product: Product) -> Future:
         what = f"{found['label'].count()} labelled records are too few to hold some back for a month"
         raise UserError(what, str(LABELLED), "label more, or try it in a project on the sample data")
     lay_files(PROJECT)
-    set_up(PROJECT, len(past), len(past) / raw().select(pl.len()).collect().item())
+    abstain = product.formulation.abstain
+    small = abstain is not None and len(past) < abstain.fewest * LABELS_PER_CALIBRATION
+    set_up(PROJECT, len(past) / raw().select(pl.len()).collect().item(), small)
     (PROJECT / PAST).parent.mkdir(parents=True, exist_ok=True)
     past.write_parquet(PROJECT / PAST)
     subprocess.run(["git", "init", "--quiet", "--initial-branch=main", "--object-format=sha1", PROJECT], check=True)
