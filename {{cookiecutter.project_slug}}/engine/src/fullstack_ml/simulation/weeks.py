@@ -193,7 +193,9 @@ def last_week(month: Month, client: httpx.Client) -> None:
 
 
 def score(month: Month) -> None:
-    """Score the lifecycle by what the month left behind."""
+    """Hold the first model against the new one on today's records, and score the lifecycle by what the month left."""
+    if not month.over:
+        month.copy.type("make", "compare", "VERSIONS=1 champion")
     audit = month.copy.type("make", "audit")
     lines = [line for line in audit.said if line.startswith("minimum")]
     month.say("", words("make audit: %(said)s", said=lines[0] if lines else audit.said[-1]))
