@@ -118,13 +118,13 @@ def alone() -> Iterator[None]:
 
 
 def stop(number: int, _: Any) -> None:
-    """End like an interrupted one, so that everything that was started is ended too."""
+    """End in order, so that everything that was started is ended too."""
     raise SystemExit(128 + number)
 
 
 def main() -> None:
     """Play it, alone; a kill ends what was started."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
     with alone():
         play()

@@ -23,6 +23,7 @@ from fullstack_ml.workspace.errors import UserError
 FOREIGN = ("DVC", "GIT", "HYDRA", "LABEL_STUDIO", "MAKE", "MFLAGS", "MLFLOW", "SERVE", "STARTED", "VIRTUAL_ENV")
 PATIENCE = 60.0  # seconds until a server is ready
 LONGEST = 600.0  # seconds of one command
+GRACE = 20.0  # seconds in which a process ends that is asked to
 LINES = 40  # that are kept of what a command prints
 # It waits for the end of its input, which comes when this process is gone, then ends the group of the other one.
 WATCH = 'cat >/dev/null; kill -TERM -- "-$1" 2>/dev/null'
@@ -70,11 +71,9 @@ class Copy:
         try:
             yield process
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait(PATIENCE)
-            watch.kill()
-            watch.wait()
+            end(process)
+            os.killpg(watch.pid, signal.SIGKILL)
+            watch.communicate()
 
     def type(self, *command: str, may: tuple[int, ...] = (0,), **settings: str) -> Ran:
         """Type a command and wait for it; ``may`` are the exit codes that are no failure.
@@ -114,6 +113,17 @@ class Copy:
     def report(self, path: str) -> Any:
         """Read a report of the copy."""
         return json.loads((self.folder / path).read_text(encoding="utf-8"))
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a process with its group, at first by asking it."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def free_port() -> int:
