@@ -4,6 +4,7 @@ Every step is a command that people type in the copy, or a request to its server
 write; writes nothing but through them and ``clock.py``.
 """
 
+import math
 import time
 from dataclasses import asdict
 from random import Random
@@ -24,7 +25,7 @@ from fullstack_ml.simulation.traffic import Sent, react, send
 SEED = 20261130
 JUDGED = 0.6  # share of a week's records that a random sample has judged
 FEWEST = 100  # records of a normal week; where there are not so many, both weeks have the same ones
-TIMES = 5  # so often each record of the release is sent, each time changed by another amount
+CANARY = 1200  # records of the canary, about: each comes as often as that takes, each time changed by another amount
 TRIALS = 2  # of the search after the change, the values of before first
 ROUND, OUTSIDE = "shift", "outside-1"
 
@@ -168,7 +169,8 @@ def shadow_days(month: Month, client: httpx.Client) -> None:
 
 def canary_days(month: Month, client: httpx.Client) -> None:
     """The challenger answers half of the callers, and the plan of product.yaml decides."""
-    several = pl.concat([month.shifted(month.future.later, 3 + i) for i in range(TIMES)])
+    later = month.future.later
+    several = pl.concat([month.shifted(later, 3 + i) for i in range(math.ceil(CANARY / len(later)))])
     month.traffic(client, several, 1.0, (0.4, 1.0))
     month.copy.type("make", "online", SERVE_ROLLOUT="canary")
     ran = month.copy.type("make", "release", SERVE_ROLLOUT="canary")
