@@ -42,6 +42,19 @@ def verdict(proved: bool, promoted: bool) -> str:
     return words("No new model was released: read below why.")
 
 
+def afterwards(promoted: bool, last: dict[str, Any]) -> str:
+    """Say how the month ends."""
+    if not promoted:
+        return words("In the last week the first model still answers; %(said)s.", said=alarms_text(last))
+    if not last["alarms"]:
+        return words("In the last week the new model answers everybody, and the monitor is quiet.")
+    text = (
+        "In the last week the new model answers everybody, and the monitor goes on: %(said)s. What comes in is still "
+    )
+    text += "unlike most of what the model was made from; more rounds like this one make it usual."
+    return words(text, said=alarms_text(last))
+
+
 def story(month: Month) -> dict[str, Any]:
     """Return the figures of the month."""
     watched = [step["monitor"] for step in month.steps if step["monitor"]]
@@ -51,12 +64,6 @@ def story(month: Month) -> dict[str, Any]:
     row = release["measures"][main] if release else {"champion": None, "challenger": None}
     promoted, before = report["decision"] == "promote", sum(len(one["alarms"]) for one in watched[:2])
     proved = promoted and not before and bool(changed["alarms"])
-    quiet = words("In the last week the monitor is quiet.")
-    going_on = words(
-        "In the last week the new model answers everybody, and the monitor goes on: %(said)s. What comes in now is "
-        "still unlike most of what the model was made from; more rounds like this one make it usual.",
-        said=alarms_text(last),
-    )
     return {
         "product": month.product.service.name,
         "main": main,
@@ -71,7 +78,7 @@ def story(month: Month) -> dict[str, Any]:
         "after": row["challenger"],
         "release": release,
         "decision": {name: report.get(name) for name in ("version", "decision", "why")},
-        "afterwards": going_on if last["alarms"] else quiet,
+        "afterwards": afterwards(promoted, last),
         "audit": audited(month),
         "weeks": month.steps,
     }
