@@ -41,13 +41,14 @@ ROOMS = [
     (3_900, ["serving"]),  # many records at once; from offline to champion by one command; roll-outs by site
     (1_180, ["audit"]),  # lineage of an answer, the ML Test Score, debts, roles
     (2_200, ["draft"]),  # an answer that is a number
-    (1_830, ["inputs"]),  # pictures and their planes, tables, texts
+    (1_940, ["inputs"]),  # pictures and their planes, tables, texts; what may change of them
     (3_560, ["answers"]),  # a label, several labels with candidates, a number with its interval
     (1_260, ["product"]),  # what is watched after the release
     (2_200, ["annotation"]),  # rounds by filter, copies, gold, notes; people outside, hours, the guide on the screen
     (750, ["pipeline", "project", "registry", "workspace"]),
     (1_100, ["monitoring"]),  # drift, estimates, late labels, alarms; gauges, page, who is told
     (320, ["edge", "pages", "artefact"]),
+    (980, ["simulation"]),  # a copy of the project, traffic and its clock, the weeks, the page
 ]
 VAGUE = {"utils", "util", "core", "common", "helpers", "helper", "manager", "managers", "misc"}
 

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 import yaml
 
+from fullstack_ml.annotation import queue
 from fullstack_ml.data.label import users
 from fullstack_ml.data.label.__main__ import run as label
 from fullstack_ml.data.label.aggregate import majority
@@ -118,3 +119,8 @@ def test_a_correction_settles_a_tie_and_decides_nothing_alone() -> None:
     none = majority(users.weighed(said, 0))
     assert dict(none.select("id", "label").iter_rows()) == {"1": "a", "3": "a"}
     assert users.agreement(said, none) == {"labels": 3, "judged": 2, "same": 0.0}
+
+
+def test_what_users_corrected_still_waits_for_an_annotator() -> None:
+    said = pl.DataFrame({"id": ["by a user", "by both", "by both"], "annotator": ["users", "users", "annotator-1"]})
+    assert queue.Known(said, {}, set(), None).asked == {"by both"}

@@ -27,6 +27,7 @@ from fullstack_ml.answers import answer_of
 from fullstack_ml.data.label.aggregate import guide_major, majority, votes
 from fullstack_ml.data.label.rounds import NAME, Kind, Round, adjudications, read_all, waiting, write
 from fullstack_ml.data.label.standing import annotations, illegal, of_source, standing
+from fullstack_ml.data.label.users import OF_USERS
 from fullstack_ml.data.split.when import COLUMNS, Plan, placed, plan_of
 from fullstack_ml.pipeline.config import Annotation, Config
 from fullstack_ml.pipeline.stage import stage
@@ -54,8 +55,8 @@ class Known:
 
     @property
     def asked(self) -> set[str]:
-        """Return the records that people have labelled or are being asked about."""
-        return self.waits | set(self.said["id"])
+        """Return the records that annotators have labelled or are being asked about; users decide nothing alone."""
+        return self.waits | set(self.said.filter(~OF_USERS)["id"])
 
 
 def look(config: Config, settings: Annotation, product: Product) -> Known:

@@ -81,6 +81,13 @@ class Input(Protocol):
     def strangers(self, inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.ndarray]:
         """Make unfamiliar inputs by kind out of familiar ones; ``evaluate`` asks whether novelty tells them apart."""
 
+    def shifted(self, frame: pl.DataFrame, product: Product, seed: int) -> pl.DataFrame:
+        """Return records, in their payload columns, as they come after something changed that leaves the answers as
+        they are: a darker scanner, a feature that is measured otherwise, other words.
+
+        ``make simulate`` sends them. It may be left out.
+        """
+
     def regions(self, product: Product, values: np.ndarray | None = None) -> Iterator[Region]:
         """Yield every part of the input, for ``make ablate`` and ``make explain``: its name, its places in
         ``features``, and its index in an input of ``matrix``. The name says what ``values``, an input, hold there.
@@ -131,8 +138,11 @@ class Input(Protocol):
         """Draw one input in characters, for a terminal."""
 
 
+# What a module may leave out: only make simulate asks for it.
+OPTIONAL = ("shifted",)
 # What a module has to define; find_choice() and make check name what is missing.
-NEEDED = tuple(name for name in (*Input.__annotations__, *vars(Input)) if not name.startswith("_"))
+DEFINED = (*Input.__annotations__, *vars(Input))
+NEEDED = tuple(name for name in DEFINED if not name.startswith("_") and name not in OPTIONAL)
 
 
 def input_of(product: Product) -> Input:

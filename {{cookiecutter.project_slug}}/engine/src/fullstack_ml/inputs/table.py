@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fullstack_ml.inputs import FEATURES, Region, encoding, records
+from fullstack_ml.inputs import FEATURES, Region, encoding, records, shifts
 from fullstack_ml.inputs.encoding import Layout
 from fullstack_ml.inputs.texts import BUCKETS
 from fullstack_ml.product.formulation import Feature
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 record_type, example, decoder, logged = records.record_type, records.example, records.decoder, records.logged
+shifted = shifts.of_table
 FILES: tuple[str, ...] = ()
 MEDIA: tuple[str, ...] = ()
 SCREEN = '<HyperText name="record" value="$row" inline="true"/>'

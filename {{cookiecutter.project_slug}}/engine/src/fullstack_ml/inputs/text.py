@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from fullstack_ml.inputs import FEATURES, Decoded, Region, letters
+from fullstack_ml.inputs import FEATURES, Decoded, Region, letters, shifts
 from fullstack_ml.product.types import Finding, Product
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ LAYOUT = "rows"
 PAGE: tuple[str, ...] = ("message.js", "letters.js")
 FORM_FIELD: str | None = None
 ALIKE = True
+shifted = shifts.of_text
 
 # First and last letter of the scripts of which a slice may ask the share, and of what counts as any.
 SCRIPTS = {"hangul": "[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]", "latin": "[A-Za-z\u00c0-\u024f]"}

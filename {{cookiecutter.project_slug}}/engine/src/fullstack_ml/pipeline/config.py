@@ -153,10 +153,14 @@ class Evaluate:
 
 @dataclass(config=STRICT)
 class Register:
-    """The worst relative step back; ``allow_dirty`` registers uncommitted code, and tags it so."""
+    """The worst relative step back; ``allow_dirty`` registers uncommitted code, and tags it so.
+
+    Without ``crown`` a version that is better offline waits as challenger for what real traffic says.
+    """
 
     tolerance: Annotated[float, Field(ge=0)]
     allow_dirty: bool
+    crown: bool = True
 
 
 @dataclass(config=STRICT)

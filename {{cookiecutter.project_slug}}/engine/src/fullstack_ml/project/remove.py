@@ -35,9 +35,15 @@ class Part:
     takes: str = ""
 
 
+SIMULATION = (f"{ENGINE}/simulation", "mk/simulation.mk")  # plays the whole loop, of which each of these is a part
 PARTS = {
     "annotation": Part(
-        ("conf/annotation.yaml", "docs/2-data/annotation-tool.md", "docs/2-data/annotation-operation.md"),
+        (
+            "conf/annotation.yaml",
+            "docs/2-data/annotation-tool.md",
+            "docs/2-data/annotation-operation.md",
+            *SIMULATION,
+        ),
         settings="LABEL_STUDIO",
     ),
     "serving": Part(
@@ -48,7 +54,9 @@ PARTS = {
         takes="monitoring",
     ),
     "edge": Part(("docs/4-deployment/edge.md",)),
-    "monitoring": Part(("conf/monitoring.yaml", "conf/source/predictions.yaml", "docs/4-deployment/monitoring.md")),
+    "monitoring": Part(
+        ("conf/monitoring.yaml", "conf/source/predictions.yaml", "docs/4-deployment/monitoring.md", *SIMULATION)
+    ),
 }
 ANSWERS = {
     "everything": (),
