@@ -20,7 +20,7 @@ from fullstack_ml.artefact.graph import features_of
 from fullstack_ml.data.collect.sources import chats, files
 from fullstack_ml.data.validate import checks
 from fullstack_ml.edge import build
-from fullstack_ml.inputs import letters, text
+from fullstack_ml.inputs import letters, omissions, text
 from fullstack_ml.product import contract
 from fullstack_ml.product.formulation import Input
 from fullstack_ml.product.types import Product
@@ -108,6 +108,41 @@ def test_the_words_of_a_text_are_its_parts(asked: Product) -> None:
     (unspaced,) = text.matrix(pl.DataFrame({"text": ["あ" * 30]}), asked)
     assert "".join(name for name, *_ in text.regions(asked, unspaced)) == "あ" * 30
     assert all(len(name) <= 12 for name, *_ in text.regions(asked, unspaced))
+
+
+def left_out(product: Product, said: str, alone: bool = False) -> dict[str, str]:
+    """What is left of a text without each part, by the part's name."""
+    rows = text.matrix(pl.DataFrame({"text": [said]}), product)
+    parts = text.omissions(product, rows[0] if alone else None)
+    return {name: letters.as_text(leave(rows)[0]).strip() for name, leave in parts}
+
+
+def test_what_texts_share_can_be_left_out(asked: Product) -> None:
+    said = left_out(asked, "b3 배송이 a, Москва_7!")
+    assert said["digits"] == "b 배송이 a, москва_ !"
+    assert said["signs"] == "b3 배송이 a москва 7"
+    assert said["hangul letters"] == "b3 a, москва_7!"
+    assert said["latin letters"] == "3 배송이 , москва_7!"
+    assert said["letters of other scripts"] == "b3 배송이 a, _7!"
+    assert said["endings of words"] == "b 배송 a москв"
+    assert said["beginnings of words"] == "3 이 , а_7!"
+    assert said["order of words"] == "a, b3 москва_7! 배송이"
+    assert said["all after letter 5"] == "b3 배송"
+
+
+def test_the_words_of_a_text_can_be_left_out_one_by_one_and_of_many_some_together(asked: Product) -> None:
+    assert left_out(asked, "It's late 배송이", alone=True) == {
+        "it's": "late 배송이",
+        "late": "it's 배송이",
+        "배송이": "it's late",
+    }
+    long = asked.formulation.input.model_copy(update={"length": 400})
+    wide = asked.model_copy(update={"formulation": asked.formulation.model_copy(update={"input": long})})
+    written = " ".join(f"w{i}" for i in range(80))
+    parts = left_out(wide, written, alone=True)
+    assert len(parts) == omissions.MOST
+    assert " ".join(parts) == written
+    assert all(name not in f"{left} " for name, left in parts.items())
 
 
 def test_slices_know_the_length_and_the_script(asked: Product) -> None:

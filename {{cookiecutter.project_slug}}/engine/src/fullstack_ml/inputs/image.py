@@ -31,6 +31,7 @@ PAGE: tuple[str, ...] = ("paper.js", "drawing.js", "image.js", "header.js")
 FORM_FIELD: str | None = "image"
 ALIKE = True
 strangers, typical, draw, logged = pictures.strangers, pictures.typical, pictures.draw, pictures.logged
+omissions = pictures.omissions
 KEPT_PIXELS = 1_000_000  # of pictures of a request that stay open
 GRID = 4  # an image is cut into GRID x GRID regions
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 record_type, example, decoder, logged = records.record_type, records.example, records.decoder, records.logged
+omissions = records.omissions
 FILES: tuple[str, ...] = ()
 MEDIA: tuple[str, ...] = ()
 SCREEN = '<HyperText name="record" value="$row" inline="true"/>'
