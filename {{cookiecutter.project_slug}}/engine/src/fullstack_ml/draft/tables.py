@@ -22,6 +22,7 @@ from fullstack_ml.draft.columns import (
 from fullstack_ml.draft.leaks import alone
 from fullstack_ml.draft.numbers import legal_range
 from fullstack_ml.draft.seen import Seen, Wish, label_rows
+from fullstack_ml.draft.several import by_name, sets_in, take_several
 from fullstack_ml.draft.tally import Tally
 from fullstack_ml.draft.texts import learned, take_text
 from fullstack_ml.product.contradictions import TAKEN
@@ -43,7 +44,8 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     answer = chosen_answer(columns, wish, table.rows)
     number = number_of(columns, answer)
     groups, times = group_candidates(columns, table.rows, table.sample), time_candidates(columns)
-    counts = counted(table, answer, number)
+    answers = sets_in(table.counts[answer].values) if answer and not number else {}
+    counts = by_name(answers) if answers else counted(table, answer, number)
     columns, used, alone = learned([marked(column, answer, groups, table, bool(number)) for column in columns])
     if not used:
         why = "; ".join(f"{column.name}: {column.reason or column.use}" for column in columns)
@@ -71,6 +73,7 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     take_text(seen, alone, table)
     take_number(seen, number)
     seen.questions = asked(columns, [] if named else groups, times, personal, answer, wish)
+    take_several(seen, answers)
     return seen
 
 

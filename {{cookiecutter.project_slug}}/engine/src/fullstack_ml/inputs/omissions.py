@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def shared(length: int) -> Iterator[tuple[str, Change]]:
     yield "endings of words", halves(first=False)
     yield "order of words", lambda text: " ".join(sorted(text.split(" ")))
     for most in (length // 2, length // 4, length // 8):
-        yield f"all after letter {most}", (lambda most: lambda text: text[:most])(most)
+        yield f"all after letter {most}", itemgetter(slice(most))
 
 
 def of_all(length: int) -> Iterator[Omission]:

@@ -30,7 +30,7 @@ async function verified(description) {
   return bytes;
 }
 
-/** Load everything and return `{ description, answer, predict }`; throws unless the model is the accepted one. */
+/** Load everything and return `{ description, answer, predict, predictAll }`; throws unless the model is the accepted one. */
 export async function load() {
   const description = await (await fetched("model.json")).json();
   const session = await ort.InferenceSession.create(await verified(description), { executionProviders: ["wasm"] });
@@ -63,5 +63,5 @@ export async function load() {
   if (!checks.decisions.every(decides)) {
     throw new Error("This page decides otherwise than the machine that evaluated the model.");
   }
-  return { description, answer, predict: async (data) => (await predictAll(data, 1))[0] };
+  return { description, answer, predict: async (data) => (await predictAll(data, 1))[0], predictAll };
 }
