@@ -51,8 +51,7 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
         why = "; ".join(f"{column.name}: {column.reason or column.use}" for column in columns)
         raise UserError("no column is left to learn from", wish.place, f"give more columns; here are {why}")
     seen = Seen(source, options, {}, counts, sample_of(table, used, answer), notes=notes)
-    seen.time = next(iter(times), None)
-    seen.group, named = chosen_group(groups, table.sample)
+    seen.time, (seen.group, named) = next(iter(times), None), chosen_group(groups, table.sample)
     seen.options |= {"label": answer, "group": named}
     seen.slices = slices_of(used, table)
     seen.table = [summary(column, table.rows, answer) for column in columns]
