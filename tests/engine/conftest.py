@@ -183,8 +183,8 @@ def lay_own(
 ) -> Callable[..., tuple[Path, DictConfig]]:
     """Return how a project is laid whose contract, table and modules are its own; and what its conf/ then says.
 
-    ``change`` gets what product.yaml says, without slices, costs and evaluation, and changes it; ``modules`` maps a place in
-    the project to its text.
+    ``change`` gets what product.yaml says, without slices, costs and evaluation, and changes it; ``modules`` maps a
+    place in the project to its text.
     """
 
     def lay(
