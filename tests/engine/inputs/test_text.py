@@ -240,7 +240,6 @@ def test_unknown_messages_are_kept_never_learned_and_judged(
     own, chosen = lay_own(ask_for_notes, drawn)
     chosen.source.options.kind = "note"
     chosen.model = OmegaConf.load(own / "conf/model/ngrams.yaml")
-    chosen.export.calibration = "none"  # the others call notes so easy certain, and then no word moves anything
     stages(chosen, own)
     strange = drawn.filter(label="stranger")["what they wrote"]
     learned = pl.concat([pl.read_parquet(path, columns=["text"]) for path in Path("data/splits").glob("*.parquet")])
@@ -263,22 +262,6 @@ def test_unknown_messages_are_kept_never_learned_and_judged(
         said = answer.json()["predictions"]
         assert [max(one["scores"], key=one["scores"].get) for one in said[:2]] == ["late", "broken"]
         assert said[2]["decision"] == "abstain", "it has no run of letters that the model knows"
-        told = client.post(
-            "/v1/predict?explain=true", json={"records": [{"text": one} for one in [*asked, "", *asked]]}
-        )
-        assert told.status_code == 200, told.text
-        entries = told.json()["predictions"]
-        assert list(entries[3]) == ["errors"], "a record that is refused keeps its place"
-        for place, key in ((0, "late"), (1, "파손"), (4, "late"), (5, "파손")):
-            moved = entries[place]["moved_by"]
-            assert moved["value"] == pytest.approx(entries[place]["scores"][moved["of"]], abs=1e-6)
-            first = moved["parts"][0]
-            assert first["part"] == key, "one word of each decides"
-            rest = client.post("/v1/predict", json={"records": [{"text": asked[place % 4].lower().replace(key, "")}]})
-            without = rest.json()["predictions"][0]["scores"][moved["of"]] if place in (0, 4) else None
-            assert without is None or first["effect"] == pytest.approx(moved["value"] - without, abs=1e-5)
-        many = client.post("/v1/predict?explain=true", json={"records": [{"text": "late"}] * 17})
-        assert (many.status_code, "up to 16" in many.text) == (413, True)
         assert "moved_by" not in said[0]
         for wrong in ("", " \n", "x" * 81, "x" * 1_000_000, 7, None):
             refused = client.post("/v1/predict", json={"records": [{"text": wrong}]})
@@ -332,6 +315,29 @@ def test_unknown_records_are_judged_whatever_is_answered(
     assert found["unknown_false_alarms"] == pytest.approx(1 - found["answered_share"])
     verdicts = json.loads(Path("reports/acceptance.json").read_text(encoding="utf-8"))
     assert verdicts["accepted"], verdicts["failed"]
+    check_what_moved()
+
+
+def check_what_moved() -> None:
+    """Ask the served model for what moved its answers, and for the same messages without a word."""
+    served = settings.Settings(model="models/model.onnx", database_url=SecretStr("sqlite:///predictions.db"))
+    with TestClient(app.create_app(served), "http://localhost") as client:
+
+        def ask(texts: list[str], query: str = "") -> Any:
+            return client.post(f"/v1/predict{query}", json={"records": [{"text": one} for one in texts]})
+
+        told = ask(["My parcel is LATE", "", "제 상자 파손"], "?explain=true").json()["predictions"]
+        assert list(told[1]) == ["errors"], "a record that is refused keeps its place"
+        for entry, key, rest in ((told[0], "late", "my parcel is"), (told[2], "파손", "제 상자")):
+            moved = entry["moved_by"]
+            assert moved["value"] == pytest.approx(entry["scores"][moved["of"]], abs=1e-6)
+            assert moved["parts"][0]["part"] == key, "one word of each decides"
+            without = ask([rest]).json()["predictions"][0]["scores"][moved["of"]]
+            assert moved["parts"][0]["effect"] == pytest.approx(moved["value"] - without, abs=1e-4)
+            assert abs(moved["parts"][0]["effect"]) > 0.05
+        assert "moved_by" not in ask(["late"]).json()["predictions"][0]
+        many = ask(["late"] * 17, "?explain=true")
+        assert (many.status_code, "up to 16" in many.text) == (413, True)
 
 
 def test_a_text_with_a_shape_is_refused(lay_own: Callable[..., Own], refused: Refused) -> None:
