@@ -37,7 +37,9 @@ def wine(gaps: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     return rows.astype(np.float32), truth
 
 
-def in_graph(fitted: backend.Fitted, rows: np.ndarray, width: int, output: str = "probabilities") -> np.ndarray:
+def in_graph(
+    fitted: backend.Fitted | backend.Several, rows: np.ndarray, width: int, output: str = "probabilities"
+) -> np.ndarray:
     """Return what the graph says of rows."""
     graph = backend.to_onnx(fitted, rows.shape[1], width, output)
     assert [given.name for given in graph.graph.output] == [output]
@@ -118,6 +120,7 @@ def test_without_a_validation_split_a_tenth_is_held_back_and_where_that_is_too_f
     few = np.arange(12) % 3
     assert set_aside(Lesson(rows[:12], few, label, False), 7)[1] is None
     fitted = backend.fit(model(early_stopping=5, n_estimators=1000), 7, Lesson(rows[:12], few, label, False))
+    assert isinstance(fitted, backend.Fitted)
     assert fitted.booster.num_trees() == 3 * backend.FIXED
     assert backend.history(fitted) == {}
 
