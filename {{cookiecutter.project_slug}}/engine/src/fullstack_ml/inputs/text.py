@@ -116,7 +116,9 @@ def strangers(inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.n
 
 def regions(product: Product, values: np.ndarray | None = None) -> Iterator[Region]:
     """Yield the words of one text; texts have no parts that all of them share."""
-    for part in [] if values is None else pieces(values):
+    if values is None:
+        return
+    for part in pieces(values):
         yield letters.as_text(values[part]), np.array([], np.int64), (part,)
 
 
