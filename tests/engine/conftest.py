@@ -183,8 +183,8 @@ def lay_own(
 ) -> Callable[..., tuple[Path, DictConfig]]:
     """Return how a project is laid whose contract, table and modules are its own; and what its conf/ then says.
 
-    ``change`` gets what product.yaml says, without slices and evaluation, and changes it; ``modules`` maps a place in
-    the project to its text.
+    ``change`` gets what product.yaml says, without slices, costs and evaluation, and changes it; ``modules`` maps a
+    place in the project to its text.
     """
 
     def lay(
@@ -198,6 +198,7 @@ def lay_own(
         written = yaml.safe_load((root / "product.yaml").read_text(encoding="utf-8"))
         written["evaluation"], written["data"]["slices"] = [], []
         del written["monitoring"]
+        written["data"].pop("costs", None)  # of the features of the sample
         change(written)
         (own / "product.yaml").write_text(yaml.safe_dump(written, allow_unicode=True), encoding="utf-8")
         table.write_csv(own.parent / "own.csv")

@@ -20,7 +20,7 @@ import pytest
 from openpyxl import load_workbook
 from PIL import Image
 
-from chromium import chromium, served
+from chromium import Page, chromium, served
 from projects import IMAGE, TABLE, Finished, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.studio]
@@ -69,6 +69,25 @@ options = {"headers": headers, "timeout": 120, "json": json.loads(body[0]) if bo
 answer = httpx.request(method, url.split("/projects/")[0] + path, **options)
 print(json.dumps(answer.json() if answer.raise_for_status().content else None))
 """
+
+# In a browser: sign in, the choices of the screen, whether one is taken, and a moment.
+SIGN_IN = """
+const form = document.querySelector("input[name=email]").form;
+const given = new FormData(form);
+given.set("email", who);
+given.set("password", secret);
+return (await fetch(form.action || location.href, { method: "POST", body: given })).url;
+"""
+CHOICES = "document.querySelectorAll('.lsf-choice__item')"
+CHECKED = "one.querySelector('input').checked"
+PAUSE = "{ await new Promise((again) => setTimeout(again, 50)); }"
+
+
+def press(page: Page, key: str, number: int, control: bool = False) -> None:
+    """Press a key, with the control key held down or not."""
+    for kind in ("keyDown", "keyUp"):
+        held = 2 * control
+        page.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=number, modifiers=held)
 
 
 class Team:
@@ -395,3 +414,37 @@ def test_a_better_guide_shows_a_deleted_project_comes_back_and_labels_change(tea
     asked = project.json("data/rounds/parts.json")["items"]
     assert set(asked.values()) == {"split label"}
     assert {record for record in asked if record in labels} == {r for r, label in labels.items() if label == second}
+
+
+@pytest.mark.xdist_group("image-labels")
+def test_several_labels_are_chosen_by_their_keys_and_come_home_as_sets(
+    finish: Callable[[str], Finished], tmp_path: Path
+) -> None:
+    """The screen of the real Label Studio: two keys and a submit, then the key of none of them."""
+    team = Team(finish("image-labels").project.copy(tmp_path / "my-product"))
+    project, who = team.project, "annotator-1@localhost"
+    try:
+        project.ok("make", "round", "NAME=slips", "N=4")
+        url = team.annotate()
+        with chromium("--window-size=1300,900") as page:
+            page.open(f"{url.split('/projects/')[0]}/user/login/", "document.querySelector('input[name=email]')")
+            assert "/user/login" not in page.run(SIGN_IN, who=who, secret=team.passwords[who])
+            page.open(f"{url}?labeling=1", f"{CHOICES}.length > 8")
+            texts = page.run(f"return [...{CHOICES}].map((one) => one.textContent)")
+            assert "never with too small" in texts[1]
+            assert [text.split(":")[0] for text in texts[-2:]] == ["none", "cannot be annotated"]
+            page.run("await new Promise((again) => setTimeout(again, 1000));")  # its keys are bound after its choices
+            for keys, chosen in (("24", ["too large", "late"]), ("8", ["none"])):
+                for key in keys:
+                    press(page, key, ord(key))
+                page.run(f"while ([...{CHOICES}].filter((one) => {CHECKED}).length < count) {PAUSE}", count=len(keys))
+                taken = page.run(f"return [...{CHOICES}].filter((one) => {CHECKED}).map((one) => one.textContent)")
+                assert [text.split(":")[0] for text in taken] == chosen
+                press(page, "Enter", 13, control=True)
+                page.run(f"while ([...{CHOICES}].some((one) => {CHECKED})) {PAUSE}")
+        assert "2 labels of 2 of 4 items" in project.ok("make", "labels")
+        said = sorted(row["label"] for row in team.table("data/labels/slips.parquet"))
+        assert said == ["late;too large", "none"]
+        project.ok("make", "label")
+    finally:
+        project.run("make", "annotate-stop")

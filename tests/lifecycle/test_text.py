@@ -20,6 +20,12 @@ while (document.getElementById("novelty").textContent === "") {
 }
 return [...document.querySelectorAll("#probabilities .value")].map((value) => parseFloat(value.textContent));
 """
+MOVED = """
+while (document.querySelectorAll("#words span").length === 0) {
+  await new Promise((again) => setTimeout(again, 5));
+}
+return document.getElementById("moved").textContent;
+"""
 MESSAGES = ["What is the capital of France?", "너는 화가 나니?"]
 
 
@@ -38,9 +44,13 @@ def test_a_project_of_texts_is_registered_served_and_asked_on_a_page(finish: Cal
     with running(project) as server:
         status, answer = server.ask("POST", "/v1/predict", {"records": [{"text": text} for text in MESSAGES]})
         assert status == 200, answer
+        _, told = server.ask("POST", "/v1/predict?explain=true", {"records": [{"text": text} for text in MESSAGES]})
         assert server.ask("POST", "/v1/predict", {"records": [{"text": "x" * 1_000_000}]})[0] in (413, 422)
     with served(project.folder / "dist" / "edge") as url, chromium() as tab:
-        for text, said in zip(MESSAGES, answer["predictions"], strict=True):
+        for text, said, moved in zip(MESSAGES, answer["predictions"], told["predictions"], strict=True):
             tab.open(url, f"performance.getEntriesByName('ready').length || {STATE} === 'error'")
             shown = tab.run(WRITE, text=text)
             assert shown == pytest.approx([100 * share for share in said["scores"].values()], abs=0.06)
+            first, *_ = moved["moved_by"]["parts"]
+            without = 100 * (moved["moved_by"]["value"] - first["effect"])
+            assert f"without “{first['part']}” {without:.1f} %" in tab.run(MOVED)

@@ -39,7 +39,7 @@ research: .venv/.done ## Fill the table of what was tried in docs/3-model
 compare: export ## Variants side by side: VERSIONS="champion 3" MODELS="logistic boosted"
 	@python -m fullstack_ml.modeling.study.compare $(VERSIONS) $(addprefix model=,$(MODELS))
 
-ablate: split ## What each feature or input region is worth
+ablate: split ## What each feature, region, or thing that texts share is worth
 	@python -m fullstack_ml.modeling.study.ablate model=$(MODEL)
 
 explain: .venv/.done ## What the model goes by; or one record, payload to decision: ID=<id>

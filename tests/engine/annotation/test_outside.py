@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from fullstack_ml.annotation import export_round, guide_page, import_labels, queue
+from fullstack_ml.annotation import cells, export_round, guide_page, import_labels, queue
 from fullstack_ml.workspace.errors import UserError
 
 Refused = Callable[..., AbstractContextManager[None]]
@@ -214,6 +214,39 @@ def test_the_zip_holds_every_item_and_nothing_that_tells_what_is_right(
     else:
         features = [feature.name for feature in product.formulation.input.features]
         assert all(isinstance(row[column[name] - 1], int | float) for row in rows for name in features)
+
+
+@pytest.mark.task("image-labels")
+def test_a_cell_of_several_labels_takes_each_that_is_known_once_and_nothing_else(product: Any) -> None:
+    """The rule is computed here as a spreadsheet would: SUMPRODUCT over the names on the sheet of labels."""
+    book, sheet = export_round.new_form(["item", "label"])
+    cells.offer_answers(book, sheet, product, 9)
+    names = [cell.value for cell in book["labels"]["A"]]
+    assert names == [*product.formulation.label_names, "none", CANNOT]
+    (rule,) = sheet.data_validations.dataValidation
+    area, given = f"labels!$A$1:$A${len(names)}", 'SUBSTITUTE(B2,"; ",";")'
+    found = f'ISNUMBER(FIND(";"&{area}&";",";"&{given}&";"))'
+    assert rule.formula1 == f"SUMPRODUCT({found}*(LEN({area})+1))=LEN({given})+1"
+    assert len(rule.formula1) < 256, "Excel takes no longer one"
+    assert (str(rule.sqref), rule.showErrorMessage, rule.showInputMessage) == ("B2:B9", True, True)
+    assert f"{names[0]};{names[1]}" in rule.prompt
+
+    def allowed(cell: str) -> bool:
+        cell = cell.replace("; ", ";")
+        return sum(len(name) + 1 for name in names if f";{name};" in f";{cell};") == len(cell) + 1
+
+    assert all(map(allowed, [names[0], f"{names[3]};{names[1]}", f"{names[0]}; {names[2]}", "none", CANNOT]))
+    assert not any(map(allowed, [f"{names[0]}x", f"{names[0]};{names[0]}", f"{names[0]},{names[1]}", "nobody"]))
+
+
+@pytest.mark.task("tabular-regression")
+def test_a_cell_of_a_number_takes_a_number_or_that_there_is_none(product: Any) -> None:
+    book, sheet = export_round.new_form(["item", "label"])
+    cells.offer_answers(book, sheet, product, 9)
+    assert [cell.value for cell in book["labels"]["A"]] == [CANNOT]
+    (rule,) = sheet.data_validations.dataValidation
+    assert rule.formula1 == "OR(ISNUMBER(VALUE(B2)),COUNTIF(labels!$A$1:$A$1,B2)>0)"
+    assert "number" in rule.prompt
 
 
 def test_no_text_of_a_form_becomes_a_formula(tmp_path: Path) -> None:

@@ -667,3 +667,74 @@ def test_a_folder_of_text_files_becomes_a_contract_of_texts(made: Draft) -> None
         "first",
         "last",
     )
+
+
+def slips(rows: int = 900) -> pl.DataFrame:
+    """Draw rows of which a label holds where its number is high, written as people write several; one in four is none.
+
+    The labels of one row in ten are drawn without looking at its numbers.
+    """
+    random = np.random.default_rng(3)
+    numbers = random.random((rows, 3)).round(3)
+    held = numbers > [0.6, 0.5, 0.8]
+    held[::10] = random.random((len(held[::10]), 3)) < 0.4
+    names = np.array(["late", "damaged", "too small"], dtype=object)
+    texts = ["; ".join(random.permutation(names[row])) or "none" for row in held]
+    return pl.DataFrame({"age": numbers[:, 0], "weight": numbers[:, 1], "size": numbers[:, 2], "reasons": texts})
+
+
+@table
+def test_a_column_of_several_labels_becomes_a_contract_of_sets_that_a_model_can_meet(
+    made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slips().write_csv("slips.csv")
+    product = made(FROM="slips.csv", ANSWER="reasons")
+    answer = product.formulation.answer
+    assert (answer.type, product.formulation.label_names) == ("labels", ["damaged", "late", "too small"])
+    assert answer.labels[0].definition.startswith(f"{slips()['reasons'].str.contains('damaged').sum()} of 900 records")
+    assert [feature.name for feature in product.formulation.input.features] == ["age", "weight", "size"]
+    assert 0.6 < threshold(product, "micro_f1") < 0.95, "a tenth of the labels is chance"
+    assert 0 < threshold(product, "margin_over_baseline") < 0.4
+    assert threshold(product, "worst_label_recall") > 0.4
+    assert threshold(product, "records") == 720
+    told = capsys.readouterr().out
+    several = slips()["reasons"].str.contains(";").sum()
+    assert f"{several} of 900 records have several labels, and {(slips()['reasons'] == 'none').sum()} have none" in told
+    assert "60 boosted trees for each label" in told
+    assert yaml.safe_load(Path("conf/export.yaml").read_text(encoding="utf-8"))["calibration"] == "platt"
+    assert "`;` between them, or `none`" in Path("docs/2-data/annotation-guide.md").read_text(encoding="utf-8")
+
+
+@table
+def test_a_column_per_label_is_refused_with_what_to_do(made: Draft, project: Path, refused: Refused) -> None:
+    slips(40).with_columns(late=pl.lit("yes"), damaged=pl.lit("no")).write_csv("slips.csv")
+    with refused("ANSWER names 2 columns, and the labels of a record stand in one", "slips.csv", "late;damaged"):
+        made(FROM="slips.csv", ANSWER="late, damaged")
+
+
+@image
+@pytest.mark.parametrize("several", [True, False])
+def test_a_table_beside_pictures_says_their_labels(
+    several: bool, made: Draft, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    random, rows = np.random.default_rng(0), []
+    Path("data/inbox").mkdir(parents=True)
+    for n in range(240):
+        held = random.random(2) < 0.4 if several else np.eye(2)[n % 2] > 0
+        values = random.normal(80, 20, (12, 16))
+        values[:, :8] += 90 * held[0]
+        values[:, 8:] += 90 * held[1]
+        Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(f"data/inbox/{n}.png")
+        names = [name for name, there in zip(("left", "right"), held, strict=True) if there]
+        rows.append({"file": f"{n}.png", "label": ";".join(names) or "none"})
+    pl.DataFrame(rows[:230]).write_csv("data/inbox/what they show.csv")
+    pl.DataFrame({"when": ["today"]}).write_csv("data/inbox/another.csv")
+    product = made(FROM="data/inbox")
+    assert product.formulation.answer.type == ("labels" if several else "label")
+    assert product.formulation.label_names == ["left", "right"]
+    options = yaml.safe_load(Path("conf/source/files.yaml").read_text(encoding="utf-8"))["options"]
+    assert (options["labels"], options["label_folder"]) == ("data/inbox/what they show.csv", None)
+    told = capsys.readouterr().out
+    assert "another.csv says nothing of the pictures: it has when, and not the columns file and label" in told
+    assert threshold(product, "records") == 184
+    assert threshold(product, "micro_f1" if several else "accuracy") > 0.8

@@ -94,6 +94,10 @@ def regions(product, values=None):
         yield f"byte {i}", np.array([i]), (np.array([i]),)
 
 
+def omissions(product, values=None):
+    return iter(())
+
+
 def front(model, product):
     from onnx import TensorProto, helper
 

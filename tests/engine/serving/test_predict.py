@@ -34,6 +34,17 @@ def test_the_example_of_the_page_is_answered(client: TestClient) -> None:
     assert client.get("/docs").status_code == 200
 
 
+def test_what_has_no_part_to_leave_out_is_answered_and_says_nothing_of_parts(client: TestClient, asked: Asked) -> None:
+    answers = client.post("/v1/predict?explain=true", json={"records": asked(3)}).json()["predictions"]
+    plain = client.post("/v1/predict?explain=false", json={"records": asked(3)}).json()["predictions"]
+    assert [one.pop("moved_by") for one in answers] == [None] * 3
+    assert [one["scores"] for one in answers] == [one["scores"] for one in plain]
+    assert all("moved_by" not in one for one in plain)
+    described = client.get("/openapi.json").json()
+    assert "moved_by" in described["components"]["schemas"]["PredictionAnswer"]["properties"]
+    assert [one["name"] for one in described["paths"]["/v1/predict"]["post"]["parameters"]] == ["explain"]
+
+
 def test_server_and_evaluation_give_the_same_answers(
     client: TestClient, records: pl.DataFrame, product: product.Product, asked: Asked
 ) -> None:

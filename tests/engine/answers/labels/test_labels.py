@@ -17,6 +17,7 @@ from fullstack_ml.answers.labels.rule import Rule, best_threshold, candidates, c
 from fullstack_ml.answers.words import Scored
 from fullstack_ml.modeling.train.backends import Lesson
 from fullstack_ml.modeling.train.backends import sklearn as backend
+from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.product.metrics import Sums
 from fullstack_ml.product.types import Product
@@ -270,7 +271,7 @@ def test_a_request_and_a_late_answer_hold_a_list_of_labels(product: Product) -> 
 
 def test_the_screen_offers_many_choices_and_takes_them_as_one_answer(product: Product) -> None:
     asked = asking(product, options={"excludes": [["a", "b"]]})
-    screen = labels.control(asked, "cannot be annotated", str)
+    screen = labels.control(asked, "cannot be annotated", words)
     assert 'choice="multiple"' in screen
     assert screen.count("<Choice ") == 5, "three labels, none, and that it cannot be annotated"
     assert "never with b" in screen

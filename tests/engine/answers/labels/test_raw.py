@@ -18,6 +18,7 @@ from fullstack_ml.data.collect.intake import prepare
 from fullstack_ml.data.collect.sources import files, slips
 from fullstack_ml.data.split import rare
 from fullstack_ml.data.validate.checks import violations
+from fullstack_ml.modeling.study.readiness import shortfalls
 from fullstack_ml.product.types import Product
 
 pytestmark = pytest.mark.task("image-labels")
@@ -130,3 +131,11 @@ def test_a_rare_label_counts_also_beside_others() -> None:
     records = pl.LazyFrame({"id": ["1", "2", "3"], "label": ["a;b", "none", "b"]})
     found = rare.by_label(records, labels.named).collect()
     assert sorted(found.select("id", "label").rows()) == [("1", "a"), ("1", "b"), ("2", "none"), ("3", "b")]
+
+
+def test_a_label_that_stands_only_beside_others_is_no_missing_one(product: Product) -> None:
+    first, second, *others = product.formulation.label_names
+    counts = {f"{first};{second}": 900, "none": 300} | dict.fromkeys(others[:-1], 300)
+    shares = {"train": 0.7, "validation": 0.05, "calibration": 0.1, "test": 0.15}
+    (lacking,) = shortfalls(counts, product, shares)
+    assert lacking.what == f"no record has the label {others[-1]}"

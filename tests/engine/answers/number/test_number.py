@@ -187,6 +187,16 @@ def test_options_that_cannot_be_are_named_with_their_place(product: Product, opt
     assert next((place[:3], what) for place, what, _ in found) == (("formulation", "answer", "options"), said)
 
 
+def test_a_number_that_is_said_to_be_ordered_is_refused(product: Product) -> None:
+    answer = product.formulation.answer.model_copy(update={"ordered": True})
+    stepped = product.model_copy(update={"formulation": product.formulation.model_copy(update={"answer": answer})})
+    assert list(number.check(product)) == []
+    ((place, what, fix),) = number.check(stepped)
+    assert place == ("formulation", "answer", "ordered")
+    assert "numbers are in order as they are" in what
+    assert "type: label" in fix
+
+
 def test_only_numbers_of_the_range_are_answers(product: Product) -> None:
     given = ["12", "1e2", "-1", "401", "nan", "inf", "many", "12,5", ""]
     assert [*number.illegal(given, product)] == sorted(["-1", "401", "nan", "inf", "many", "12,5", ""])

@@ -54,3 +54,27 @@ def test_a_part_that_misleads_fails_the_check_and_one_that_looks_so_by_chance_do
     ablate.refuse_misleading(rows | {"chance": {"rise": -0.012, "half": 0.01}})  # 2.4 standard errors, in 21 looks
     with refused("1 of 21 parts of the input mislead the model: wrong"):
         ablate.refuse_misleading(rows | {"wrong": {"rise": -0.02, "half": 0.01}})
+
+
+@pytest.mark.task("text-classification")
+def test_of_texts_what_all_share_is_left_out_and_what_none_has_is_passed_over(
+    config: Any, project: Path, product: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The label is the digit of the message; words, of Latin letters alone, are drawn without looking at it."""
+
+    def drawn(split: str, _: Any) -> Any:
+        random, labels = np.random.default_rng(len(split)), len(product.formulation.answer.labels)
+        truth = np.arange(60 * labels) % labels
+        words = random.choice(["parcel", "order", "box", "again"], (len(truth), 3))
+        written = [" ".join([*some, str(label)]) for some, label in zip(words.tolist(), truth, strict=True)]
+        inputs = input_of(product).matrix(pl.DataFrame({"text": written}), product)
+        return examples.Examples(pl.DataFrame(), inputs, truth)
+
+    monkeypatch.setattr(ablate, "read", drawn)
+    config.model.estimator = {"_target_": "sklearn.linear_model.LogisticRegression", "C": 100}
+    ablate.run(config)
+    worth = json.loads(ablate.ABLATION.read_text(encoding="utf-8"))["without"]
+    assert next(iter(worth)) == "digits"
+    assert worth["digits"]["rise"] - worth["digits"]["half"] > 0.5
+    assert abs(worth["latin letters"]["rise"]) < 0.1
+    assert not [name for name in worth if name in ("signs", "hangul letters") or name.startswith("all after")]

@@ -12,6 +12,7 @@ import pytest
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.answers.words import Scored
+from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import image, input_of
 from fullstack_ml.modeling.study import explain
 from fullstack_ml.pipeline import examples
@@ -65,7 +66,7 @@ def known(product: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     names = product.formulation.label_names
 
     class Model:
-        labels, answer = names, answer_of(product)
+        labels, answer, foremost = names, answer_of(product), Artefact.foremost
 
         def __init__(self, _: Path) -> None:
             pass

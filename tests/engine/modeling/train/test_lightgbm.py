@@ -14,6 +14,7 @@ from sklearn.datasets import load_wine
 from sklearn.metrics import log_loss
 
 from fullstack_ml.answers import label
+from fullstack_ml.answers import labels as several
 from fullstack_ml.modeling.train.backends import Lesson, backend_of, set_aside
 from fullstack_ml.modeling.train.backends import lightgbm as backend
 from fullstack_ml.pipeline.config import Model
@@ -36,7 +37,9 @@ def wine(gaps: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     return rows.astype(np.float32), truth
 
 
-def in_graph(fitted: backend.Fitted, rows: np.ndarray, width: int, output: str = "probabilities") -> np.ndarray:
+def in_graph(
+    fitted: backend.Fitted | backend.Several, rows: np.ndarray, width: int, output: str = "probabilities"
+) -> np.ndarray:
     """Return what the graph says of rows."""
     graph = backend.to_onnx(fitted, rows.shape[1], width, output)
     assert [given.name for given in graph.graph.output] == [output]
@@ -86,6 +89,29 @@ def test_it_is_lightgbm_as_one_would_call_it() -> None:
     assert one == other
 
 
+@pytest.mark.parametrize("gaps", [0.0, 0.2])
+def test_of_several_labels_each_has_trees_of_its_own_that_mean_the_same_in_onnx(gaps: float) -> None:
+    rows, kinds = wine(gaps)
+    truth = np.stack([kinds == 0, kinds > 0, rows[:, 0] > 13, np.zeros(len(rows), bool)], axis=1)
+    lesson = Lesson(rows, truth, several, False)
+    fitted = backend.fit(model(), 7, lesson)
+    given, (holes, _) = backend.outputs(fitted, rows), wine(0.3)
+    assert (given.shape, given.dtype) == ((178, 4), np.float32)
+    for asked in (rows, holes):
+        assert in_graph(fitted, asked, 4) == pytest.approx(backend.outputs(fitted, asked), abs=1e-6)
+    assert ((given > 0.5) == truth).mean(axis=0) == pytest.approx(1, abs=0.05)
+    assert given[:, 3].max() < 0.01, "no record has the last label"
+    alone = backend.fit(model(), 7, Lesson(rows, truth[:, 2].astype(int), label, False))
+    assert given[:, 2] == pytest.approx(backend.outputs(alone, rows)[:, 1]), "a label is learned as if it were alone"
+    known = np.arange(len(rows)) % 3 > 0
+    stopped = backend.fit(
+        model(early_stopping=5, n_estimators=500),
+        7,
+        Lesson(rows[known], truth[known], several, False, proof=(rows[~known], truth[~known])),
+    )
+    assert 5 < len(backend.history(stopped)["validation_loss"]) < 500
+
+
 def test_without_a_validation_split_a_tenth_is_held_back_and_where_that_is_too_few_none() -> None:
     rows, truth = wine()
     held = set_aside(Lesson(rows, truth, label, False), 7)
@@ -94,6 +120,7 @@ def test_without_a_validation_split_a_tenth_is_held_back_and_where_that_is_too_f
     few = np.arange(12) % 3
     assert set_aside(Lesson(rows[:12], few, label, False), 7)[1] is None
     fitted = backend.fit(model(early_stopping=5, n_estimators=1000), 7, Lesson(rows[:12], few, label, False))
+    assert isinstance(fitted, backend.Fitted)
     assert fitted.booster.num_trees() == 3 * backend.FIXED
     assert backend.history(fitted) == {}
 

@@ -14,14 +14,13 @@ from typing import Any
 
 import polars as pl
 from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell
 from openpyxl.drawing.image import Image as Drawing
-from openpyxl.styles import Alignment, Font
+from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 from PIL import Image
 
+from fullstack_ml.annotation.cells import how, offer_answers, text_cell
 from fullstack_ml.annotation.guide_page import guide_text, hard_cases
 from fullstack_ml.annotation.interface import TEMPLATES
 from fullstack_ml.answers import answer_of
@@ -58,16 +57,6 @@ def items(one: Round) -> Iterator[dict[str, Any]]:
         yield from found.iter_rows(named=True)
 
 
-def text_cell(cell: Cell, value: Any) -> None:
-    """Write a value; text stays text also where it begins with = + - @, here and in what is saved from here."""
-    if isinstance(value, str):
-        cell.value = ILLEGAL_CHARACTERS_RE.sub(" ", value)
-        cell.data_type, cell.number_format, cell.quotePrefix = "s", "@", True
-        cell.alignment = Alignment(vertical="top", wrap_text=len(value) > 40)
-    else:
-        cell.value = value
-
-
 def decoded(uri: str) -> tuple[str, bytes]:
     """Return ending and bytes of a picture's data URI."""
     head, _, content = uri.partition(",")
@@ -82,18 +71,6 @@ def place_thumbnail(sheet: Worksheet, row: int, column: int, content: bytes) -> 
         image.save(buffer, format="PNG")
     sheet.add_image(Drawing(buffer), f"{get_column_letter(column)}{row}")
     sheet.row_dimensions[row].height = POINTS * (THUMBNAIL + 8)
-
-
-def offer_answers(book: Workbook, sheet: Worksheet, names: list[str], last: int) -> None:
-    """Let every cell of the column label be chosen from a list; the list is on a sheet of its own, since a list in a
-    rule must not hold a comma, nor more than 255 characters."""
-    listed = book.create_sheet("labels")
-    for row, name in enumerate(names, 1):
-        text_cell(listed.cell(row, 1), name)
-    rule = DataValidation("list", formula1=f"labels!$A$1:$A${len(names)}", allow_blank=True, showErrorMessage=True)
-    rule.errorTitle, rule.error = words("Unknown label"), words("Choose one from the list.")
-    sheet.add_data_validation(rule)
-    rule.add(f"B2:B{last}")
 
 
 def new_form(columns: list[str]) -> tuple[Workbook, Worksheet]:
@@ -132,9 +109,7 @@ def fill_form(one: Round, product: Product, archive: zipfile.ZipFile) -> tuple[W
         # A spreadsheet would make 1.1 of the version 1.10, which the v prevents.
         for place, value in enumerate([*given, record["id"], file, one.name, f"v{guide_version()}"], 1):
             text_cell(sheet.cell(row, place), value)
-    answers = [row["name"] for row in answer_of(product).asked(product, CANNOT, words) if row["name"]]
-    if answer_of(product).SCALE == "nominal":  # a cell offers one answer
-        offer_answers(book, sheet, answers, len(one.items) + 1)
+    offer_answers(book, sheet, product, len(one.items) + 1)
     return book, cards
 
 
@@ -145,7 +120,9 @@ def pack(one: Round, product: Product) -> int:
     path = EXPORTS / f"{one.name}.zip"
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         cases, text = hard_cases(product, one.items), guide_text(product)
-        page = html(TEMPLATES, "guide.html.j2", **facts, asked=asked, cannot=CANNOT, cases=cases, text=text)
+        page = html(
+            TEMPLATES, "guide.html.j2", **facts, asked=asked, how=how(product), cannot=CANNOT, cases=cases, text=text
+        )
         archive.writestr("guide.html", page)
         book, cards = fill_form(one, product, archive)
         if cards:

@@ -79,6 +79,12 @@ class Artefact:
         """The labels in the order of the outputs; none where the answer is no label."""
         return list(json.loads(self.metadata.get("labels", "[]")))
 
+    def foremost(self, output: np.ndarray) -> tuple[int, str]:
+        """Return the place and the name of what the outputs of one record, (values,), say most: the most probable
+        label, or the number itself, which stands first."""
+        place = int(output.argmax()) if self.labels else 0
+        return place, self.labels[place] if self.labels else self.output_name
+
     @cached_property
     def rule(self) -> Any:
         """The rule to answer or abstain that the file carries."""

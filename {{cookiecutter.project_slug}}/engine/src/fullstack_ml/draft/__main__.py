@@ -13,7 +13,8 @@ import yaml
 
 from fullstack_ml.data.collect.sources.sql import is_database
 from fullstack_ml.draft import pictures, places, tables, texts
-from fullstack_ml.draft.requirements import Size, folds_of, small_labels
+from fullstack_ml.draft.few import folds_of, small_labels
+from fullstack_ml.draft.requirements import Size
 from fullstack_ml.draft.seen import Seen, Wish
 from fullstack_ml.draft.summary import tell
 from fullstack_ml.draft.tally import tally
@@ -86,9 +87,10 @@ def main() -> None:
     check_mixed(wish)
     seen = look(wish)
     begun = bool(clear_sample.own_sources())  # by the first run, which froze the splits
-    folds = None if begun or seen.time or seen.group else folds_of(seen.labels)
+    whole = sum((seen.answers or seen.labels).values())
+    folds = None if begun or seen.time or seen.group else folds_of(seen.labels, whole)
     shares = split_shares(folds)
-    size = Size(seen.labels, shares["test"], shares["calibration"])
+    size = Size(seen.labels, shares["test"], shares["calibration"], whole)
     seen.notes += small_labels(size)
     if folds:
         said = f"{size.records} labelled records: each is tested by a model of the other {folds - 1} of {folds} folds"
@@ -96,7 +98,7 @@ def main() -> None:
     text, facts = complete(seen, size, name_of_product(), wish)
     removed = [] if begun else clear_sample.remove()
     written = write(text, facts | {"folds": folds}, seen)
-    lacking = shortfalls(seen.labels, load(), shares)
+    lacking = shortfalls(seen.answers or seen.labels, load(), shares)
     print(tell(seen, facts, size, written, removed, lacking))
 
 

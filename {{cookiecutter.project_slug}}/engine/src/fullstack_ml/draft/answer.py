@@ -20,6 +20,11 @@ def chosen_answer(columns: list[Column], wish: Wish, rows: int) -> str | None:
     if wish.answer is None:
         return None if wish.labels else guess_answer(columns, rows)
     trimmed = {name.strip(): name for name in names}
+    parts = [part.strip() for part in wish.answer.split(",")]
+    if wish.answer not in names and len(parts) > 1 and set(parts) <= set(trimmed):
+        what = f"ANSWER names {len(parts)} columns, and the labels of a record stand in one"
+        fix = f"add a column that holds them with ; between, such as {';'.join(parts[:2])}, or none; then name that one"
+        raise UserError(what, wish.place, fix)
     if wish.answer not in names and wish.answer.strip() not in trimmed:
         raise UserError(f"{wish.place} has no column {wish.answer!r}", "ANSWER", suggest(wish.answer, names))
     return wish.answer if wish.answer in names else trimmed[wish.answer.strip()]

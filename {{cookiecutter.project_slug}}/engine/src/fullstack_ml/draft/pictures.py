@@ -15,8 +15,10 @@ import polars as pl
 from PIL import ExifTags, Image
 
 from fullstack_ml.data.collect.sources.files import files_below, names_below
+from fullstack_ml.draft.beside import labels_beside
 from fullstack_ml.draft.numbers import least_of
 from fullstack_ml.draft.seen import Seen, Wish, label_rows, tell_labels
+from fullstack_ml.draft.several import by_name, sets_in, take_several
 from fullstack_ml.inputs.canvas import FORMATS, flattened
 from fullstack_ml.inputs.image import FILES
 from fullstack_ml.workspace.errors import UserError
@@ -45,8 +47,12 @@ def look(system: Any, folder: str, wish: Wish, options: dict[str, Any], notes: l
     files, copies = distinct(system, listed(system, folder))
     if not files:
         raise UserError(f"{wish.place} holds no picture", "FROM", f"give a folder of {', '.join(FILES)}")
-    labels, place = labels_of(files, folder, wish)
-    counts = dict(sorted(Counter(labels.values()).items())) if labels else {}
+    labels, table = ({}, None) if wish.labels else labels_beside(system, folder, wish.place, files, notes)
+    place: dict[str, Any] = {"label_folder": None, "labels": table}
+    if not labels:
+        labels, place = labels_of(files, folder, wish)
+    answers = sets_in(Counter(labels.values()))
+    counts = by_name(answers) or dict(sorted(Counter(labels.values()).items()))
     if len(counts) == 1:
         raise UserError(f"{wish.place} holds pictures of one label only: {next(iter(counts))!r}", "FROM", "add another")
     records, looked, broken = read_sample(system, files, labels)
@@ -61,6 +67,7 @@ def look(system: Any, folder: str, wish: Wish, options: dict[str, Any], notes: l
     seen.slices = slices_of(looked, len(files))
     seen.facts = facts_of(looked, counts, len(files), wish)
     seen.questions = ["what the pictures show, and what makes a picture one of each label"]
+    take_several(seen, answers)
     seen.questions += ["do several pictures show the same thing or person? Then set group in conf/source/files.yaml"]
     return seen
 

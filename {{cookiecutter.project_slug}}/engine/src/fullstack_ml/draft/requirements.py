@@ -4,13 +4,11 @@ Reads and writes nothing. A threshold is what the quick model reached, minus the
 asks for; where a metric cannot be measured at this size, there is no requirement, and the contract says why.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from fullstack_ml.data.split.place import NAMES
 from fullstack_ml.draft.numbers import least_of, room
 from fullstack_ml.draft.trial import Trial
 from fullstack_ml.product.formulation import least_records
@@ -18,7 +16,6 @@ from fullstack_ml.product.formulation import least_records
 SMALLEST = 20  # records of a slice that stage evaluate measures, as in conf/evaluate.yaml
 RARE = 0.9  # share of one label from which on the others are rare
 COVERAGES = (0.95, 0.9)  # of prediction sets, the best first
-FOLDS, FEWEST, MANY = 5, 40, 500  # folds, and the labelled records from and below which a draft chooses them
 ALARMS = (0.02, 0.05, 0.1)  # familiar records called unfamiliar, likewise
 LEAST = least_records(COVERAGES[-1])  # calibration records of the loosest rule
 LOOSEST = "abstain: {coverage: 0.9, false_alarms: 0.1}"
@@ -31,11 +28,12 @@ class Size:
     labels: dict[str, int]
     test: float
     calibration: float
+    whole: int = 0  # labelled records, where one may have several labels
 
     @property
     def records(self) -> int:
         """Return the number of labelled records."""
-        return sum(self.labels.values())
+        return self.whole or sum(self.labels.values())
 
     @property
     def majority(self) -> float:
@@ -118,6 +116,18 @@ def thresholds(
     (_right if size.majority < RARE else _rare)(asked, size, values, tested)
     asked.at_most("ece", values["ece"] + 0.5 / np.sqrt(tested), tested, "its probabilities are used")
     _by_part(asked, size, trial, slices)
+    of_service(asked, size, values, abstains, (kib, milliseconds), 1 - values["accuracy"])
+    return asked
+
+
+def of_service(
+    asked: Asked, size: Size, values: dict[str, float], abstains: bool, limits: tuple[int, int], wrong: float
+) -> None:
+    """Ask for what labels share: size and time (``limits``, KiB and ms), records, candidates, answers, strangers.
+
+    A share ``wrong`` of the records would be answered wrongly, if all were answered.
+    """
+    tested, (kib, milliseconds) = size.records * size.test, limits
     asked.ask("artefact_kib", "<=", kib, "KiB", "the page in the browser loads it", "with room")
     asked.ask("latency_p99_ms", "<=", milliseconds, "ms", "somebody waits for it", "with room")
     least = max(1, int(size.records * 0.8))
@@ -127,11 +137,10 @@ def thresholds(
         aim = COVERAGES[0] if held >= least_records(COVERAGES[0]) else COVERAGES[-1]
         few = min(tested, held)
         asked.at_least("set_coverage", aim, few, "the right label has to be among those shown")
-        answered(asked, values, few, 1 - values["accuracy"])
+        answered(asked, values, few, wrong)
     else:
         asked.unasked.append("set_coverage, answered_share, answered_error: there is no rule to abstain yet")
     novelty(asked, values, tested)
-    return asked
 
 
 def _right(asked: Asked, size: Size, values: dict[str, float], tested: float) -> None:
@@ -174,7 +183,7 @@ def answered(asked: Asked, values: dict[str, float], records: float, wrong: floa
 
 def _by_part(asked: Asked, size: Size, trial: Trial, slices: dict[str, np.ndarray]) -> None:
     """Ask for labels and slices, as far as the test split can measure them."""
-    _by_label(asked, size, trial.values["worst_label_recall"], trial.values["collapse"])
+    by_label(asked, size, trial.values["worst_label_recall"], trial.values["collapse"])
     right = trial.outputs.argmax(axis=1) == trial.truth
     parts = {name: (float(right[mask].mean()), float(mask.mean())) for name, mask in slices.items()}
     if not parts:
@@ -192,7 +201,7 @@ def _by_part(asked: Asked, size: Size, trial: Trial, slices: dict[str, np.ndarra
     asked.at_most("group_gap", gap + room(worst, tested), tested, "no part may be served much worse than another")
 
 
-def _by_label(asked: Asked, size: Size, recall: float, collapse: float) -> None:
+def by_label(asked: Asked, size: Size, recall: float, collapse: float) -> None:
     """Ask that no label is forgotten, and none is never said; not a number, where the trial left a label out."""
     if np.isnan(recall) or np.isnan(collapse):
         name = min(size.labels, key=lambda label: size.labels[label])
@@ -229,18 +238,3 @@ def novelty(asked: Asked, values: dict[str, float], tested: float) -> None:
         asked.unasked.append(
             f"novelty_false_alarms: catching 95 % of strangers would flag {alarms:.0%} of good records"
         )
-
-
-def folds_of(labels: dict[str, int]) -> int:
-    """Return the folds that few records are tested in; 0 where a test split of its own is large enough, or too small.
-
-    Each of 500 records tested once says as much as the test split of 2,500 does: an accuracy to about 3 points.
-    """
-    return FOLDS if labels and FEWEST <= sum(labels.values()) < MANY and min(labels.values()) >= FOLDS else 0
-
-
-def small_labels(size: Size) -> Iterator[str]:
-    """Say which labels are absent of a split."""
-    for label, count in size.labels.items():
-        if count < len(NAMES) and size.test < 1:
-            yield f"label {label!r} has {count} records: too few for one in each of {len(NAMES)} splits"

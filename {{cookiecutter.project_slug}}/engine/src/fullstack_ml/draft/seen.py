@@ -36,6 +36,7 @@ class Seen:
     slices: list[dict[str, Any]] = field(default_factory=list)
     group: str | None = None  # the column whose rows must stay in one fold
     number: bool = False  # whether the answer is a number
+    answers: dict[str, int] = field(default_factory=dict)  # records of every set, where one may have several labels
     time: str | None = None  # the column that says when a record was
 
 

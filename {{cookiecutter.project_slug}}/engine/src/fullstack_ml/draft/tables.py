@@ -22,6 +22,7 @@ from fullstack_ml.draft.columns import (
 from fullstack_ml.draft.leaks import alone
 from fullstack_ml.draft.numbers import legal_range
 from fullstack_ml.draft.seen import Seen, Wish, label_rows
+from fullstack_ml.draft.several import by_name, sets_in, take_several
 from fullstack_ml.draft.tally import Tally
 from fullstack_ml.draft.texts import learned, take_text
 from fullstack_ml.product.contradictions import TAKEN
@@ -43,14 +44,14 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     answer = chosen_answer(columns, wish, table.rows)
     number = number_of(columns, answer)
     groups, times = group_candidates(columns, table.rows, table.sample), time_candidates(columns)
-    counts = counted(table, answer, number)
+    answers = sets_in(table.counts[answer].values) if answer and not number else {}
+    counts = by_name(answers) if answers else counted(table, answer, number)
     columns, used, alone = learned([marked(column, answer, groups, table, bool(number)) for column in columns])
     if not used:
         why = "; ".join(f"{column.name}: {column.reason or column.use}" for column in columns)
         raise UserError("no column is left to learn from", wish.place, f"give more columns; here are {why}")
     seen = Seen(source, options, {}, counts, sample_of(table, used, answer), notes=notes)
-    seen.time = next(iter(times), None)
-    seen.group, named = chosen_group(groups, table.sample)
+    seen.time, (seen.group, named) = next(iter(times), None), chosen_group(groups, table.sample)
     seen.options |= {"label": answer, "group": named}
     seen.slices = slices_of(used, table)
     seen.table = [summary(column, table.rows, answer) for column in columns]
@@ -71,6 +72,7 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     take_text(seen, alone, table)
     take_number(seen, number)
     seen.questions = asked(columns, [] if named else groups, times, personal, answer, wish)
+    take_several(seen, answers)
     return seen
 
 

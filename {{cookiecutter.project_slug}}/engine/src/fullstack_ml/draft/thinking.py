@@ -11,7 +11,7 @@ import polars as pl
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.data.collect.sources.rows import as_records
-from fullstack_ml.draft import regression
+from fullstack_ml.draft import regression, several
 from fullstack_ml.draft.numbers import least_of
 from fullstack_ml.draft.requirements import RARE, SMALLEST, Asked, Size, abstaining, sensible_cost, thresholds
 from fullstack_ml.draft.seen import Seen, Wish
@@ -29,7 +29,11 @@ COST = "say what a wrong answer costs, in looks of a person"
 def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[str, Any]]:
     """Return the text of the contract and the facts that fill it."""
     abstain, reason = abstaining(size)
-    facts = {"number": None} | seen.facts | {"name": name, "place": wish.place, "notes": seen.notes, "abstain": abstain}
+    facts = (
+        {"number": None, "several": False}
+        | seen.facts
+        | {"name": name, "place": wish.place, "notes": seen.notes, "abstain": abstain}
+    )
     facts["named"] = bool(wish.labels)
     facts |= {
         "abstain_reason": reason,
@@ -47,6 +51,8 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
     why = wanted if size.records else "there are no labels yet"
     if seen.number:
         return complete_number(seen, size, facts)
+    if seen.answers:
+        return complete_several(seen, size, facts)
     facts |= asked_of(unmeasured(why), "accuracy", f"{why}: no model was tried, and the thresholds are open")
     text, product = contract(facts)
     if few:
@@ -54,9 +60,7 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
     records = sample_records(seen, product).filter(pl.col("label").is_in(usual))
     trial, facts = tried(records, product, facts, size)
     found = thresholds(size, trial, slices_of(records, product), abstain is not None, *limits_of(product))
-    sampled = f" on {len(trial.truth)} sampled records" if len(trial.truth) < size.records else ""
-    sampled += f", the rows of a {seen.group} together" if seen.group else ""
-    said = f"thresholds follow from {trial.model}, cross-validated{sampled}, less the room that a test split needs"
+    said = follows(trial, size, f", the rows of a {seen.group} together" if seen.group else "")
     deciding = "macro_f1" if size.majority >= RARE else "accuracy"
     facts |= asked_of(found, "cost_per_record" if abstain else deciding, said)
     return contract(facts)[0], facts
@@ -82,10 +86,32 @@ def complete_number(seen: Seen, size: Size, facts: dict[str, Any]) -> tuple[str,
     facts |= {"wrong": regression.WRONG, "cost_reason": f"{said}, answering costs less than asking"}
     coverage = facts["abstain"] and facts["abstain"]["coverage"]
     found = regression.thresholds(size, trial, slices_of(records, product), coverage, *limits_of(product))
-    sampled = f" on {len(trial.truth)} sampled records" if len(trial.truth) < size.records else ""
-    said = f"thresholds follow from {trial.model}, cross-validated{sampled}, less the room that a test split needs"
-    facts |= asked_of(found, "mae", said)
+    facts |= asked_of(found, "mae", follows(trial, size))
     return contract(facts)[0], facts
+
+
+def complete_several(seen: Seen, size: Size, facts: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the text of the contract of several labels, and the facts that fill it."""
+    why = f"{FEWEST} labelled records are wanted"
+    facts |= {"calibration": "platt", "wrong": several.WRONG}
+    facts |= asked_of(several.unmeasured(why), "micro_f1", f"{why}: no model was tried, and the thresholds are open")
+    text, product = contract(facts)
+    if size.records < FEWEST:
+        return text, facts
+    records = sample_records(seen, product).filter(pl.col("label").str.strip_chars() != "")
+    inputs = input_of(product).matrix(records, product)
+    trial = several.tried(inputs, records["label"].to_list(), product, groups_of(records))
+    abstains = facts["abstain"] is not None
+    found = several.thresholds(size, trial, slices_of(records, product), abstains, *limits_of(product))
+    facts |= asked_of(found, "cost_per_record" if abstains else "micro_f1", follows(trial, size))
+    return contract(facts)[0], facts
+
+
+def follows(trial: Trial, size: Size, more: str = "") -> str:
+    """Say what the thresholds follow from."""
+    sampled = f" on {len(trial.truth)} sampled records" if len(trial.truth) < size.records else ""
+    said = f"thresholds follow from {trial.model}, cross-validated{sampled}{more}"
+    return f"{said}, less the room that a test split needs"
 
 
 def groups_of(records: pl.DataFrame) -> list[str] | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from fullstack_ml.answers import label, number
+from fullstack_ml.answers import label, labels, number
 from fullstack_ml.draft.rendering import render
 from fullstack_ml.draft.seen import Seen
 from fullstack_ml.pages.words import ENGLISH, language
@@ -93,7 +93,8 @@ def write(text: str, facts: dict[str, Any], seen: Seen) -> list[Path]:
     texts[config] = with_choices(config.read_text(encoding="utf-8"), choices)
     if chosen := re.search(r"(?m)^  - model: (\S+)", texts[config]):
         texts |= with_value(CONF / "model" / f"{chosen[1]}.yaml", "weights", facts["weights"])
-    texts |= calibration(number.CALIBRATIONS if seen.number else label.CALIBRATIONS, facts["calibration"])
+    kind = number if seen.number else labels if seen.answers else label
+    texts |= calibration(kind.CALIBRATIONS, facts["calibration"])
     if facts["folds"] is not None:
         texts |= with_value(CONF / "split.yaml", "folds", facts["folds"])
     if not GUIDE.exists() or is_untouched(GUIDE.read_text(encoding="utf-8")):

@@ -24,6 +24,7 @@ FEATURES = "features"  # the input of the graph that a backend makes: float32 (r
 # The model's input, the ids of the records, and what the prediction log keeps of each.
 Decoded = tuple[np.ndarray, list[str], list[bytes]]
 Region = tuple[str, np.ndarray, tuple[Any, ...]]
+Omission = tuple[str, Callable[[np.ndarray], np.ndarray]]  # from inputs to inputs, records first
 
 
 class UnreadableError(ValueError):
@@ -92,6 +93,11 @@ class Input(Protocol):
         """Yield every part of the input, for ``make ablate`` and ``make explain``: its name, its places in
         ``features``, and its index in an input of ``matrix``. The name says what ``values``, an input, hold there.
         Without ``values`` none where records have parts of their own, as the words of a text."""
+
+    def omissions(self, product: Product, values: np.ndarray | None = None) -> Iterator[Omission]:
+        """Yield what can be left out of inputs as ``matrix`` gives them, and the function that does so: parts of
+        ``values``, one input, of which a server may ask some dozens; without ``values`` what all records share and
+        ``regions`` cannot name. None where nothing can be left out."""
 
     def front(self, model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
         """Put the contract's input in front of a graph whose input is ``features`` (float32, records x values)."""

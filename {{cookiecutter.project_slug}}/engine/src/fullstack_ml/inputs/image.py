@@ -32,6 +32,7 @@ FORM_FIELD: str | None = "image"
 ALIKE = True
 strangers, typical, draw, logged = pictures.strangers, pictures.typical, pictures.draw, pictures.logged
 shifted = shifts.of_pictures
+omissions = pictures.omissions
 KEPT_PIXELS = 1_000_000  # of pictures of a request that stay open
 GRID = 4  # an image is cut into GRID x GRID regions
 

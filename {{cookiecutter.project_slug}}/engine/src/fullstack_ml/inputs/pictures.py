@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageFilter
 
+from fullstack_ml.inputs import Omission
 from fullstack_ml.inputs.canvas import FORMATS, open_picture, upright
 from fullstack_ml.product.types import Product
 
@@ -32,6 +33,11 @@ INK = 0.25  # a pixel belongs to a drawing when it is at least this dark, from 0
 SMALL, LARGE = 240, 1024
 THUMBNAIL = 256  # the same on a page with many records
 BROWSERS = ("PNG", "JPEG", "GIF", "WEBP")  # what is sent as it was collected, unless its size is changed
+
+
+def omissions(product: Product, values: np.ndarray | None = None) -> Iterator[Omission]:
+    """Return nothing: a picture has no hole, and ``regions`` names its parts."""
+    return iter(())
 
 
 def picture(payload: bytes, small: int = SMALL, large: int = LARGE) -> str:

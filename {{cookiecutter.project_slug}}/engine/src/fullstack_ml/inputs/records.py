@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,7 +18,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic_core import PydanticCustomError
 
-from fullstack_ml.inputs import Decoded
+from fullstack_ml.inputs import Decoded, Omission
 from fullstack_ml.inputs.encoding import encoder, from_rows, is_named, marker, stored_type, with_buckets
 from fullstack_ml.product.formulation import EPOCH, Feature, moment, place
 from fullstack_ml.product.types import Product
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 CENTURY = 36_525  # days
 TWENTIES = (18_262.0, 21_915.0)  # 2020-01-01 to 2030-01-01 in days since 1970
 LONGEST = 200  # characters of a category that is not listed
+
+
+def omissions(product: Product, values: np.ndarray | None = None) -> Iterator[Omission]:
+    """Return nothing: every row holds all features, which ``regions`` names."""
+    return iter(())
 
 
 def dated(feature: Feature) -> Callable[[str], str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 record_type, example, decoder, logged = records.record_type, records.example, records.decoder, records.logged
 shifted = shifts.of_table
+omissions = records.omissions
 FILES: tuple[str, ...] = ()
 MEDIA: tuple[str, ...] = ()
 SCREEN = '<HyperText name="record" value="$row" inline="true"/>'

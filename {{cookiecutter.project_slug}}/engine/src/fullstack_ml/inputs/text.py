@@ -16,7 +16,8 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from fullstack_ml.inputs import FEATURES, Decoded, Region, letters, shifts
+from fullstack_ml.inputs import FEATURES, Decoded, Omission, Region, letters, shifts
+from fullstack_ml.inputs.omissions import SCRIPTS, of_all, of_one, pieces
 from fullstack_ml.product.types import Finding, Product
 
 if TYPE_CHECKING:
@@ -27,15 +28,12 @@ FILES: tuple[str, ...] = (".txt",)
 MEDIA: tuple[str, ...] = ()
 SCREEN = '<HyperText name="record" value="$text" inline="true"/>'
 LAYOUT = "rows"
-PAGE: tuple[str, ...] = ("message.js", "letters.js")
+PAGE: tuple[str, ...] = ("message.js", "letters.js", "words.js")
 FORM_FIELD: str | None = None
 ALIKE = True
 shifted = shifts.of_text
 
-# First and last letter of the scripts of which a slice may ask the share, and of what counts as any.
-SCRIPTS = {"hangul": "[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]", "latin": "[A-Za-z\u00c0-\u024f]"}
-LETTER = r"\p{L}"
-PIECE = 6  # letters of a part where a text has no blanks, as Japanese has none
+LETTER = r"\p{L}"  # of any script
 
 
 def check(product: Product) -> Iterator[Finding]:
@@ -121,11 +119,13 @@ def regions(product: Product, values: np.ndarray | None = None) -> Iterator[Regi
     """Yield the words of one text; texts have no parts that all of them share."""
     if values is None:
         return
-    inside = np.flatnonzero(values > letters.BLANK)
-    for word in np.split(inside, np.flatnonzero(np.diff(inside) > 1) + 1):
-        parts = [word] if len(word) <= 2 * PIECE else np.array_split(word, -(-len(word) // PIECE))
-        for part in parts:
-            yield letters.as_text(values[part]), np.array([], np.int64), (part,)
+    for part in pieces(values):
+        yield letters.as_text(values[part]), np.array([], np.int64), (part,)
+
+
+def omissions(product: Product, values: np.ndarray | None = None) -> Iterator[Omission]:
+    """Yield the words of one text, or what all texts share."""
+    return of_all(product.formulation.input.length) if values is None else of_one(values)
 
 
 def front(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 from fullstack_ml.inputs import Decoded, UnreadableError
-from fullstack_ml.serving import telemetry
+from fullstack_ml.serving import explain, telemetry
 from fullstack_ml.serving.problem import (
     COUNTED,
     Fault,
@@ -60,7 +60,13 @@ class Predict:
                 given = await self._given(headers, scope, receive)
         decoded = await self._decoded(given, refused, address)
         caller = headers[b"x-caller"].decode("latin-1") if b"x-caller" in headers else address
+        explained = explain.asked(scope["query_string"])
+        if explained:
+            explain.refuse_many(len(decoded[1]))
         answer = await self._service.scorer.submit(decoded, caller, started)
+        if explained:
+            arms, input_ = dict(self._service.deployment.arms), self._service.input
+            answer = await self._turns.take(address, partial(explain.with_effects, answer, arms, input_, decoded[0]))
         telemetry.SECONDS.observe(time.perf_counter() - started)
         return with_refusals(answer, refused) if refused else answer
 

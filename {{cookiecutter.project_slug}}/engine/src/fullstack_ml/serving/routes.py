@@ -51,7 +51,9 @@ def predict_body(field: str | None) -> dict[str, Any]:
         files = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
         form = {"type": "object", "properties": {field: files}, "required": [field]}
         body["requestBody"]["content"]["multipart/form-data"] = {"schema": form}
-    return body
+    described = "say what moved each answer, as `moved_by`: for texts, their words; up to 16 records"
+    asked = {"name": "explain", "in": "query", "schema": {"type": "boolean"}, "description": described}
+    return body | {"parameters": [asked]}
 
 
 async def keep(service: Service, request: Request) -> Any:

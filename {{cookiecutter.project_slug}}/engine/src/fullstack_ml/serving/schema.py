@@ -64,6 +64,21 @@ class Refused(Closed):
     errors: list[Fault] = Field(min_length=1)
 
 
+class Part(Closed):
+    """A part of a record, such as a word."""
+
+    part: str
+    effect: float = Field(description="the value, less what it is without this part")
+
+
+class Moved(Closed):
+    """What moved an answer."""
+
+    of: str = Field(description="the most probable label, or the name of the number")
+    value: float = Field(description="its probability, or the number")
+    parts: list[Part] = Field(description="the largest effect first")
+
+
 def described(example: Any) -> ConfigDict:
     """Refuse unknown fields, and show ``example`` at ``/docs``."""
     return ConfigDict(extra="forbid", json_schema_extra={"example": example})
@@ -89,7 +104,9 @@ def build(product: Product, settings: Settings) -> Schema:
     records: Any = Annotated[list[record], rows]  # type: ignore[valid-type]
     request = create_model("PredictRequest", __config__=described(example), records=(records, ...))
     prediction = prediction_type(product)
-    entry: Any = Annotated[prediction | Refused, Field(description="in the order of the records, one entry for each")]
+    moved: Any = Field(None, description="with explain=true: what moved the answer; null where no part can be left out")
+    answered = create_model("PredictionAnswer", __base__=prediction, moved_by=(Moved | None, moved))
+    entry: Any = Annotated[answered | Refused, Field(description="in the order of the records, one entry for each")]
     answer = create_model("PredictAnswer", __base__=Closed, predictions=(list[entry], ...))
     feedback, receipt = feedback_types(product)
     logged = create_model(

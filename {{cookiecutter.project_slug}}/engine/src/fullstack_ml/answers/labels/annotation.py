@@ -21,7 +21,7 @@ def asked(product: Product, cannot: str, words: Words) -> list[dict[str, str]]:
     for label, key in zip(known, keys, strict=False):
         others = dict.fromkeys(other for group in groups if label.name in group for other in group)
         without = ", ".join(other for other in others if other != label.name)
-        says = label.definition + (words("; never with %(others)s") % {"others": without} if without else "")
+        says = label.definition + (words("; never with %(others)s", others=without) if without else "")
         rows.append({"name": label.name, "says": says, "key": key})
     rows.append({"name": NONE, "says": words("no label holds for it"), "key": keys[-1]})
     return [*rows, {"name": cannot, "says": words("see the guide for what counts"), "key": CANNOT_KEY}]

@@ -42,6 +42,9 @@ def check(product: Product) -> Iterator[Finding]:
     answer = product.formulation.answer
     if answer.labels:
         yield ("formulation", "answer", "labels"), "an answer of type number has no labels", "leave them out"
+    if answer.ordered:
+        what = "numbers are in order as they are, and ordered is said of labels"
+        yield ("formulation", "answer", "ordered"), what, "leave it out; steps that have names are type: label"
     if product.service.error_cost.by_label:
         yield (
             ("service", "error_cost", "by_label"),

@@ -2,14 +2,16 @@
 
 import { tell } from "./language.js";
 import { encode, fault } from "./letters.js";
+import { encodeAll, mount as mountWords, omissions } from "./words.js";
 
 const PAUSE = 200; // milliseconds without a key, after which what stands there is asked
 
 /**
  * Put the box into `root`; return what to tell the reader to do.
- * Calls `give(values)` for a text, `fail(error)`, and `clear()`.
+ * Calls `give(values)` for a text, `ask(values, count)` for the same without each word, which are marked in `aside`,
+ * `fail(error)`, and `clear()`.
  */
-export function mount(root, _aside, description, { give, fail, clear }) {
+export function mount(root, aside, description, { give, ask: askAll, fail, clear }) {
   const length = description.input.length ?? 300; // LENGTH in product/formulation.py
   const made = (tag, properties) => Object.assign(document.createElement(tag), properties);
   const label = made("label", { htmlFor: "message", textContent: description.input.meaning });
@@ -25,7 +27,19 @@ export function mount(root, _aside, description, { give, fail, clear }) {
   row.append(wipe);
   root.append(fields, row);
 
+  const showWords = mountWords(aside, description);
   let waiting = 0;
+  async function explain(text) {
+    const found = await give(encode(text, length));
+    const parts = found?.outputs.every(Number.isFinite) ? omissions(text, length) : [];
+    if (parts.length === 0) {
+      return;
+    }
+    const left = await askAll(encodeAll(parts.map(([, rest]) => rest), length), parts.length);
+    if (box.value === text) {
+      showWords(parts, found.outputs, left.map(({ outputs }) => outputs));
+    }
+  }
   function counted() {
     const typed = [...box.value.normalize("NFC")].length;
     count.textContent = tell("%(typed)s of %(length)s characters", { typed, length });
@@ -35,12 +49,13 @@ export function mount(root, _aside, description, { give, fail, clear }) {
     clearTimeout(waiting);
     const wrong = fault(box.value, length);
     box.setAttribute("aria-invalid", String(wrong !== "" && box.value !== ""));
+    showWords(null);
     if (box.value === "") {
       clear();
     } else if (wrong) {
       fail(new Error(wrong));
     } else {
-      give(encode(box.value, length));
+      explain(box.value).catch(fail);
     }
   }
   box.addEventListener("input", () => {

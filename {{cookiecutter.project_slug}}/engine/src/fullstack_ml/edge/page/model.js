@@ -31,7 +31,7 @@ async function verified(description) {
   return bytes;
 }
 
-/** Load everything and return `{ description, answer, predict }`; throws unless the model is the accepted one. */
+/** Load everything and return `{ description, answer, predict, predictAll }`; throws unless the model is the accepted one. */
 export async function load() {
   const description = await (await fetched("model.json")).json();
   speak(description.words);
@@ -65,5 +65,5 @@ export async function load() {
   if (!checks.decisions.every(decides)) {
     throw new Error("This page decides otherwise than the machine that evaluated the model.");
   }
-  return { description, answer, predict: async (data) => (await predictAll(data, 1))[0] };
+  return { description, answer, predict: async (data) => (await predictAll(data, 1))[0], predictAll };
 }

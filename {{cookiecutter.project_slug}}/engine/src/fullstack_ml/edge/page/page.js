@@ -1,6 +1,6 @@
 // The page: what the product is, what was given, what the model says. Texts come from product.yaml by way of model.json.
-// Two parts are chosen by `parts` of model.json. That of the input has mount(root, aside, description, { give, fail,
-// clear }), which returns a hint. That of the answer has decide(outputs, novelty, rule), say(outputs, description),
+// Two parts are chosen by `parts` of model.json. That of the input has mount(root, aside, description, { give, ask, fail,
+// clear }), which returns a hint: give shows what the model says of one record and returns it, ask only returns. That of the answer has decide(outputs, novelty, rule), say(outputs, description),
 // explain(said, decision, description), and mount(root, description), which returns show(outputs or null).
 
 import { tell } from "./language.js";
@@ -50,7 +50,7 @@ function failed(error) {
 }
 
 async function start() {
-  const { description, answer, predict } = await load();
+  const { description, answer, predict, predictAll } = await load();
   document.title = byId("name").textContent = description.name;
   byId("purpose").textContent = sentence(description.decision);
   about(description);
@@ -77,17 +77,19 @@ async function start() {
       const found = await predict(data);
       if (mine === newest) {
         show(found);
+        return found;
       }
     } catch (error) {
       fail(error);
     }
+    return null;
   };
   const clear = () => {
     newest += 1;
     empty();
   };
   const { mount } = await import(`./${description.parts.input}`);
-  hint = mount(byId("input"), byId("seen"), description, { give, fail, clear });
+  hint = mount(byId("input"), byId("seen"), description, { give, ask: predictAll, fail, clear });
   empty();
   performance.mark("ready");
 }

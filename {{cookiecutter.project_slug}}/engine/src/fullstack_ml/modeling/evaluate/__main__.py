@@ -107,7 +107,7 @@ def with_parts(cases: pl.DataFrame, artefact: Artefact, tested: Tested, product:
     if len(cases) and not any(True for _ in input_of(product).regions(product)):
         drawn = np.random.default_rng(0).permutation(len(tested.examples.inputs))[:COMPARED]
         for row, values in enumerate(input_of(product).matrix(cases, product)):
-            place = int(artefact.score(values[np.newaxis]).outputs.argmax())
+            place, _ = artefact.foremost(artefact.score(values[np.newaxis]).outputs[0])
             told = effects(artefact, values, tested.examples.inputs[drawn], place, product)[:NAMED]
             said[row] = ", ".join(f"{name} {effect:+.2f}" for effect, name in told)
     return cases.with_columns(moved=pl.Series(said, dtype=pl.String))

@@ -1,11 +1,13 @@
-"""Ask what each feature, or each region of the image, is worth: fit again without it.
+"""Ask what each feature, each region of the image, or what texts share is worth: fit again without it.
 
 Reads the train and validation splits; writes ``reports/ablation.json``. A part whose removal does not raise the
-validation log loss beyond the noise of the records costs collection and adds risk for nothing.
+validation loss beyond the noise of the records costs collection and adds risk for nothing. Of texts that may be their
+digits, the endings of words, or all after a letter, which says how long a text has to be.
 Run: ``make ablate MODEL=logistic``; with ``CHECK=1`` it fails where a part misleads the model.
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -17,11 +19,13 @@ from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, read
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
+from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import write_json
 from fullstack_ml.workspace.paths import REPORTS
 
 ABLATION = REPORTS / "ablation.json"
+Change = Callable[[np.ndarray], np.ndarray]  # from inputs to features without a part
 
 
 def without(values: np.ndarray, places: np.ndarray, filling: np.ndarray) -> np.ndarray:
@@ -31,13 +35,31 @@ def without(values: np.ndarray, places: np.ndarray, filling: np.ndarray) -> np.n
     return copy
 
 
-def losses(config: Config, known: Examples, held_out: Examples, places: np.ndarray) -> np.ndarray:
-    """Fit without ``places`` and return the log loss of every validation record."""
+def changes(inputs: np.ndarray, product: Product) -> dict[str, Change]:
+    """Return by name what takes a part out of inputs; without what none of the training ``inputs`` holds."""
+    asked, rows = input_of(product), features_of(inputs, product)
+    filling = np.nan_to_num(np.nanmean(rows, axis=0))
+
+    def filled(places: np.ndarray) -> Change:
+        return lambda given: without(features_of(given, product), places, filling)
+
+    def left(leave: Change) -> Change:
+        return lambda given: features_of(leave(given), product)
+
+    shared = [(name, leave) for name, leave in asked.omissions(product) if (leave(inputs) != inputs).any()]
+    return {name: filled(places) for name, places, _ in asked.regions(product)} | {
+        name: left(leave) for name, leave in shared
+    }
+
+
+def losses(config: Config, known: Examples, held_out: Examples, change: Change | None = None) -> np.ndarray:
+    """Fit to what ``change`` leaves, or to everything, and return the loss of every validation record."""
     product, backend = load(), backend_of(config.model)
     lesson, unseen = lesson_of(known, product), features_of(held_out.inputs, product)
-    filling = np.nan_to_num(np.nanmean(lesson.rows, axis=0))
-    fitted = backend.fit(config.model, config.seed, replace(lesson, rows=without(lesson.rows, places, filling)))
-    return lesson.answer.losses(backend.outputs(fitted, without(unseen, places, filling)), held_out.truth)
+    if change:
+        lesson, unseen = replace(lesson, rows=change(known.inputs)), change(held_out.inputs)
+    fitted = backend.fit(config.model, config.seed, lesson)
+    return lesson.answer.losses(backend.outputs(fitted, unseen), held_out.truth)
 
 
 def worth(rise: np.ndarray) -> dict[str, float]:
@@ -70,17 +92,17 @@ def run(config: Config) -> None:
     """Write and print what the validation log loss becomes without each part, the most valuable first."""
     product = load()
     known, held_out = read("train", product), read("validation", product)
-    whole = losses(config, known, held_out, np.array([], dtype=int))
-    regions, found = list(input_of(product).regions(product)), {}
-    if not regions:
+    parts, found = changes(known.inputs, product), {}
+    if not parts:
         what = f"an input of type {product.formulation.input.type} has no parts that all records share"
         raise UserError(what, "make ablate", "make explain names the parts that move the answers most")
-    for number, (name, places, _) in enumerate(regions, start=1):
-        print(f"ablate: {number} of {len(regions)}, without {name}", flush=True)
-        found[name] = worth(losses(config, known, held_out, places) - whole)
+    whole = losses(config, known, held_out)
+    for number, (name, change) in enumerate(parts.items(), start=1):
+        print(f"ablate: {number} of {len(parts)}, without {name}", flush=True)
+        found[name] = worth(losses(config, known, held_out, change) - whole)
     ranked = dict(sorted(found.items(), key=lambda item: -item[1]["rise"]))
-    write_json(ABLATION, {"model": config.model.name, "log_loss": float(whole.mean()), "without": ranked})
-    print(f"ablate: {config.model.name}, validation log loss {whole.mean():.4f} with everything; without ...")
+    write_json(ABLATION, {"model": config.model.name, "loss": float(whole.mean()), "without": ranked})
+    print(f"ablate: {config.model.name}, validation loss {whole.mean():.4f} with everything; without ...")
     print("\n".join(lines(ranked, "better without")))
     if os.environ.get("CHECK"):
         refuse_misleading(ranked)

@@ -89,9 +89,9 @@ def contributions(record: pl.DataFrame, product: Product) -> list[str]:
         drawn("train", RECORDS, product),
     )
     output = artefact.score(inputs).outputs[0]
-    place = int(output.argmax())
+    place, name = artefact.foremost(output)
     found = effects(artefact, inputs[0], others.inputs, place, product)
-    what = f"the probability of {artefact.labels[place]}" if artefact.labels else artefact.output_name
+    what = f"the probability of {name}" if artefact.labels else name
     head = f"what moves {what}, {output[place]:.4f}, against the values of {len(others.inputs)} training records"
     more = [f"  {len(found) - SHOWN} more, each by at most {abs(found[SHOWN][0]):.4f}"] if len(found) > SHOWN else []
     return [head, *(f"  {effect:+.4f}  {name}" for effect, name in found[:SHOWN]), *more]
@@ -124,8 +124,8 @@ def own_parts(artefact: Artefact, test: Examples, product: Product) -> list[str]
     others = drawn("train", FEWER, product).inputs
     outputs = artefact.score(test.inputs).outputs
     for values, output in zip(test.inputs, outputs, strict=True):
-        place = int(output.argmax())
-        towards = f", for {artefact.labels[place]}" if artefact.labels else ""
+        place, label = artefact.foremost(output)
+        towards = f", for {label}" if artefact.labels else ""
         for effect, name in effects(artefact, values, others, place, product):
             sums.setdefault(name + towards, []).append(effect)
     ranked = sorted(sums.items(), key=lambda item: -abs(sum(item[1])))[: 2 * SHOWN]

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import yaml
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.pipeline.compose import keys_of_contract
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.files import read_json
@@ -63,7 +64,8 @@ def shortfalls(counts: dict[str, int], product: Product, shares: dict[str, float
     total, collect = sum(counts.values()), how_to_label()
     if not total:
         return [Shortfall("no record has a label yet", collect)]
-    missing = [name for name in product.formulation.label_names if not counts.get(name)]
+    known = {name for text, count in counts.items() if count for name in answer_of(product).named(text)}
+    missing = [name for name in product.formulation.label_names if name not in known]
     found = []
     if missing:
         fix = "label some, or take the label out of product.yaml"

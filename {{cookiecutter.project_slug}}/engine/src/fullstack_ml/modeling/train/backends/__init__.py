@@ -60,14 +60,6 @@ def place(model: Model) -> str:
     return f"model.estimator in conf/model/{model.name}.yaml"
 
 
-def refuse_several(model: Model, lesson: Lesson) -> None:
-    """Raise where a record may have several labels, of a backend that fits one."""
-    if lesson.answer.ESTIMATOR == "multilabel":
-        fix = "choose a model of the backend sklearn, such as mlp, logistic or boosted"
-        what = f"the backend {model.backend} fits one label per record, and an answer of this product may hold several"
-        raise UserError(what, place(model), fix)
-
-
 def set_aside(lesson: Lesson, seed: int) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray] | None]:
     """Return records to learn and to stop by: the validation split, or a tenth; None where that leaves a label out."""
     from sklearn.model_selection import train_test_split  # slow to import

@@ -2,23 +2,26 @@
 
 ``estimator`` of ``conf/model/lightgbm.yaml`` holds LightGBM's own parameters, by the names of ``LGBMClassifier``, and
 two more: ``early_stopping`` and ``monotone``. Categories are columns already, made in the graph, and what is missing
-stays NaN. ``weights: balanced`` weighs all labels alike.
+stays NaN. ``weights: balanced`` weighs all labels alike. Where a record may have several labels, each has trees of its
+own, which stop on their own.
 """
 
 import importlib
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import onnx
+from onnx import compose, helper, numpy_helper
 
+from fullstack_ml.answers import label
 from fullstack_ml.artefact.graph import rounded_down, with_one_output
 from fullstack_ml.inputs import FEATURES, input_of
-from fullstack_ml.modeling.train.backends import Lesson, place, refuse_several, set_aside, weights_of
+from fullstack_ml.modeling.train.backends import Lesson, place, set_aside, weights_of
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.workspace.errors import UserError, suggest
 
@@ -40,6 +43,13 @@ class Fitted:
     loss: list[float]
 
 
+@dataclass(frozen=True)
+class Several:
+    """The trees of each of several labels."""
+
+    parts: list[Fitted]
+
+
 def library() -> ModuleType:
     """Import LightGBM.
 
@@ -54,9 +64,22 @@ def library() -> ModuleType:
         ) from error
 
 
-def fit(model: Model, seed: int, lesson: Lesson) -> Fitted:
+def fit(model: Model, seed: int, lesson: Lesson) -> Fitted | Several:
+    """Fit the trees of the answer, or those of each label where ``lesson.truth`` is bool (records, labels)."""
+    if lesson.truth.ndim == 1:
+        return fit_one(model, seed, lesson)
+    return Several([fit_one(model, seed, of_label(lesson, i)) for i in range(lesson.truth.shape[1])])
+
+
+def of_label(lesson: Lesson, place: int) -> Lesson:
+    """Return the lesson of one of several labels: a record has it, 1, or not, 0."""
+    truth = lesson.truth[:, place].astype(np.int64)
+    proof = None if lesson.proof is None else (lesson.proof[0], lesson.proof[1][:, place].astype(np.int64))
+    return replace(lesson, truth=truth, proof=proof, answer=label)
+
+
+def fit_one(model: Model, seed: int, lesson: Lesson) -> Fitted:
     """Add trees until the loss of the validation split has gained nothing for ``early_stopping`` of them."""
-    refuse_several(model, lesson)
     lightgbm = library()
     settings = dict(model.estimator)
     patience, rounds = int(settings.pop("early_stopping", 0)), int(settings.pop("n_estimators", FIXED))
@@ -97,7 +120,7 @@ def objective(settings: Mapping[str, Any], lesson: Lesson) -> dict[str, Any]:
     """Return what is minimised: for labels their log loss, for numbers what the file says, or squares."""
     if lesson.answer.ESTIMATOR == "regressor":
         return {"objective": settings.get("objective") or "regression"}
-    labels = int(lesson.truth.max()) + 1
+    labels = max(1, int(lesson.truth.max())) + 1  # a label of several may be that of no record
     return {"objective": "binary"} if labels == 2 else {"objective": "multiclass", "num_class": labels}
 
 
@@ -137,24 +160,48 @@ def exact(text: str) -> str:
     return re.sub(r"(?m)^tree_sizes=.*\n", "", re.sub(r"(?m)^threshold=(.*)$", rounded, text))
 
 
-def outputs(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
+def outputs(fitted: Fitted | Several, rows: np.ndarray) -> np.ndarray:
     """Return probabilities, or the predicted number as (records, 1)."""
+    if isinstance(fitted, Several):
+        return np.stack([outputs(part, rows)[:, 1] for part in fitted.parts], axis=1)
     given = np.asarray(fitted.booster.predict(rows), np.float32)
     if fitted.booster.dump_model(num_iteration=1)["objective"].startswith("binary"):
         return np.stack([1 - given, given], axis=1)
     return given.reshape(len(rows), -1)
 
 
-def history(fitted: Fitted) -> dict[str, list[float]]:
-    """Return the loss of the records to stop by, after every tree."""
-    return {"validation_loss": fitted.loss} if fitted.loss else {}
+def history(fitted: Fitted | Several) -> dict[str, list[float]]:
+    """Return the loss of the records to stop by, after every tree; of several labels the mean, each with its last."""
+    losses = [part.loss for part in (fitted.parts if isinstance(fitted, Several) else [fitted]) if part.loss]
+    longest = max(map(len, losses), default=0)
+    padded = [loss + loss[-1:] * (longest - len(loss)) for loss in losses]
+    return {"validation_loss": np.mean(padded, axis=0).tolist()} if padded else {}
 
 
-def to_onnx(fitted: Fitted, width: int, answer_width: int, output: str) -> onnx.ModelProto:
+def to_onnx(fitted: Fitted | Several, width: int, answer_width: int, output: str) -> onnx.ModelProto:
     """Convert by onnxmltools, and keep the one output that ``outputs`` gives."""
+    if isinstance(fitted, Several):
+        return side_by_side([to_onnx(part, width, 2, output) for part in fitted.parts], output)
     from onnxmltools import convert_lightgbm
     from onnxmltools.convert.common.data_types import FloatTensorType
 
     inputs = [(FEATURES, FloatTensorType([None, width]))]
     graph = convert_lightgbm(fitted.booster, "trees", inputs, target_opset=CONVERTED, zipmap=False)
     return with_one_output(graph, output, answer_width)
+
+
+def side_by_side(models: list[onnx.ModelProto], output: str) -> onnx.ModelProto:
+    """Return one graph of those that say of a label whether a record has it: the second column of each, together."""
+    parts = [compose.add_prefix(model, f"label_{i}_", rename_inputs=False) for i, model in enumerate(models)]
+    first, names = parts[0].graph, [f"label_{i}_{output}" for i in range(len(parts))]
+    for part in parts[1:]:
+        first.node.extend(part.graph.node)
+        first.initializer.extend(part.graph.initializer)
+    first.initializer.append(numpy_helper.from_array(np.array([1]), "second"))
+    picked = [f"{name}_second" for name in names]
+    first.node.extend(
+        helper.make_node("Gather", [name, "second"], [to], axis=1) for name, to in zip(names, picked, strict=True)
+    )
+    first.node.append(helper.make_node("Concat", picked, ["together"], axis=1))
+    first.output[-1].name = "together"
+    return with_one_output(parts[0], output, len(parts))
