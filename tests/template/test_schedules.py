@@ -62,7 +62,9 @@ def test_systemd_takes_the_units_and_they_start_make_in_the_project(project: Pat
     assert said == f"watched by {project}\n"
     if systemd := shutil.which("systemd-analyze"):
         asked = [systemd, "verify", "--user", *map(str, units.values())]
-        done = subprocess.run(asked, capture_output=True, text=True, env={"HOME": str(home), "XDG_RUNTIME_DIR": str(home)})
+        done = subprocess.run(
+            asked, capture_output=True, text=True, env={"HOME": str(home), "XDG_RUNTIME_DIR": str(home)}
+        )
         assert not [line for line in done.stderr.splitlines() if "my-product-monitor" in line], done.stderr
 
 
@@ -81,7 +83,9 @@ def test_the_workflow_runs_every_night_and_keeps_what_was_told() -> None:
     assert NIGHTLY.fullmatch(night["cron"])
     assert WORKFLOW["permissions"] == {"contents": "read"}
     (job,) = WORKFLOW["jobs"].values()
-    restore, save = ({**s["with"], "if": s.get("if")} for s in job["steps"] if s.get("uses", "").startswith("actions/cache/"))
+    restore, save = (
+        {**s["with"], "if": s.get("if")} for s in job["steps"] if s.get("uses", "").startswith("actions/cache/")
+    )
     assert restore["path"] == save["path"] == "reports/monitoring"
     assert save["key"].startswith(restore["restore-keys"])
     assert "cancelled" in save["if"], "an alarm fails the job, and is told only once"

@@ -71,7 +71,11 @@ def test_grafana_can_lay_the_panels_out() -> None:
     assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
     taken: set[tuple[int, int]] = set()
     for place in (panel["gridPos"] for panel in DASHBOARD["panels"]):
-        mine = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+        mine = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
         assert not mine & taken
         assert max(x for x, _ in mine) < 24
         taken |= mine
