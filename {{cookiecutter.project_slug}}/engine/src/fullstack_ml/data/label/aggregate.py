@@ -65,7 +65,7 @@ def dawid_skene(labels: pl.DataFrame) -> pl.DataFrame:
     said = labels["label"].rank("dense").fill_null(len(names)).cast(pl.Int64).to_numpy() - 1
     items, people, k = len(first), annotator.max() + 1, len(names)
     weight = labels["weight"].to_numpy() if "weight" in labels.columns else np.ones(len(labels))
-    belief = np.bincount(item * k + said, weight, minlength=items * k).reshape(items, k)
+    belief = np.bincount(item * k + said, weight, minlength=items * k).reshape(items, k).astype(float)
     belief /= belief.sum(axis=1, keepdims=True)
     for _ in range(STEPS):
         prior = np.log(belief.mean(axis=0) + 1e-300)

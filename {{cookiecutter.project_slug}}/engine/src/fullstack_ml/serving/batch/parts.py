@@ -129,8 +129,7 @@ def alone(output: Path) -> Iterator[None]:
 
 
 def _answered(frame: pl.DataFrame) -> pl.DataFrame:
-    whole = frame[REJECTED].null_count() == len(frame)
-    return (frame if whole else frame.filter(pl.col(REJECTED).is_null())).drop(REJECTED, RECORD)
+    return frame.filter(pl.col(REJECTED).is_null()).drop(REJECTED, RECORD)
 
 
 def _refused(frame: pl.DataFrame) -> pl.DataFrame:

@@ -44,8 +44,7 @@ def doubtful(payload: pl.DataFrame, features: list[Feature]) -> list[Feature]:
 
 def reasons(payload: pl.DataFrame, product: Product) -> pl.Series:
     """Return for every record why it is refused, or null."""
-    known = payload["rejected"] if "rejected" in payload.columns else None
-    told: list[str | None] = [None] * len(payload) if known is None else known.to_list()
+    told = payload["rejected"].to_list() if "rejected" in payload.columns else [None] * len(payload)
     features = doubtful(payload, product.formulation.input.features)
     if features:
         bad = left(payload, told).filter(pl.any_horizontal(map(wrong, features)))

@@ -181,6 +181,7 @@ def _delimited(opened: Any, name: str, where: str, bad: list[BadRow], keep_out: 
 def _parquet(opened: Any, name: str, where: str, bad: list[BadRow], keep_out: bool) -> Reading:
     source = opened()
     if isinstance(source, LocalFileOpener):  # through Python, every byte would be copied once more
+        source.close()
         source = pa.OSFile(source.path)
     file = pq.ParquetFile(source, pre_buffer=False)  # a buffer would keep all that was read
 
