@@ -29,8 +29,13 @@ def project(tmp_path: Path) -> Path:
     """Return the folder of a project, with a blank in its path, whose make says that it ran."""
     folder = tmp_path / "our work" / "my-product"
     shutil.copytree(TEMPLATE / "docker", folder / "docker")
-    (folder / "Makefile").write_text("monitor:\n\t@echo watched by $(CURDIR)\n", encoding="utf-8")
+    (folder / "Makefile").write_text("monitor:\n\t@echo watched by $(CURDIR) with $$PATH\n", encoding="utf-8")
     return folder
+
+
+def programs_of(home: Path) -> str:
+    """Return where the shell of the test looks for programs."""
+    return f"{home / 'bin'}:/usr/local/bin:/usr/bin:/bin"
 
 
 def paste(project: Path, block: str) -> Path:
@@ -45,7 +50,7 @@ def paste(project: Path, block: str) -> Path:
         (programs / name).write_text("#!/bin/sh\n", encoding="utf-8")
     for program in programs.iterdir():
         program.chmod(0o755)
-    environment = {"HOME": str(home), "PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin"}
+    environment = {"HOME": str(home), "PATH": programs_of(home)}
     subprocess.run(["bash", "-euo", "pipefail", "-c", block], cwd=project, env=environment, check=True)
     return home
 
@@ -58,8 +63,9 @@ def test_systemd_takes_the_units_and_they_start_make_in_the_project(project: Pat
     service = units[".service"].read_text(encoding="utf-8")
     folder, command = (re.findall(rf"^{key}=(.+)$", service, re.M)[0] for key in ("WorkingDirectory", "ExecStart"))
     assert folder == str(project)
-    said = subprocess.run(command.split(), cwd=folder, capture_output=True, text=True, check=True).stdout
-    assert said == f"watched by {project}\n"
+    (path,) = re.findall(r'^Environment="PATH=(.+)"$', service, re.M)
+    said = subprocess.run(command.split(), cwd=folder, capture_output=True, text=True, check=True, env={"PATH": path})
+    assert said.stdout == f"watched by {project} with {programs_of(home)}\n", "uv is found as in the shell"
     if systemd := shutil.which("systemd-analyze"):
         asked = [systemd, "verify", "--user", *map(str, units.values())]
         done = subprocess.run(
@@ -74,8 +80,9 @@ def test_cron_takes_the_line_and_it_starts_make_in_the_project(project: Path) ->
     fields = line.split(" ", 5)
     assert NIGHTLY.fullmatch(" ".join(fields[:5]))
     assert "%" not in fields[5], "cron ends the command there"
-    said = subprocess.run(["/bin/sh", "-c", fields[5]], capture_output=True, text=True, check=True, cwd="/").stdout
-    assert said == f"watched by {project}\n"
+    command, few = ["/bin/sh", "-c", fields[5]], {"PATH": "/usr/bin:/bin"}  # all that cron gives
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", env=few).stdout
+    assert said == f"watched by {project} with {programs_of(home)}\n"
 
 
 def test_the_workflow_runs_every_night_and_keeps_what_was_told() -> None:

@@ -9,13 +9,15 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
+from fullstack_ml.annotation import queue
 from fullstack_ml.data.label import users
 from fullstack_ml.data.label.__main__ import run as label
 from fullstack_ml.data.label.aggregate import majority
 from fullstack_ml.inputs import input_of
 from fullstack_ml.monitoring import feedback
-from fullstack_ml.pipeline.config import Config, Source
+from fullstack_ml.pipeline.config import Annotation, Config, Source
 from fullstack_ml.pipeline.tables import LABEL, raw
 
 pytestmark = pytest.mark.task("tabular-classification")
@@ -94,6 +96,21 @@ def test_what_was_sent_comes_back_once_and_waits_for_a_round(
         "judged": 0,
         "same": None,
     }
+    take_round(asked, len(waiting))
+    chosen = json.loads(Path("data/rounds/back.json").read_text(encoding="utf-8"))
+    assert "production" not in {kind.name for kind in product.data.kinds}, "the contract need not know the kind"
+    fresh = set(chosen["items"]) - set(chosen["gold"])
+    assert fresh
+    assert fresh <= set(waiting["id"])
+
+
+def take_round(config: Config, items: int) -> None:
+    """Type what the feedback said is next: make round NAME=back KIND=production N= FILE=."""
+    kept: Any = OmegaConf.to_container(OmegaConf.load("conf/annotation.yaml"))
+    kept = kept["annotation"]
+    only = {**kept["only"], "file": str(feedback.LIST)}
+    config.annotation = Annotation(**{**kept, "round": "back", "kind": "production", "items": items, "only": only})
+    queue.run(config)
 
 
 def test_personal_records_do_not_come_back(log: Logged, usual: pl.DataFrame, asked: Config, refused: Any) -> None:
