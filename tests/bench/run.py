@@ -18,17 +18,17 @@ from projects import Project, machine
 HERE = Path(__file__).parent
 
 
-def inside(script: str, *answers: str) -> None:
+def inside(script: str, *answers: str, part: str = "") -> None:
     """Run a script that measures parts of a finished project, with its interpreter and in its folder."""
     with tempfile.TemporaryDirectory() as place:
         project = lifecycle.generate(Path(place, "work"), machine(Path(place, "machine")), *answers)
         project.ok("make")
-        run_in(project, script)
+        run_in(project, script, part)
 
 
-def run_in(project: Project, script: str) -> None:
-    """Run a script in a project, with its interpreter."""
-    command = [str(project.folder / ".venv/bin/python"), str(HERE / f"{script}.py")]
+def run_in(project: Project, script: str, part: str = "") -> None:
+    """Run a script, or a part of it, in a project, with its interpreter."""
+    command = [str(project.folder / ".venv/bin/python"), str(HERE / f"{script}.py"), *([part] if part else [])]
     subprocess.run(command, cwd=project.folder, env=project.variables(), check=True)
 
 
@@ -36,6 +36,12 @@ def data() -> None:
     """Measure the raw data of both tasks: small images, and large tables."""
     for task in ("image", "tabular"):
         inside("data", f"task={task}-classification")
+
+
+def batch() -> None:
+    """Measure many records at once: rows of a table from file to file, and pictures as arrays."""
+    inside("batch", "task=tabular-classification")
+    inside("batch", part="arrays")
 
 
 def models() -> None:
@@ -75,7 +81,8 @@ GROUPS = {
     "artefact": lambda: inside("artefact"),
     "evaluate": lambda: inside("evaluate"),
     "agreement": lambda: inside("agreement"),
-    "batch": lambda: inside("batch", "task=tabular-classification"),
+    "batch": batch,
+    "monitor": lambda: inside("monitoring", "task=tabular-classification"),
     "data": data,
     "scale": scale.main,
     "deployment": page_and_server,

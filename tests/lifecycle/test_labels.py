@@ -1,6 +1,7 @@
 """A generated product whose answer is several labels: set up, run, tested, served, and asked in a browser."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -13,7 +14,9 @@ TASK = "image-labels"
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group(TASK)]
 
 
-def test_several_labels_go_from_the_question_to_the_served_answer(finish: Callable[[str], Finished]) -> None:
+def test_several_labels_go_from_the_question_to_the_served_answer(
+    finish: Callable[[str], Finished], tmp_path: Path
+) -> None:
     project = finish(TASK).project
     evaluation, registration = project.json("reports/evaluation.json"), project.json("reports/registration.json")
     assert registration["alias"] == "champion"
@@ -40,6 +43,18 @@ def test_several_labels_go_from_the_question_to_the_served_answer(finish: Callab
         status, refused = server.ask("POST", "/v1/feedback", late)
         assert status == 422
         assert "exclude each other" in str(refused)
+    many = pl.read_parquet(project.folder / "data/raw/*.parquet").head(20)["payload"]
+    (tmp_path / "slips").mkdir()
+    for number, payload in enumerate(many):
+        (tmp_path / f"slips/{number:02}.png").write_bytes(payload)
+    project.ok("make", "predict", f"INPUT={tmp_path}/slips", f"OUTPUT={tmp_path}/answers.parquet")
+    answers = pl.read_parquet(tmp_path / "answers.parquet")
+    assert len(answers) == 20
+    labels = [name.removeprefix("score_") for name in answers.columns if name.startswith("score_")]
+    assert len(labels) == 7
+    given = answers["answer"].drop_nulls().to_list()
+    assert given
+    assert {name for text in given for name in text.split(";")} <= {*labels, "none"}
     failed = "document.getElementById('verdict').dataset.state === 'error'"
     with served(project.folder / "dist" / "edge") as url, chromium() as tab:
         tab.open(url, f"performance.getEntriesByName('ready').length || {failed}")

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
+import yaml
 
-from projects import Finished
+from projects import Finished, Project
 from server import running
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("tabular-regression")]
@@ -35,3 +37,24 @@ def test_a_number_goes_from_the_question_to_the_served_answer(
         scores = prediction["scores"]
         assert scores["low"] <= scores["value"] <= scores["high"]
         assert prediction["decision"] == "abstain" or prediction["answer"] == pytest.approx(scores["value"], rel=1e-5)
+    pl.read_parquet(project.folder / "data/raw/*.parquet").head(50).write_parquet(tmp_path / "patients.parquet")
+    project.ok("make", "predict", f"INPUT={tmp_path}/patients.parquet", f"OUTPUT={tmp_path}/answers.parquet")
+    many = pl.read_parquet(tmp_path / "answers.parquet")
+    assert len(many) == 50
+    assert many["answer"].dtype == pl.Float64
+    assert many["answer"].drop_nulls().len() == (many["decision"] == "accept").sum() > 0
+    assert ((many["score_low"] <= many["score_value"]) & (many["score_value"] <= many["score_high"])).all()
+    watched_every_night(project, tmp_path)
+
+
+def watched_every_night(project: Project, place: Path) -> None:
+    """Do what the nightly workflow does, as its runner would: too few records are no alarm."""
+    workflow = yaml.safe_load((project.folder / ".github/workflows/monitor.yml").read_text(encoding="utf-8"))
+    (step,) = (one for one in workflow["jobs"]["monitor"]["steps"] if "make --silent monitor" in one.get("run", ""))
+    summary = place / "summary.md"
+    shell = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"])
+    done = project.run(*shell, GITHUB_STEP_SUMMARY=str(summary))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not measured" in summary.read_text(encoding="utf-8")
+    other = project.run(*shell, GITHUB_STEP_SUMMARY=str(summary), SERVE_DATABASE_URL=f"sqlite:///{place}/gone.db")
+    assert other.returncode != 0, "a pipe hides the exit code"

@@ -1,7 +1,9 @@
 """A project of texts, once from generation to the page: set up, run, explained, served, and asked in a browser."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import polars as pl
 import pytest
 
 from chromium import chromium, served
@@ -29,7 +31,9 @@ return document.getElementById("moved").textContent;
 MESSAGES = ["What is the capital of France?", "너는 화가 나니?"]
 
 
-def test_a_project_of_texts_is_registered_served_and_asked_on_a_page(finish: Callable[[str], Finished]) -> None:
+def test_a_project_of_texts_is_registered_served_and_asked_on_a_page(
+    finish: Callable[[str], Finished], tmp_path: Path
+) -> None:
     project = finish(TASK).project
     evaluation, registration = project.json("reports/evaluation.json"), project.json("reports/registration.json")
     assert registration["alias"] == "champion"
@@ -46,6 +50,12 @@ def test_a_project_of_texts_is_registered_served_and_asked_on_a_page(finish: Cal
         assert status == 200, answer
         _, told = server.ask("POST", "/v1/predict?explain=true", {"records": [{"text": text} for text in MESSAGES]})
         assert server.ask("POST", "/v1/predict", {"records": [{"text": "x" * 1_000_000}]})[0] in (413, 422)
+    pl.DataFrame({"text": MESSAGES, "ticket": [7, 8]}).write_csv(tmp_path / "messages.csv")
+    project.ok("make", "predict", f"INPUT={tmp_path}/messages.csv", f"OUTPUT={tmp_path}/answers.csv")
+    many = pl.read_csv(tmp_path / "answers.csv").to_dicts()
+    assert [(one["ticket"], one["answer"], one["decision"]) for one in many] == [
+        (ticket, one["answer"], one["decision"]) for ticket, one in zip((7, 8), answer["predictions"], strict=True)
+    ]
     with served(project.folder / "dist" / "edge") as url, chromium() as tab:
         for text, said, moved in zip(MESSAGES, answer["predictions"], told["predictions"], strict=True):
             tab.open(url, f"performance.getEntriesByName('ready').length || {STATE} === 'error'")

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from fullstack_ml.annotation import annotate, labels, queue, report
@@ -51,6 +52,22 @@ def test_the_page_shows_every_disagreement_as_a_person_sees_it(annotated: Any, s
     for record in raw_records([data["id"] for data in apart]).iter_rows(named=True):
         assert input_of(product).html(record, product) in page
     assert "annotator-1 and annotator-2" in page
+
+
+@pytest.mark.task("image-classification")
+def test_the_page_says_how_far_users_are_to_be_trusted(annotated: Any, product: Any) -> None:
+    said = annotations().unique("id").sort("id").head(4)
+    decided = dict(pl.read_parquet("data/labelled.parquet").select("id", "label").iter_rows())
+    names = product.formulation.label_names
+    right = [decided[record] for record in said["id"]]
+    right[3] = names[(names.index(right[3]) + 1) % len(names)]  # one of the four corrections is none
+    users = said.with_columns(label=pl.Series(right), annotator=pl.lit("users"), round=pl.lit("users"))
+    users.write_parquet("data/labels/users.parquet")
+    label_stage.run(annotated)
+    report.run(annotated)
+    page = Path("reports/agreement.html").read_text(encoding="utf-8")
+    assert "Users corrected 4 records; annotators have labelled 4 of these" in page
+    assert "decided as the users said in 0.75 of them" in page.replace("0.750", "0.75")
 
 
 def test_the_page_needs_nothing_from_elsewhere(annotated: Any) -> None:

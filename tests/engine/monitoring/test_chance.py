@@ -23,6 +23,17 @@ def test_an_interval_of_a_share_is_exact() -> None:
     assert found["high"] == pytest.approx(1 - 0.05**0.1)  # (1 - p)^10 = 0.05
 
 
+@pytest.mark.parametrize(("count", "records"), [(1, 30), (17, 40), (699, 700)])
+def test_intervals_and_tests_are_those_of_scipy(count: int, records: int) -> None:
+    from scipy.stats import binomtest, chi2_contingency
+
+    found = chance.share(count, records, 0.01)
+    exact = binomtest(count, records).proportion_ci(0.98, method="exact")
+    assert (found["low"], found["high"]) == pytest.approx((exact.low, exact.high))
+    before, now = np.array([60, 40, 20, count + 5]), np.array([300, 260, 90, 80])
+    assert chance.p_value(before, now) == pytest.approx(chi2_contingency([before, now], correction=False).pvalue)
+
+
 def test_chance_raises_no_more_alarms_than_is_said() -> None:
     random, alarms = np.random.default_rng(0), 0
     spread = reference.spread_of(pl.Series("x", random.normal(size=300)))

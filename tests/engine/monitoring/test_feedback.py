@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from fullstack_ml.annotation import queue
 from fullstack_ml.data.label import users
@@ -16,7 +17,7 @@ from fullstack_ml.data.label.__main__ import run as label
 from fullstack_ml.data.label.aggregate import majority
 from fullstack_ml.inputs import input_of
 from fullstack_ml.monitoring import feedback
-from fullstack_ml.pipeline.config import Config, Source
+from fullstack_ml.pipeline.config import Annotation, Config, Source
 from fullstack_ml.pipeline.tables import LABEL, raw
 
 pytestmark = pytest.mark.task("tabular-classification")
@@ -95,6 +96,21 @@ def test_what_was_sent_comes_back_once_and_waits_for_a_round(
         "judged": 0,
         "same": None,
     }
+    take_round(asked, len(waiting))
+    chosen = json.loads(Path("data/rounds/back.json").read_text(encoding="utf-8"))
+    assert "production" not in {kind.name for kind in product.data.kinds}, "the contract need not know the kind"
+    fresh = set(chosen["items"]) - set(chosen["gold"])
+    assert fresh
+    assert fresh <= set(waiting["id"])
+
+
+def take_round(config: Config, items: int) -> None:
+    """Type what the feedback said is next: make round NAME=back KIND=production N= FILE=."""
+    kept: Any = OmegaConf.to_container(OmegaConf.load("conf/annotation.yaml"))
+    kept = kept["annotation"]
+    only = {**kept["only"], "file": str(feedback.LIST)}
+    config.annotation = Annotation(**{**kept, "round": "back", "kind": "production", "items": items, "only": only})
+    queue.run(config)
 
 
 def test_personal_records_do_not_come_back(log: Logged, usual: pl.DataFrame, asked: Config, refused: Any) -> None:
@@ -118,7 +134,9 @@ def test_a_correction_settles_a_tie_and_decides_nothing_alone() -> None:
     assert dict(whole.select("id", "label").iter_rows()) == {"1": "b", "2": "a", "3": "a"}
     none = majority(users.weighed(said, 0))
     assert dict(none.select("id", "label").iter_rows()) == {"1": "a", "3": "a"}
-    assert users.agreement(said, none) == {"labels": 3, "judged": 2, "same": 0.0}
+    found = users.agreement(said, none)
+    assert found.pop("interval") == pytest.approx([0, 3.8415 / 5.8415], abs=1e-4)  # Wilson's, of none of two
+    assert found == {"labels": 3, "judged": 2, "same": 0.0}
 
 
 def test_what_users_corrected_still_waits_for_an_annotator() -> None:

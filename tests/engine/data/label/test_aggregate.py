@@ -66,6 +66,19 @@ def test_dawid_skene_believes_the_reliable_annotator_against_two_careless_ones()
     assert by_trust["share"].is_between(0, 1).all()
 
 
+def test_a_label_of_weight_two_counts_as_two_alike_ones() -> None:
+    random = np.random.default_rng(3)
+    rows = [f"r{i:02} {who} L{random.integers(0, 2)} 1.0" for i in range(40) for who in ("ana", "ben", "users")]
+    labels = said(*rows)
+    heavy = labels.with_columns(weight=pl.when(pl.col("annotator") == "users").then(2.0).otherwise(1.0))
+    twice = pl.concat([labels, labels.filter(pl.col("annotator") == "users")])
+    one, other = (aggregate.dawid_skene(table).sort("id") for table in (heavy, twice))
+    assert one["label"].equals(other["label"])
+    assert one["share"].to_list() == pytest.approx(other["share"].to_list())
+    light = aggregate.dawid_skene(heavy.with_columns(weight=pl.lit(1.0))).sort("id")
+    assert one["share"].to_list() != pytest.approx(light["share"].to_list())
+
+
 @pytest.mark.parametrize("name", aggregate.AGGREGATIONS)
 def test_every_method_takes_no_labels_and_one_label(name: str) -> None:
     method = aggregate.AGGREGATIONS[name]

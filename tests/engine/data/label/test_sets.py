@@ -87,3 +87,13 @@ def test_a_label_stands_that_more_than_half_give() -> None:
     assert found["share"].to_list() == pytest.approx([2 / 3, 1 / 2, 2 / 3, 2 / 3, 2 / 3, 1])
     assert found["votes"].to_list() == [3, 2, 3, 3, 3, 3]
     assert sets.majority(said.clear()).columns == found.columns
+
+
+def test_a_correction_weighs_what_the_contract_says() -> None:
+    rows = [("1", "a", "ann", 1.0), ("1", "a;b", "users", 0.5), ("2", "a", "ann", 1.0), ("2", "a;b", "users", 1.0)]
+    rows += [("3", "a", "ann", 1.0), ("3", "b", "ben", 1.0), ("3", "b", "users", 0.5)]
+    made = pl.DataFrame(rows, schema=["id", "label", "annotator", "weight"], orient="row")
+    said = made.with_columns(guide_version=pl.lit("1.0"), annotated_at=pl.lit(0))
+    found = sets.majority(said).sort("id")
+    assert found["label"].to_list() == ["a", "a", "b"]
+    assert found["share"].to_list() == pytest.approx([1 / 1.5, 1 / 2, 1.5 / 2.5])

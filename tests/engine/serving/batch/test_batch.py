@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,42 @@ def and_die(self, frame):
 parts.Parts.add = and_die
 __main__.main()
 """
+
+
+SLOW = """
+import pathlib, time
+from fullstack_ml.serving.batch import __main__, parts
+join = parts.Parts.join
+def and_wait(self):
+    pathlib.Path("writing").touch()
+    while not pathlib.Path("go").exists():
+        time.sleep(0.05)
+    return join(self)
+parts.Parts.join = and_wait
+__main__.main()
+"""
+
+
+@pytest.mark.task("tabular-classification")
+def test_of_two_runs_at_once_the_second_is_refused_and_the_first_is_whole(predict: Predict, inbox: str) -> None:
+    variables = {**os.environ, "INPUT": inbox, "OUTPUT": "out.parquet"}
+    first = subprocess.Popen([sys.executable, "-c", SLOW], env=variables)
+    try:
+        while not Path("writing").exists():
+            assert first.poll() is None
+            time.sleep(0.05)
+        command = [sys.executable, "-m", "fullstack_ml.serving.batch"]
+        second = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    finally:
+        Path("go").touch()
+    assert second.returncode == 1
+    what, where, fix = second.stderr.splitlines()
+    assert "another process writes out.parquet now" in what
+    assert "OUTPUT" in where
+    assert "wait for it" in fix
+    assert first.wait(60) == 0
+    assert pl.read_parquet("out.parquet").height == 120
+    assert not list(Path().glob(".*.parts"))
 
 
 @pytest.mark.task("image-classification")

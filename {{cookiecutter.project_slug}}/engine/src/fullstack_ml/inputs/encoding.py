@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DAY, YEAR = 86_400_000_000, 365.2425  # microseconds; days
 MONDAY = 3  # 1970-01-01 was a Thursday
 WEEKDAYS = 7
+BLOCK = 4096  # rows
 
 
 def stored_type(feature: Feature) -> pl.DataType:
@@ -117,7 +118,12 @@ def from_frame(frame: pl.DataFrame, columns: list[pl.Expr], kind: type[np.floati
     import polars as pl
 
     wanted = pl.Float64() if kind is np.float64 else pl.Float32()
-    return frame.select(column.fill_null(math.nan).cast(wanted) for column in columns).to_numpy(order="c")
+    given = frame.select(column.fill_null(math.nan).cast(wanted) for column in columns)
+    values, held = np.empty(given.shape, kind), [column.to_numpy() for column in given]
+    for start in range(0, len(values), BLOCK):  # a block stays near the processor while its columns are laid into it
+        for i, column in enumerate(held):
+            values[start : start + BLOCK, i] = column[start : start + BLOCK]
+    return values
 
 
 def with_buckets(values: np.ndarray, texts: list[list[str | None]]) -> np.ndarray:

@@ -25,12 +25,12 @@ def level_of(false_alarms: float, tests: int, days: float) -> float:
 
 def share(count: int, records: int, level: float) -> Measure:
     """Return a share with its exact interval, each end wrong with probability ``level`` (Clopper and Pearson 1934)."""
-    from scipy.stats import beta
+    from scipy.special import betainccinv, betaincinv
 
     if not records:
         return {"value": None, "records": 0}
-    low = float(beta.ppf(level, count, records - count + 1)) if count else 0.0
-    high = float(beta.isf(level, count + 1, records - count)) if count < records else 1.0
+    low = float(betaincinv(count, records - count + 1, level)) if count else 0.0
+    high = float(betainccinv(count + 1, records - count, level)) if count < records else 1.0
     return {"value": count / records, "low": low, "high": high, "records": records}
 
 
@@ -63,13 +63,16 @@ def p_value(before: np.ndarray, now: np.ndarray) -> float:
     The reference is a sample too, which is why it counts with its own records. Bins in which one of the two expects
     fewer than ``EXPECTED`` records count together.
     """
-    from scipy.stats import chi2_contingency
+    from scipy.special import chdtrc  # scipy.stats takes two seconds to import, and ten times as long for one table
 
     table = np.stack([before, now]).astype(float)
     few = table.sum(axis=0) * table.sum(axis=1).min() / table.sum() < EXPECTED
     table = np.column_stack([table[:, ~few], table[:, few].sum(axis=1)])
     table = table[:, table.sum(axis=0) > 0]
-    return float(chi2_contingency(table, correction=False).pvalue) if table.shape[1] > 1 else 1.0
+    if table.shape[1] < 2:
+        return 1.0
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    return float(chdtrc(table.shape[1] - 1, ((table - expected) ** 2 / expected).sum()))
 
 
 def drift(spread: Spread, counts: np.ndarray, level: float) -> Measure:

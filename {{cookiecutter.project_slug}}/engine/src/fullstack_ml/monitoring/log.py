@@ -135,15 +135,15 @@ class Log:
 
     def said_words(self, window: Window) -> int:
         """Count what people said of the records of a window."""
-        return int(self._rows(sa.select(sa.func.count()).select_from(self._joined(window)))[0][0])
+        query = sa.select(sa.func.count()).select_from(self._joined(window)).where(window.mine)
+        return int(self._rows(query)[0][0])
 
     def words(self, window: Window, share: float) -> pl.DataFrame:
         """Return what people said of a random share of the records, each word with the answer that it is about."""
         columns = (LOG.prediction_id, LOG.model_version, LOG.caller, LOG.answer, LOG.decision, LOG.reason)
         numbers = (LOG.scores, LOG.novelty, LOG.latency_ms)
         word = (SAID.answer, SAID.who, SAID.how, SAID.received_at)
-        joined = PREDICTIONS.join(FEEDBACK, SAID.prediction_id == LOG.prediction_id)
-        query = sa.select(*columns, *numbers, *word).select_from(joined).where(window.mine & drawn(share))
+        query = sa.select(*columns, *numbers, *word).select_from(self._joined(window)).where(window.mine & drawn(share))
         return self._table(query.order_by(SAID.received_at), {**ROW, **WORD})
 
     def corrections(self) -> pl.DataFrame:
@@ -155,5 +155,7 @@ class Log:
         return self._table(query, {**dict.fromkeys(names, pl.String), "received_at": pl.Datetime("us", "UTC")})
 
     def _joined(self, window: Window) -> Any:
-        joined = PREDICTIONS.join(FEEDBACK, SAID.prediction_id == LOG.prediction_id)
-        return sa.select(SAID.prediction_id).select_from(joined).where(window.mine).subquery()
+        """Join words with the answers that they are about; few have one, so that the words of the time come first."""
+        inside = (SAID.prediction_id >= time_prefix(window.start)) & (SAID.prediction_id < time_prefix(window.end))
+        pair = (SAID.prediction_id == LOG.prediction_id) & (SAID.arm == LOG.arm)
+        return FEEDBACK.join(PREDICTIONS, pair & inside)

@@ -55,7 +55,14 @@ PARTS = {
     ),
     "edge": Part(("docs/4-deployment/edge.md",)),
     "monitoring": Part(
-        ("conf/monitoring.yaml", "conf/source/predictions.yaml", "docs/4-deployment/monitoring.md", *SIMULATION)
+        (
+            "conf/monitoring.yaml",
+            "conf/source/predictions.yaml",
+            "docs/4-deployment/monitoring.md",
+            ".github/workflows/monitor.yml",
+            *(f"docker/{name}" for name in ("monitor.service", "monitor.timer", "grafana-dashboard.json")),
+            *SIMULATION,
+        )
     ),
 }
 ANSWERS = {
@@ -81,7 +88,8 @@ def remove(part: str, root: Path) -> list[str]:
     if part not in PARTS:
         raise UserError(f"there is no part {part!r}", "PART", f"choose one of {', '.join(PARTS)}")
     names = [part, *([PARTS[part].takes] if PARTS[part].takes else [])]
-    gone = [path for name in names for path in places(name, root)]
+    found = [path for name in names for path in places(name, root)]
+    gone = [path for path in found if not set(path.parents) & set(found)]  # what lies in a folder goes with it
     if not gone:
         raise UserError(f"the part {part!r} is not here", f"{ENGINE}/{part}", "nothing is left to remove")
     targets = make_targets(gone) - make_targets([path for path in root.glob("mk/*.mk") if path not in gone])

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     rollout: Literal["off", "shadow", "canary"] = "shadow"
     canary_share: float = Field(default=0.1, ge=0, le=1, description="share of callers that the challenger answers")
 
-    database_url: SecretStr = SecretStr("sqlite:///predictions.db")
+    database_url: SecretStr = Field(default=SecretStr("sqlite:///predictions.db"), min_length=1)
     synchronous: Literal["FULL", "NORMAL"] = Field(
         default="NORMAL", description="SQLite: FULL survives a power cut too"
     )

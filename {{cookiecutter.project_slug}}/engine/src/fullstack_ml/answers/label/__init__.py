@@ -138,7 +138,8 @@ def truth(answers: Sequence[str], product: Product) -> np.ndarray:
 
 def text(outputs: np.ndarray, rule: Rule, product: Product) -> list[str]:
     """Return the most probable label of every record, or the one that costs least."""
-    return [product.formulation.label_names[i] for i in chosen(outputs, rule)]
+    named: list[str] = np.array(product.formulation.label_names, dtype=object)[chosen(outputs, rule)].tolist()
+    return named
 
 
 def strata(truth: np.ndarray) -> np.ndarray:

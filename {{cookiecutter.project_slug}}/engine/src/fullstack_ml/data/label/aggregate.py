@@ -54,6 +54,7 @@ def dawid_skene(labels: pl.DataFrame) -> pl.DataFrame:
 
     A. P. Dawid and A. M. Skene (1979), Maximum likelihood estimation of observer error-rates using the EM algorithm,
     Applied Statistics 28. Every cell of a confusion matrix starts at 0.01, so that few labels do not make a certainty.
+    A label of weight 2 counts as two alike ones, wherever labels are counted.
     """
     first = majority(labels).sort("id")
     if first.is_empty():
@@ -63,14 +64,16 @@ def dawid_skene(labels: pl.DataFrame) -> pl.DataFrame:
     item, annotator = codes["id"], codes["annotator"]
     said = labels["label"].rank("dense").fill_null(len(names)).cast(pl.Int64).to_numpy() - 1
     items, people, k = len(first), annotator.max() + 1, len(names)
-    belief = np.bincount(item * k + said, minlength=items * k).reshape(items, k).astype(float)
+    weight = labels["weight"].to_numpy() if "weight" in labels.columns else np.ones(len(labels))
+    belief = np.bincount(item * k + said, weight, minlength=items * k).reshape(items, k).astype(float)
     belief /= belief.sum(axis=1, keepdims=True)
     for _ in range(STEPS):
         prior = np.log(belief.mean(axis=0) + 1e-300)
-        cells = [np.bincount(annotator * k + said, belief[item, j], people * k).reshape(people, k) for j in range(k)]
+        seen = annotator * k + said
+        cells = [np.bincount(seen, weight * belief[item, j], people * k).reshape(people, k) for j in range(k)]
         confusion = np.stack(cells, axis=1) + 0.01  # annotator, right label, label given
         confusion = np.log(confusion / confusion.sum(axis=2, keepdims=True))
-        scores = [prior[j] + np.bincount(item, confusion[annotator, j, said], items) for j in range(k)]
+        scores = [prior[j] + np.bincount(item, weight * confusion[annotator, j, said], items) for j in range(k)]
         updated = np.stack(scores, axis=1)
         updated = np.exp(updated - updated.max(axis=1, keepdims=True))
         updated /= updated.sum(axis=1, keepdims=True)

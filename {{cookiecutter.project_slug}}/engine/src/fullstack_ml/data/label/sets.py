@@ -112,16 +112,18 @@ def majority(labels: pl.DataFrame) -> pl.DataFrame:
     """Take every label that more than half of the people give, who say that the record can be annotated.
 
     None where half of all or more say that it cannot. ``share`` is that of the label, given or not, on which the
-    fewest agree.
+    fewest agree. Where labels have a ``weight``, that is what is counted.
     """
     latest = pl.col("guide_version").sort_by("annotated_at").last()
-    said, found = labels.group_by("id").agg(label="label", guide_version=latest).sort("id"), []
-    for answers in said["label"]:
-        given = [names_in(one) for one in answers.drop_nulls().to_list()]
-        share = len(given) / len(answers)
-        counts = {name: sum(name in names for names in given) for names in given for name in names}
-        kept = sorted(name for name, count in counts.items() if 2 * count > len(given))
-        least = min((max(count, len(given) - count) / len(given) for count in counts.values()), default=1.0)
+    labels = labels if "weight" in labels.columns else labels.with_columns(weight=1.0)
+    said, found = labels.group_by("id").agg("label", "weight", guide_version=latest).sort("id"), []
+    for answers, weights in said.select("label", "weight").iter_rows():
+        given = [(names_in(one), weight) for one, weight in zip(answers, weights, strict=True) if one is not None]
+        total = sum(weight for _, weight in given)
+        share = total / sum(weights)
+        counts = {name: sum(w for names, w in given if name in names) for named, _ in given for name in named}
+        kept = sorted(name for name, count in counts.items() if 2 * count > total)
+        least = min((max(count, total - count) / total for count in counts.values()), default=1.0)
         text = JOINT.join(kept) or NONE
         found.append((text, min(share, least)) if share > 0.5 else (None, 1 - share))
     return said.select(

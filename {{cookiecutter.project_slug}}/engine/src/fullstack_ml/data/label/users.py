@@ -7,6 +7,8 @@ from typing import Any
 
 import polars as pl
 
+from fullstack_ml.data.label.gold import share
+
 USERS = "users"
 OF_USERS = pl.col("annotator") == USERS
 
@@ -24,4 +26,9 @@ def agreement(said: pl.DataFrame, people: pl.DataFrame) -> dict[str, Any]:
     others = said.filter(~OF_USERS).select("id").unique()
     both = mine.join(others, on="id").join(people.select("id", decided="label"), on="id")
     same = both.filter(pl.col("label").eq_missing(pl.col("decided"))).height
-    return {"labels": len(mine), "judged": len(both), "same": same / len(both) if len(both) else None}
+    found = {"labels": len(mine), "judged": len(both)}
+    return (
+        {**found, "same": same / len(both), "interval": share(same, len(both))}
+        if len(both)
+        else {**found, "same": None}
+    )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fullstack_ml.serving.batch.scoring import RECORD, REJECTED
@@ -20,6 +21,7 @@ from fullstack_ml.workspace.files import read_json, replacing, write_json
 from fullstack_ml.workspace.spreadsheet import FORMULA, NUMBER
 
 FORMS = (".csv", ".parquet")
+KEPT = ".arrow"  # of a part, as it lies in memory: written and read once, it would not repay a denser form
 
 
 def check_output(output: Path, force: bool) -> None:
@@ -55,21 +57,21 @@ class Parts:
         if not self.resumed:
             self.clear()
             write_json(note, {"run": run})
-        self.rows = sum(pq.read_metadata(path).num_rows for path in self.files)
+        self.rows = sum(len(pl.read_ipc(path, columns=[REJECTED])) for path in self.files)
 
     @property
     def files(self) -> list[Path]:
         """Return the parts in their order."""
-        return sorted(self.folder.glob("[0-9]*.parquet"))
+        return sorted(self.folder.glob(f"[0-9]*{KEPT}"))
 
     def add(self, frame: pl.DataFrame) -> None:
         """Keep the next part; once this returns, a killed run goes on behind it."""
         first = self.files[:1]
         if first:  # what a database or lines of JSON hold may look otherwise from batch to batch
-            schema = pl.read_parquet_schema(first[0])
+            schema = pl.read_ipc(first[0], n_rows=1).schema
             frame = frame.cast({name: kind for name, kind in schema.items() if name in frame.columns}, strict=False)
-        with replacing(self.folder / f"{len(self.files):06}.parquet") as temporary:
-            frame.write_parquet(temporary, compression="lz4", statistics=False)
+        with replacing(self.folder / f"{len(self.files):06}{KEPT}") as temporary:
+            frame.write_ipc(temporary, compat_level=pl.CompatLevel.newest())
         self.rows += len(frame)
 
     def join(self) -> dict[str, int]:
@@ -77,7 +79,7 @@ class Parts:
         counts: dict[str, int] = {}
         answers, refused = [], []
         for path in self.files:
-            said = pl.read_parquet(path, columns=["decision", "reason", REJECTED])
+            said = pl.read_ipc(path, columns=["decision", "reason", REJECTED])
             words = (
                 said.select(pl.coalesce(pl.col("reason", "decision").cast(pl.String), pl.lit(REJECTED)))
                 .to_series()
@@ -88,11 +90,11 @@ class Parts:
             answers += [path] * (said["decision"].null_count() < len(said))
             refused += [path] * bool(said["decision"].null_count())
         if refused:
-            _write_csv(rejected_file(self._output), (_refused(pl.read_parquet(path)) for path in refused))
+            _write_csv(rejected_file(self._output), (_refused(pl.read_ipc(path)) for path in refused))
         else:
             rejected_file(self._output).unlink(missing_ok=True)
         if answers:
-            frames = (_answered(pl.read_parquet(path)) for path in answers)
+            frames = (_answered(pl.read_ipc(path)) for path in answers)
             (_write_csv if self._output.suffix.lower() == ".csv" else _write_parquet)(self._output, frames)
         return counts
 
@@ -120,7 +122,7 @@ def alone(output: Path) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            if not any(folder.glob("[0-9]*.parquet")):
+            if not any(folder.glob(f"[0-9]*{KEPT}")):
                 shutil.rmtree(folder)
             raise
         shutil.rmtree(folder)
@@ -148,7 +150,9 @@ def _write_parquet(path: Path, frames: Iterator[pl.DataFrame]) -> None:
         writer = None
         for frame in frames:
             table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-            writer = writer or stack.enter_context(pq.ParquetWriter(temporary, table.schema, store_schema=False))
+            texts = [one.name for one in table.schema if not pa.types.is_primitive(one.type)]
+            form = {"store_schema": False, "use_dictionary": texts}  # scores and places hardly ever repeat
+            writer = writer or stack.enter_context(pq.ParquetWriter(temporary, table.schema, **form))
             writer.write_table(table)
 
 

@@ -42,11 +42,9 @@ def doubtful(payload: pl.DataFrame, features: list[Feature]) -> list[Feature]:
     return [feature for feature in features if feature.name not in sure]
 
 
-def reasons(payload: pl.DataFrame, product: Product) -> list[str | None]:
-    """Return for every record why it is refused, or None."""
-    told: list[str | None] = [None] * len(payload)
-    if "rejected" in payload.columns:
-        told = payload["rejected"].to_list()
+def reasons(payload: pl.DataFrame, product: Product) -> pl.Series:
+    """Return for every record why it is refused, or null."""
+    told = payload["rejected"].to_list() if "rejected" in payload.columns else [None] * len(payload)
     features = doubtful(payload, product.formulation.input.features)
     if features:
         bad = left(payload, told).filter(pl.any_horizontal(map(wrong, features)))
@@ -57,10 +55,12 @@ def reasons(payload: pl.DataFrame, product: Product) -> list[str | None]:
             told[int(place)] = "; ".join(said.get(place, ["a text is empty or too long"]))
     for place, what in input_of(product).faults(left(payload, told), product):
         told[int(place)] = what
-    return told
+    return pl.Series("rejected", told, dtype=pl.String)
 
 
 def left(payload: pl.DataFrame, told: list[str | None]) -> pl.DataFrame:
     """Return the records of which nothing is told yet, each with its place as ``id``."""
     numbered = payload.with_columns(pl.int_range(pl.len()).cast(pl.String).alias("id"))
+    if told.count(None) == len(told):  # to choose all would copy all
+        return numbered
     return numbered.filter(pl.Series([one is None for one in told], dtype=pl.Boolean))

@@ -64,12 +64,12 @@ class Answerer:
         started = time.perf_counter()
         if self._input.FORM_FIELD:
             told, scored, decided, sha256, stored = self._files(records.payload)
+            refused = pl.Series(REJECTED, told, dtype=pl.String)
         else:
-            told = reasons(records.payload, self._product)
-            good = records.payload.filter(pl.Series([why is None for why in told], dtype=pl.Boolean))
+            refused = reasons(records.payload, self._product)
+            good = records.payload.filter(refused.is_null()) if refused.null_count() < len(refused) else records.payload
             scored, decided = self._frames(good)
             sha256, stored = self._named(good) if self._log else ([], [])
-        refused = pl.Series(REJECTED, told, dtype=pl.String)
         answers = spread(self._answers(scored, decided), refused.is_null())
         frame = records.place.hstack(answers).with_columns(refused, self._record(records.payload, refused))
         each = (time.perf_counter() - started) / max(1, len(frame))

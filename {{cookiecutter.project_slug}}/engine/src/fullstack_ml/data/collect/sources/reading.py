@@ -20,6 +20,7 @@ import fsspec
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileOpener
 
 from fullstack_ml.data.collect.sources import cells, delimited, numbers
 from fullstack_ml.data.collect.sources.delimited import ROW, BadRow
@@ -178,7 +179,11 @@ def _delimited(opened: Any, name: str, where: str, bad: list[BadRow], keep_out: 
 
 
 def _parquet(opened: Any, name: str, where: str, bad: list[BadRow], keep_out: bool) -> Reading:
-    file = pq.ParquetFile(opened(), pre_buffer=False)  # a buffer would keep all that was read
+    source = opened()
+    if isinstance(source, LocalFileOpener):  # through Python, every byte would be copied once more
+        source.close()
+        source = pa.OSFile(source.path)
+    file = pq.ParquetFile(source, pre_buffer=False)  # a buffer would keep all that was read
 
     names = unique(file.schema_arrow.names, name, where)
 

@@ -69,9 +69,18 @@ def as_records(
     given = frame.select(pl.col(old).alias(new) for new, old in origins.items())
     given = without_missing(given, product.formulation.input.features)
     others = [text_of(old, frame).alias(new) for new, old in text.items()]
-    records = given.select(converted(name, given.schema[name], kind) for name, kind in wanted.items())
+    whole = as_they_are(given, wanted)
+    converting = (converted(name, given.schema[name], kind) for name, kind in wanted.items() if name not in whole)
+    records = given.with_columns(converting).select(*wanted)
     records = with_reasons(records.hstack(frame.with_columns(others).select(*text)), given, wanted)
     return with_place(records, frame, product.data.time, split)
+
+
+def as_they_are(given: pl.DataFrame, wanted: dict[str, pl.DataType]) -> set[str]:
+    """Name the columns that hold what is wanted already; to make them anew would copy every number."""
+    numbers = [name for name, kind in wanted.items() if kind == pl.Float64 == given.schema[name]]
+    strange = given.select(pl.col(numbers).is_nan().any()).row(0) if numbers else ()
+    return {name for name, some in zip(numbers, strange, strict=True) if not some}
 
 
 def text_of(name: str | None, frame: pl.DataFrame) -> pl.Expr:
