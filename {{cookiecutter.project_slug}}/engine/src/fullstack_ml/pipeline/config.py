@@ -129,7 +129,7 @@ class Train:
     """``parity``: largest difference of the ONNX form from the fitted model; ``novelty``: the score of strangeness."""
 
     parity: Annotated[float, Field(gt=0)]
-    novelty: Literal["mahalanobis", "confidence"]
+    novelty: Literal["mahalanobis", "embedding", "confidence"]
 
 
 @dataclass(config=STRICT)
