@@ -24,7 +24,9 @@ def model(name: str = "cnn", weights: Any = "none", **estimator: Any) -> Model:
 
 def contract(*shape: int, harmless: tuple[str, ...] = ()) -> Any:
     """Return as much of a contract as says what a picture is."""
-    given = SimpleNamespace(type="image", name="picture", shape=shape, fit="stretch", ground=255, max_pixels=10**6, max_values=4096)
+    given = SimpleNamespace(
+        type="image", name="picture", shape=shape, fit="stretch", ground=255, max_pixels=10**6, max_values=4096
+    )
     given.invariances = list(harmless)
     return SimpleNamespace(formulation=SimpleNamespace(input=given))
 

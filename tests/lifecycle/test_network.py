@@ -1,4 +1,4 @@
-"""A project whose model is a network: chosen, set up, run, served, asked on a page, and tried another way as the docs say."""
+"""A project whose model is a network: chosen, set up, run, served, and tried another way as the docs say."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,8 @@ def test_a_network_is_registered_served_and_tried_again_with_another_novelty(
         status, answer = server.ask("POST", "/v1/predict", server.example())
         assert status == 200, answer
         assert sum(answer["predictions"][0]["scores"].values()) == pytest.approx(1, abs=1e-4)
-    project.ok("dvc", "exp", "run", "-S", "model=cnn", "-S", SHORT, "-S", "train.novelty=embedding")
+    project.ok("dvc", "exp", "run", "-S", "model=cnn", "-S", SHORT, "-S", "train.novelty=embedding",
+               "-S", "export.variant=int8", "-S", "export.quantisation=static")  # fmt: skip
     assert "novelty: embedding" in (project.folder / "params.yaml").read_text(encoding="utf-8")
     tried = project.json("reports/registration.json")
     assert tried["registered"] is False

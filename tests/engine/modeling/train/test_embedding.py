@@ -30,7 +30,7 @@ Network = tuple[backend.Fitted, np.ndarray, np.ndarray, dict[str, np.ndarray]]
 
 
 def fitted_on_bars(channels: int, widths: list[int]) -> Network:
-    """Return a network that knows bars, pictures that it has not seen, all it was fitted on, and the novelty's constants."""
+    """Return a network that knows bars, pictures that it has not seen, the truth of all, and the novelty's constants."""
     rows, truth = bars(300, channels, side=12)
     lesson = Lesson(rows[:200], truth[:200], label, True, contract(12, 12, *([3] if channels == 3 else [])))
     fitted = backend.fit(model(epochs=6, widths=widths), 7, lesson)

@@ -134,10 +134,11 @@ class Train:
 
 @dataclass(config=STRICT)
 class Export:
-    """``calibration``: a method of the product's answer; ``variant``: what is shipped, full or int8."""
+    """``calibration``: a method of the product's answer; ``variant``: what is shipped; ``quantisation``: that of int8."""
 
     calibration: str
     variant: Literal["full", "int8"]
+    quantisation: Literal["dynamic", "static"] = "dynamic"
 
 
 @dataclass(config=STRICT)

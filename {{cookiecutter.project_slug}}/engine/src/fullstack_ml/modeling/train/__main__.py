@@ -81,7 +81,8 @@ def check_score(name: str, answer: Answer, backend: Backend | None = None) -> No
     """Raise where the novelty score asks a model what it cannot say: how sure it is of a label, or an embedding."""
     if name == EMBEDDING and not hasattr(backend, "embeddings"):
         what = "the model of conf/config.yaml has no embedding, by which a novelty score could go"
-        raise UserError(what, "novelty in conf/train.yaml", "set novelty: mahalanobis, or choose a network, such as cnn")
+        fix = "set novelty: mahalanobis, or choose a network, such as cnn"
+        raise UserError(what, "novelty in conf/train.yaml", fix)
     if name == "confidence" and answer.ESTIMATOR != "classifier":
         kind = {"regressor": "numbers", "multilabel": "several labels"}.get(answer.ESTIMATOR, answer.ESTIMATOR)
         what = f"a model of {kind} gives no probability of an answer, by which confidence could tell what is strange"
