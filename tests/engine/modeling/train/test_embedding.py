@@ -30,7 +30,7 @@ Network = tuple[backend.Fitted, np.ndarray, np.ndarray, dict[str, np.ndarray]]
 
 
 def fitted_on_bars(channels: int, widths: list[int]) -> Network:
-    """Return a network that knows bars, pictures that it has not seen, the truth of all, and the novelty's constants."""
+    """Return a network that knows bars, pictures that it has not seen, the truth of all, and the constants."""
     rows, truth = bars(300, channels, side=12)
     lesson = Lesson(rows[:200], truth[:200], label, True, contract(12, 12, *([3] if channels == 3 else [])))
     fitted = backend.fit(model(epochs=6, widths=widths), 7, lesson)
@@ -93,8 +93,8 @@ def test_strangers_are_flagged_more_often_than_pictures_of_the_known_kind(networ
 
 def test_a_model_without_an_embedding_is_refused_before_it_is_fitted(refused: Refused) -> None:
     with refused("has no embedding", "novelty in conf/train.yaml", "set novelty: mahalanobis"):
-        train.check_score(EMBEDDING, label, other)  # type: ignore[arg-type]
-    train.check_score(EMBEDDING, label, backend)  # type: ignore[arg-type]
+        train.check_score(EMBEDDING, label, other)
+    train.check_score(EMBEDDING, label, backend)
 
 
 @pytest.mark.task("image-classification")

@@ -252,14 +252,14 @@ def test_a_batch_that_does_not_fit_while_it_learns_is_told_with_the_one_that_wou
 
     monkeypatch.setattr(fitting, "batch_loss", small)
     rows, truth = bars(120)
-    lesson, asked = Lesson(rows, truth, label, True, contract(10, 10)), {"epochs": 1, "widths": [4]}
+    lesson = Lesson(rows, truth, label, True, contract(10, 10))
     what = "the memory of cpu is too small for a batch of 64"
     with refused(what, f"batch in {WHERE}", "set batch to 16, which fits here"):
-        backend.fit(model(batch=64, **asked), 7, lesson)
-    assert len(backend.fit(model(batch=16, **asked), 7, lesson).curves["loss"]) == 1
+        backend.fit(model(batch=64, epochs=1, widths=[4]), 7, lesson)
+    assert len(backend.fit(model(batch=16, epochs=1, widths=[4]), 7, lesson).curves["loss"]) == 1
     room[0] = 0
     with refused(what, f"batch in {WHERE}", "set a smaller network, or smaller pictures"):
-        backend.fit(model(batch=64, **asked), 7, lesson)
+        backend.fit(model(batch=64, epochs=1, widths=[4]), 7, lesson)
 
 
 def test_how_far_it_is_stands_on_the_screen_and_in_mlflow_while_it_runs(

@@ -134,7 +134,7 @@ class Train:
 
 @dataclass(config=STRICT)
 class Export:
-    """``calibration``: a method of the product's answer; ``variant``: what is shipped; ``quantisation``: that of int8."""
+    """``calibration``: a method of the product's answer; ``variant``: what is shipped; ``quantisation``: of int8."""
 
     calibration: str
     variant: Literal["full", "int8"]
