@@ -15,6 +15,7 @@ from fullstack_ml.answers import label
 from fullstack_ml.artefact.graph import EMBEDDING
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import image
+from fullstack_ml.modeling.study.trials import Judge
 from fullstack_ml.modeling.train import __main__ as train
 from fullstack_ml.modeling.train import novelty
 from fullstack_ml.modeling.train.backends import Lesson
@@ -99,13 +100,20 @@ def test_a_model_without_an_embedding_is_refused_before_it_is_fitted(refused: Re
 
 @pytest.mark.task("image-classification")
 def test_the_stage_fits_it_and_holds_it_against_the_graph(
-    finished: Path, config: Any, refused: Refused, monkeypatch: pytest.MonkeyPatch
+    finished: Path, config: Any, product: Any, refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config.train.novelty = EMBEDDING
     config.model = model(epochs=1, widths=[4, 4])
     train.run(config)
     names = {made.name for made in onnx.load(CANDIDATE).graph.initializer}
     assert "novelty_whiten" in names and "novelty_basis" not in names
+    judge = Judge(config, product)  # a trial of a sweep has the same score, of models that have an embedding
+    lesson, (held_out, rows, _) = judge.seats[0].lesson, judge.seats[0].asked["judged"]
+    look, constants = judge.embedded(backend, backend.fit(config.model, config.seed, lesson), lesson)
+    assert constants is not None
+    expected = Artefact(CANDIDATE).score(held_out.inputs).novelty
+    assert novelty.distance(constants, look(rows)) == pytest.approx(expected, rel=1e-3, abs=1e-3)
+    assert judge.embedded(other, None, lesson)[1] is None
     monkeypatch.setattr(train, "distance", lambda constants, values: 1.1 * novelty.distance(constants, values))
     with refused("novelty in ONNX differs"):
         train.run(config)
