@@ -24,7 +24,9 @@ def model(name: str = "cnn", weights: Any = "none", **estimator: Any) -> Model:
 
 def contract(*shape: int, harmless: tuple[str, ...] = ()) -> Any:
     """Return as much of a contract as says what a picture is."""
-    given = SimpleNamespace(type="image", shape=shape, fit="stretch", ground=255, max_pixels=10**6, max_values=4096)
+    given = SimpleNamespace(
+        type="image", name="picture", shape=shape, fit="stretch", ground=255, max_pixels=10**6, max_values=4096
+    )
     given.invariances = list(harmless)
     return SimpleNamespace(formulation=SimpleNamespace(input=given))
 
@@ -40,13 +42,14 @@ def bars(count: int = 60, channels: int = 1, side: int = 10) -> tuple[np.ndarray
 
 
 def in_graph(fitted: backend.Fitted, rows: np.ndarray, output: str = "probabilities") -> np.ndarray:
-    """Return what the graph says of rows, whose name and place on this machine it does not hold."""
+    """Return what the graph says of rows, with its embedding; the graph holds no place on this machine."""
     graph = backend.to_onnx(fitted, rows.shape[1], 0, output)
-    assert [given.name for given in graph.graph.output] == [output]
+    assert [given.name for given in graph.graph.output] == [output, "embedding"]
     written = graph.SerializeToString()
     assert str(Path(backend.__file__).parents[5]).encode() not in written
     session = onnxruntime.InferenceSession(written)
     alone = np.asarray(session.run(None, {"features": rows[:1]})[0])
-    together = np.asarray(session.run(None, {"features": rows})[0])
+    together, embedding = (np.asarray(found) for found in session.run(None, {"features": rows}))
     assert alone == pytest.approx(together[:1], abs=1e-5)
+    assert embedding == pytest.approx(backend.embeddings(fitted, rows), rel=1e-3, abs=1e-4)
     return together

@@ -1,9 +1,10 @@
 """Quality and cost of the models of `conf/model` on the sample of a task: each is fitted, exported and tested.
 
-Run it in a generated project in which a model was evaluated, with its interpreter, which has LightGBM:
-`cd my-product && .venv/bin/python <template>/tests/bench/models.py`.
+Run it in a generated project in which a model was evaluated, with its interpreter; models of an extra that it has not are
+left out: `cd my-product && .venv/bin/python <template>/tests/bench/models.py`.
 """
 
+import importlib.util
 import tempfile
 import time
 from pathlib import Path
@@ -12,12 +13,13 @@ from measure import table
 
 # By input and by what the answer asks of a backend.
 MODELS = {
-    ("image", "classifier"): ("majority", "logistic", "mlp", "boosted", "lightgbm"),
-    ("image", "multilabel"): ("majority", "logistic", "mlp"),
-    ("table", "classifier"): ("majority", "logistic", "mlp", "boosted", "lightgbm"),
-    ("table", "regressor"): ("mean", "linear", "boosted_number", "lightgbm"),
-    ("text", "classifier"): ("majority", "ngrams", "lightgbm"),
+    ("image", "classifier"): ("majority", "logistic", "mlp", "boosted", "lightgbm", "cnn"),
+    ("image", "multilabel"): ("majority", "logistic", "mlp", "cnn"),
+    ("table", "classifier"): ("majority", "logistic", "mlp", "boosted", "lightgbm", "mlp_torch"),
+    ("table", "regressor"): ("mean", "linear", "boosted_number", "lightgbm", "mlp_torch"),
+    ("text", "classifier"): ("majority", "ngrams", "lightgbm", "mlp_torch", "ngrams_torch"),
 }
+EXTRAS = ("lightgbm", "torch")
 
 
 def main() -> None:
@@ -33,6 +35,9 @@ def main() -> None:
     wanted = [*dict.fromkeys((*answer.HEADLINE[:2], "cost_per_record", "answered_share"))]
     with tempfile.TemporaryDirectory() as folder:
         for name in MODELS[kind, answer.ESTIMATOR]:
+            library = typed(resolve([f"model={name}"])).model.backend
+            if library in EXTRAS and importlib.util.find_spec(library) is None:
+                continue
             start = time.perf_counter()
             path = trained(name, product, Path(folder))
             took, found = time.perf_counter() - start, assess(path, product, config)

@@ -14,12 +14,16 @@ import torch
 from sklearn.datasets import load_digits, load_wine
 
 from fullstack_ml.answers import label
+from fullstack_ml.artefact.graph import features_of
+from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.inputs import letters, text
 from fullstack_ml.modeling.train.backends import Lesson, backend_of
 from fullstack_ml.modeling.train.backends import torch as backend
 from fullstack_ml.modeling.train.backends.torch import fitting, progress
 from fullstack_ml.modeling.train.backends.torch.augment import augmented
 from fullstack_ml.modeling.train.backends.torch.devices import Device, within_memory
 from fullstack_ml.modeling.train.backends.torch.settings import Augment
+from fullstack_ml.modeling.train.novelty_nodes import with_novelty
 from fullstack_ml.registry import tracking
 from fullstack_ml.workspace.paths import CHECKPOINTS
 from networks import bars, contract, in_graph, model
@@ -100,6 +104,21 @@ def test_several_labels_may_hold_at_once() -> None:
     assert ((given > 0.5) == truth).mean() > 0.93
     assert given.sum(axis=1).max() > 2
     assert in_graph(fitted, rows) == pytest.approx(given, abs=1e-5)
+
+
+@pytest.mark.task("text-classification")
+def test_a_network_reads_the_runs_of_letters_of_a_text(product: Any) -> None:
+    random, words = np.random.default_rng(0), (["left", "아래로", "turn"], ["right", "위로", "stop"])
+    truth = np.arange(240) % 2
+    messages = [" ".join(random.permutation([*words[side], "the", "로봇", *random.choice(words[1 - side], 1)]))
+                for side in truth]  # fmt: skip
+    asked = letters.as_letters(messages, product.formulation.input.length)
+    rows = features_of(asked, product)
+    fitted = backend.fit(model("ngrams_torch", epochs=12), 7, Lesson(rows[:160], truth[:160], label, True, product))
+    graph = with_novelty(backend.to_onnx(fitted, rows.shape[1], 2, "probabilities"), None)
+    scored = Artefact(text.front(graph, product).SerializeToString()).score(asked)
+    assert scored.outputs == pytest.approx(backend.outputs(fitted, rows), abs=1e-5)
+    assert (scored.outputs[160:].argmax(axis=1) == truth[160:]).mean() > 0.95
 
 
 def test_balanced_labels_weigh_alike() -> None:
@@ -219,6 +238,28 @@ def test_full_memory_says_which_batch_would_fit(refused: Refused) -> None:
         within_memory(lambda: attempt(60), device, 60, lambda batch: attempt(60), WHERE)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         within_memory(lambda: torch.zeros(2, 3) @ torch.zeros(2, 3), device, 60, attempt, WHERE)
+
+
+def test_a_batch_that_does_not_fit_while_it_learns_is_told_with_the_one_that_would(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, batch_loss = [20], fitting.batch_loss
+
+    def small(spread: Any, batch: Any, *others: Any) -> Any:
+        if len(batch[0]) > room[0]:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return batch_loss(spread, batch, *others)
+
+    monkeypatch.setattr(fitting, "batch_loss", small)
+    rows, truth = bars(120)
+    lesson = Lesson(rows, truth, label, True, contract(10, 10))
+    what = "the memory of cpu is too small for a batch of 64"
+    with refused(what, f"batch in {WHERE}", "set batch to 16, which fits here"):
+        backend.fit(model(batch=64, epochs=1, widths=[4]), 7, lesson)
+    assert len(backend.fit(model(batch=16, epochs=1, widths=[4]), 7, lesson).curves["loss"]) == 1
+    room[0] = 0
+    with refused(what, f"batch in {WHERE}", "set a smaller network, or smaller pictures"):
+        backend.fit(model(batch=64, epochs=1, widths=[4]), 7, lesson)
 
 
 def test_how_far_it_is_stands_on_the_screen_and_in_mlflow_while_it_runs(

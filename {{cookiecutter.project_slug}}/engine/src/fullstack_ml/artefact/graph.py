@@ -18,6 +18,7 @@ from fullstack_ml.workspace.files import replacing
 # onnxruntime 1.31 and onnxruntime-web run these opsets; a fixed number keeps the file the same when skl2onnx moves on.
 OPSET = {"": 21, "ai.onnx.ml": 3}
 INNER, OUTPUT = FEATURES, "probabilities"
+EMBEDDING = "embedding"  # what a network makes of a record before it answers
 
 
 def features_of(inputs: np.ndarray, product: Product) -> np.ndarray:
@@ -60,8 +61,14 @@ def with_one_output(model: onnx.ModelProto, output: str, width: int) -> onnx.Mod
     for node in model.graph.node:
         for names in (node.input, node.output):
             names[:] = [output if name == last else name for name in names]
+    return with_outputs(model, {output: width})
+
+
+def with_outputs(model: onnx.ModelProto, widths: dict[str, int]) -> onnx.ModelProto:
+    """Keep these outputs alone, each float32 (batch, width), and what they need."""
     del model.graph.output[:]
-    model.graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", width]))
+    for name, width in widths.items():
+        model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", width]))
     domains = {opset.domain: opset.version for opset in model.opset_import} | {"": OPSET[""]}
     del model.opset_import[:]  # converters name a domain twice for tree models, which onnxruntime's tools refuse
     model.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in sorted(domains.items()))

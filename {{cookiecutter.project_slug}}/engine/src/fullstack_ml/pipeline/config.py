@@ -129,15 +129,16 @@ class Train:
     """``parity``: largest difference of the ONNX form from the fitted model; ``novelty``: the score of strangeness."""
 
     parity: Annotated[float, Field(gt=0)]
-    novelty: Literal["mahalanobis", "confidence"]
+    novelty: Literal["mahalanobis", "embedding", "confidence"]
 
 
 @dataclass(config=STRICT)
 class Export:
-    """``calibration``: a method of the product's answer; ``variant``: what is shipped, full or int8."""
+    """``calibration``: a method of the product's answer; ``variant``: what is shipped; ``quantisation``: of int8."""
 
     calibration: str
     variant: Literal["full", "int8"]
+    quantisation: Literal["dynamic", "static"] = "dynamic"
 
 
 @dataclass(config=STRICT)

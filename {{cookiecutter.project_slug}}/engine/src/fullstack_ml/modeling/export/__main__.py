@@ -19,7 +19,7 @@ from fullstack_ml.answers.words import Scored
 from fullstack_ml.artefact.graph import features_of, save, with_metadata
 from fullstack_ml.artefact.session import Artefact, stated
 from fullstack_ml.modeling.export.golden import golden
-from fullstack_ml.modeling.export.lightening import VARIANTS
+from fullstack_ml.modeling.export.lightening import VARIANTS, variants
 from fullstack_ml.modeling.export.reference import reference
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, read, read_folds
@@ -101,9 +101,10 @@ def run(config: Config) -> None:
     parts = read_folds(product)
     held_out, made = parts or [read("calibration", product)], {}
     shutil.rmtree(VARIANT_FILES, ignore_errors=True)
-    for name, lighten in VARIANTS.items():
-        model = lighten(onnx.load(CANDIDATE))
-        models = [lighten(onnx.load(FOLDS / f"{i}.onnx")) for i in range(len(parts))] or [model]
+    seen = np.concatenate([part.inputs for part in held_out])
+    for name, lighten in variants(config.export.quantisation).items():
+        model = lighten(onnx.load(CANDIDATE), seen)
+        models = [lighten(onnx.load(FOLDS / f"{i}.onnx"), part.inputs) for i, part in enumerate(parts)] or [model]
         made[name] = artefact(model, models, held_out, config, product)
         save(made[name], VARIANT_FILES / f"{name}.onnx")
         if name == config.export.variant:

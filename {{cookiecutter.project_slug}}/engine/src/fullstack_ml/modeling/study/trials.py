@@ -5,6 +5,7 @@ the place of the test split, which stays unread.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -12,11 +13,11 @@ from onnx import TensorProto, helper
 
 from fullstack_ml.answers import Answer
 from fullstack_ml.answers.words import Scored
-from fullstack_ml.artefact.graph import OPSET, features_of
+from fullstack_ml.artefact.graph import EMBEDDING, OPSET, features_of
 from fullstack_ml.inputs import FEATURES
 from fullstack_ml.modeling.measuring.measure import Measured, measured_of, records_table
-from fullstack_ml.modeling.train.__main__ import novelty_constants
-from fullstack_ml.modeling.train.backends import Lesson, backend_of, lesson_of
+from fullstack_ml.modeling.train.__main__ import Look, looks_at, novelty_constants
+from fullstack_ml.modeling.train.backends import Backend, Lesson, backend_of, lesson_of
 from fullstack_ml.modeling.train.novelty import distance
 from fullstack_ml.pipeline.config import Config, Model
 from fullstack_ml.pipeline.examples import Examples, joined, read, read_folds
@@ -42,7 +43,9 @@ def seats_of(config: Config, product: Product) -> list[Seat]:
     def seat(known: Examples, asked: dict[str, Examples], proof: Examples | None) -> Seat:
         lesson = lesson_of(known, product, proof)
         strata = lesson.answer.strata(known.truth)
-        constants = novelty_constants(config.train.novelty, lesson.rows, strata, lesson.alike)
+        # Of a network's embedding the score is fitted trial by trial; other models keep this one.
+        name = config.train.novelty.replace(EMBEDDING, "mahalanobis")
+        constants = novelty_constants(name, lesson.rows, strata, lesson.alike)
         rows = {name: features_of(part.inputs, product) for name, part in asked.items()}
         strange = {name: None if constants is None else distance(constants, held) for name, held in rows.items()}
         return Seat(lesson, {name: (part, rows[name], strange[name]) for name, part in asked.items()})
@@ -120,14 +123,24 @@ class Judge:
         for seat in seats:
             fitted = backend.fit(model, self.config.seed, seat.lesson)
             said.append({})
+            look, constants = self.embedded(backend, fitted, seat.lesson)
             for name, (_, rows, strange) in seat.asked.items():
                 outputs = backend.outputs(fitted, rows)
+                strange = strange if constants is None else distance(constants, look(rows))
                 said[-1][name] = Scored(outputs, 1 - outputs.max(axis=1) if strange is None else strange)
         decided = [self.decided(i, seats, said) for i in range(len(seats))]
         scored = Scored.joined([one for one, _ in decided])
         table = {name: np.concatenate([table[name] for _, table in decided]) for name in decided[0][1]}
         found = measured_of(self.answer, self.product, self.config, self.examples, scored.outputs, table, self.summary)
         return Judged(found, float(self.answer.losses(scored.outputs, self.examples.truth).mean()))
+
+    def embedded(self, backend: Backend, fitted: Any, lesson: Lesson) -> tuple[Look, dict[str, np.ndarray] | None]:
+        """Return the novelty score of the model's embedding, where ``conf/train.yaml`` asks for it and there is one."""
+        if self.config.train.novelty != EMBEDDING or not hasattr(backend, "embeddings"):
+            return lambda rows: rows, None
+        look = looks_at(EMBEDDING, backend, fitted)
+        strata = self.answer.strata(lesson.truth)
+        return look, novelty_constants(EMBEDDING, lesson.rows, strata, lesson.alike, look)
 
     def decided(self, i: int, seats: list[Seat], said: list[dict[str, Scored]]) -> tuple[Scored, dict[str, np.ndarray]]:
         """Return the calibrated scores of a seat's records, and what they add to the metrics.

@@ -6,18 +6,20 @@ Run: ``python -m fullstack_ml.modeling.train model=logistic``.
 """
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fullstack_ml.answers import Answer, answer_of
-from fullstack_ml.artefact.graph import features_of, save
+from fullstack_ml.artefact.graph import EMBEDDING, INNER, features_of, save
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
-from fullstack_ml.modeling.train.backends import backend_of, lesson_of
-from fullstack_ml.modeling.train.novelty import distance, mahalanobis
+from fullstack_ml.modeling.train.backends import Backend, backend_of, lesson_of
+from fullstack_ml.modeling.train.novelty import distance, mahalanobis, mahalanobis_of
 from fullstack_ml.modeling.train.novelty_nodes import with_novelty
 from fullstack_ml.modeling.train.over_time import cost_of_time, is_later
 from fullstack_ml.modeling.train.shortcuts import check
@@ -31,7 +33,8 @@ from fullstack_ml.workspace.files import write_json, write_text
 from fullstack_ml.workspace.paths import CANDIDATE, FOLDS, PLOTS, TRAINING
 
 VALUES = 2**25  # of the records that the novelty score is fitted on; a quarter of them is held against the graph
-NOVELTIES = ("mahalanobis", "confidence")
+NOVELTIES = ("mahalanobis", "embedding", "confidence")
+Look = Callable[[np.ndarray], np.ndarray]  # what a novelty score looks at of rows
 
 
 def check_parity(answer: Answer, expected: np.ndarray, actual: np.ndarray, tolerance: float) -> float:
@@ -48,8 +51,18 @@ def check_parity(answer: Answer, expected: np.ndarray, actual: np.ndarray, toler
     return difference
 
 
-def novelty_constants(name: str, rows: np.ndarray, strata: np.ndarray, alike: bool) -> dict[str, np.ndarray] | None:
-    """Fit the novelty score that ``conf/train.yaml`` names; ``confidence`` has nothing to fit."""
+def looks_at(name: str, backend: Any, fitted: Any) -> Look:
+    """Return what the novelty score ``name`` looks at of rows: themselves, or what the network makes of them."""
+    return partial(backend.embeddings, fitted) if name == EMBEDDING else lambda rows: rows
+
+
+def novelty_constants(
+    name: str, rows: np.ndarray, strata: np.ndarray, alike: bool, look: Look | None = None
+) -> dict[str, np.ndarray] | None:
+    """Fit the novelty score that ``conf/train.yaml`` names; ``confidence`` has nothing to fit.
+
+    ``look``: what ``looks_at`` returns, which ``embedding`` needs.
+    """
     if name not in NOVELTIES:
         raise UserError(f"there is no novelty score {name!r}", "conf/train.yaml", suggest(name, NOVELTIES))
     if name == "confidence":
@@ -59,11 +72,17 @@ def novelty_constants(name: str, rows: np.ndarray, strata: np.ndarray, alike: bo
         drawn = np.random.default_rng(0).permutation(len(rows))[: max(1, VALUES // rows.shape[1])]
         drawn = np.union1d(drawn, np.unique(strata, return_index=True)[1])
         rows, strata = rows[drawn], strata[drawn]
+    if name == EMBEDDING and look is not None:
+        return mahalanobis_of(look(rows).astype(np.float64), strata)
     return mahalanobis(rows.astype(np.float64), strata, alike)
 
 
-def check_score(name: str, answer: Answer) -> None:
-    """Raise where the novelty score asks a model how sure it is of one label, and the answer is none."""
+def check_score(name: str, answer: Answer, backend: Backend | None = None) -> None:
+    """Raise where the novelty score asks a model what it cannot say: how sure it is of a label, or an embedding."""
+    if name == EMBEDDING and not hasattr(backend, "embeddings"):
+        what = "the model of conf/config.yaml has no embedding, by which a novelty score could go"
+        fix = "set novelty: mahalanobis, or choose a network, such as cnn"
+        raise UserError(what, "novelty in conf/train.yaml", fix)
     if name == "confidence" and answer.ESTIMATOR != "classifier":
         kind = {"regressor": "numbers", "multilabel": "several labels"}.get(answer.ESTIMATOR, answer.ESTIMATOR)
         what = f"a model of {kind} gives no probability of an answer, by which confidence could tell what is strange"
@@ -119,18 +138,20 @@ def make(
     answer, backend, record = answer_of(product), backend_of(config.model), input_of(product)
     check_answers(answer.summary(known.truth, product), product)
     check_features(known.inputs, product)
-    check_score(config.train.novelty, answer)
+    check_score(config.train.novelty, answer, backend)
     lesson, unseen = lesson_of(known, product, proof), features_of(held_out.inputs, product)
     rows, fitted = lesson.rows, backend.fit(config.model, config.seed, lesson)
-    constants = novelty_constants(config.train.novelty, rows, answer.strata(known.truth), record.ALIKE)
+    look = looks_at(config.train.novelty, backend, fitted)
+    constants = novelty_constants(config.train.novelty, rows, answer.strata(known.truth), record.ALIKE, look)
     expected = backend.outputs(fitted, unseen)
     model = backend.to_onnx(fitted, rows.shape[1], expected.shape[1], answer.OUTPUT)
-    save(record.front(with_novelty(model, constants), product), path)
+    values = EMBEDDING if config.train.novelty == EMBEDDING else INNER
+    save(record.front(with_novelty(model, constants, values), product), path)
     scored = Artefact(path).score(held_out.inputs)
     difference = check_parity(answer, expected, scored.outputs, config.train.parity)
     if constants is not None:
         few = slice(max(1, VALUES // 4 // unseen.shape[1]))
-        check_novelty(distance(constants, unseen[few]), scored.novelty[few])
+        check_novelty(distance(constants, look(unseen[few])), scored.novelty[few])
     return Made(expected, difference, backend.history(fitted))
 
 

@@ -47,6 +47,21 @@ def mahalanobis(features: np.ndarray, truth: np.ndarray, alike: bool = False) ->
     return with_energies(found, features[held])
 
 
+def mahalanobis_of(embeddings: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the constants of that distance among what a network makes of records, (records, width).
+
+    Of more than ``MOST`` values it is measured in their first principal components. What these leave does not count: a
+    network keeps of a record what its answer needs, and has no other scale for it.
+    """
+    centre, spread = embeddings.mean(axis=0), embeddings.std(axis=0)
+    spread[spread == 0] = 1.0  # of a unit that no record of training moves
+    scaled = (embeddings - centre) / spread
+    basis = components(scaled) if scaled.shape[1] > MOST else np.eye(scaled.shape[1])
+    whiten, points = nearest_mean(scaled @ basis, truth, np.zeros(()))
+    turned = basis / spread[:, None] @ whiten
+    return points | {"novelty_whiten": turned, "novelty_shift": -centre @ turned}
+
+
 def nearest_mean(parts: np.ndarray, truth: np.ndarray, rare: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return (values, values) that bring the labels' shared covariance to one, and the labels' means brought there.
 

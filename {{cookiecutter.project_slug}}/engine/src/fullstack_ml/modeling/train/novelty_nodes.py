@@ -9,14 +9,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fullstack_ml.artefact.graph import INNER
+from fullstack_ml.artefact.graph import EMBEDDING, INNER
 
 NOVELTY = "novelty"
 
 
 def made(kind: str, inputs: str, output: str, **settings: Any) -> onnx.NodeProto:
     """Return a node that is called after its output; all names but that of the values begin with ``novelty_``."""
-    names = [name if name in (INNER, NOVELTY) else f"novelty_{name}" for name in (*inputs.split(), output)]
+    names = [name if name in (INNER, EMBEDDING, NOVELTY) else f"novelty_{name}" for name in (*inputs.split(), output)]
     return helper.make_node(kind, names[:-1], names[-1:], names[-1], **settings)
 
 
@@ -80,12 +80,16 @@ def filling_nodes() -> list[onnx.NodeProto]:
     return [made("IsNaN", INNER, "gaps"), made("Where", f"gaps filling {INNER}", "filled")]
 
 
-def with_novelty(model: onnx.ModelProto, constants: dict[str, np.ndarray] | None) -> onnx.ModelProto:
+def with_novelty(
+    model: onnx.ModelProto, constants: dict[str, np.ndarray] | None, values: str = INNER
+) -> onnx.ModelProto:
     """Add the output ``novelty`` (float32, one per record).
 
-    With ``constants`` it is what ``distance`` computes, about 1 for familiar records; without, one minus the highest
-    probability (Hendrycks and Gimpel 2017), which needs no training data.
+    With ``constants`` it is what ``distance`` computes of ``values``, about 1 for familiar records; without, one minus
+    the highest probability (Hendrycks and Gimpel 2017), which needs no training data. An output ``embedding`` stays
+    inside: the artefact says what the contract asks for.
     """
+    del model.graph.output[1:]
     if constants is None:
         stored = [numpy_helper.from_array(np.array(1.0, np.float32), "one")]
         nodes = [
@@ -94,7 +98,7 @@ def with_novelty(model: onnx.ModelProto, constants: dict[str, np.ndarray] | None
         ]
     else:
         stored = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
-        nodes, values = [], INNER
+        nodes = []
         if "novelty_filling" in constants:
             nodes, values = filling_nodes(), "filled"
         reduced = "novelty_basis" in constants

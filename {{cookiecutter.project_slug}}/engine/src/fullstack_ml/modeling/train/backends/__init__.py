@@ -96,7 +96,9 @@ class Backend(Protocol):
     """What a module of this seam defines.
 
     ``rows`` are float32 (records, values), the same numbers that the graph gets under the name ``features``.
-    ``fitted`` is whatever ``fit`` returns; nobody but the backend looks into it.
+    ``fitted`` is whatever ``fit`` returns; nobody but the backend looks into it. A module of networks may also define
+    ``embeddings(fitted, rows)``, what a network makes of rows before it answers: float32 (records, width). Its graph
+    then has that as a second output, ``embedding``, of which ``novelty: embedding`` tells what is strange.
     """
 
     def fit(self, model: Model, seed: int, lesson: Lesson) -> Any:
@@ -126,7 +128,7 @@ class Backend(Protocol):
         Args:
             fitted: what ``fit`` returned.
             width: values per row. The graph's input is ``features``, float32 (batch, width).
-            answer_width: values per answer. The graph's only output is float32 (batch, answer_width).
+            answer_width: values per answer. The graph's first output is float32 (batch, answer_width).
             output: the name of that output. Names that begin with ``novelty`` are taken.
 
         Raises:

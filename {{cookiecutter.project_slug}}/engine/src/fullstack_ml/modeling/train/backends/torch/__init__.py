@@ -57,6 +57,11 @@ def outputs(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
     return np.concatenate([*module("graph").scored(fitted.answering, rows)])
 
 
+def embeddings(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
+    """Return what the body of the network makes of ``rows``, (records, width)."""
+    return np.concatenate([*module("graph").scored(fitted.answering, rows, 1)])
+
+
 def history(fitted: Fitted) -> dict[str, list[float]]:
     """Return the loss of the records learned from and of those to stop by, after every epoch."""
     return fitted.curves

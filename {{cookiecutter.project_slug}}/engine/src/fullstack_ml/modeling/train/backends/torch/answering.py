@@ -60,9 +60,10 @@ class Answering(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.network, self.scale, self.several = network, scale, several
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Return (records, labels), or (records, 1)."""
-        scores = self.network(features)
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the answer, (records, labels) or (records, 1), and the embedding, (records, width)."""
+        embedding = self.network.embedding(features)
+        scores = self.network.head(embedding)
         if self.scale is not None:
-            return scores * self.scale[1] + self.scale[0]
-        return torch.sigmoid(scores) if self.several else torch.softmax(scores, 1)
+            return scores * self.scale[1] + self.scale[0], embedding
+        return torch.sigmoid(scores) if self.several else torch.softmax(scores, 1), embedding
