@@ -1,7 +1,7 @@
 """Quality and cost of the models of `conf/model` on the sample of a task: each is fitted, exported and tested.
 
-Run it in a generated project in which a model was evaluated, with its interpreter; models of an extra that it has not are
-left out: `cd my-product && .venv/bin/python <template>/tests/bench/models.py`.
+Run it in a generated project in which a model was evaluated, with its interpreter; models of an extra that is not there
+are left out: `cd my-product && .venv/bin/python <template>/tests/bench/models.py`.
 """
 
 import importlib.util

@@ -15,10 +15,20 @@ from projects import Finished, Project
 IMAGE, TABLE = "image-classification", "tabular-classification"
 SIMULATION = ["engine/src/fullstack_ml/simulation", "mk/simulation.mk"]  # plays the whole loop
 GONE = {
-    "annotation": ["engine/src/fullstack_ml/annotation", "conf/annotation.yaml", "docs/2-data/annotation-tool.md", *SIMULATION],
+    "annotation": [
+        "engine/src/fullstack_ml/annotation",
+        "conf/annotation.yaml",
+        "docs/2-data/annotation-tool.md",
+        *SIMULATION,
+    ],
     "serving": ["engine/src/fullstack_ml/serving", "docker", "compose.yaml", "docs/4-deployment/serving.md"],
     "edge": ["engine/src/fullstack_ml/edge", "mk/edge.mk", "docs/4-deployment/edge.md"],
-    "monitoring": ["engine/src/fullstack_ml/monitoring", "conf/monitoring.yaml", "docs/4-deployment/monitoring.md", *SIMULATION],
+    "monitoring": [
+        "engine/src/fullstack_ml/monitoring",
+        "conf/monitoring.yaml",
+        "docs/4-deployment/monitoring.md",
+        *SIMULATION,
+    ],
 }
 WATCHED = ["serving", "monitoring"]
 LEFT_OUT = {"everything": [], "service": ["edge"], "edge": WATCHED, "pipeline": [*WATCHED, "edge"]}

@@ -50,8 +50,8 @@ def afterwards(promoted: bool, last: dict[str, Any]) -> str:
         return words("In the last week the new model answers everybody, and the monitor is quiet.")
     text = (
         "In the last week the new model answers everybody, and the monitor goes on: %(said)s. What comes in is still "
+        "unlike most of what the model was made from; more rounds like this one make it usual."
     )
-    text += "unlike most of what the model was made from; more rounds like this one make it usual."
     return words(text, said=alarms_text(last))
 
 

@@ -76,9 +76,9 @@ def reasons_to_stay(product: Product, new: Tested, old: Tested, tolerance: float
 def other_contract(old: Artefact, new: Artefact) -> str | None:
     """Say in words that two artefacts were made for different problems, or return None."""
     said = {"labels": "has other labels", "input": "takes another input", "output": "gives another output"}
-    for key, words in said.items():
+    for key, difference in said.items():
         if old.metadata.get(key) != new.metadata.get(key):
-            return words
+            return difference
     return None
 
 
