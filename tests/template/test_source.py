@@ -47,7 +47,7 @@ ROOMS = [
     (2_200, ["annotation"]),  # rounds by filter, copies, gold, notes; people outside, hours, the guide on the screen
     (750, ["pipeline", "project", "registry", "workspace"]),
     (1_100, ["monitoring"]),  # drift, estimates, late labels, alarms; gauges, page, who is told
-    (980, ["simulation"]),  # a copy of the project, traffic and its clock, the weeks, the page
+    (1_000, ["simulation"]),  # a copy of the project, traffic and its clock, the weeks, the page
     (300, ["edge", "pages", "artefact"]),
 ]
 VAGUE = {"utils", "util", "core", "common", "helpers", "helper", "manager", "managers", "misc"}
