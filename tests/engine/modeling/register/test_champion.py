@@ -103,3 +103,16 @@ def test_a_champion_of_another_contract_makes_way(
     registry: Any = SimpleNamespace(aliases=lambda: {"champion": "1"}, file=lambda _: old)
     assert champion.challenge(registry, "2", product, config) == []
     assert "version 1, the champion until now, has other labels" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("crown", "reasons"), [(True, []), (False, ["real traffic decides: make release"])])
+def test_without_crown_a_better_version_waits_for_traffic(
+    crown: bool, reasons: list[str], finished: Path, product: Any, config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry: Any = SimpleNamespace(aliases=lambda: {"champion": "1"}, file=lambda _: Path("models/model.onnx"))
+    results = iter([measured({}, accuracy=0.95), measured({}, accuracy=0.9)])
+    monkeypatch.setattr(champion, "test", lambda *_: next(results))
+    config.register.crown = crown
+    assert champion.challenge(registry, "2", contract(product, "accuracy"), config) == reasons
+    none: Any = SimpleNamespace(aliases=dict)
+    assert champion.challenge(none, "1", contract(product, "accuracy"), config) == [], "the first one is crowned"

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,10 @@ class Copy:
         """Commit everything, as a team does."""
         self.type("git", "add", "--all")
         who = ["-c", "user.name=simulation", "-c", "user.email=simulation@localhost", "-c", "commit.gpgsign=false"]
-        self.type("git", *who, "-c", "core.hooksPath=/dev/null", "commit", "--quiet", "--allow-empty", "-m", message)
+        done = self.type(
+            "git", *who, "-c", "core.hooksPath=/dev/null", "commit", "--quiet", "--allow-empty", "-m", message
+        )
+        self.ran[-2:] = [replace(done, command=f'git add -A && git commit -m "{message}"')]
 
     @contextmanager
     def serve(self, **settings: str) -> Iterator[httpx.Client]:

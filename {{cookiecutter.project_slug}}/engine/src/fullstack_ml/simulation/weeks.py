@@ -25,7 +25,7 @@ from fullstack_ml.simulation.traffic import Sent, react, send
 SEED = 20261130
 JUDGED = 0.6  # share of a week's records that a random sample has judged
 FEWEST = 100  # records of a normal week; where there are not so many, both weeks have the same ones
-CANARY = 1200  # records of the canary, about: each comes as often as that takes, each time changed by another amount
+CANARY = 1600  # records of the canary, about: each comes as often as that takes, each time changed by another amount
 TRIALS = 2  # of the search after the change, the values of before first
 ROUND, OUTSIDE = "shift", "outside-1"
 
