@@ -13,24 +13,16 @@ from conftest import Bake
 from projects import Finished, Project
 
 IMAGE, TABLE = "image-classification", "tabular-classification"
-SIMULATION = ["engine/src/fullstack_ml/simulation", "mk/simulation.mk"]  # plays the whole loop
 GONE = {
-    "annotation": [
-        "engine/src/fullstack_ml/annotation",
-        "conf/annotation.yaml",
-        "docs/2-data/annotation-tool.md",
-        *SIMULATION,
-    ],
+    "annotation": ["engine/src/fullstack_ml/annotation", "conf/annotation.yaml", "docs/2-data/annotation-tool.md"],
     "serving": ["engine/src/fullstack_ml/serving", "docker", "compose.yaml", "docs/4-deployment/serving.md"],
     "edge": ["engine/src/fullstack_ml/edge", "mk/edge.mk", "docs/4-deployment/edge.md"],
-    "monitoring": [
-        "engine/src/fullstack_ml/monitoring",
-        "conf/monitoring.yaml",
-        "docs/4-deployment/monitoring.md",
-        *SIMULATION,
-    ],
+    "monitoring": ["engine/src/fullstack_ml/monitoring", "conf/monitoring.yaml", "docs/4-deployment/monitoring.md"],
 }
 WATCHED = ["serving", "monitoring"]
+# What plays the whole loop goes with any part of it.
+SIMULATION = ["engine/src/fullstack_ml/simulation", "mk/simulation.mk"]
+OF_THE_LOOP = {"annotation", *WATCHED}
 LEFT_OUT = {"everything": [], "service": ["edge"], "edge": WATCHED, "pipeline": [*WATCHED, "edge"]}
 
 
@@ -74,6 +66,7 @@ def test_a_part_goes_with_its_files_and_the_sentences_that_lead_to_them(part: st
     done = call_remove(project, part)
     assert (done.returncode, done.stderr) == (0, "")
     assert [name for name in GONE[part] if (project / name).exists()] == []
+    assert [name for name in SIMULATION if (project / name).exists()] == ([] if part in OF_THE_LOOP else SIMULATION)
     check_whole(project)
 
 
@@ -83,6 +76,8 @@ def test_an_answer_leaves_out_its_parts(parts: str, bake: Bake) -> None:
     for part, names in GONE.items():
         there = [name for name in names if (folder / name).exists()]
         assert there == ([] if part in LEFT_OUT[parts] else names)
+    played = OF_THE_LOOP.isdisjoint(LEFT_OUT[parts])
+    assert [name for name in SIMULATION if (folder / name).exists()] == (SIMULATION if played else [])
     check_whole(folder)
 
 
