@@ -54,6 +54,7 @@ def shown(value: Any) -> str:
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_page_is_translated_or_named_here(language: str) -> None:
+    assert (PROJECT / "engine/src/fullstack_ml/pages/catalogues" / f"{language}.yaml").is_file()
     apart = {path for folder in ("language", "guide") for path in (OVERLAYS / folder).rglob("*.md")}
     english, there = set(PROJECT.rglob("*.md")) - apart, set(translated(language).values()) - {*DRAFT.iterdir()}
     assert {path.relative_to(PROJECT).as_posix() for path in english - there} == ONLY_ENGLISH
