@@ -56,7 +56,7 @@ def test_a_week_is_spread_and_passes_with_all_that_was_said(engine: sa.Engine) -
     assert timedelta(days=6) < times[-1] - times[0] < timedelta(days=7)
     assert times[-1] < datetime.now(UTC)
     (word,) = rows(engine, FEEDBACK)
-    assert word["prediction_id"] == moved[0]
+    assert word["prediction_id"] in moved
     clock.pass_week(LOG)
     after = sorted(row["requested_at"] for row in rows(engine, PREDICTIONS))
     assert all(abs(old - new - clock.WEEK) < timedelta(milliseconds=2) for old, new in zip(times, after, strict=True))

@@ -14,9 +14,11 @@ from fullstack_ml.workspace.errors import UserError
 
 # Starts a process that would run for minutes, says its id, and waits.
 STARTER = """
-import pathlib, subprocess, sys
+import pathlib, signal, sys
 from fullstack_ml.simulation.commands import Copy
-with Copy(pathlib.Path(sys.argv[1])).start(["sh", "-c", "echo $$; exec sleep 300"], None) as process:
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with Copy(pathlib.Path(sys.argv[1])).start(["sleep", "300"], None) as process:
+    print(process.pid, flush=True)
     process.wait()
 """
 

@@ -26,7 +26,7 @@ LONGEST = 600.0  # seconds of one command
 GRACE = 20.0  # seconds in which a process ends that is asked to
 LINES = 40  # that are kept of what a command prints
 # It waits for the end of its input, which comes when this process is gone, then ends the group of the other one.
-WATCH = 'cat >/dev/null; kill -TERM -- "-$1" 2>/dev/null'
+WATCH = 'cat >/dev/null; kill -s TERM -- "-$1" 2>/dev/null'
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,17 @@ class Copy:
             text=True,
             start_new_session=True,
         )
-        watch = subprocess.Popen(
-            ["sh", "-c", WATCH, "watch", str(process.pid)], stdin=subprocess.PIPE, start_new_session=True
-        )
         try:
-            yield process
+            guard = ["sh", "-c", WATCH, "watch", str(process.pid)]
+            watch = subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True)
+            try:
+                yield process
+            finally:
+                end(process)
+                os.killpg(watch.pid, signal.SIGKILL)
+                watch.communicate()
         finally:
             end(process)
-            os.killpg(watch.pid, signal.SIGKILL)
-            watch.communicate()
 
     def type(self, *command: str, may: tuple[int, ...] = (0,), **settings: str) -> Ran:
         """Type a command and wait for it; ``may`` are the exit codes that are no failure.
