@@ -42,7 +42,7 @@ ROOMS = [
     (1_180, ["audit"]),  # lineage of an answer, the ML Test Score, debts, roles
     (2_430, ["draft"]),  # an answer that is a number, or several labels
     (2_040, ["inputs"]),  # pictures and their planes, tables, texts; what may change of them and be left out
-    (3_560, ["answers"]),  # a label, several labels with candidates, a number with its interval
+    (3_620, ["answers"]),  # a label, several labels with candidates, a number with its interval
     (1_260, ["product"]),  # what is watched after the release
     (2_240, ["annotation"]),  # rounds by filter, copies, gold, notes; people outside, hours, the guide on the screen
     (750, ["pipeline", "project", "registry", "workspace"]),
@@ -154,7 +154,7 @@ def test_the_half_that_a_team_owns_is_small(project: Path) -> None:
         path for path in project.rglob("*") if path.is_file() and not NO_SOURCE.match(f"{path.relative_to(project)}")
     ]
     places = [path.relative_to(project) for path in own]
-    assert len([place for place in places if place.parts[0] not in ("engine", "docs", ".git")]) <= 95
+    assert len([place for place in places if place.parts[0] not in ("engine", "docs", ".git")]) <= 100
     assert sum(lines(project, "src/**/*.py", "tests/**/*.py", "mk/*.py").values()) <= 1500
     assert len([*project.glob("tests/**/test_*.py")]) <= 15
 
