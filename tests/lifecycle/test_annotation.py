@@ -86,8 +86,8 @@ PAUSE = "{ await new Promise((again) => setTimeout(again, 50)); }"
 def press(page: Page, key: str, number: int, control: bool = False) -> None:
     """Press a key, with the control key held down or not."""
     for kind in ("keyDown", "keyUp"):
-        held = 2 * control
-        page.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=number, modifiers=held)
+        named = {"key": key, "code": f"Digit{key}" if key.isdigit() else key, "windowsVirtualKeyCode": number}
+        page.call("Input.dispatchKeyEvent", type=kind, modifiers=2 * control, **named)
 
 
 class Team:
