@@ -221,7 +221,7 @@ def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
     return None
 
 
-def draw(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path) -> None:
+def draw(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path, words: Any) -> None:
     """No table and no picture."""
 
 

@@ -437,11 +437,12 @@ def test_several_labels_are_chosen_by_their_keys_and_come_home_as_sets(
             for keys, chosen in (("24", ["too large", "late"]), ("8", ["none"])):
                 for key in keys:
                     press(page, key, ord(key))
-                page.run(f"while ([...{CHOICES}].filter((one) => {CHECKED}).length < count) {PAUSE}", count=len(keys))
+                few = f"[...{CHOICES}].filter((one) => {CHECKED}).length < {len(keys)}"
+                page.run(f"for (let i = 0; i < 100 && {few}; i++) {PAUSE}")
                 taken = page.run(f"return [...{CHOICES}].filter((one) => {CHECKED}).map((one) => one.textContent)")
                 assert [text.split(":")[0] for text in taken] == chosen
                 press(page, "Enter", 13, control=True)
-                page.run(f"while ([...{CHOICES}].some((one) => {CHECKED})) {PAUSE}")
+                page.run(f"for (let i = 0; i < 100 && [...{CHOICES}].some((one) => {CHECKED}); i++) {PAUSE}")
         assert "2 labels of 2 of 4 items" in project.ok("make", "labels")
         said = sorted(row["label"] for row in team.table("data/labels/slips.parquet"))
         assert said == ["late;too large", "none"]

@@ -252,7 +252,7 @@ def test_a_cell_of_a_number_takes_a_number_or_that_there_is_none(product: Any) -
 def test_no_text_of_a_form_becomes_a_formula(tmp_path: Path) -> None:
     book, sheet = export_round.new_form(["label"])
     for place, text in enumerate(("=1+1", "+1", "-1", "@a", "\x07bell"), 1):
-        export_round.text_cell(sheet.cell(place + 1, 1), text)
+        cells.text_cell(sheet.cell(place + 1, 1), text)
     book.save(tmp_path / "form.xlsx")
     cells = [row[0] for row in openpyxl.load_workbook(tmp_path / "form.xlsx")["form"].iter_rows(min_row=2)]
     assert [(cell.value, cell.data_type, cell.quotePrefix) for cell in cells] == [

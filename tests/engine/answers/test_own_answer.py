@@ -242,7 +242,7 @@ def accepted(trained: list[dict[str, float]], tmp_path: Path, monkeypatch: pytes
 def test_the_page_says_a_number_by_the_part_that_the_answer_names(accepted: None) -> None:
     build.run()
     site = Path("dist/edge")
-    assert {path.name for path in site.glob("*.js")} == {*table.PAGE, "page.js", "model.js", "value.js"}
+    assert {path.name for path in site.glob("*.js")} == {*table.PAGE, "page.js", "language.js", "model.js", "value.js"}
     described = json.loads((site / "model.json").read_text(encoding="utf-8"))
     assert described["parts"] == {"input": "fields.js", "answer": "value.js"}
     assert described["answer"]["options"]["unit"] == "kg"

@@ -17,7 +17,8 @@ from fullstack_ml.draft.numbers import least_of
 from fullstack_ml.draft.pictures import labels_of
 from fullstack_ml.draft.seen import Seen, Wish, label_rows, tell_labels
 from fullstack_ml.draft.tally import Tally
-from fullstack_ml.inputs.text import FILES, SCRIPTS
+from fullstack_ml.inputs.omissions import SCRIPTS
+from fullstack_ml.inputs.text import FILES
 from fullstack_ml.product.formulation import LENGTH, MOST_LETTERS
 from fullstack_ml.workspace.errors import UserError
 
