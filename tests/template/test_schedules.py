@@ -12,7 +12,7 @@ import yaml
 from conftest import ROOT
 
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
-PAGE = TEMPLATE / "docs/4-deployment/monitoring.md"
+PAGE = TEMPLATE / "docs/4-deployment/schedule.md"
 WORKFLOW: dict[Any, Any] = yaml.safe_load((TEMPLATE / ".github/workflows/monitor.yml").read_text(encoding="utf-8"))
 NIGHTLY = re.compile(r"([0-5]?\d) (1?\d|2[0-3]) \* \* \*")
 

@@ -254,8 +254,8 @@ def test_no_text_of_a_form_becomes_a_formula(tmp_path: Path) -> None:
     for place, text in enumerate(("=1+1", "+1", "-1", "@a", "\x07bell"), 1):
         cells.text_cell(sheet.cell(place + 1, 1), text)
     book.save(tmp_path / "form.xlsx")
-    cells = [row[0] for row in openpyxl.load_workbook(tmp_path / "form.xlsx")["form"].iter_rows(min_row=2)]
-    assert [(cell.value, cell.data_type, cell.quotePrefix) for cell in cells] == [
+    shown = [row[0] for row in openpyxl.load_workbook(tmp_path / "form.xlsx")["form"].iter_rows(min_row=2)]
+    assert [(cell.value, cell.data_type, cell.quotePrefix) for cell in shown] == [
         (text, "s", True) for text in ("=1+1", "+1", "-1", "@a", " bell")
     ]
 

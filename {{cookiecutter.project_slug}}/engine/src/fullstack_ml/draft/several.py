@@ -27,11 +27,13 @@ HALF = 0.5
 def sets_in(values: Mapping[str, int] | None) -> dict[str, int]:
     """Return the answers of several labels as the tables keep them, with their counts; nothing where they are no such.
 
-    They are where some text names more than one label, and there are no more labels than different texts.
+    They are where some text names more than one label, there are no more labels than different texts, and of the texts
+    that name several most share one with another text: a name may have a sign that separates others.
     """
     texts = {text: count for text, count in (values or {}).items() if text.strip()}
-    labels = {name for text in texts for name in names_in(text)}
-    if not any(len(names_in(text)) > 1 for text in texts) or len(labels) > min(MOST_LABELS, len(texts)):
+    stand = Counter(name for text in texts for name in names_in(text))
+    shared = [any(stand[name] > 1 for name in names_in(text)) for text in texts if len(names_in(text)) > 1]
+    if 2 * sum(shared) <= len(shared) or len(stand) > min(MOST_LABELS, len(texts)):
         return {}
     found: Counter[str] = Counter()
     for text, count in texts.items():

@@ -59,6 +59,7 @@ PARTS = {
             "conf/monitoring.yaml",
             "conf/source/predictions.yaml",
             "docs/4-deployment/monitoring.md",
+            "docs/4-deployment/schedule.md",
             ".github/workflows/monitor.yml",
             *(f"docker/{name}" for name in ("monitor.service", "monitor.timer", "grafana-dashboard.json")),
             *SIMULATION,
