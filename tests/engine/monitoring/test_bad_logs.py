@@ -136,5 +136,5 @@ def test_a_database_that_is_not_named_is_told_in_three_lines(
     finished: Path, monitored: Config, monkeypatch: pytest.MonkeyPatch, refused: Any
 ) -> None:
     monkeypatch.setenv("SERVE_DATABASE_URL", "")  # as a secret that nobody has set
-    with refused("SERVE_DATABASE_URL", "SERVE_DATABASE_URL"):
+    with refused("SERVE_DATABASE_URL is ''", "the environment or .env"):
         monitor.run(monitored)

@@ -26,6 +26,7 @@ READERS = [name for name in STAGES if name != "compose"]
 
 # What a stage reads only where another version is champion already.
 LATER = {"register": {"requirements", "release", "service.error_cost"}}
+LATER |= {name: {"service.language"} for name in ("validate", "evaluate")}  # pages read it where a text is looked up
 
 
 def modules(name: str) -> list[str]:
