@@ -76,9 +76,9 @@ TESTS = [
     Test(
         "M3",
         "hyperparameters are tuned",
-        (lambda e: e.version("adopted from a sweep", "sweep"),),
+        (lambda e: e.file(SWEEPS / "winner.json", "winner of a search"), lambda e: e.workflow("make sweep")),
         (lambda e: e.file(SWEEPS / "winner.json", "winner of a search"),),
-        "make sweep, then make adopt",
+        "make sweep, then make adopt; in a workflow, too",
     ),
     Test(
         "M4",
