@@ -414,3 +414,40 @@ def test_a_better_guide_shows_a_deleted_project_comes_back_and_labels_change(tea
     asked = project.json("data/rounds/parts.json")["items"]
     assert set(asked.values()) == {"split label"}
     assert {record for record in asked if record in labels} == {r for r, label in labels.items() if label == second}
+
+
+@pytest.mark.xdist_group("image-labels")
+def test_several_labels_are_chosen_by_their_keys_and_come_home_as_sets(
+    finish: Callable[[str], Finished], tmp_path: Path
+) -> None:
+    """The screen of the real Label Studio: two keys and a submit, then the key of none of them."""
+    team = Team(finish("image-labels").project.copy(tmp_path / "my-product"))
+    project, who = team.project, "annotator-1@localhost"
+    try:
+        project.ok("make", "round", "NAME=slips", "N=4")
+        url = team.annotate()
+        with chromium("--window-size=1300,900") as page:
+            page.open(f"{url.split('/projects/')[0]}/user/login/", "document.querySelector('input[name=email]')")
+            assert "/user/login" not in page.run(SIGN_IN, who=who, secret=team.passwords[who])
+            page.open(f"{url}?labeling=1", f"{CHOICES}.length > 8")
+            texts = page.run(f"return [...{CHOICES}].map((one) => one.textContent)")
+            assert "never with too small" in texts[1]
+            assert [text.split(":")[0] for text in texts[-2:]] == ["none", "cannot be annotated"]
+            for keys, chosen in (("24", ["too large", "late"]), ("8", ["none"])):
+                for count, key in enumerate(keys, 1):
+                    few = f"[...{CHOICES}].filter((one) => {CHECKED}).length < {count}"
+                    for _ in range(10):  # keys are bound some time after the choices are there
+                        press(page, key, ord(key))
+                        page.run(f"for (let i = 0; i < 40 && {few}; i++) {PAUSE}")
+                        if not page.run(f"return {few}"):
+                            break
+                taken = page.run(f"return [...{CHOICES}].filter((one) => {CHECKED}).map((one) => one.textContent)")
+                assert [text.split(":")[0] for text in taken] == chosen
+                press(page, "Enter", 13, control=True)
+                page.run(f"for (let i = 0; i < 400 && [...{CHOICES}].some((one) => {CHECKED}); i++) {PAUSE}")
+        assert "2 labels of 2 of 4 items" in project.ok("make", "labels")
+        said = sorted(row["label"] for row in team.table("data/labels/slips.parquet"))
+        assert said == ["late;too large", "none"]
+        project.ok("make", "label")
+    finally:
+        project.run("make", "annotate-stop")
