@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fullstack_ml.audit.evidence import Evidence
 from fullstack_ml.audit.proof import Proof
 from fullstack_ml.workspace.files import read_json
-from fullstack_ml.workspace.paths import REPORTS, TRAINING
+from fullstack_ml.workspace.paths import REPORTS, TRAINING, WINNER
 
 ABLATION, COMPARISON = REPORTS / "ablation.json", REPORTS / "comparison.json"
 NOBODY = "example.com"  # the address of a project whose author said none
@@ -55,6 +55,11 @@ def owners(e: Evidence) -> list[Proof]:
 def worth(e: Evidence) -> list[Proof]:
     """Look for what the parts of the input are worth."""
     return e.report(ABLATION, "what each part is worth", "without")
+
+
+def searched(e: Evidence) -> list[Proof]:
+    """Look for the winner of a search."""
+    return e.file(WINNER, "winner of a search")
 
 
 def aged(e: Evidence) -> list[Proof]:

@@ -4,9 +4,9 @@ Breck, Cai, Nielsen, Salib and Sculley 2017, The ML Test Score: A Rubric for ML 
 Reduction. The score of the project is that of its weakest section. Reads through ``evidence``; writes nothing.
 """
 
-from fullstack_ml.audit.looks import Test, aged, clean, owners, sliced, stable, stale, tested, verdict, worth
+from fullstack_ml.audit.looks import Test, aged, clean, owners, searched, sliced, stable, stale, tested, verdict, worth
 from fullstack_ml.audit.recomputed import recomputed
-from fullstack_ml.workspace.paths import ANALYSIS, EVALUATION, SWEEPS, TRAINING, VALIDATION
+from fullstack_ml.workspace.paths import ANALYSIS, EVALUATION, TRAINING, VALIDATION
 
 SECTIONS = {"D": "data", "M": "model", "I": "infrastructure", "O": "monitoring"}
 TESTS = [
@@ -76,8 +76,8 @@ TESTS = [
     Test(
         "M3",
         "hyperparameters are tuned",
-        (lambda e: e.file(SWEEPS / "winner.json", "winner of a search"), lambda e: e.workflow("make sweep")),
-        (lambda e: e.file(SWEEPS / "winner.json", "winner of a search"),),
+        (searched, lambda e: e.workflow("make sweep")),
+        (searched,),
         "make sweep, then make adopt; in a workflow, too",
     ),
     Test(

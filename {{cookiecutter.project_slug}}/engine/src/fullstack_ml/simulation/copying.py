@@ -145,7 +145,7 @@ def set_up(project: Path, share: float, small: bool) -> None:
         edit(project / name, change)
     config = (project / "conf/config.yaml").read_text(encoding="utf-8")  # whose layout others read, as text
     write_text(project / "conf/config.yaml", re.sub(r"(?m)^(\s*- source: ).*$", r"\g<1>past", config))
-    write_text(project / "conf/source/past.yaml", f"name: past\noptions: {{path: {PAST}}}\n")
+    write_text(project / "conf/source/past.yaml", f"name: past\noptions:\n  path: {PAST}\n")
     own = project / "src" / package_name() / "sources/past.py"
     own.parent.mkdir(exist_ok=True)
     shutil.copy2(Path(__file__).with_name("past.py"), own)
