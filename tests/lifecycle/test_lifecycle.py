@@ -241,7 +241,7 @@ def kill_after(seconds: float, project: Project, *command: str) -> None:
 
 
 def clear_note(project: Project) -> None:
-    """Let make, with any target, take away the empty note of a DVC that was killed in writing it: dvc stops there."""
+    """Let make, with any target, take away what a DVC that was killed has left half-written: dvc stops there."""
     project.ok("make", "help")
 
 

@@ -186,6 +186,21 @@ def test_dvc_that_was_killed_while_it_wrote_its_note_stops_no_later_run(place: P
     ok(place, "make", "-o", ".venv/.done", "compose")
 
 
+@pytest.mark.parametrize("kept", [0, 40])
+def test_dvc_that_was_killed_while_it_wrote_its_lock_runs_nothing_twice(place: Path, calls: Path, kept: int) -> None:
+    ok(place, "git", "init", "-q")
+    (place / "a").write_text("an input, since DVC keeps no run of a stage that reads nothing\n")
+    (place / "dvc.yaml").write_text("stages: {compose: {cmd: cp a b, deps: [a], outs: [b]}}\n")
+    assert "Running stage" in ok(place, "make", "-o", ".venv/.done", "compose")
+    lock = place / "dvc.lock"
+    whole = lock.read_text()
+    lock.write_text(whole[:kept])
+    assert "dvc.lock" in run(place, "dvc", "repro").stderr
+    again = ok(place, "make", "-o", ".venv/.done", "compose")
+    assert "Running stage" not in again and "is cached" in again, again
+    assert lock.read_text() == whole
+
+
 def test_make_and_bash_of_macos_are_enough(baked: Path) -> None:
     """Neither can be had here: what came after bash 3.2 and make 3.81 is looked for in the text."""
     files = [ROOT / "Makefile", baked / "Makefile", *sorted((baked / "mk").glob("*.mk"))]

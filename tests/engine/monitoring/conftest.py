@@ -34,7 +34,7 @@ def serving_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def monitored(config: Config) -> Config:
     """conf/ with its file of the monitor, which asks nobody outside."""
     given = yaml.safe_load(Path("conf/monitoring.yaml").read_text(encoding="utf-8"))["monitoring"]
-    config.monitoring = Monitor(**{**given, "mlflow": False, "seconds": 1, "attempts": 2})
+    config.monitoring = Monitor(**{**given, "mlflow": False, "seconds": 10, "attempts": 2})
     return config
 
 

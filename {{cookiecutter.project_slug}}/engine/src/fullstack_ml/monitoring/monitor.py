@@ -157,7 +157,7 @@ def run(config: Config) -> None:
         texts = {row["id"]: message(row, report["windows"][-1], str(PAGE)) for row in alarms}
         fresh = [row for row in alarms if report["told"][row["id"]] == report["at"]]
         back = take_back(fresh, report["windows"][-1]["version"], origins, serving)
-        text = "\n".join([*(texts[row["id"]] for row in fresh), *([back] if back else [])])
+        text = "".join(f"{part}\n" for part in (*(texts[row["id"]] for row in fresh), *([back] if back else [])))
         faults = [*([back] if back else []), *(tell(text, fresh, settings) if fresh else [])]
         faults += filter(None, [report_to_mlflow(report, origins) if settings.mlflow else None])
     show(report)
