@@ -46,7 +46,7 @@ ROOMS = [
     (1_260, ["product"]),  # what is watched after the release
     (2_240, ["annotation"]),  # rounds by filter, copies, gold, notes; people outside, hours, the guide on the screen
     (750, ["pipeline", "project", "registry", "workspace"]),
-    (1_100, ["monitoring"]),  # drift, estimates, late labels, alarms; gauges, page, who is told
+    (1_110, ["monitoring"]),  # drift, estimates, late labels, alarms; gauges, page, who is told
     (320, ["edge", "pages", "artefact"]),
     (1_000, ["simulation"]),  # a copy of the project, traffic and its clock, the weeks, the page
 ]
