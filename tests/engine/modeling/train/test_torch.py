@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -294,3 +295,12 @@ def test_the_rate_rises_and_falls() -> None:
     assert rates[55] == pytest.approx(0.5) and rates[-1] < 0.001
     settings.schedule = "constant"
     assert fitting.rate(99, 100, settings) == 1
+
+
+def test_a_number_of_epochs_is_kept_and_no_record_held_back() -> None:
+    lesson, _, _ = digits()
+    stopped = backend.fit(model(epochs=3, patience=2), 7, lesson)
+    losses = stopped.curves["validation_loss"]
+    assert backend.rounds(stopped) == [losses.index(min(losses)) + 1]
+    again = backend.fit(model(epochs=3, patience=2), 7, replace(lesson, proof=None, rounds=[2]))
+    assert (len(again.curves["loss"]), backend.rounds(again)) == (2, [])

@@ -66,7 +66,7 @@ def p_value(before: np.ndarray, now: np.ndarray) -> float:
     call ten times as many differences real. The correction is of Williams 1976, Improved Likelihood Ratio Tests for
     Complete Contingency Tables.
     """
-    from scipy.special import chdtrc, xlogy  # scipy.stats takes two seconds to import, and ten times as long for one table
+    from scipy.special import chdtrc, xlogy  # scipy.stats takes two seconds to import, and is slow for one table
 
     table = np.stack([before, now]).astype(float)
     few = table.sum(axis=0) * table.sum(axis=1).min() / table.sum() < EXPECTED

@@ -122,24 +122,34 @@ def check_features(inputs: np.ndarray, product: Product) -> None:
         raise UserError(f"no training record has the feature(s) {', '.join(empty)}", "data/splits/train.parquet", fix)
 
 
+Curves = dict[str, list[float]]
+
+
 @dataclass(frozen=True)
 class Made:
     """What was saved: its outputs of the held-out records, their largest difference in ONNX, the curves of fitting."""
 
     outputs: np.ndarray
     difference: float
-    curves: dict[str, list[float]]
+    curves: Curves
 
 
 def make(
-    config: Config, product: Product, known: Examples, held_out: Examples, path: Path, proof: Examples | None = None
+    config: Config,
+    product: Product,
+    known: Examples,
+    held_out: Examples,
+    path: Path,
+    proof: Examples | None = None,
+    rounds: list[int] | None = None,
 ) -> Made:
-    """Fit on ``known``, stop by ``proof``, convert, save, and check the parity on every record of ``held_out``."""
+    """Fit on ``known``, stop by ``proof`` or after ``rounds``, convert, save, and check the parity on every record of
+    ``held_out``."""
     answer, backend, record = answer_of(product), backend_of(config.model), input_of(product)
     check_answers(answer.summary(known.truth, product), product)
     check_features(known.inputs, product)
     check_score(config.train.novelty, answer, backend)
-    lesson, unseen = lesson_of(known, product, proof), features_of(held_out.inputs, product)
+    lesson, unseen = lesson_of(known, product, proof, rounds), features_of(held_out.inputs, product)
     rows, fitted = lesson.rows, backend.fit(config.model, config.seed, lesson)
     look = looks_at(config.train.novelty, backend, fitted)
     constants = novelty_constants(config.train.novelty, rows, answer.strata(known.truth), record.ALIKE, look)
@@ -155,19 +165,46 @@ def make(
     return Made(expected, difference, backend.history(fitted))
 
 
+def usual_rounds(config: Config, product: Product, parts: list[Examples]) -> tuple[list[int] | None, Curves]:
+    """Return how many iterations a model of small data takes, and the curves of one; None where it does not choose.
+
+    Stopped by a tenth of a few hundred records, one model may take three times as many as another. It is then as much
+    surer of its answers, and a threshold that was found by the others is none for it. So every fold finds its number,
+    and all models, also the one that ships, take the median.
+    """
+    backend, took, curves = backend_of(config.model), list[list[int]](), Curves()
+    rounds = getattr(backend, "rounds", None)
+    if rounds is None:
+        return None, curves
+    for i in range(len(parts)):
+        fitted = backend.fit(config.model, config.seed, lesson_of(rest_of(parts, i), product))
+        took.append(rounds(fitted))
+        curves = curves or backend.history(fitted)
+        if not took[0] or len(took[i]) != len(took[0]):
+            return None, curves
+    return [int(number) for number in np.median(took, axis=0)] if took else None, curves
+
+
+def rest_of(parts: list[Examples], fold: int) -> Examples:
+    """Return the records of all folds but one."""
+    return joined([*parts[:fold], *parts[fold + 1 :]])
+
+
 def run(config: Config) -> None:
     """Make the model, and of small data one for each fold, which tests it; report."""
     product = load()
     answer, parts = answer_of(product), read_folds(product)
     known, held_out = (joined(parts),) * 2 if parts else (read("train", product), read("validation", product))
-    made = make(config, product, known, held_out, CANDIDATE, None if parts else held_out)
+    rounds, curves = usual_rounds(config, product, parts)
+    made = make(config, product, known, held_out, CANDIDATE, None if parts else held_out, rounds)
     shutil.rmtree(FOLDS, ignore_errors=True)
     write_json(FOLDS / "folds.json", len(parts))  # DVC warns at every stage of an empty folder
     by_fold = [
-        make(config, product, joined([*parts[:i], *parts[i + 1 :]]), part, FOLDS / f"{i}.onnx")
+        make(config, product, rest_of(parts, i), part, FOLDS / f"{i}.onnx", rounds=rounds)
         for i, part in enumerate(parts)
     ]
     unseen = np.concatenate([one.outputs for one in by_fold]) if parts else made.outputs
+    curves = curves or made.curves
     moments = moments_of(known.frame) if not parts and is_later(known.frame, held_out.frame) else None
     summary, scores = answer.summary(known.truth, product, moments), answer.headline(unseen, held_out.truth)
     report: dict[str, Any] = {
@@ -180,10 +217,10 @@ def run(config: Config) -> None:
         "validation": scores,
         "over_time": None if parts else cost_of_time(config, product, known, held_out),
         "shortcuts": check(known.frame, answer.strata(known.truth)),
-        "history": made.curves,
+        "history": curves,
     }
     write_json(TRAINING, report)
-    write_text(PLOTS / "history.csv", as_csv(made.curves))
+    write_text(PLOTS / "history.csv", as_csv(curves))
     held = f"out of {len(parts)} folds" if parts else "validation"
     reached = f"{held} {answer.HEADLINE[0]} {scores[answer.HEADLINE[0]]:.3f}, parity {report['parity']:.1g}"
     print(f"train: {config.model.name} on {len(known.truth)} records, {reached}")

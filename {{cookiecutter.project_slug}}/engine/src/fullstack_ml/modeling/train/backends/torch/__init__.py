@@ -62,6 +62,12 @@ def embeddings(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
     return np.concatenate([*module("graph").scored(fitted.answering, rows, 1)])
 
 
+def rounds(fitted: Fitted) -> list[int]:
+    """Return the epoch that was the best; nothing where no records told."""
+    losses = fitted.curves.get("validation_loss")
+    return [int(np.argmin(losses)) + 1] if losses else []
+
+
 def history(fitted: Fitted) -> dict[str, list[float]]:
     """Return the loss of the records learned from and of those to stop by, after every epoch."""
     return fitted.curves

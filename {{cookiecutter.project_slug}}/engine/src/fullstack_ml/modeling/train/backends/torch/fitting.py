@@ -160,8 +160,9 @@ def run(
     seed: int,
     file: Path,
     where: str,
+    last: int,
 ) -> dict[str, list[float]]:
-    """Go through the epochs, leave ``network`` at its best, and return the curves."""
+    """Go through the epochs up to ``last``, leave ``network`` at its best, and return the curves."""
     spread = device.spread(network)
     optimiser = torch.optim.AdamW(
         [weights for weights in network.parameters() if weights.requires_grad],
@@ -175,12 +176,12 @@ def run(
     known, proof = records[0].on(device), records[1] and records[1].on(device)
     began = time.monotonic()
     watch, written = Watch(file.stem, began, training.epoch, began), began
-    while training.epoch < settings.epochs and not training.is_over(settings.patience):
+    while training.epoch < last and not training.is_over(settings.patience):
         torch.manual_seed(seed + training.epoch)
         losses = learn(training, spread, known, settings, device)
         check_finite(losses, training.epoch, where)
         training.note(float(losses.mean()), None if proof is None else proof_loss(spread, proof, device))
-        watch.tell(training.epoch, settings.epochs, training.curves)
+        watch.tell(training.epoch, last, training.curves)
         if time.monotonic() - written >= checkpoint.EVERY:
             checkpoint.write(file, training.state())
             written = time.monotonic()
@@ -202,7 +203,7 @@ def fitted(
     check_augment(settings.augment, lesson.product, shape, where)
     device = device_of(settings, where)
     known, proof, scale = parts_of(model, settings, seed, lesson)
-    if settings.patience and proof is None:
+    if settings.patience and proof is None and not lesson.rounds:
         settings = replace(settings, epochs=min(settings.epochs, FIXED))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -218,6 +219,8 @@ def fitted(
             learn(fresh, device.spread(network), trial, replace(settings, batch=batch), device)
 
         file = checkpoint.path_of(model, seed, lesson)
-        work = partial(run, network, (known, proof), settings, device, seed, file, where)
+        # The rate falls as it fell for the models of the folds, whose best epoch came before the last.
+        last = lesson.rounds[0] if lesson.rounds else settings.epochs
+        work = partial(run, network, (known, proof), settings, device, seed, file, where, last)
         curves = within_memory(work, device, settings.batch, attempt, where)
     return Answering(network.cpu(), scale, several).eval(), curves
