@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fullstack_ml.answers import Answer, answer_of
-from fullstack_ml.artefact.graph import EMBEDDING, INNER, features_of, save
+from fullstack_ml.artefact.graph import EMBEDDING, INNER, features_of, save, taking
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.train.backends import Backend, backend_of, lesson_of
@@ -54,6 +54,13 @@ def check_parity(answer: Answer, expected: np.ndarray, actual: np.ndarray, toler
 def looks_at(name: str, backend: Any, fitted: Any) -> Look:
     """Return what the novelty score ``name`` looks at of rows: themselves, or what the network makes of them."""
     return partial(backend.embeddings, fitted) if name == EMBEDDING else lambda rows: rows
+
+
+def seen_by_novelty(config: Config, product: Product) -> Callable[[np.ndarray, Examples], np.ndarray]:
+    """Return what gives a novelty score its rows: those of the model, or ``features`` where it is told by these and the
+    model takes something else."""
+    own = config.model.takes == INNER or config.train.novelty != "mahalanobis"
+    return lambda rows, part: rows if own else features_of(part.inputs, product)
 
 
 def novelty_constants(
@@ -124,11 +131,13 @@ def check_features(inputs: np.ndarray, product: Product) -> None:
 
 @dataclass(frozen=True)
 class Made:
-    """What was saved: its outputs of the held-out records, their largest difference in ONNX, the curves of fitting."""
+    """What was saved: its outputs of the held-out records, their largest difference in ONNX, the curves of fitting, and
+    the device on which it was fitted."""
 
     outputs: np.ndarray
     difference: float
     curves: dict[str, list[float]]
+    device: str
 
 
 def make(
@@ -139,20 +148,24 @@ def make(
     check_answers(answer.summary(known.truth, product), product)
     check_features(known.inputs, product)
     check_score(config.train.novelty, answer, backend)
-    lesson, unseen = lesson_of(known, product, proof), features_of(held_out.inputs, product)
+    lesson = lesson_of(config.model, known, product, proof)
+    unseen = features_of(held_out.inputs, product, config.model.takes)
     rows, fitted = lesson.rows, backend.fit(config.model, config.seed, lesson)
-    look = looks_at(config.train.novelty, backend, fitted)
-    constants = novelty_constants(config.train.novelty, rows, answer.strata(known.truth), record.ALIKE, look)
+    look, seen = looks_at(config.train.novelty, backend, fitted), seen_by_novelty(config, product)
+    strata = answer.strata(known.truth)
+    constants = novelty_constants(config.train.novelty, seen(rows, known), strata, record.ALIKE, look)
     expected = backend.outputs(fitted, unseen)
     model = backend.to_onnx(fitted, rows.shape[1], expected.shape[1], answer.OUTPUT)
     values = EMBEDDING if config.train.novelty == EMBEDDING else INNER
-    save(record.front(with_novelty(model, constants, values), product), path)
+    save(record.front(with_novelty(taking(model, config.model.takes), constants, values), product), path)
     scored = Artefact(path).score(held_out.inputs)
     difference = check_parity(answer, expected, scored.outputs, config.train.parity)
     if constants is not None:
+        unseen = seen(unseen, held_out)
         few = slice(max(1, VALUES // 4 // unseen.shape[1]))
         check_novelty(distance(constants, look(unseen[few])), scored.novelty[few])
-    return Made(expected, difference, backend.history(fitted))
+    device: str = backend.device(fitted) if hasattr(backend, "device") else "cpu"
+    return Made(expected, difference, backend.history(fitted), device)
 
 
 def run(config: Config) -> None:
@@ -173,6 +186,7 @@ def run(config: Config) -> None:
     report: dict[str, Any] = {
         "model": config.model.name,
         "seed": config.seed,
+        "device": made.device,
         "records": len(known.truth),
         "folds": len(parts),
         "answers": summary,

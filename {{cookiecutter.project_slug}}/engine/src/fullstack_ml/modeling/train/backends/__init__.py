@@ -32,7 +32,8 @@ class Lesson:
     """What a model is fitted to.
 
     Attributes:
-        rows: float32 (records, values), the numbers that the graph gets under the name ``features``.
+        rows: float32 (records, values), the numbers that the graph gets under the name ``features``, or what else the
+            model ``takes`` of a record.
         truth: as ``answer.truth`` gives it: for a label (records,), its index; for several bool (records, labels).
         answer: ``answer.ESTIMATOR`` says what is wanted: ``classifier``, ``regressor`` or ``multilabel``.
         alike: whether all values are of one kind, as pixels are; then none should get a spread of its own.
@@ -48,10 +49,10 @@ class Lesson:
     proof: tuple[np.ndarray, np.ndarray] | None = None
 
 
-def lesson_of(known: Examples, product: Product, held_out: Examples | None = None) -> Lesson:
-    """Return what a model of ``product`` is fitted to, with ``held_out`` to stop by."""
-    proof = None if held_out is None else (features_of(held_out.inputs, product), held_out.truth)
-    rows, alike = features_of(known.inputs, product), input_of(product).ALIKE
+def lesson_of(model: Model, known: Examples, product: Product, held_out: Examples | None = None) -> Lesson:
+    """Return what ``model`` of ``product`` is fitted to, with ``held_out`` to stop by."""
+    proof = None if held_out is None else (features_of(held_out.inputs, product, model.takes), held_out.truth)
+    rows, alike = features_of(known.inputs, product, model.takes), input_of(product).ALIKE
     return Lesson(rows, known.truth, answer_of(product), alike, product, proof)
 
 
@@ -98,7 +99,8 @@ class Backend(Protocol):
     ``rows`` are float32 (records, values), the same numbers that the graph gets under the name ``features``.
     ``fitted`` is whatever ``fit`` returns; nobody but the backend looks into it. A module of networks may also define
     ``embeddings(fitted, rows)``, what a network makes of rows before it answers: float32 (records, width). Its graph
-    then has that as a second output, ``embedding``, of which ``novelty: embedding`` tells what is strange.
+    then has that as a second output, ``embedding``, of which ``novelty: embedding`` tells what is strange. It may also
+    define ``device(fitted)``, the name of what it was fitted on, where that is not the CPU.
     """
 
     def fit(self, model: Model, seed: int, lesson: Lesson) -> Any:
