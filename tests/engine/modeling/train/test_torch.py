@@ -57,6 +57,13 @@ def test_a_small_network_reads_digits_and_leaves_as_onnx() -> None:
     assert (given.argmax(axis=1) == truth).mean() >= 0.985
     assert in_graph(fitted, rows) == pytest.approx(given, abs=1e-5)
     assert not CHECKPOINTS.exists()
+    assert backend.device(fitted) == "cpu"
+
+
+def test_the_device_is_said_with_its_make_its_number_and_its_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
+    assert Device("cuda", torch.bfloat16, 2).said == "2 x cuda (Some GPU), mixed precision"
+    assert Device("cpu", None, 1).said == "cpu"
 
 
 def test_colour_and_any_shape_and_the_same_bytes_again() -> None:
@@ -163,7 +170,7 @@ def test_a_change_of_pictures_does_what_its_name_says() -> None:
         ({"width": [8]}, "unknown key 'width'", WHERE, "'widths'"),
         ({"epochs": "many"}, "epochs is 'many'", WHERE, "mend the value"),
         ({"augment": {"flop": 1}}, "unknown key 'flop'", WHERE, "'flip'"),
-        ({"network": "resnet"}, "there is no network 'resnet'", f"network in {WHERE}", "allowed: mlp"),
+        ({"network": "resnet"}, "there is no network 'resnet'", f"network in {WHERE}", "allowed: characters, mlp"),
         ({"augment": {"flip": 0.5}}, "flip is not called harmless", f"augment in {WHERE}", "add flip to invariances"),
         ({"augment": {"crop": 24}}, "8 x 8 are smaller than the crop of 24", f"augment.crop in {WHERE}", "at most 8"),
         ({"device": "mps"}, "no device 'mps'", f"device in {WHERE}", "auto takes the best one"),

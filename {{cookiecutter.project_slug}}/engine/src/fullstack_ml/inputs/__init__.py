@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 FEATURES = "features"  # the input of the graph that a backend makes: float32 (records, values)
+LETTERS = "letters"  # the same of models that take the letters of a text one by one: their code points, then zeros
 # The model's input, the ids of the records, and what the prediction log keeps of each.
 Decoded = tuple[np.ndarray, list[str], list[bytes]]
 Region = tuple[str, np.ndarray, tuple[Any, ...]]
@@ -100,7 +101,10 @@ class Input(Protocol):
         ``regions`` cannot name. None where nothing can be left out."""
 
     def front(self, model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
-        """Put the contract's input in front of a graph whose input is ``features`` (float32, records x values)."""
+        """Put the contract's input in front of a graph whose input is ``features`` (float32, records x values).
+
+        Where ``GIVES`` of the module lists more than that, a graph may take any of these names, or several.
+        """
 
     def planes(self, product: Product) -> tuple[int, int, int] | None:
         """Return channels, height and width where ``features`` are a picture, channel by channel; else None."""
@@ -149,6 +153,12 @@ OPTIONAL = ("shifted",)
 # What a module has to define; find_choice() and make check name what is missing.
 DEFINED = (*Input.__annotations__, *vars(Input))
 NEEDED = tuple(name for name in DEFINED if not name.startswith("_") and name not in OPTIONAL)
+
+
+def gives_of(product: Product) -> tuple[str, ...]:
+    """Name what a model may take of the input: ``GIVES`` of its module, which may leave it out, or ``features``."""
+    found: tuple[str, ...] = getattr(input_of(product), "GIVES", (FEATURES,))
+    return found
 
 
 def input_of(product: Product) -> Input:

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from fullstack_ml.answers import Answer, answer_of
-from fullstack_ml.artefact.graph import EMBEDDING, INNER, features_of, save
+from fullstack_ml.artefact.graph import EMBEDDING, INNER, features_of, save, taking
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.train.backends import Backend, backend_of, lesson_of
+from fullstack_ml.modeling.train.folds import Curves, rest_of, usual_rounds
 from fullstack_ml.modeling.train.novelty import distance, mahalanobis, mahalanobis_of
 from fullstack_ml.modeling.train.novelty_nodes import with_novelty
 from fullstack_ml.modeling.train.over_time import cost_of_time, is_later
@@ -54,6 +55,13 @@ def check_parity(answer: Answer, expected: np.ndarray, actual: np.ndarray, toler
 def looks_at(name: str, backend: Any, fitted: Any) -> Look:
     """Return what the novelty score ``name`` looks at of rows: themselves, or what the network makes of them."""
     return partial(backend.embeddings, fitted) if name == EMBEDDING else lambda rows: rows
+
+
+def seen_by_novelty(config: Config, product: Product) -> Callable[[np.ndarray, Examples], np.ndarray]:
+    """Return what gives a novelty score its rows: those of the model, or ``features`` where it is told by these and the
+    model takes something else."""
+    own = config.model.takes == INNER or config.train.novelty != "mahalanobis"
+    return lambda rows, part: rows if own else features_of(part.inputs, product)
 
 
 def novelty_constants(
@@ -122,16 +130,15 @@ def check_features(inputs: np.ndarray, product: Product) -> None:
         raise UserError(f"no training record has the feature(s) {', '.join(empty)}", "data/splits/train.parquet", fix)
 
 
-Curves = dict[str, list[float]]
-
-
 @dataclass(frozen=True)
 class Made:
-    """What was saved: its outputs of the held-out records, their largest difference in ONNX, the curves of fitting."""
+    """What was saved: its outputs of the held-out records, their largest difference in ONNX, the curves of fitting, and
+    the device on which it was fitted."""
 
     outputs: np.ndarray
     difference: float
     curves: Curves
+    device: str
 
 
 def make(
@@ -149,45 +156,24 @@ def make(
     check_answers(answer.summary(known.truth, product), product)
     check_features(known.inputs, product)
     check_score(config.train.novelty, answer, backend)
-    lesson, unseen = lesson_of(known, product, proof, rounds), features_of(held_out.inputs, product)
+    lesson = lesson_of(config.model, known, product, proof, rounds)
+    unseen = features_of(held_out.inputs, product, config.model.takes)
     rows, fitted = lesson.rows, backend.fit(config.model, config.seed, lesson)
-    look = looks_at(config.train.novelty, backend, fitted)
-    constants = novelty_constants(config.train.novelty, rows, answer.strata(known.truth), record.ALIKE, look)
+    look, seen = looks_at(config.train.novelty, backend, fitted), seen_by_novelty(config, product)
+    strata = answer.strata(known.truth)
+    constants = novelty_constants(config.train.novelty, seen(rows, known), strata, record.ALIKE, look)
     expected = backend.outputs(fitted, unseen)
     model = backend.to_onnx(fitted, rows.shape[1], expected.shape[1], answer.OUTPUT)
     values = EMBEDDING if config.train.novelty == EMBEDDING else INNER
-    save(record.front(with_novelty(model, constants, values), product), path)
+    save(record.front(with_novelty(taking(model, config.model.takes), constants, values), product), path)
     scored = Artefact(path).score(held_out.inputs)
     difference = check_parity(answer, expected, scored.outputs, config.train.parity)
     if constants is not None:
+        unseen = seen(unseen, held_out)
         few = slice(max(1, VALUES // 4 // unseen.shape[1]))
         check_novelty(distance(constants, look(unseen[few])), scored.novelty[few])
-    return Made(expected, difference, backend.history(fitted))
-
-
-def usual_rounds(config: Config, product: Product, parts: list[Examples]) -> tuple[list[int] | None, Curves]:
-    """Return how many iterations a model of small data takes, and the curves of one; None where it does not choose.
-
-    Stopped by a tenth of a few hundred records, one model may take three times as many as another. It is then as much
-    surer of its answers, and a threshold that was found by the others is none for it. So every fold finds its number,
-    and all models, also the one that ships, take the median.
-    """
-    backend, took, curves = backend_of(config.model), list[list[int]](), Curves()
-    rounds = getattr(backend, "rounds", None)
-    if rounds is None:
-        return None, curves
-    for i in range(len(parts)):
-        fitted = backend.fit(config.model, config.seed, lesson_of(rest_of(parts, i), product))
-        took.append(rounds(fitted))
-        curves = curves or backend.history(fitted)
-        if not took[0] or len(took[i]) != len(took[0]):
-            return None, curves
-    return [int(number) for number in np.median(took, axis=0)] if took else None, curves
-
-
-def rest_of(parts: list[Examples], fold: int) -> Examples:
-    """Return the records of all folds but one."""
-    return joined([*parts[:fold], *parts[fold + 1 :]])
+    device: str = backend.device(fitted) if hasattr(backend, "device") else "cpu"
+    return Made(expected, difference, backend.history(fitted), device)
 
 
 def run(config: Config) -> None:
@@ -210,6 +196,7 @@ def run(config: Config) -> None:
     report: dict[str, Any] = {
         "model": config.model.name,
         "seed": config.seed,
+        "device": made.device,
         "records": len(known.truth),
         "folds": len(parts),
         "answers": summary,

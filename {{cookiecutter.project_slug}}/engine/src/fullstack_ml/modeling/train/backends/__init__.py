@@ -32,7 +32,8 @@ class Lesson:
     """What a model is fitted to.
 
     Attributes:
-        rows: float32 (records, values), the numbers that the graph gets under the name ``features``.
+        rows: float32 (records, values), the numbers that the graph gets under the name ``features``, or what else the
+            model ``takes`` of a record.
         truth: as ``answer.truth`` gives it: for a label (records,), its index; for several bool (records, labels).
         answer: ``answer.ESTIMATOR`` says what is wanted: ``classifier``, ``regressor`` or ``multilabel``.
         alike: whether all values are of one kind, as pixels are; then none should get a spread of its own.
@@ -52,11 +53,15 @@ class Lesson:
 
 
 def lesson_of(
-    known: Examples, product: Product, held_out: Examples | None = None, rounds: list[int] | None = None
+    model: Model,
+    known: Examples,
+    product: Product,
+    held_out: Examples | None = None,
+    rounds: list[int] | None = None,
 ) -> Lesson:
-    """Return what a model of ``product`` is fitted to, with ``held_out`` to stop by, or after ``rounds``."""
-    proof = None if held_out is None else (features_of(held_out.inputs, product), held_out.truth)
-    rows, alike = features_of(known.inputs, product), input_of(product).ALIKE
+    """Return what ``model`` of ``product`` is fitted to, with ``held_out`` to stop by, or after ``rounds``."""
+    proof = None if held_out is None else (features_of(held_out.inputs, product, model.takes), held_out.truth)
+    rows, alike = features_of(known.inputs, product, model.takes), input_of(product).ALIKE
     return Lesson(rows, known.truth, answer_of(product), alike, product, proof, rounds)
 
 
@@ -107,6 +112,7 @@ class Backend(Protocol):
     then has that as a second output, ``embedding``, of which ``novelty: embedding`` tells what is strange. One that
     stops by records held back defines ``rounds(fitted)``, a list of how many iterations each model inside took: with
     folds all models take the median, so that the one that ships is as sure of its answers as those that test it.
+    It may also define ``device(fitted)``, the name of what it was fitted on, where that is not the CPU.
     """
 
     def fit(self, model: Model, seed: int, lesson: Lesson) -> Any:
