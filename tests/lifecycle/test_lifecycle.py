@@ -112,6 +112,15 @@ def test_a_new_project_passes(command: str, project: Project) -> None:
     project.ok("make", command)
 
 
+def test_the_site_holds_cards_and_reports(project: Project) -> None:
+    packages = project.ok("uv", "pip", "freeze", "--python", ".venv")
+    project.ok("make", "docs")
+    for page in ("1-requirements/requirements", "2-data/data-card", "3-model/model-card", "reports/analysis"):
+        assert (project.folder / f"site/{page}.html").stat().st_size > 10_000, page
+    assert project.ok("git", "status", "--porcelain", "site", ".venv-docs") == ""
+    assert project.ok("uv", "pip", "freeze", "--python", ".venv") == packages, "it has an environment of its own"
+
+
 def test_setup_installs_uv_where_there_is_none(bake: Bake, environment: dict[str, str], tmp_path: Path) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()

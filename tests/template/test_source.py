@@ -48,6 +48,7 @@ ROOMS = [
     (750, ["pipeline", "project", "registry", "workspace"]),
     (1_100, ["monitoring"]),  # drift, estimates, late labels, alarms; gauges, page, who is told
     (320, ["edge", "pages", "artefact"]),
+    (420, ["site"]),  # its pages, links and reports
     (1_000, ["simulation"]),  # a copy of the project, traffic and its clock, the weeks, the page
 ]
 VAGUE = {"utils", "util", "core", "common", "helpers", "helper", "manager", "managers", "misc"}
