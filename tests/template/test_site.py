@@ -109,8 +109,9 @@ def browser() -> Iterator[Page]:
 def found(browser: Page, word: str) -> str:
     """Type a word into the search and return the document once it has results, also what is in shadow roots."""
     browser.run("document.querySelector('.md-search__button').click(); await new Promise(requestAnimationFrame);")
+    text = ""
     for turn in range(200):
-        if turn % 20 == 0 and (turn == 0 or not re.search(r'"(\d+|No) results"', text)):
+        if turn % 20 == 0 and not re.search(r'"(\d+|No) results"', text):
             browser.call("Input.insertText", text=word)  # the field takes nothing before the index is there
         browser.run("await new Promise((again) => setTimeout(again, 50));")
         text = json.dumps(browser.call("DOM.getDocument", depth=-1, pierce=True), ensure_ascii=False)

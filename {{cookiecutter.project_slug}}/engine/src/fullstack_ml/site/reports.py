@@ -52,7 +52,8 @@ def write_reports(folder: Path, site_name: str) -> list[dict[str, Any]]:
         copy = folder / report["place"]
         up = "../" * (len(Path(report["place"]).parts) - 1)
         back = f'<nav><a href="{up}{places.REPORTS_PAGE.with_suffix(".html")}">← {escape(site_name)}</a></nav>'
-        copy.write_text(re.sub(r"<body[^>]*>", lambda body: body[0] + back, copy.read_text("utf-8"), count=1), "utf-8")
+        before, body, after = re.split(r"(<body[^>]*>)", copy.read_text(encoding="utf-8"), maxsplit=1)
+        copy.write_text(f"{before}{body}{back}{after}", encoding="utf-8")
     if told:
         (folder / places.REPORTS_PAGE).write_text(markdown(TEMPLATES, "reports.md.j2", reports=told), encoding="utf-8")
     return told
