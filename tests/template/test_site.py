@@ -15,7 +15,8 @@ from conftest import ROOT, Bake
 
 ENGINE = ROOT / "{{cookiecutter.project_slug}}/engine/src"
 REPORT = """<!doctype html><html lang="en"><head><title>My Product: analysis of mlp</title></head>
-<body><h1>Analysis</h1><h2 id="worst">Worst errors &amp; more</h2></body></html>"""
+<body><h1>Analysis</h1>
+<a href="../docs/provenance.md">from</a><h2 id="worst">Worst errors &amp; more</h2></body></html>"""
 LANGUAGES = {
     "en": ("1 Requirements", "Reports", "lightening", "/site/3-model/"),
     "ko": ("1 요구사항", "보고서", "라벨", "/site/2-data/"),
@@ -73,6 +74,11 @@ def test_every_page_is_in_the_site_and_its_language_is_said(project: Path, spoke
     assert (project / "site/readme.html").is_file()
 
 
+def test_every_page_says_where_the_site_comes_from(project: Path, spoken: str) -> None:
+    html = (project / "site/2-data/collection.html").read_text("utf-8")
+    assert {"en": "guide version: 1.0", "ko": "가이드 버전: 1.0"}[spoken] in html
+
+
 def test_the_contents_follow_the_lifecycle(project: Path, spoken: str) -> None:
     html = (project / "site/index.html").read_text("utf-8")
     requirements, reports = LANGUAGES[spoken][:2]
@@ -87,6 +93,8 @@ def test_the_contents_follow_the_lifecycle(project: Path, spoken: str) -> None:
 def test_reports_are_pages_of_it_with_a_way_back(project: Path) -> None:
     report = (project / "site/reports/analysis.html").read_text("utf-8")
     assert '<a href="../reports.html">← My Product</a>' in report
+    assert '<a href="../provenance.html">from</a>' in report
+    assert "<code>make</code>" in (project / "site/provenance.html").read_text("utf-8")
     listed = (project / "site/reports.html").read_text("utf-8")
     assert 'href="reports/analysis.html"' in listed
     assert "Worst errors &amp; more" in listed

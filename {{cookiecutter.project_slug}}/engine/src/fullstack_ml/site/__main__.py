@@ -9,9 +9,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from html import escape
 from pathlib import Path
 from typing import Any
 
+from fullstack_ml.pages.provenance import today
 from fullstack_ml.pages.words import language, words
 from fullstack_ml.site import links, pages, places
 from fullstack_ml.site.reports import write_reports
@@ -25,6 +27,7 @@ site_name = {name}
 docs_dir = "docs"
 site_dir = "site"
 use_directory_urls = false
+copyright = {source}
 nav = {nav}
 
 [project.theme]
@@ -87,6 +90,14 @@ def as_toml(value: Any) -> str:
     return "[" + ", ".join(map(as_toml, value)) + "]" if isinstance(value, list) else json.dumps(value)
 
 
+def source() -> str:
+    """Return what stands at the foot of every page: where the site comes from, as HTML."""
+    told = [(escape(name), escape(value), escape(link)) for name, value, link in today()]
+    return " · ".join(
+        f'{name}: <a href="{link}">{value}</a>' if link else f"{name}: {value}" for name, value, link in told
+    )
+
+
 def build(program: str, work: Path) -> Path:
     """Lay everything out in ``work``, build the site there and look it over; return its folder.
 
@@ -98,7 +109,12 @@ def build(program: str, work: Path) -> Path:
     reports = write_reports(laid, name)
     (laid / "assets").mkdir(exist_ok=True)
     shutil.copyfile(Path(__file__).with_name(SHIM), laid / "assets" / SHIM)
-    told = {"name": as_toml(name), "nav": as_toml(contents(listed, reports)), "language": as_toml(language())}
+    told = {
+        "name": as_toml(name),
+        "nav": as_toml(contents(listed, reports)),
+        "language": as_toml(language()),
+        "source": as_toml(source()),
+    }
     (work / "zensical.toml").write_text(SETTINGS.format(**told, shim=SHIM), encoding="utf-8")
     done = subprocess.run([program, "build"], cwd=work, capture_output=True, text=True, check=False)
     built = work / "site"

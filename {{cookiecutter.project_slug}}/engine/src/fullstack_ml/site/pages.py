@@ -12,9 +12,9 @@ from pathlib import Path
 from fullstack_ml.pages.words import words
 from fullstack_ml.site import places
 from fullstack_ml.workspace.errors import UserError
-from fullstack_ml.workspace.paths import DATA_CARD, MODEL_CARD, REQUIREMENTS_PAGE
+from fullstack_ml.workspace.paths import DATA_CARD, MODEL_CARD, PROVENANCE_PAGE, REQUIREMENTS_PAGE
 
-GENERATED = {REQUIREMENTS_PAGE, DATA_CARD, MODEL_CARD}
+GENERATED = {REQUIREMENTS_PAGE, DATA_CARD, MODEL_CARD, PROVENANCE_PAGE}
 
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 FENCED = re.compile(r"^(```.*?^```[^\n]*$)", re.MULTILINE | re.DOTALL)
@@ -39,18 +39,24 @@ def lay(folder: Path) -> list[Path]:
 
         def take(file: Path, page: Path = page) -> None:
             if not file.is_file():
-                _write(folder / places.place(file), f"# {file.stem}\n\n{words('Not written yet: type `make`.')}\n")
+                _write_missing(folder, file)
             elif file.suffix == ".md" and file not in listed:
                 listed.append(file)
             elif file.suffix != ".md":
                 copied.add(file)
 
         _write(folder / places.place(page), rewritten(page, take))
+    if places.reports() and not PROVENANCE_PAGE.is_file():  # every report leads to it
+        _write_missing(folder, PROVENANCE_PAGE)
     for file in sorted(copied):
         target = folder / places.place(file)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
     return listed
+
+
+def _write_missing(folder: Path, file: Path) -> None:
+    _write(folder / places.place(file), f"# {file.stem}\n\n{words('Not written yet: type `make`.')}\n")
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from fullstack_ml.pages.render import markdown
 from fullstack_ml.pages.words import words
 from fullstack_ml.site import places
+from fullstack_ml.workspace.paths import PROVENANCE_PAGE
 
 TEMPLATES = Path(__file__).parent / "templates"
 PART = re.compile(r"<h2[^>]*>(.*?)</h2>", re.DOTALL)
@@ -52,7 +53,8 @@ def write_reports(folder: Path, site_name: str) -> list[dict[str, Any]]:
         copy = folder / report["place"]
         up = "../" * (len(Path(report["place"]).parts) - 1)
         back = f'<nav><a href="{up}{places.REPORTS_PAGE.with_suffix(".html")}">← {escape(site_name)}</a></nav>'
-        before, body, after = re.split(r"(<body[^>]*>)", copy.read_text(encoding="utf-8"), maxsplit=1)
+        text = copy.read_text(encoding="utf-8").replace(f'="../{PROVENANCE_PAGE}"', '="../provenance.html"')
+        before, body, after = re.split(r"(<body[^>]*>)", text, maxsplit=1)
         copy.write_text(f"{before}{body}{back}{after}", encoding="utf-8")
     if told:
         (folder / places.REPORTS_PAGE).write_text(markdown(TEMPLATES, "reports.md.j2", reports=told), encoding="utf-8")
