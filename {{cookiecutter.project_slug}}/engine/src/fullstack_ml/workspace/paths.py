@@ -52,12 +52,14 @@ METRICS = REPORTS / "metrics.json"
 PERFORMANCE = REPORTS / "performance.json"
 ACCEPTANCE = REPORTS / "acceptance.json"
 REGISTRATION = REPORTS / "registration.json"
+PROVENANCE = REPORTS / "provenance.json"
 LINEAGE_PAGE = REPORTS / "lineage.html"
 AUDIT = REPORTS / "audit.json"
 AUDIT_PAGE = REPORTS / "audit.html"
 FIGURES = REPORTS / "figures"
 PLOTS = REPORTS / "plots"
 
+PROVENANCE_PAGE = Path("docs/provenance.md")
 REQUIREMENTS_PAGE = Path("docs/1-requirements/requirements.md")
 DATA_CARD = Path("docs/2-data/data-card.md")
 MODEL_CARD = Path("docs/3-model/model-card.md")

@@ -5,6 +5,7 @@ Reads ``product.yaml``, ``params.yaml`` and all reports; writes ``docs/1-require
 Run: ``python -m fullstack_ml.modeling.cards``.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.modeling.cards.meaning import meaning
 from fullstack_ml.modeling.cards.report import write_analysis
+from fullstack_ml.pages.provenance import locked_data, made_from
 from fullstack_ml.pages.render import markdown
 from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config
@@ -24,7 +26,7 @@ from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version
 from fullstack_ml.product.metrics import applicable
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.files import read_json, write_text
+from fullstack_ml.workspace.files import read_json, sha256, write_text
 from fullstack_ml.workspace.paths import (
     ACCEPTANCE,
     AGREEMENT,
@@ -97,9 +99,11 @@ def facts() -> dict[str, Any]:
 def run(config: Config) -> None:
     """Render every page; a name that a page uses and nothing defines is an error, not a gap."""
     known = facts()
+    made = {"data_version": locked_data(), "guide_version": known["guide_version"], "artefact_sha256": sha256(MODEL)}
+    made["model"] = known["training"]["model"]
     for name, path in PAGES.items():
-        write_text(path, markdown(TEMPLATES, f"{name}.md.j2", **known))
-    write_analysis(known)
+        write_text(path, markdown(TEMPLATES, f"{name}.md.j2", **known, provenance=partial(made_from, path, **made)))
+    write_analysis({**known, "provenance": partial(made_from, ANALYSIS, **made)})
     print(f"cards: {', '.join(map(str, [*PAGES.values(), ANALYSIS]))}")
 
 

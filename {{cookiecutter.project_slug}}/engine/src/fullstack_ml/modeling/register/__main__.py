@@ -1,8 +1,9 @@
 """Stage ``register``: log the pipeline run to MLflow and, when every requirement holds, move the alias.
 
-Reads the artefact, all reports and ``dvc.lock``; writes the MLflow run and ``reports/registration.json``. A rejected
-run is logged too, then the stage fails with the ids. Nothing is registered from uncommitted code or inside an
-experiment of DVC, which is only logged. Run: ``dvc repro register``.
+Reads the artefact, all reports and ``dvc.lock``; writes the MLflow run, ``reports/registration.json``, and where all
+pages come from: ``reports/provenance.json`` and ``docs/provenance.md``. A rejected run is logged too, then the stage
+fails with the ids. Nothing is registered from uncommitted code or inside an experiment of DVC, which is only
+logged. Run: ``dvc repro register``.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from typing import Any
 
 from fullstack_ml.modeling.register.champion import challenge
 from fullstack_ml.modeling.register.runlog import checked_version, log_run
+from fullstack_ml.pages import provenance
 from fullstack_ml.pages.formats import number as shown_number
 from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config
@@ -24,7 +26,7 @@ from fullstack_ml.registry.versions import CHALLENGER, CHAMPION, ROLLED_BACK, SH
 from fullstack_ml.workspace import git
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json, sha256, write_json
-from fullstack_ml.workspace.paths import ACCEPTANCE, MODEL, PRODUCT, REGISTRATION
+from fullstack_ml.workspace.paths import ACCEPTANCE, MODEL, PRODUCT, REGISTRATION, TRAINING
 
 REVIEW = "make mlflow"
 
@@ -36,11 +38,26 @@ def tags(pipeline: str, stages: dict[str, Any], product: Product, accepted: bool
         "pipeline": pipeline,
         "git.commit": git.commit(),
         "git.dirty": str(bool(changed)).lower(),
-        "data.version": tracking.data_version(stages),
+        "data.version": provenance.data_version(stages),
         "guide.version": guide_version(),
         "formulation.sha256": formulation_sha256(product),
         SHA256: sha256(MODEL),
         "verdict": "accepted" if accepted else "rejected",
+    }
+
+
+def source(mlflow: Any, run_id: str, described: dict[str, str]) -> dict[str, Any]:
+    """Return what all generated pages lead to: where they come from, as far as it is known before the verdict."""
+    experiment = mlflow.get_run(run_id).info.experiment_id
+    return {
+        **provenance.moment(),
+        "data_version": described["data.version"],
+        "guide_version": described["guide.version"],
+        "model": read_json(TRAINING)["model"],
+        "artefact_sha256": described[SHA256],
+        "verdict": described["verdict"],
+        "run_id": run_id,
+        "run_link": tracking.page_of(f"experiments/{experiment}/runs/{run_id}"),
     }
 
 
@@ -85,6 +102,8 @@ def run(config: Config) -> None:
     mlflow = tracking.connect()
     described = tags(tracking.pipeline_id(stages), stages, product, acceptance["accepted"])
     run_id = log_run(mlflow, described, stages, product)
+    told = source(mlflow, run_id, described)
+    provenance.write(told)
     experiment = os.environ.get("DVC_EXP_NAME")
     if experiment:  # a rejected experiment succeeds too: DVC forgets one that fails, and nothing is registered anyway
         said = {"registered": False, "reason": f"experiment {experiment}", "run_id": run_id}
@@ -99,6 +118,8 @@ def run(config: Config) -> None:
     registry = ClientRegistry(mlflow)
     version = checked_version(registry, mlflow, run_id, described, product)
     alias, reasons = place(registry, version, product, config)
+    place_of_version = tracking.page_of(f"models/{registry.name}/versions/{version}")
+    provenance.write({**told, "version": f"{registry.name} {version}", "version_link": place_of_version})
     registration = {"registered": True, "model": registry.name, "version": version, "alias": alias, "run_id": run_id}
     registration |= {"artefact_sha256": described[SHA256], "champion_stays": reasons}
     write_json(REGISTRATION, registration)

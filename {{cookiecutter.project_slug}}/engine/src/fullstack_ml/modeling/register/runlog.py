@@ -57,7 +57,7 @@ def log_run(mlflow: Any, tags: dict[str, str], stages: dict[str, Any], product: 
         log_numbers(mlflow, active.info, training["history"], product)
         log_datasets(mlflow, tags)
         for report in [*sorted(REPORTS.glob("*.json")), ANALYSIS]:
-            if report.stem != "registration":
+            if report.stem not in ("registration", "provenance"):  # they are of the run before
                 mlflow.log_artifact(str(report), "reports")
         for page in (REQUIREMENTS_PAGE, MODEL_CARD, DATA_CARD):
             mlflow.log_artifact(str(page), "cards")
