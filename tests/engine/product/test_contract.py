@@ -292,6 +292,12 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "decides 'R999', which is no requirement",
         "did you mean 'R",
     ),
+    "traffic-that-decides-what-it-does-not-show": (
+        lambda c: c["evaluation"][2].update(decides=["R1"]),
+        "  decides:\n",
+        "online-quantitative decides R1, and traffic does not show",
+        "leave R1 to an offline cell",
+    ),
     "requirement-that-no-cell-decides": (
         lambda c: c.update(evaluation=[c["evaluation"][0] | {"decides": ["R1"]}]),
         "evaluation:",
