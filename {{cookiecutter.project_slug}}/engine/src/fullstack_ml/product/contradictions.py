@@ -74,6 +74,8 @@ def strange_choices(product: Product) -> Iterator[Finding]:
             yield at, error.what, error.fix
         else:
             yield from chosen.check(product)
+            if part == "input" and product.data.drawn and not hasattr(chosen, "drawn"):
+                yield ("data", "drawn"), f"what is out of scope cannot be drawn for the input {name!r}", "take it out"
 
 
 def duplicates(product: Product) -> Iterator[Finding]:
@@ -228,7 +230,7 @@ def strange_references(product: Product) -> Iterator[Finding]:
 
 
 def strange_cells(product: Product) -> Iterator[Finding]:
-    """Find requirements that a figure of the traffic cannot decide: their metric asks for answers that nobody learns."""
+    """Find requirements that traffic cannot decide: their metric asks for answers that nobody learns."""
     seen = {*ONLINE, *own_metrics()}
     metrics = {r.id: r.metric for r in product.requirements}
     for i, cell in enumerate(product.evaluation):
