@@ -1,6 +1,7 @@
 """Stage ``register``: log the pipeline run to MLflow and, when every requirement holds, move the alias.
 
-Reads the artefact, all reports and ``dvc.lock``; writes the MLflow run and ``reports/registration.json``. A rejected
+Reads the artefact, all reports and ``dvc.lock``; writes the MLflow run, ``reports/registration.json`` and, through
+``champion``, ``reports/changes.html``. A rejected
 run is logged too, then the stage fails with the ids. Nothing is registered from uncommitted code or inside an
 experiment of DVC, which is only logged. Run: ``dvc repro register``.
 """
@@ -10,6 +11,7 @@ import os
 from typing import Any
 
 from fullstack_ml.modeling.register.champion import challenge
+from fullstack_ml.modeling.register.changes import write_changes
 from fullstack_ml.modeling.register.runlog import checked_version, log_run
 from fullstack_ml.pages.formats import number as shown_number
 from fullstack_ml.pages.words import words
@@ -81,6 +83,7 @@ def place(registry: ClientRegistry, number: str, product: Product, config: Confi
 def run(config: Config) -> None:
     """Log, then judge, then register."""
     product, acceptance = load(), read_json(ACCEPTANCE)
+    write_changes(product)  # until the champion is found
     stages = tracking.locked_stages("register")
     mlflow = tracking.connect()
     described = tags(tracking.pipeline_id(stages), stages, product, acceptance["accepted"])
