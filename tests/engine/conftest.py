@@ -107,6 +107,8 @@ def run_stages(root: Path, folder: Path, composed: DictConfig) -> None:
         Path("params.yaml").write_text(OmegaConf.to_yaml(composed), encoding="utf-8")
         for name in STAGES:
             part(f"{name}.__main__").run(stage.typed(composed))
+            if name == "data.split":
+                part("data.split.leakage").run(stage.typed(composed))
     forget_own_modules(path)
 
 

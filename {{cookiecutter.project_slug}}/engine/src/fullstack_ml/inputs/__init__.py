@@ -83,6 +83,9 @@ class Input(Protocol):
     def strangers(self, inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.ndarray]:
         """Make unfamiliar inputs by kind out of familiar ones; ``evaluate`` asks whether novelty tells them apart."""
 
+    def drawn(self, inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.ndarray]:
+        """Draw by kind what ``data.drawn`` names, in the form of ``inputs``, which it may use. It may be left out."""
+
     def shifted(self, frame: pl.DataFrame, product: Product, seed: int) -> pl.DataFrame:
         """Return records, in their payload columns, as they come after something changed that leaves the answers as
         they are: a darker scanner, a feature that is measured otherwise, other words.
@@ -148,8 +151,8 @@ class Input(Protocol):
         """Draw one input in characters, for a terminal."""
 
 
-# What a module may leave out: only make simulate asks for it.
-OPTIONAL = ("shifted",)
+# What a module may leave out: only make simulate, and a contract with data.drawn, ask for it.
+OPTIONAL = ("shifted", "drawn")
 # What a module has to define; find_choice() and make check name what is missing.
 DEFINED = (*Input.__annotations__, *vars(Input))
 NEEDED = tuple(name for name in DEFINED if not name.startswith("_") and name not in OPTIONAL)

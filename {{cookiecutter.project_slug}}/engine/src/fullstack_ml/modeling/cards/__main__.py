@@ -14,6 +14,7 @@ import yaml
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.modeling.cards import cautions
 from fullstack_ml.modeling.cards.meaning import meaning
 from fullstack_ml.modeling.cards.report import write_analysis
 from fullstack_ml.pages.provenance import locked_data, made_from
@@ -34,6 +35,7 @@ from fullstack_ml.workspace.paths import (
     DATA_CARD,
     ERRORS,
     EVALUATION,
+    LEAKAGE,
     MODEL,
     MODEL_CARD,
     PARAMS,
@@ -71,6 +73,7 @@ def facts() -> dict[str, Any]:
         "acceptance": ACCEPTANCE,
         "agreement": AGREEMENT,
         "evaluation": EVALUATION,
+        "leakage": LEAKAGE,
         "performance": PERFORMANCE,
         "training": TRAINING,
         "validation": VALIDATION,
@@ -83,7 +86,9 @@ def facts() -> dict[str, Any]:
         "product": product,
         "said": product.cards.model_dump(),
         "owners": OWNERS,
-        "meaning": meaning(product, read["evaluation"], read["validation"]),
+        "meaning": meaning(product, read["evaluation"], read["validation"]) + cautions.drawn(read["evaluation"]),
+        "cautions": cautions.on_data(product, read["validation"], read["leakage"]),
+        "on_risk": cautions.on_risk(read["evaluation"]),
         "metrics": applicable(product),
         "main": answer_of(product).MAIN,
         "output": answer_of(product).OUTPUT,

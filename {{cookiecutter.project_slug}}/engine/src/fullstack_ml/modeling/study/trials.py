@@ -15,7 +15,8 @@ from fullstack_ml.answers import Answer
 from fullstack_ml.answers.words import Scored
 from fullstack_ml.artefact.graph import EMBEDDING, OPSET, features_of
 from fullstack_ml.inputs import FEATURES
-from fullstack_ml.modeling.measuring.measure import Measured, measured_of, records_table
+from fullstack_ml.modeling.measuring.measure import Measured, measured_of
+from fullstack_ml.modeling.measuring.seats import records_table
 from fullstack_ml.modeling.train.__main__ import Look, looks_at, novelty_constants
 from fullstack_ml.modeling.train.backends import Backend, Lesson, backend_of, lesson_of
 from fullstack_ml.modeling.train.novelty import distance
