@@ -56,7 +56,7 @@ def test_the_past_has_records_in_every_split_where_there_are_groups(product: Pro
     past, _ = copying.parted(table(1000, 1000), product)
     placed = pl.DataFrame({"id": [f"{i:064x}" for i in range(len(past))], "group": past["group"]})
     edges = place.bounds({"train": 0.6, "validation": 0.1, "calibration": 0.1, "test": 0.2})
-    shares = {name: float(mask.cast(pl.Float64).mean()) for name, mask in place.masks(placed, edges).items()}
+    shares = {name: mask.sum() / len(mask) for name, mask in place.masks(placed, edges).items()}
     assert shares == pytest.approx({"train": 0.6, "validation": 0.1, "calibration": 0.1, "test": 0.2}, abs=0.06)
 
 
