@@ -7,7 +7,7 @@ import numpy as np
 
 from fullstack_ml.answers import label
 from fullstack_ml.answers.label.rule import Rule
-from fullstack_ml.modeling.measuring import measure
+from fullstack_ml.modeling.measuring import measure, seats
 from fullstack_ml.product.metrics import COMMON, Metric, Sums
 
 ROWS: dict[str, Metric] = {**COMMON, **label.METRICS}
@@ -30,7 +30,7 @@ def label_table(
     words = np.where(answered, "accept", "uncertain")
     rule = Rule(floor=floor, confidence=0.0, novelty=None, coverage=0.95)
     answer: Any = label
-    return measure.records_table(answer, probabilities, truth, words, rule, product, 10)
+    return seats.records_table(answer, probabilities, truth, words, rule, product, 10)
 
 
 def as_sums(columns: dict[str, np.ndarray], majority: int) -> Sums:

@@ -69,6 +69,18 @@ def draw_table(file: Path, features: list[Any], labels: list[str], count: int) -
     pl.DataFrame({**columns, "label": [labels[i] for i in chosen]}).write_csv(file)
 
 
+def draw_numbers(file: Path, features: list[Any], options: dict[str, Any], count: int) -> None:
+    """Write rows whose number follows from the first two features, with noise."""
+    shares = np.random.default_rng(0).uniform(0.1, 0.9, (count, len(features)))
+    said = np.clip(shares[:, :2].mean(axis=1) + np.random.default_rng(1).normal(0, 0.05, count), 0, 1)
+    columns: dict[str, Any] = {}
+    for i, one in enumerate(features):
+        drawn = one.low + shares[:, i] * (one.high - one.low) if one.low is not None else shares[:, i]
+        columns[one.name] = [one.values[n % len(one.values)] for n in range(count)] if one.values else drawn.round(3)
+    low, high = (float(options[end]) for end in ("low", "high"))
+    pl.DataFrame({**columns, "label": (low + said * (high - low)).round(2)}).write_csv(file)
+
+
 def compose_with(root: Path, options: dict[str, Any] | None) -> DictConfig:
     """Compose conf/ with the drawn records as source, or as it stands; the source's path is made absolute."""
     with contextlib.chdir(root):
@@ -95,6 +107,8 @@ def run_stages(root: Path, folder: Path, composed: DictConfig) -> None:
         Path("params.yaml").write_text(OmegaConf.to_yaml(composed), encoding="utf-8")
         for name in STAGES:
             part(f"{name}.__main__").run(stage.typed(composed))
+            if name == "data.split":
+                part("data.split.leakage").run(stage.typed(composed))
     forget_own_modules(path)
 
 
@@ -164,6 +178,9 @@ def source_options(product: product.Product, tmp_path_factory: pytest.TempPathFa
     wanted, labels = product.formulation.input, product.formulation.label_names
     if wanted.shape:
         draw_images(place, wanted.shape, labels, RECORDS // len(labels))
+    elif not labels:
+        place = place.with_suffix(".csv")
+        draw_numbers(place, wanted.features, product.formulation.answer.options, RECORDS)
     else:
         place = place.with_suffix(".csv")
         draw_table(place, wanted.features, labels, RECORDS // len(labels))

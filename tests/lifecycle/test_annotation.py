@@ -420,7 +420,7 @@ def test_a_better_guide_shows_a_deleted_project_comes_back_and_labels_change(tea
 def test_several_labels_are_chosen_by_their_keys_and_come_home_as_sets(
     finish: Callable[[str], Finished], tmp_path: Path
 ) -> None:
-    """The screen of the real Label Studio: two keys and a submit, then the key of none of them."""
+    """The screen of the real Label Studio: two keys and a submit, then the key of none, then of a kind out of scope."""
     team = Team(finish("image-labels").project.copy(tmp_path / "my-product"))
     project, who = team.project, "annotator-1@localhost"
     try:
@@ -432,8 +432,8 @@ def test_several_labels_are_chosen_by_their_keys_and_come_home_as_sets(
             page.open(f"{url}?labeling=1", f"{CHOICES}.length > 8")
             texts = page.run(f"return [...{CHOICES}].map((one) => one.textContent)")
             assert "never with too small" in texts[1]
-            assert [text.split(":")[0] for text in texts[-2:]] == ["none", "cannot be annotated"]
-            for keys, chosen in (("24", ["too large", "late"]), ("8", ["none"])):
+            assert [text.split(":")[0] for text in texts[-3:]] == ["none", "crossed", "cannot be annotated"]
+            for keys, chosen in (("24", ["too large", "late"]), ("8", ["none"]), ("9", ["crossed"])):
                 for count, key in enumerate(keys, 1):
                     few = f"[...{CHOICES}].filter((one) => {CHECKED}).length < {count}"
                     for _ in range(10):  # keys are bound some time after the choices are there
@@ -445,9 +445,10 @@ def test_several_labels_are_chosen_by_their_keys_and_come_home_as_sets(
                 assert [text.split(":")[0] for text in taken] == chosen
                 press(page, "Enter", 13, control=True)
                 page.run(f"for (let i = 0; i < 400 && [...{CHOICES}].some((one) => {CHECKED}); i++) {PAUSE}")
-        assert "2 labels of 2 of 4 items" in project.ok("make", "labels")
-        said = sorted(row["label"] for row in team.table("data/labels/slips.parquet"))
-        assert said == ["late;too large", "none"]
-        project.ok("make", "label")
+        assert "3 labels of 3 of 4 items" in project.ok("make", "labels")
+        said = {row["label"]: row["id"] for row in team.table("data/labels/slips.parquet")}
+        assert sorted(said) == ["crossed", "late;too large", "none"]
+        assert "1 out of scope are kept and not learned" in project.ok("make", "label")
+        assert [row["id"] for row in team.table("data/out_of_scope.parquet")] == [said["crossed"]]
     finally:
         project.run("make", "annotate-stop")

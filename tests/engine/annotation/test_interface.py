@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from fullstack_ml.annotation import interface
+from fullstack_ml.answers import number
 from fullstack_ml.answers.label.annotation import CANNOT_KEY
 
 HOSTILE = 'a<b & "c"'
@@ -57,7 +58,12 @@ def test_a_number_is_typed_in_a_box_that_knows_its_range(product: Any) -> None:
     (box,) = root.iter("Number")
     options = product.formulation.answer.options
     assert (float(str(box.get("min"))), float(str(box.get("max")))) == (options["low"], options["high"])
-    assert [choice.get("value") for choice in root.iter("Choice")] == ["cannot be annotated"]
+    offered = [(choice.get("value"), choice.get("hotkey")) for choice in root.iter("Choice")]
+    assert offered == [("incomplete", "1"), ("cannot be annotated", CANNOT_KEY)]
+    said = {"type": "choices", "value": {"choices": ["incomplete"]}}
+    assert number.said([said]) == ["incomplete"]
+    assert number.suggestion("incomplete") == {"from_name": "none", "to_name": "record", **said}
+    assert number.suggestion("7")["value"] == {"number": 7}
     assert f"a number from {options['low']:g} to {options['high']:g}" in interface.instruction(product, "1.0")
 
 

@@ -222,7 +222,7 @@ def test_a_cell_of_several_labels_takes_each_that_is_known_once_and_nothing_else
     book, sheet = export_round.new_form(["item", "label"])
     cells.offer_answers(book, sheet, product, 9)
     names = [cell.value for cell in book["labels"]["A"]]
-    assert names == [*product.formulation.label_names, "none", CANNOT]
+    assert names == [*product.formulation.label_names, "none", "crossed", CANNOT]
     (rule,) = sheet.data_validations.dataValidation
     area, given = f"labels!$A$1:$A${len(names)}", 'SUBSTITUTE(B2,"; ",";")'
     found = f'ISNUMBER(FIND(";"&{area}&";",";"&{given}&";"))'
@@ -235,7 +235,7 @@ def test_a_cell_of_several_labels_takes_each_that_is_known_once_and_nothing_else
         cell = cell.replace("; ", ";")
         return sum(len(name) + 1 for name in names if f";{name};" in f";{cell};") == len(cell) + 1
 
-    assert all(map(allowed, [names[0], f"{names[3]};{names[1]}", f"{names[0]}; {names[2]}", "none", CANNOT]))
+    assert all(map(allowed, [names[0], f"{names[3]};{names[1]}", f"{names[0]}; {names[2]}", *names[-3:]]))
     assert not any(map(allowed, [f"{names[0]}x", f"{names[0]};{names[0]}", f"{names[0]},{names[1]}", "nobody"]))
 
 
@@ -243,10 +243,24 @@ def test_a_cell_of_several_labels_takes_each_that_is_known_once_and_nothing_else
 def test_a_cell_of_a_number_takes_a_number_or_that_there_is_none(product: Any) -> None:
     book, sheet = export_round.new_form(["item", "label"])
     cells.offer_answers(book, sheet, product, 9)
-    assert [cell.value for cell in book["labels"]["A"]] == [CANNOT]
+    assert [cell.value for cell in book["labels"]["A"]] == ["incomplete", CANNOT]
     (rule,) = sheet.data_validations.dataValidation
-    assert rule.formula1 == "OR(ISNUMBER(VALUE(B2)),COUNTIF(labels!$A$1:$A$1,B2)>0)"
+    assert rule.formula1 == "OR(ISNUMBER(VALUE(B2)),COUNTIF(labels!$A$1:$A$2,B2)>0)"
     assert "number" in rule.prompt
+
+
+@pytest.mark.task("image-labels", "tabular-regression")
+def test_a_form_says_of_several_labels_and_of_numbers_too_that_a_record_is_out_of_scope(
+    form: tuple[Path, Any, dict[str, int]], ids: list[str], run: Any, product: Any, kept: list[Path]
+) -> None:
+    path, book, column = form
+    (kind,), (answer, *_) = product.data.out_of_scope, product.formulation.label_names or ["77"]
+    for place, said in enumerate((kind, answer, f"{kind};{answer}")):
+        book["form"].cell(place + 2, column["label"]).value = said
+    book.save(path)
+    run(import_labels, f"--file={path}", "--by=vendor-1")
+    assert labels() == {ids[0]: kind, ids[1]: answer}
+    assert [row["label"] for row in rejected("form") if row["label"]] == [f"{kind};{answer}"]
 
 
 def test_no_text_of_a_form_becomes_a_formula(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from sklearn.metrics import f1_score
 
 from fullstack_ml.draft import __main__ as draft
 from fullstack_ml.draft import tally as counting
+from fullstack_ml.draft import trial
 from fullstack_ml.draft.columns import KEY, looked_at
 from fullstack_ml.draft.requirements import Size, abstaining, needed_records
 from fullstack_ml.pipeline import compose
@@ -185,6 +186,19 @@ def test_a_model_that_cannot_learn_is_not_asked_less_than_the_majority(made: Dra
     product = made(FROM="noise.csv")
     assert threshold(product, "accuracy") > 0.7 - 0.05
     assert threshold(product, "margin_over_baseline") > 0
+    assert threshold(product, "answered_share") >= 0.1, "a model that hardly ever answers must not ship"
+
+
+@table
+def test_a_few_gaps_do_not_make_every_record_a_stranger(made: Draft, project: Path) -> None:
+    """Two gaps in 180 rows: a model of the other half, which had none, knows no such record."""
+    random = np.random.default_rng(2)
+    label = np.arange(180) % 3
+    frame = pl.DataFrame({f"f{i}": random.normal(3 * (label == i), 0.5) for i in range(3)} | {"y": label})
+    gaps = np.random.default_rng(trial.SEED).permutation(180)[-2:].tolist()  # in the half by which novelty is tried
+    frame = frame.with_columns(f1=pl.when(pl.int_range(180).is_in(gaps)).then(None).otherwise("f1"))
+    frame.write_csv("gaps.csv")
+    assert threshold(made(FROM="gaps.csv", ANSWER="y"), "answered_share") > 0.3
 
 
 @table

@@ -160,6 +160,38 @@ def test_a_webhook_that_hangs_stops_nothing(
     assert capsys.readouterr().out.count("the webhook of conf/monitoring.yaml was not told") == 1
 
 
+@pytest.mark.task("tabular-regression")
+def test_intervals_that_hold_fewer_late_numbers_than_promised_are_an_alarm_also_of_records_given_back(
+    log: Logged, usual: pl.DataFrame, product: Any, monitored: Config
+) -> None:
+    options = product.formulation.answer.options
+    ids = log(usual.head(300), labels=usual["source_label"].to_list())
+    with sqlite3.connect("predictions.db") as connection:
+        decided = dict(connection.execute("SELECT prediction_id, decision FROM predictions"))
+        scores = {
+            name: json.loads(said) for name, said in connection.execute("SELECT prediction_id, scores FROM predictions")
+        }
+        right = dict(connection.execute("SELECT prediction_id, answer FROM feedback"))
+    assert len(set(decided.values())) == 2, "some are given back"
+    try_run(monitored)
+    held = [scores[name]["low"] <= float(right[name]) <= scores[name]["high"] for name in ids]
+    found = report()["windows"][-1]["measures"]["drawn_interval_coverage"]
+    assert found["records"] == 300
+    assert found["value"] == pytest.approx(sum(held) / 300)
+    assert found["low"] < found["value"] < found["high"]
+    assert verdicts()["drawn_interval_coverage"] == "pass"
+    assert f'monitor_value{{metric="drawn_interval_coverage",of=""}} {found["value"]}' in monitor.GAUGES.read_text(
+        encoding="utf-8"
+    )
+    page = monitor.PAGE.read_text(encoding="utf-8")
+    assert '<th class="n">interval_coverage</th>' in page
+
+    with sqlite3.connect("predictions.db") as connection:  # the same patients, of whom many went another way
+        connection.execute("UPDATE feedback SET answer = ? WHERE rowid % 2", (str(options["high"]),))
+    try_run(monitored)
+    assert verdicts()["drawn_interval_coverage"] == "alarm"
+
+
 @TABLE
 def test_a_hard_alarm_takes_the_champion_back_once(
     log: Logged, usual: pl.DataFrame, product: Any, monitored: Config, mlflow: Any, capsys: Any

@@ -60,6 +60,13 @@ def measure(written: Any, **changed: Any) -> None:
     features = [one, one | {"name": "height"} | changed]
     table = {"name": "part", "type": "table", "meaning": "a part", "features": features}
     written["formulation"].update(input=table)
+    written["data"].pop("drawn", None)
+
+
+def draw(written: Any) -> None:
+    """Ask for letters of a table."""
+    measure(written)
+    written["data"].update(drawn=["letters"])
 
 
 class NoAlias(yaml.SafeDumper):
@@ -291,6 +298,18 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "  decides:\n",
         "decides 'R999', which is no requirement",
         "did you mean 'R",
+    ),
+    "what-cannot-be-drawn": (
+        draw,
+        "  drawn:\n",
+        "what is out of scope cannot be drawn for the input 'table'",
+        "take it out",
+    ),
+    "traffic-that-decides-what-it-does-not-show": (
+        lambda c: c["evaluation"][2].update(decides=["R1"]),
+        "  decides:\n",
+        "online-quantitative decides R1, and traffic does not show",
+        "leave R1 to an offline cell",
     ),
     "requirement-that-no-cell-decides": (
         lambda c: c.update(evaluation=[c["evaluation"][0] | {"decides": ["R1"]}]),

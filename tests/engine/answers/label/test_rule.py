@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fullstack_ml.answers.calibrating import conformal_quantile
+from fullstack_ml.answers.calibrating import conformal_quantile, novelty_limit
 from fullstack_ml.answers.label import rule
 
 Refused = Callable[..., AbstractContextManager[None]]
@@ -37,6 +37,19 @@ def test_a_new_score_stays_below_the_quantile_as_often_as_promised() -> None:
     deviation = 4 * np.sqrt(0.9 * 0.1 / draws)
     # For n records the chance lies between the level and the level + 1 / (n + 1).
     assert 0.9 - deviation < held < 0.9 + 1 / 51 + deviation
+
+
+@pytest.mark.parametrize(("gaps", "limit"), [(0, 99), (1, 100), (2, 100), (40, 100)])
+def test_records_without_a_novelty_make_no_limit_under_which_nothing_is_familiar(gaps: int, limit: float) -> None:
+    novelty = np.arange(1.0, 101.0)
+    novelty[:gaps] = np.nan  # a gap in a feature that had none in training
+    # The limit is the 99th of 100 by size, those without a number being the largest, or the largest number there is.
+    assert novelty_limit(novelty, 0.02) == limit
+
+
+def test_a_calibration_split_without_any_novelty_is_refused(refused: Refused) -> None:
+    with refused("none of 60 calibration records", "conf/split.yaml"):
+        novelty_limit(np.full(60, np.nan), 0.02)
 
 
 @pytest.fixture

@@ -254,6 +254,17 @@ def test_contracts_that_cannot_be_are_named(product: Product, answer: Any, said:
     assert said in next(what for _, what, _ in labels.check(asking(product, **answer)))
 
 
+@pytest.mark.parametrize("name", ["a", "none", "a;b"])
+def test_a_kind_out_of_scope_reads_like_no_set_of_labels(product: Product, name: str) -> None:
+    kind = product.data.kinds[0].model_copy(update={"name": name, "scope": "out"})
+    asked = asking(product).model_copy(update={"data": product.data.model_copy(update={"kinds": [kind]})})
+    ((place, what, _),) = labels.check(asked)
+    assert (place, what) == (
+        ("data", "kinds", 0, "name"),
+        f"kind {name!r}, which is out of scope, reads like an answer",
+    )
+
+
 def test_a_request_and_a_late_answer_hold_a_list_of_labels(product: Product) -> None:
     from pydantic import TypeAdapter, ValidationError
 
@@ -273,7 +284,7 @@ def test_the_screen_offers_many_choices_and_takes_them_as_one_answer(product: Pr
     asked = asking(product, options={"excludes": [["a", "b"]]})
     screen = labels.control(asked, "cannot be annotated", words)
     assert 'choice="multiple"' in screen
-    assert screen.count("<Choice ") == 5, "three labels, none, and that it cannot be annotated"
+    assert screen.count("<Choice ") == 6, "three labels, none, the kind out of scope, and that it cannot be annotated"
     assert "never with b" in screen
 
     def result(*names: str) -> list[dict[str, Any]]:
@@ -281,7 +292,7 @@ def test_the_screen_offers_many_choices_and_takes_them_as_one_answer(product: Pr
 
     assert labels.said(result("c", "a")) == ["c;a"]
     assert labels.said([]) == []
-    for both in (("a", "none"), ("a", "cannot be annotated")):
+    for both in (("a", "none"), ("a", "crossed"), ("a", "cannot be annotated")):
         assert labels.illegal(labels.said(result(*both)), asked)
     assert labels.suggestion("a;c")["value"] == {"choices": ["a", "c"]}
     assert labels.suggestion("none")["value"] == {"choices": ["none"]}

@@ -187,6 +187,13 @@ def test_options_that_cannot_be_are_named_with_their_place(product: Product, opt
     assert next((place[:3], what) for place, what, _ in found) == (("formulation", "answer", "options"), said)
 
 
+def test_a_kind_out_of_scope_reads_like_no_number(product: Product) -> None:
+    kind = product.data.kinds[0].model_copy(update={"name": "7", "scope": "out"})
+    changed = product.model_copy(update={"data": product.data.model_copy(update={"kinds": [kind]})})
+    ((place, what, _),) = number.check(changed)
+    assert (place, what) == (("data", "kinds", 0, "name"), "kind '7', which is out of scope, reads like an answer")
+
+
 def test_a_number_that_is_said_to_be_ordered_is_refused(product: Product) -> None:
     answer = product.formulation.answer.model_copy(update={"ordered": True})
     stepped = product.model_copy(update={"formulation": product.formulation.model_copy(update={"answer": answer})})

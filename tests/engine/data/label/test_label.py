@@ -96,6 +96,32 @@ def test_a_record_that_people_say_is_out_of_scope_is_kept_and_not_learned(
     assert {"answers": sorted([kind, names[0]]), "records": 1} in found["mixed_up"]
 
 
+@pytest.mark.task("image-labels", "tabular-regression")
+def test_several_labels_and_numbers_give_way_where_half_say_that_the_record_is_out_of_scope(
+    ids: list[str], names: list[str], config: Any, product: Any
+) -> None:
+    label.run(config)
+    before, (kind,), (one, other) = len(labelled()), product.data.out_of_scope, (names or ["70", "90"])[:2]
+    annotate(
+        *((ids[0], said, who) for said, who in ((kind, "ana"), (kind, "ben"), (one, "cem"))),
+        *((ids[1], said, who) for said, who in ((one, "ana"), (one, "ben"), (kind, "cem"))),
+        *((ids[2], said, who) for said, who in ((other, "ana"), (kind, "ben"))),
+    )
+    for method in ("majority", "adjudicated"):
+        config.label.aggregation = method
+        label.run(config)
+        assert len(labelled()) == before - 2
+        assert (of(ids[1])["label"], of(ids[1])["votes"]) == (one, 3)
+        assert of(ids[1])["share"] == pytest.approx(2 / 3)
+        unknown = pl.read_parquet("data/out_of_scope.parquet").filter(pl.col("id").is_in(ids[:3]))
+        assert dict(unknown.select("id", "kind").iter_rows()) == {ids[0]: kind, ids[2]: kind}
+        assert not set(ids[:3]) & set(pl.read_parquet("data/labelled.parquet").filter(label=kind)["id"])
+    review = pl.read_parquet("data/review.parquet")
+    assert ("tie") in review.filter(id=ids[2])["reason"].to_list()
+    found = report()
+    assert (found["labelled_by_people"], found["disagreements"]) == (1, 3)
+
+
 def test_the_most_frequent_label_of_several_people_counts(ids: list[str], names: list[str], config: Any) -> None:
     annotate((ids[0], names[0], "ana"), (ids[0], names[1], "ben"), (ids[0], names[1], "cem"))
     config.label.aggregation = "majority"

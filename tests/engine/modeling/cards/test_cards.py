@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from fullstack_ml.modeling.cards import __main__ as cards
+from fullstack_ml.modeling.cards import cautions
 from fullstack_ml.pages import formats
 
 MODEL_CARD, DATA_CARD = Path("docs/3-model/model-card.md"), Path("docs/2-data/data-card.md")
@@ -81,3 +82,28 @@ def test_the_page_of_the_client_begins_with_what_becomes_of_a_thousand_records(f
     said = f"- Of 1,000 records {many} are answered and {1000 - many} go to a person."
     assert 0 < text.index(said) < text.index("| R1 |")
     assert said[2:] in Path("reports/analysis.html").read_text(encoding="utf-8")
+
+
+def test_what_holds_the_figures_back_stands_on_every_page_that_shows_them(finished: Path, product: Any) -> None:
+    validation = json.loads(Path("reports/validation.json").read_text(encoding="utf-8"))
+    leakage = json.loads(Path("reports/leakage.json").read_text(encoding="utf-8"))
+    said = cautions.on_data(product, validation, leakage)
+    assert validation["without_group"] == validation["metrics"]["records"], "the drawn records have no group"
+    assert len(said) == 1 + bool(leakage["near_duplicates"])
+    for page in (MODEL_CARD, DATA_CARD, REQUIREMENTS):
+        text = page.read_text(encoding="utf-8")
+        assert all(formats.cell(sentence) in text for sentence in said), page
+    for name in ("analysis", "validation"):
+        assert "records name no group" in Path(f"reports/{name}.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.task("image-classification")
+def test_what_is_drawn_is_judged_by_the_rule_of_the_product(finished: Path) -> None:
+    evaluation = json.loads(Path("reports/evaluation.json").read_text(encoding="utf-8"))
+    assert set(evaluation["drawn"]) == {"letters", "signs", "pairs"}
+    for rows in (evaluation["drawn"], evaluation["novelty"]):
+        assert all(0 <= row["flagged"] + row["answered"] <= 1 for row in rows.values())
+    row = evaluation["drawn"]["letters"]
+    cells = f"| letters, out of scope, drawn | {row['records']} | {formats.share(row['flagged'])} |"
+    assert cells in MODEL_CARD.read_text(encoding="utf-8")
+    assert "letters, out of scope, drawn</td>" in Path("reports/analysis.html").read_text(encoding="utf-8")

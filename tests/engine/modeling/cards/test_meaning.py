@@ -52,6 +52,10 @@ def test_weak_labels_are_named_the_weakest_first_and_good_ones_are_not() -> None
 @pytest.mark.parametrize(("higher", "name"), [(True, "thin"), (False, "thick")])
 def test_the_weakest_slice_is_the_one_on_the_bad_side(higher: bool, name: str) -> None:
     slices = {"thin": {"score": 0.5}, "thick": {"score": 0.9}, "few": {"records": 2, "not_measurable": "too few"}}
-    said = meaning.weak_slices({"metrics": {"score": 0.7}, "slices": slices}, "score", higher)
-    assert said[0].startswith(f"The weakest slice is {name}: ")
-    assert meaning.weak_slices({"metrics": {"score": 0.7}, "slices": {"thin": slices["thin"]}}, "score", higher) == []
+    said = meaning.weak_slices({"metrics": {"score": 0.7}, "slices": slices}, "score", higher, "share")
+    value = "50 %" if higher else "90 %"
+    assert said == [f"The weakest slice is {name}: score {value}, against 70 % of all records."]
+    assert (
+        meaning.weak_slices({"metrics": {"score": 0.7}, "slices": {"thin": slices["thin"]}}, "score", higher, "share")
+        == []
+    )

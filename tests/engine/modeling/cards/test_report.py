@@ -10,6 +10,7 @@ import pytest
 
 from fullstack_ml.modeling.cards import __main__ as cards
 from fullstack_ml.modeling.cards import report
+from fullstack_ml.pages import formats
 
 PAGE, ERRORS = Path("reports/analysis.html"), Path("reports/errors.parquet")
 
@@ -33,12 +34,14 @@ def test_every_requirement_stands_there_with_its_verdict(page: str, product: Any
         line = next(line for line in page.splitlines() if f"<td>{row['id']}</td>" in line)
         assert f">{row['verdict']}</td>" in line
         assert row["metric"] in line
+        assert f">{formats.quantity(row['value'], row['unit'])}<" in line
 
 
 def test_every_chosen_record_is_shown_as_a_person_sees_it(page: str, product: Any) -> None:
     errors = pl.read_parquet(ERRORS)
     assert len(errors) > 0
     places = errors["error"].count() + errors["suspect"].count()
+    assert page.count('<figure class="case first">') == min(3, errors["error"].count()), "at the top"
     assert page.count('<figure class="case">') == places
     assert all(f'title="{record}"' in page for record in errors["id"])
     if product.formulation.input.type == "image":

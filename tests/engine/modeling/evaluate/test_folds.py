@@ -15,9 +15,11 @@ from sklearn import metrics
 
 from fullstack_ml.answers import label
 from fullstack_ml.answers.label.calibration import fit_beta
+from fullstack_ml.answers.words import ACCEPT
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.data.split import __main__ as split
 from fullstack_ml.data.split import folds, leakage
+from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.evaluate import __main__ as evaluate
 from fullstack_ml.modeling.export import __main__ as export
 from fullstack_ml.modeling.measuring import measure
@@ -90,6 +92,32 @@ def test_what_cannot_be_learned_is_found_to_be_guessed(finished: Path, config: A
     known = examples.joined(examples.read_folds(product))
     learned = Artefact(MODEL).score(known.inputs).outputs.argmax(axis=1)
     assert metrics.accuracy_score(known.truth, learned) > chance + 0.3, "the shipped model has seen every record"
+
+
+@pytest.mark.task("tabular-classification")
+def test_the_shipped_model_is_as_sure_of_new_records_as_those_that_test_it(
+    finished: Path, config: Any, product: Any
+) -> None:
+    """Of trees that each stop by a tenth of their records, one may answer nothing where the others answer most."""
+    whole = pl.read_parquet(LABELLED)
+    begin(config, count=5)
+    for stage in (train, export, evaluate):
+        stage.run(config)
+    sizes = {trees(path) for path in (Path("models/candidate.onnx"), *Path("models/folds").glob("*.onnx"))}
+    assert len(sizes) == 1, "all models have the same number of trees"
+    known = pl.read_parquet(LABELLED)["id"]
+    fresh = whole.filter(~pl.col("id").is_in(known.implode()))
+    shipped = Artefact(MODEL)
+    words = shipped.decide(shipped.score(input_of(product).matrix(fresh, product)))
+    tested = report()["metrics"]["answered_share"]
+    deviation = np.sqrt(0.25 / len(fresh) + 0.25 / COUNT)
+    assert abs((words == ACCEPT).mean() - tested) < 4 * deviation
+
+
+def trees(path: Path) -> int:
+    """Return how many trees a graph holds."""
+    (found,) = (node for node in onnx.load(path).graph.node if node.op_type.startswith("TreeEnsemble"))
+    return len({value for one in found.attribute if one.name == "nodes_treeids" for value in one.ints})
 
 
 def test_groups_stay_together_and_labels_are_spread() -> None:

@@ -114,5 +114,6 @@ def test_without_crown_a_better_version_waits_for_traffic(
     monkeypatch.setattr(champion, "test", lambda *_: next(results))
     config.register.crown = crown
     assert champion.challenge(registry, "2", contract(product, "accuracy"), config) == reasons
+    assert "Version 1 was champion" in Path("reports/changes.html").read_text(encoding="utf-8")
     none: Any = SimpleNamespace(aliases=dict)
     assert champion.challenge(none, "1", contract(product, "accuracy"), config) == [], "the first one is crowned"

@@ -207,3 +207,14 @@ def test_without_the_extra_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with refused("LightGBM is not installed", "conf/model/", "uv sync --extra lightgbm"):
         backend_of(model()).fit(model(), 7, Lesson(*wine(), label, False))
+
+
+def test_a_number_of_trees_is_kept_for_each_of_several_labels() -> None:
+    rows, truth = wine()
+    asked = model(early_stopping=5, n_estimators=200)
+    one = backend.rounds(backend.fit(asked, 7, Lesson(rows, truth, label, False)))
+    assert 1 <= one[0] < 200
+    both = np.stack([truth == 0, truth == 1], axis=1)
+    found = backend.fit(asked, 7, Lesson(rows, both, several, False, rounds=[4, 9]))
+    assert backend.rounds(found) == [4, 9]
+    assert backend.history(found) == {}, "no records are held back to measure by"

@@ -295,3 +295,25 @@ def test_a_label_of_one_record_does_not_keep_boosted_trees_from_stopping() -> No
     early: dict[str, Any] = {"early_stopping": True, "max_iter": 1000}
     fitted = backend.fit(model(f"sklearn.{TREES['boosted']}", **early), 7, Lesson(rows, truth, label, False))
     assert fitted.pipeline[-1].n_iter_ == 100
+
+
+@pytest.mark.parametrize("kind", ["ensemble.HistGradientBoostingClassifier", "neural_network.MLPClassifier"])
+def test_a_number_of_iterations_is_kept_and_no_record_held_back(kind: str) -> None:
+    rows, truth = examples()
+    asked = model(f"sklearn.{kind}", early_stopping=True, max_iter=200, n_iter_no_change=5)
+    stopped = backend.fit(asked, 7, Lesson(rows, truth, label, False))
+    (took,) = backend.rounds(stopped)
+    assert 1 <= took <= stopped.pipeline[-1].n_iter_ < 200
+    again = backend.fit(asked, 7, Lesson(rows, truth, label, False, rounds=[took + 3]))
+    assert again.pipeline[-1].n_iter_ == took + 3
+    assert backend.rounds(again) == []
+
+
+def test_an_estimator_that_does_not_stop_by_itself_has_no_number() -> None:
+    rows, truth = examples()
+    assert (
+        backend.rounds(
+            backend.fit(model("sklearn.linear_model.LogisticRegression"), 7, Lesson(rows, truth, label, False))
+        )
+        == []
+    )

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -56,6 +57,13 @@ def test_a_small_network_reads_digits_and_leaves_as_onnx() -> None:
     assert (given.argmax(axis=1) == truth).mean() >= 0.985
     assert in_graph(fitted, rows) == pytest.approx(given, abs=1e-5)
     assert not CHECKPOINTS.exists()
+    assert backend.device(fitted) == "cpu"
+
+
+def test_the_device_is_said_with_its_make_its_number_and_its_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
+    assert Device("cuda", torch.bfloat16, 2).said == "2 x cuda (Some GPU), mixed precision"
+    assert Device("cpu", None, 1).said == "cpu"
 
 
 def test_colour_and_any_shape_and_the_same_bytes_again() -> None:
@@ -162,7 +170,7 @@ def test_a_change_of_pictures_does_what_its_name_says() -> None:
         ({"width": [8]}, "unknown key 'width'", WHERE, "'widths'"),
         ({"epochs": "many"}, "epochs is 'many'", WHERE, "mend the value"),
         ({"augment": {"flop": 1}}, "unknown key 'flop'", WHERE, "'flip'"),
-        ({"network": "resnet"}, "there is no network 'resnet'", f"network in {WHERE}", "allowed: mlp"),
+        ({"network": "resnet"}, "there is no network 'resnet'", f"network in {WHERE}", "allowed: characters, mlp"),
         ({"augment": {"flip": 0.5}}, "flip is not called harmless", f"augment in {WHERE}", "add flip to invariances"),
         ({"augment": {"crop": 24}}, "8 x 8 are smaller than the crop of 24", f"augment.crop in {WHERE}", "at most 8"),
         ({"device": "mps"}, "no device 'mps'", f"device in {WHERE}", "auto takes the best one"),
@@ -294,3 +302,12 @@ def test_the_rate_rises_and_falls() -> None:
     assert rates[55] == pytest.approx(0.5) and rates[-1] < 0.001
     settings.schedule = "constant"
     assert fitting.rate(99, 100, settings) == 1
+
+
+def test_a_number_of_epochs_is_kept_and_no_record_held_back() -> None:
+    lesson, _, _ = digits()
+    stopped = backend.fit(model(epochs=3, patience=2), 7, lesson)
+    losses = stopped.curves["validation_loss"]
+    assert backend.rounds(stopped) == [losses.index(min(losses)) + 1]
+    again = backend.fit(model(epochs=3, patience=2), 7, replace(lesson, proof=None, rounds=[2]))
+    assert (len(again.curves["loss"]), backend.rounds(again)) == (2, [])

@@ -73,7 +73,7 @@ def pulled_before(one: Round, people: dict[str, int], product: Product) -> dict[
     files = [folder / f"{one.name}.parquet" for folder in (LABELS, PULLED)]
     tables = [pl.read_parquet(file) for file in files if file.exists()]
     for row in pl.concat(tables, how="diagonal").unique(["id", "annotator"]).to_dicts() if tables else []:
-        if row["annotator"] in people and (row["label"] is not None or answer.SCALE != "interval"):
+        if row["annotator"] in people:
             result = [answer.suggestion(row["label"] or CANNOT)]
             if row.get("note"):
                 result.append(

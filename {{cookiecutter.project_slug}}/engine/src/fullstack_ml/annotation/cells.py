@@ -41,7 +41,10 @@ def how(product: Product) -> str:
             sign=JOINT,
             example=JOINT.join(product.formulation.label_names[:2]),
         ),
-        "interval": words("Write the number of the table below into the column label, without its unit."),
+        "interval": words(
+            "Write the number of the table below into the column label, without its unit; where there is none, the "
+            "name below it that says why."
+        ),
     }[answer_of(product).SCALE]
 
 
@@ -64,7 +67,7 @@ def rule_of(product: Product, count: int) -> DataValidation:
 def offer_answers(book: Workbook, sheet: Worksheet, product: Product, last: int) -> None:
     """Put the names that may be written on a sheet, and the rule on the column label up to row ``last``."""
     asked = answer_of(product).asked(product, CANNOT, words) if product.formulation.label_names else []
-    names = [row["name"] for row in asked] or [CANNOT]
+    names = [row["name"] for row in asked] or [*product.data.out_of_scope, CANNOT]
     listed = book.create_sheet(LIST)
     for row, name in enumerate(names, 1):
         text_cell(listed.cell(row, 1), name)

@@ -11,7 +11,7 @@ Every answer is kept as text in the tables of the pipeline: a label as it is, a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -215,6 +215,8 @@ class Answer(Protocol):
 
 # What a module has to define; find_choice() and make check name what is missing.
 NEEDED = tuple(name for name in (*Answer.__annotations__, *vars(Answer)) if not name.startswith("_"))
+# By name what late labels show beside ``MAIN``: 0 or 1 per record, of the log's ``scores`` and the right answers.
+Late = Mapping[str, Callable[[Sequence[Any], Sequence[str]], np.ndarray]]
 
 
 def answer_of(product: Product) -> Answer:
@@ -224,6 +226,12 @@ def answer_of(product: Product) -> Answer:
         UserError: if there is none, or it does not fill the seam.
     """
     return answer_named(product.formulation.answer.type, "product.yaml, formulation.answer.type")
+
+
+def late_of(answer: Answer) -> Late:
+    """Return ``LATE`` of an answer, which it may leave out: what ``make monitor`` watches as ``drawn_<name>``."""
+    found: Late = getattr(answer, "LATE", {})
+    return found
 
 
 def answer_named(name: str, where: str) -> Answer:

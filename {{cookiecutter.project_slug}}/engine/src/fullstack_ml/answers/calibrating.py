@@ -36,6 +36,25 @@ def conformal_quantile(scores: np.ndarray, level: float) -> float:
     return float(np.sort(scores)[rank - 1])
 
 
+def novelty_limit(novelty: np.ndarray, false_alarms: float) -> float:
+    """Return the novelty up to which a record is familiar, so that ``false_alarms`` of familiar ones are beyond it.
+
+    A novelty that is not a number is beyond every limit: of a gap in a feature that had none in training. Such records
+    count, and where they alone are more than ``false_alarms`` the limit is the largest that is a number.
+
+    Raises:
+        UserError: if there are too few scores for the level, or none that is a number.
+    """
+    limit = conformal_quantile(novelty, 1.0 - false_alarms)
+    if np.isfinite(limit):
+        return limit
+    known = novelty[np.isfinite(novelty)]
+    if not known.size:
+        what = f"none of {len(novelty)} calibration records has a novelty that is a number"
+        raise UserError(what, WHERE, "look for a feature that is missing in all of them and in none of training")
+    return float(known.max())
+
+
 def append(
     model: onnx.ModelProto, nodes: list[onnx.NodeProto], output: str, constants: dict[str, np.ndarray]
 ) -> onnx.ModelProto:

@@ -12,6 +12,7 @@ from fullstack_ml.workspace.files import replacing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FEW = 20  # a dot of fewer records is hollow: one more record moves it far
 INK, ACCENT, FAINT = "#1f2937", "#2563eb", "#9ca3af"
 
 

@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,11 @@ Rows = Callable[[], np.ndarray]  # gives what the graph has of some records unde
 JOINT, NONE = ";", "none"  # between the labels of a record in a text, and for a record without a label
 MARKS = re.compile(r"[;|]")  # what people and files write between labels
 ACCEPT, UNFAMILIAR, UNCERTAIN = "accept", "unfamiliar", "uncertain"
+
+
+def outside(kinds: Iterable[Any], words: Words) -> list[tuple[str, str]]:
+    """Return the kinds of the contract that are out of scope, which an annotator may choose, and what each means."""
+    return [(kind.name, words("out of scope: %(what)s", what=kind.note)) for kind in kinds if kind.scope == "out"]
 
 
 @dataclass(frozen=True)

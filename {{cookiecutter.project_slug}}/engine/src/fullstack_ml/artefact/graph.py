@@ -11,8 +11,9 @@ import onnxruntime as ort
 from onnx import TensorProto, helper
 
 from fullstack_ml.artefact.session import records_at_once
-from fullstack_ml.inputs import FEATURES, input_of
+from fullstack_ml.inputs import FEATURES, gives_of, input_of
 from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.errors import UserError, suggest
 from fullstack_ml.workspace.files import replacing
 
 # onnxruntime 1.31 and onnxruntime-web run these opsets; a fixed number keeps the file the same when skl2onnx moves on.
@@ -21,23 +22,42 @@ INNER, OUTPUT = FEATURES, "probabilities"
 EMBEDDING = "embedding"  # what a network makes of a record before it answers
 
 
-def features_of(inputs: np.ndarray, product: Product) -> np.ndarray:
+def features_of(inputs: np.ndarray, product: Product, takes: str = INNER) -> np.ndarray:
     """Return what the contract's input gives a model of ``inputs`` (records first): float32 (records, values).
 
     It is computed by the same nodes that stand in front of the artefact, so a backend fits what it will be asked.
+    ``takes``: what a model takes of the input, by the name that the input's module has for it.
+
+    Raises:
+        UserError: for a name that the module does not know.
     """
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", None]) for name in (INNER, OUTPUT)]
-    graph = helper.make_graph([helper.make_node("Identity", [INNER], [OUTPUT])], "features", ends[:1], ends[1:])
+    if takes not in (offered := gives_of(product)):
+        what = f"an input of type {product.formulation.input.type} gives a model no {takes!r}"
+        raise UserError(what, "takes in conf/model/", f"{suggest(takes, offered)}; or choose another model")
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", None]) for name in (takes, OUTPUT)]
+    graph = helper.make_graph([helper.make_node("Identity", [takes], [OUTPUT])], "features", ends[:1], ends[1:])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET[""])], ir_version=10)
     whole = input_of(product).front(model, product).SerializeToString()
     session = ort.InferenceSession(whole, providers=["CPUExecutionProvider"])
     name, step = session.get_inputs()[0].name, records_at_once(inputs)
     first = session.run(None, {name: inputs[:step]})[0]
-    made = np.empty((len(inputs), first.shape[1]), np.float32)
+    made = np.zeros((len(inputs), first.shape[1]), np.float32)
     made[:step] = first
     for i in range(step, len(inputs), step):  # not all parts and then the whole, which would be twice as much
-        made[i : i + step] = session.run(None, {name: inputs[i : i + step]})[0]
+        part = session.run(None, {name: inputs[i : i + step]})[0]
+        if part.shape[1] > made.shape[1]:  # letters, which end where the longest text of a part does
+            made = np.pad(made, [(0, 0), (0, part.shape[1] - made.shape[1])])
+        made[i : i + step, : part.shape[1]] = part
     return made
+
+
+def taking(model: onnx.ModelProto, takes: str) -> onnx.ModelProto:
+    """Give what a backend's graph takes, ``features``, the name by which the input gives it."""
+    for node in model.graph.node:
+        node.input[:] = [takes if name == INNER else name for name in node.input]
+    for given in model.graph.input:
+        given.name = takes if given.name == INNER else given.name
+    return model
 
 
 def drop_unused(model: onnx.ModelProto) -> onnx.ModelProto:

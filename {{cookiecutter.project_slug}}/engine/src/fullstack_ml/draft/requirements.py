@@ -18,6 +18,7 @@ RARE = 0.9  # share of one label from which on the others are rare
 COVERAGES = (0.95, 0.9)  # of prediction sets, the best first
 ALARMS = (0.02, 0.05, 0.1)  # familiar records called unfamiliar, likewise
 LEAST = least_records(COVERAGES[-1])  # calibration records of the loosest rule
+ANSWERED = 0.1  # share of the records below which a model that answers so few is no product
 LOOSEST = "abstain: {coverage: 0.9, false_alarms: 0.1}"
 
 
@@ -170,12 +171,14 @@ def _rare(asked: Asked, size: Size, values: dict[str, float], tested: float) -> 
 def answered(asked: Asked, values: dict[str, float], records: float, wrong: float) -> None:
     """Ask for answers, and that they are wrong less often than all would be, of which a share is ``wrong``."""
     share, error = values["answered_share"], values["answered_error"]
-    lowest = 0.6 * share - room(share, records)  # the share moves with every calibration of so few records
-    if lowest < 0.05:
-        asked.unasked.append(f"answered_share, answered_error: the quick model answers {share:.0%} itself")
-        return
+    # The share moves with every calibration of so few records. Where the quick model hardly ever answers, a model that
+    # does no better is rejected, rightly.
+    lowest = max(ANSWERED, 0.6 * share - room(share, records))
     reason = "a model that always asks saves no work"
     asked.ask("answered_share", ">=", round(lowest, 2), "share", reason, f"the quick model answered {share:.3f}")
+    if share < ANSWERED:
+        asked.unasked.append(f"answered_error: the quick model answers {share:.0%} itself, too few to say")
+        return
     limit = min(error + room(error, records * share), max(error + 0.02, wrong))
     why = f"the quick model had {error:.3f}, and {wrong:.3f} of all"
     asked.ask("answered_error", "<=", round(limit, 3), "share", "users must be able to rely on an answer", why)

@@ -13,8 +13,9 @@ from fullstack_ml.answers.label.calibration import fit_beta
 from fullstack_ml.answers.words import ACCEPT, Scored
 from fullstack_ml.artefact.graph import features_of
 from fullstack_ml.inputs import input_of
-from fullstack_ml.modeling.measuring.measure import measured, records_table
+from fullstack_ml.modeling.measuring.measure import measured
 from fullstack_ml.modeling.measuring.novelty import separation
+from fullstack_ml.modeling.measuring.seats import records_table
 from fullstack_ml.modeling.train.novelty import distance, mahalanobis
 from fullstack_ml.product.metrics import Sums, metrics_of
 from fullstack_ml.product.types import Product

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 FEATURES = "features"  # the input of the graph that a backend makes: float32 (records, values)
+LETTERS = "letters"  # the same of models that take the letters of a text one by one: their code points, then zeros
 # The model's input, the ids of the records, and what the prediction log keeps of each.
 Decoded = tuple[np.ndarray, list[str], list[bytes]]
 Region = tuple[str, np.ndarray, tuple[Any, ...]]
@@ -82,6 +83,9 @@ class Input(Protocol):
     def strangers(self, inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.ndarray]:
         """Make unfamiliar inputs by kind out of familiar ones; ``evaluate`` asks whether novelty tells them apart."""
 
+    def drawn(self, inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.ndarray]:
+        """Draw by kind what ``data.drawn`` names, in the form of ``inputs``, which it may use. It may be left out."""
+
     def shifted(self, frame: pl.DataFrame, product: Product, seed: int) -> pl.DataFrame:
         """Return records, in their payload columns, as they come after something changed that leaves the answers as
         they are: a darker scanner, a feature that is measured otherwise, other words.
@@ -100,7 +104,10 @@ class Input(Protocol):
         ``regions`` cannot name. None where nothing can be left out."""
 
     def front(self, model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
-        """Put the contract's input in front of a graph whose input is ``features`` (float32, records x values)."""
+        """Put the contract's input in front of a graph whose input is ``features`` (float32, records x values).
+
+        Where ``GIVES`` of the module lists more than that, a graph may take any of these names, or several.
+        """
 
     def planes(self, product: Product) -> tuple[int, int, int] | None:
         """Return channels, height and width where ``features`` are a picture, channel by channel; else None."""
@@ -144,11 +151,17 @@ class Input(Protocol):
         """Draw one input in characters, for a terminal."""
 
 
-# What a module may leave out: only make simulate asks for it.
-OPTIONAL = ("shifted",)
+# What a module may leave out: only make simulate, and a contract with data.drawn, ask for it.
+OPTIONAL = ("shifted", "drawn")
 # What a module has to define; find_choice() and make check name what is missing.
 DEFINED = (*Input.__annotations__, *vars(Input))
 NEEDED = tuple(name for name in DEFINED if not name.startswith("_") and name not in OPTIONAL)
+
+
+def gives_of(product: Product) -> tuple[str, ...]:
+    """Name what a model may take of the input: ``GIVES`` of its module, which may leave it out, or ``features``."""
+    found: tuple[str, ...] = getattr(input_of(product), "GIVES", (FEATURES,))
+    return found
 
 
 def input_of(product: Product) -> Input:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from pydantic import BaseModel, ConfigDict, Field
 
-from fullstack_ml.inputs import FEATURES, Decoded, Region, UnreadableError, pictures, shifts
+from fullstack_ml.inputs import FEATURES, Decoded, Region, UnreadableError, glyphs, pictures, shifts
 from fullstack_ml.inputs.canvas import Canvas, canvas_of, decode, decode_opened, open_picture
 from fullstack_ml.inputs.pictures import THUMBNAIL, picture
 from fullstack_ml.product.types import Finding, Product
@@ -31,7 +31,7 @@ PAGE: tuple[str, ...] = ("paper.js", "drawing.js", "image.js", "header.js")
 FORM_FIELD: str | None = "image"
 ALIKE = True
 strangers, typical, draw, logged = pictures.strangers, pictures.typical, pictures.draw, pictures.logged
-shifted = shifts.of_pictures
+shifted, drawn = shifts.of_pictures, glyphs.drawn
 omissions = pictures.omissions
 KEPT_PIXELS = 1_000_000  # of pictures of a request that stay open
 GRID = 4  # an image is cut into GRID x GRID regions

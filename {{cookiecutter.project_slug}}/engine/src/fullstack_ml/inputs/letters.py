@@ -68,13 +68,8 @@ def nodes(given: str, made: str, width: int, buckets: int) -> Builder:
     A bucket weighs the logarithm of one plus the number of runs that fall into it. What lies behind the longest text of
     a batch is cut off first: most texts are much shorter than the longest that is allowed.
     """
-    from onnx import TensorProto
-
-    graph = Builder("letters")
-    padded = graph.add("Cast", given, to=int(TensorProto.INT64))
-    there = graph.add("Mul", graph.add("Sign", padded), np.arange(1, width + 1, dtype=np.int64))
-    last = graph.add("Reshape", graph.add("ReduceMax", there, keepdims=0), number(1))
-    letters = graph.add("Slice", padded, number(0), last, number(1))
+    graph = Builder("runs")
+    letters = cut_behind(graph, given, width)
     places = buckets_of(graph, letters, buckets)
     records = graph.add("Slice", graph.add("Shape", letters), number(0), number(1))
     empty = filled(graph, graph.add("Concat", records, number(buckets + 1), axis=0), 0.0)
@@ -83,6 +78,29 @@ def nodes(given: str, made: str, width: int, buckets: int) -> Builder:
     weights = graph.add("Log", graph.add("Add", cut(graph, counts, 0, buckets), np.array(1, np.float32)))
     norm = graph.add("ReduceL2", weights, number(1), keepdims=1)
     graph.add("Div", weights, graph.add("Max", norm, np.array(1e-6, np.float32)))
+    graph.nodes[-1].output[0] = made
+    return graph
+
+
+def cut_behind(graph: Builder, given: str, width: int, fewest: int = 0) -> str:
+    """Return letters as int64 without what lies behind the longest text of a batch; ``fewest`` columns are left."""
+    from onnx import TensorProto
+
+    padded = graph.add("Cast", given, to=int(TensorProto.INT64))
+    there = graph.add("Mul", graph.add("Sign", padded), np.arange(1, width + 1, dtype=np.int64))
+    last = graph.add("Max", graph.add("ReduceMax", there, keepdims=0), np.array(fewest, np.int64))
+    return graph.add("Slice", padded, number(0), graph.add("Reshape", last, number(1)), number(1))
+
+
+def letters_nodes(given: str, made: str, width: int) -> Builder:
+    """Return the nodes from letters, int32 (batch, width), to the same as float32, up to the longest text of a batch.
+
+    A float32 holds every code point. Three columns are left where there is no letter: a blank, a letter, a blank.
+    """
+    from onnx import TensorProto
+
+    graph = Builder("letters")
+    graph.add("Cast", cut_behind(graph, given, width, 3), to=int(TensorProto.FLOAT))
     graph.nodes[-1].output[0] = made
     return graph
 

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from fullstack_ml.inputs import FEATURES, Decoded, Omission, Region, letters, shifts
+from fullstack_ml.inputs import FEATURES, LETTERS, Decoded, Omission, Region, letters, shifts
 from fullstack_ml.inputs.omissions import SCRIPTS, of_all, of_one, pieces
 from fullstack_ml.product.types import Finding, Product
 
@@ -31,6 +31,7 @@ LAYOUT = "rows"
 PAGE: tuple[str, ...] = ("message.js", "letters.js", "words.js")
 FORM_FIELD: str | None = None
 ALIKE = True
+GIVES: tuple[str, ...] = (FEATURES, LETTERS)
 shifted = shifts.of_text
 
 LETTER = r"\p{L}"  # of any script
@@ -129,14 +130,18 @@ def omissions(product: Product, values: np.ndarray | None = None) -> Iterator[Om
 
 
 def front(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
-    """Take int32 letters, and give the model the weights of their runs."""
+    """Take int32 letters, and give the model what it takes of them: the weights of their runs, or themselves."""
     from onnx import TensorProto, helper
 
     wanted = product.formulation.input
-    graph = letters.nodes(wanted.name, FEATURES, wanted.length + 2, wanted.buckets)
-    model.graph.initializer.extend(graph.constants)
-    for node in reversed(graph.nodes):
-        model.graph.node.insert(0, node)
+    taken = {name for node in model.graph.node for name in node.input}
+    width = wanted.length + 2
+    runs = letters.nodes(wanted.name, FEATURES, width, wanted.buckets)
+    made = {FEATURES: runs, LETTERS: letters.letters_nodes(wanted.name, LETTERS, width)}
+    for graph in (graph for name, graph in made.items() if name in taken):
+        model.graph.initializer.extend(graph.constants)
+        for node in reversed(graph.nodes):
+            model.graph.node.insert(0, node)
     del model.graph.input[:]
     size = ["batch", wanted.length + 2]
     model.graph.input.append(helper.make_tensor_value_info(wanted.name, TensorProto.INT32, size))

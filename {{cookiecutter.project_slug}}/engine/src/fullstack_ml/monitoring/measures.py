@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fullstack_ml.answers import answer_of
+from fullstack_ml.answers import answer_of, late_of
 from fullstack_ml.answers.words import UNFAMILIAR
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.export.reference import answers_of, counts_in, slice_shares, watched
@@ -155,6 +155,15 @@ def drawn(words: pl.DataFrame, known: dict[str, Any] | None, product: Product, l
     }
 
 
+def late(words: pl.DataFrame, product: Product, level: float) -> dict[str, Measure]:
+    """Return what else labels of a random sample show, by metric: of all records, also of those given back."""
+    mine = words.filter((pl.col("how") == "drawn") & pl.col("scores").is_not_null())
+    mine = mine.unique("prediction_id", keep="last", maintain_order=True)
+    scores, right = [json.loads(one) for one in mine["scores"]], mine["right"].to_list()
+    shares = {f"drawn_{name}": judge(scores, right) for name, judge in late_of(answer_of(product)).items()}
+    return {name: average(values, mine["caller"].to_numpy(), level, "share") for name, values in shares.items()}
+
+
 def corrected(seen: Seen, product: Product, level: float) -> Measure:
     """Return the share of what was answered that people called wrong unasked: at least so much was wrong."""
     mine, answer = latest(seen.words, "noticed"), answer_of(product)
@@ -176,7 +185,8 @@ def measure(seen: Seen, known: dict[str, Any] | None, product: Product, level: f
     by_column = columns(inputs, known, level)
     single = {**decisions(seen, level), **latency(seen.rows), **outputs(own, known, product, level)}
     single[f"estimated_{main}"] = estimate(own, known, product, level)
-    single[f"drawn_{main}"] = drawn(seen.words.filter(pl.col("version") == (seen.version or "")), known, product, level)
+    said = seen.words.filter(pl.col("version") == (seen.version or ""))
+    single |= {f"drawn_{main}": drawn(said, known, product, level), **late(said, product, level)}
     single["corrected_share"] = corrected(seen, product, level)
     return {
         "versions": {name: row["records"] for name, row in seen.totals.items()},

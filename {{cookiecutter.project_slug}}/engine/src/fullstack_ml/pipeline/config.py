@@ -29,7 +29,8 @@ class Model:
 
     ``estimator`` is the backend's own: for ``sklearn`` a class (``_target_``) and its arguments. ``weights``: every
     record weighs alike (``none``), or every label does (``balanced``). ``reference`` names the paper or page that the
-    method comes from; the research log and the model card show it.
+    method comes from; the research log and the model card show it. ``takes``: what the model gets of a record, of what
+    the input offers: ``features``, or of a text its ``letters``.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Model:
     reference: str = ""
     backend: str = "sklearn"
     weights: Literal["none", "balanced"] = "none"
+    takes: str = "features"
 
 
 @dataclass(config=STRICT)

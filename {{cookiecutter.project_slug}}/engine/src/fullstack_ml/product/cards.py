@@ -13,15 +13,16 @@ PRODUCT_OWNER, DATA_ENGINEER, ML_ENGINEER = "product owner", "data engineer", "M
 class Cards(Strict):
     """One or more sentences per question; None while it is open. The title of a field names who answers it.
 
-    Of the data: who made and paid for it, what it is a sample of, whom it could harm, who collected it, how consent was
-    given, what was changed before it came here, what a licence wants to be named, other uses, who may have it, who
-    keeps it up. Of the model: who developed it, its licence (a name of the Hugging Face hub, such as mit), what may be
-    built on it, risks that no metric shows, what training takes, and whom to write to.
+    Of the data: who made and paid for it, what it is a sample of, whom it could harm, how its records were made, who
+    collected it, how consent was given, what was changed before it came here, what a licence wants to be named, other
+    uses, who may have it, who keeps it up. Of the model: who developed it, its licence (a name of the Hugging Face hub,
+    such as mit), what may be built on it, risks that no metric shows, what training takes, and whom to write to.
     """
 
     made_by: str | None = Field(default=None, title=PRODUCT_OWNER)
     sampling: str | None = Field(default=None, title=DATA_ENGINEER)
     harm: str | None = Field(default=None, title=DATA_ENGINEER)
+    collection: str | None = Field(default=None, title=DATA_ENGINEER)
     collectors: str | None = Field(default=None, title=DATA_ENGINEER)
     consent: str | None = Field(default=None, title=DATA_ENGINEER)
     changes: str | None = Field(default=None, title=DATA_ENGINEER)

@@ -19,6 +19,8 @@ Values = np.ndarray  # one per resample; the first is that of all records
 # From outputs and truth to a function of the records' weights: how often each of them counts, 0, 1, 2 ...
 Weighted = Callable[[np.ndarray, np.ndarray], Callable[[np.ndarray], float]]
 BETTER = ("higher", "lower")
+# What traffic shows: nobody learns the right answer of a record that was not answered.
+ONLINE = ("answered_share", "answered_error", "cost_per_record", "input_cost", "latency_p50_ms", "latency_p99_ms")
 
 
 @dataclass(frozen=True)

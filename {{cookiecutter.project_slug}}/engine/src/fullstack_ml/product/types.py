@@ -84,7 +84,8 @@ class Data(Strict):
     Of a table, ``row_key`` is the column that names a row, and ``time`` the one that says when it was. ``columns`` are
     kept beside a record as text, for slices. ``corrections``: what a correction by users weighs beside the label of an
     annotator; below 1 it never decides alone. ``costs``: what a feature or the whole input costs in a record, in the
-    unit of ``service.error_cost``; a requirement on ``input_cost`` is the budget.
+    unit of ``service.error_cost``; a requirement on ``input_cost`` is the budget. ``drawn``: what is out of scope and
+    is drawn by stage ``evaluate``, which says how much of it is answered; ``pairs`` is two records in one picture.
     """
 
     kinds: list[Kind] = Field(min_length=1)
@@ -98,6 +99,7 @@ class Data(Strict):
     slices: list[Slice]
     corrections: float = Field(0.5, ge=0, le=1)
     costs: dict[Text, Cost] = Field({})
+    drawn: list[Literal["letters", "signs", "pairs"]] = Field([])
 
     @property
     def out_of_scope(self) -> list[str]:

@@ -3,7 +3,7 @@
 Reads and writes nothing. ``monitoring/`` measures them on every window of the prediction log.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from fullstack_ml.product.types import Finding, Product
@@ -21,7 +21,7 @@ class Watched(NamedTuple):
     means: str
 
 
-# {main} is the answer's main metric, such as accuracy.
+# {main} is the answer's main metric, such as accuracy; {late} a share that late labels show beside it, if any does.
 WATCHED = {
     "records": Watched("records", None, "", "records that were answered or given back in the window"),
     "answered_share": Watched("share", None, "", "share of the records that were answered"),
@@ -34,6 +34,7 @@ WATCHED = {
     "novelty_drift": Watched("PSI", "<=", "", "how far the novelty scores moved from the reference"),
     "estimated_{main}": Watched("", None, "", "of what was answered, estimated from the scores before labels come"),
     "drawn_{main}": Watched("", None, "", "of what was answered, on late labels of a random sample"),
+    "drawn_{late}": Watched("share", ">=", "", "of everything, on late labels of a random sample"),
     "corrected_share": Watched("share", "<=", "", "share of what was answered that people said was wrong, unasked"),
     "latency_p50_ms": Watched("ms", "<=", "", "time to answer, median"),
     "latency_p99_ms": Watched("ms", "<=", "", "time to answer, 99th of 100"),
@@ -42,13 +43,18 @@ WATCHED = {
 }
 
 
-def watched(main: str, better: str) -> dict[str, Watched]:
-    """Return the metrics by name, where the answer's main metric is ``main``, and ``better`` higher or lower."""
-    wanted = ">=" if better == "higher" else "<="
-    return {
-        name.format(main=main): row._replace(operator=wanted) if "{main}" in name else row
-        for name, row in WATCHED.items()
-    }
+def watched(main: str, better: str, late: Iterable[str] = ()) -> dict[str, Watched]:
+    """Return the metrics by name, where the answer's main metric is ``main``, and ``better`` higher or lower.
+
+    ``late`` are the shares that late labels show beside it.
+    """
+    wanted, found = ">=" if better == "higher" else "<=", dict[str, Watched]()
+    for name, row in WATCHED.items():
+        if "{late}" in name:
+            found |= {name.format(late=one): row for one in late}
+        else:
+            found[name.format(main=main)] = row._replace(operator=wanted) if "{main}" in name else row
+    return found
 
 
 def strange_watches(product: Product) -> Iterator[Finding]:
@@ -56,7 +62,7 @@ def strange_watches(product: Product) -> Iterator[Finding]:
     chosen = product.formulation  # its modules by name, since they lie above this package
     answer = find_choice("answers", chosen.answer.type, f"{PRODUCT}, formulation.answer.type")
     columns = find_choice("inputs", chosen.input.type, f"{PRODUCT}, formulation.input.type").slice_columns(product)
-    known = watched(answer.MAIN, answer.METRICS[answer.MAIN].better)
+    known = watched(answer.MAIN, answer.METRICS[answer.MAIN].better, getattr(answer, "LATE", {}))
     names = {"feature": columns, "slice": [part.id for part in product.data.slices], "": list[str]()}
     seen = set[str]()
     for i, row in enumerate(product.monitoring.watch if product.monitoring else []):

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from fullstack_ml.answers.words import Words
+from fullstack_ml.answers.words import Words, outside
 from fullstack_ml.product.types import Product
 
 # Labels are names: two of them are alike or not.
@@ -25,8 +25,7 @@ def hotkeys(names: list[str]) -> list[str]:
 def asked(product: Product, cannot: str, words: Words) -> list[dict[str, str]]:
     """List the labels with their definitions and keys, the kinds out of scope, and last that there is none to give."""
     known = [(label.name, label.definition) for label in product.formulation.answer.labels]
-    outside = [(kind.name, kind.note) for kind in product.data.kinds if kind.scope == "out"]
-    told = [(name, words("out of scope: %(what)s", what=note)) for name, note in outside]
+    told = outside(product.data.kinds, words)
     keys = hotkeys([name for name, _ in known + told])
     rows = [{"name": name, "says": says, "key": key} for (name, says), key in zip(known + told, keys, strict=True)]
     return [*rows, {"name": cannot, "says": words("see the guide for what counts"), "key": CANNOT_KEY}]
@@ -45,13 +44,18 @@ def choices(rows: list[dict[str, str]], choice: str, header: str, message: str) 
     ElementTree.SubElement(view, "Header", size="5", value=header)
     fixed = {"name": "answer", "toName": "record", "choice": choice, "required": "true"}
     form = ElementTree.SubElement(view, "Choices", fixed, requiredMessage=message)
+    offer(form, rows)
+    ElementTree.indent(view)
+    return ElementTree.tostring(view, encoding="unicode")
+
+
+def offer(form: ElementTree.Element, rows: list[dict[str, str]]) -> None:
+    """Add a choice to ``form`` for every one of ``rows``: its name in bold, what it means, its key."""
     for row in rows:
         shown = f"<b>{escape(row['name'], quote=False)}</b>: {escape(row['says'], quote=False)}"
         one = ElementTree.SubElement(form, "Choice", value=row["name"], html=shown)
         if row["key"]:
             one.set("hotkey", row["key"])
-    ElementTree.indent(view)
-    return ElementTree.tostring(view, encoding="unicode")
 
 
 def said(result: list[dict[str, Any]]) -> list[str]:

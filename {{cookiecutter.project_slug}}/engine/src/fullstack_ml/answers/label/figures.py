@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fullstack_ml.answers.drawing import ACCENT, FAINT, INK, figure_of, save
+from fullstack_ml.answers.drawing import ACCENT, FAINT, FEW, INK, figure_of, save
 from fullstack_ml.answers.words import Words
 from fullstack_ml.workspace.files import write_text
 from fullstack_ml.workspace.spreadsheet import csv_text
@@ -43,13 +43,18 @@ def draw_confusion(path: Path, counts: list[list[int]], labels: list[str], words
 def draw_reliability(
     path: Path, rows: list[dict[str, Any]], before: list[dict[str, Any]], ece: float, words: Words
 ) -> None:
-    """Draw accuracy against confidence per bin, before and after calibration; the diagonal is perfect."""
+    """Draw accuracy against confidence per bin, before and after calibration; the diagonal is perfect.
+
+    A dot of few records is hollow.
+    """
     figure = figure_of(4.6, 4.2)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], linestyle="--", color=FAINT)
     for name, points, colour in ((words("before calibration"), before, FAINT), (words("calibrated"), rows, ACCENT)):
         confidence, hit = [row["confidence"] for row in points], [row["accuracy"] for row in points]
-        axes.plot(confidence, hit, marker="o", color=colour, label=name)
+        axes.plot(confidence, hit, color=colour, label=name)
+        filled = [colour if row["records"] >= FEW else "white" for row in points]
+        axes.scatter(confidence, hit, color=filled, edgecolors=colour, zorder=3)
     for row in rows:
         place = (row["confidence"], row["accuracy"])
         axes.annotate(str(row["records"]), place, fontsize=8, xytext=(4, -10), textcoords="offset points")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from fullstack_ml.answers.calibrating import conformal_quantile
+from fullstack_ml.answers.calibrating import conformal_quantile, novelty_limit
 from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, Scored
 from fullstack_ml.product.types import Product
 
@@ -36,7 +36,7 @@ class Rule:
 
     def to_json(self) -> str:
         """Write the rule for the artefact's metadata."""
-        return json.dumps(asdict(self))
+        return json.dumps(asdict(self), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Rule":
@@ -106,5 +106,5 @@ def fit_rule(scored: Scored, truth: np.ndarray, product: Product) -> Rule:
     floor = 1.0 - conformal_quantile(1.0 - right, abstain.coverage)
     # An answer costs (1 - p) * wrong on average, silence costs abstain: they meet at p = 1 - abstain / wrong.
     confidence = 0.0 if costs else max(0.0, 1.0 - cost.abstain / cost.wrong)
-    limit = conformal_quantile(scored.novelty, 1.0 - abstain.false_alarms)
+    limit = novelty_limit(scored.novelty, abstain.false_alarms)
     return Rule(floor=floor, confidence=confidence, novelty=limit, coverage=abstain.coverage, costs=costs)

@@ -6,7 +6,7 @@ import numpy as np
 
 from fullstack_ml.answers.label.annotation import CANNOT_KEY, choices, hotkeys
 from fullstack_ml.answers.labels.contract import options_of
-from fullstack_ml.answers.words import JOINT, NONE, Words, names_in
+from fullstack_ml.answers.words import JOINT, NONE, Words, names_in, outside
 from fullstack_ml.product.types import Product
 
 # Two answers are as far apart as the labels that only one of them has.
@@ -14,16 +14,19 @@ SCALE = "sets"
 
 
 def asked(product: Product, cannot: str, words: Words) -> list[dict[str, str]]:
-    """List the labels with their definitions and keys, then that there is none of them, and that none can be given."""
+    """List the labels with their definitions and keys, that there is none of them, the kinds out of scope, and last
+    that none can be given."""
     known, groups = product.formulation.answer.labels, options_of(product).excludes
-    keys = hotkeys([*(label.name for label in known), NONE])
+    told = [(NONE, words("no label holds for it")), *outside(product.data.kinds, words)]
+    keys = hotkeys([*(label.name for label in known), *(name for name, _ in told)])
     rows = []
     for label, key in zip(known, keys, strict=False):
-        others = dict.fromkeys(other for group in groups if label.name in group for other in group)
-        without = ", ".join(other for other in others if other != label.name)
+        group = dict.fromkeys(other for group in groups if label.name in group for other in group)
+        without = ", ".join(other for other in group if other != label.name)
         says = label.definition + (words("; never with %(others)s", others=without) if without else "")
         rows.append({"name": label.name, "says": says, "key": key})
-    rows.append({"name": NONE, "says": words("no label holds for it"), "key": keys[-1]})
+    others = zip(told, keys[len(known) :], strict=True)
+    rows += [{"name": name, "says": says, "key": key} for (name, says), key in others]
     return [*rows, {"name": cannot, "says": words("see the guide for what counts"), "key": CANNOT_KEY}]
 
 
@@ -35,7 +38,7 @@ def control(product: Product, cannot: str, words: Words) -> str:
 
 
 def said(result: list[dict[str, Any]]) -> list[str]:
-    """Return all that was chosen as one answer; ``none`` beside a label is part of it, and so not allowed."""
+    """Return all that was chosen as one answer; ``none`` or a kind beside a label is part of it, and not allowed."""
     chosen = [name for part in result if part["type"] == "choices" for name in part["value"]["choices"]]
     return [JOINT.join(chosen)] if chosen else []
 

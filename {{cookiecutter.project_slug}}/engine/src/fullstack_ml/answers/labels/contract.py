@@ -62,7 +62,16 @@ def check(product: Product) -> Iterator[Finding]:
     if product.service.error_cost.by_label:
         what = "a cost of taking one label for another, and a record may have several"
         yield ("service", "error_cost", "by_label"), what, "leave it out"
+    yield from strange_kinds(product)
     yield from strange_options(product)
+
+
+def strange_kinds(product: Product) -> Iterator[Finding]:
+    """Find kinds out of scope whose name could be read as labels, or as none."""
+    for i, kind in enumerate(product.data.kinds):
+        if kind.scope == "out" and (MARKS.search(kind.name) or kind.name in (NONE, *product.formulation.label_names)):
+            what = f"kind {kind.name!r}, which is out of scope, reads like an answer"
+            yield ("data", "kinds", i, "name"), what, "give it a name that is no label, without ; and |"
 
 
 def strange_options(product: Product) -> Iterator[Finding]:

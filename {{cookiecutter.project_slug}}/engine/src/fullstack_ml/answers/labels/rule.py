@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from fullstack_ml.answers.calibrating import WHERE, conformal_quantile
+from fullstack_ml.answers.calibrating import WHERE, novelty_limit
 from fullstack_ml.answers.labels.contract import excluded
 from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, Scored
 from fullstack_ml.product.formulation import least_records
@@ -41,7 +41,7 @@ class Rule:
 
     def to_json(self) -> str:
         """Write the rule for the artefact's metadata."""
-        return json.dumps(asdict(self))
+        return json.dumps(asdict(self), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Rule":
@@ -149,5 +149,5 @@ def fit_rule(scored: Scored, truth: np.ndarray, product: Product) -> Rule:
     floor = controlled_floor(scored.outputs, truth, abstain.coverage)
     # A wrong answer costs (1 - p) * wrong on average, silence costs abstain: they meet at p = 1 - abstain / wrong.
     confidence = max(0.0, 1.0 - cost.abstain / cost.wrong)
-    limit = conformal_quantile(scored.novelty, 1.0 - abstain.false_alarms)
+    limit = novelty_limit(scored.novelty, abstain.false_alarms)
     return Rule(thresholds, floor, confidence, limit, abstain.coverage, groups)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fullstack_ml.answers.number.annotation import SCALE, asked, control, said, suggestion, unsure
-from fullstack_ml.answers.number.api import example, expected, json_type, judge, scores, scores_type
+from fullstack_ml.answers.number.api import example, expected, held, json_type, judge, scores, scores_type
 from fullstack_ml.answers.number.contract import (
     check,
     from_text,
@@ -49,12 +49,14 @@ if TYPE_CHECKING:
 OUTPUT, MAIN, ESTIMATOR = "value", "mae", "regressor"
 PAGE: tuple[str, ...] = ("number.js",)
 CALIBRATIONS: tuple[str, ...] = ("split", "scaled")
+LATE = {"interval_coverage": held}
 read_rule = Rule.from_json
 
 __all__ = [
     "CALIBRATIONS",
     "ESTIMATOR",
     "HEADLINE",
+    "LATE",
     "MAIN",
     "METRICS",
     "OUTPUT",

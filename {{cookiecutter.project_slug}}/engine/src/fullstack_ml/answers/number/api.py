@@ -10,7 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from fullstack_ml.answers.number.contract import number, options_of
-from fullstack_ml.answers.number.rule import USUAL, ends
+from fullstack_ml.answers.number.rule import USUAL, covered, ends
 from fullstack_ml.product.types import Product
 
 
@@ -49,6 +49,12 @@ def scores(outputs: np.ndarray, product: Product) -> list[dict[str, float]]:
 def judge(given: Sequence[str | None], right: Sequence[str]) -> np.ndarray:
     """Return the absolute error of every answer; NaN where none was given."""
     return np.array([abs(number(one or "none") - number(other)) for one, other in zip(given, right, strict=True)])
+
+
+def held(scores: Sequence[Interval], right: Sequence[str]) -> np.ndarray:
+    """Return 1 for every interval, as the log keeps it, that holds the right number, 0 for the others."""
+    logged = np.array([(one["value"], one["low"], one["high"]) for one in scores], np.float32).reshape(-1, 3)
+    return covered(logged, np.array([number(one) for one in right])).astype(np.float64)
 
 
 def expected(given: Sequence[str], scores: Sequence[Interval], product: Product) -> np.ndarray:

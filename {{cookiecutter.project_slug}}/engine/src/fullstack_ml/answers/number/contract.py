@@ -51,6 +51,10 @@ def check(product: Product) -> Iterator[Finding]:
             "a number has no labels whose errors could cost more",
             "leave it out",
         )
+    for i, kind in enumerate(product.data.kinds):
+        if kind.scope == "out" and not math.isnan(number(kind.name)):
+            what = f"kind {kind.name!r}, which is out of scope, reads like an answer"
+            yield ("data", "kinds", i, "name"), what, "give it a name that is no number"
     try:
         given = options_of(product)
     except ValidationError as error:

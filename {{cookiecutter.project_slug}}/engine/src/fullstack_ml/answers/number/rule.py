@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from fullstack_ml.answers.calibrating import conformal_quantile
+from fullstack_ml.answers.calibrating import novelty_limit
 from fullstack_ml.answers.number.contract import options_of
 from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, Scored
 from fullstack_ml.product.types import Product
@@ -32,7 +32,7 @@ class Rule:
 
     def to_json(self) -> str:
         """Write the rule for the artefact's metadata."""
-        return json.dumps(asdict(self))
+        return json.dumps(asdict(self), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Rule":
@@ -80,5 +80,5 @@ def fit_rule(scored: Scored, truth: np.ndarray, product: Product) -> Rule:
     abstain, coverage = product.formulation.abstain, coverage_of(product, len(truth))
     if abstain is None:
         return Rule(coverage, None, None)
-    limit = conformal_quantile(scored.novelty, 1.0 - abstain.false_alarms)
+    limit = novelty_limit(scored.novelty, abstain.false_alarms)
     return Rule(coverage, limit, options_of(product).widest)

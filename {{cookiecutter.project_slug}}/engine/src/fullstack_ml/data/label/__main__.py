@@ -16,7 +16,7 @@ import polars as pl
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.data.label import agreement, gold, interval, sets, trend
-from fullstack_ml.data.label.aggregate import decide, flags, newest
+from fullstack_ml.data.label.aggregate import decide, flags, newest, scope_first
 from fullstack_ml.data.label.rounds import Round, adjudications, read_all
 from fullstack_ml.data.label.standing import annotations, flagged, illegal, of_source, outside, standing, withdrawn
 from fullstack_ml.data.label.users import OF_USERS, weighed
@@ -149,6 +149,7 @@ def run(config: Config) -> None:
     if method is None:
         fix = suggest(settings.aggregation, scale.AGGREGATIONS)
         raise UserError(f"there is no aggregation {settings.aggregation!r}", "conf/label.yaml", fix)
+    method = method if scale is agreement else partial(scope_first, method, outside(product))
     everything = checked(annotations(), product)
     valid, again = standing(everything, settings.withdrawn, rounds, product)
     current, ruling = newest(weighed(valid, product.data.corrections)), pl.col("round").is_in(adjudications(rounds))

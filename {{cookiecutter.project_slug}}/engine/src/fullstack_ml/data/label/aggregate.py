@@ -91,6 +91,23 @@ def adjudicated(labels: pl.DataFrame) -> pl.DataFrame:
     return majority(labels).with_columns(label=agreed)
 
 
+def scope_first(method: Method, kinds: list[str], labels: pl.DataFrame) -> pl.DataFrame:
+    """Aggregate numbers or sets of labels, beside which a kind out of scope is no value of its own.
+
+    Where half of what people say of a record, or more, is such a kind, the most frequent of these stands. Else they
+    are left out, and ``method`` decides by the others; ``share`` is then that of all.
+    """
+    named = pl.col("label").is_in(kinds).fill_null(False)
+    labels = labels if "weight" in labels.columns else labels.with_columns(weight=1.0)
+    weight = pl.col("weight")
+    counts = labels.group_by("id").agg(total=pl.len(), out=weight.filter(named).sum() / weight.sum())
+    told = pl.col("id").is_in(counts.filter(pl.col("out") >= 0.5)["id"].to_list())
+    found = pl.concat([majority(labels.filter(told & named)), method(labels.filter(~told & ~named))])
+    within = pl.when(named).then("out").otherwise(1 - pl.col("out"))
+    found = found.join(counts, on="id").with_columns(votes=pl.col("total").cast(found["votes"].dtype))
+    return found.with_columns(share=pl.col("share") * within).drop("total", "out").sort("id")
+
+
 AGGREGATIONS: dict[str, Method] = {
     "majority": majority,
     "dawid_skene": dawid_skene,

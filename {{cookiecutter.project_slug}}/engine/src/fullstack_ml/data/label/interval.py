@@ -13,6 +13,8 @@ import polars as pl
 from fullstack_ml.data.label.aggregate import Method, adjudicated, shared
 from fullstack_ml.data.label.agreement import bootstrap
 
+NUMBER = pl.col("label").cast(pl.Float64, strict=False)  # null for what is none
+
 
 def alpha(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Krippendorff's alpha of numbers, once per row of ``weights``.
@@ -52,8 +54,8 @@ def measure(said: pl.DataFrame, names: list[str]) -> dict[str, Any]:
 
 
 def centre(said: pl.DataFrame) -> pl.DataFrame:
-    """Add the column ``value``: the number less the mean of all; who gave none is left out."""
-    value = said.drop_nulls("label").with_columns(value=pl.col("label").cast(pl.Float64))
+    """Add the column ``value``: the number less the mean of all; who gave none, or a kind out of scope, is left out."""
+    value = said.with_columns(value=NUMBER).drop_nulls("value")
     return value.with_columns(value=pl.col("value") - pl.col("value").mean())
 
 
@@ -97,8 +99,8 @@ def middle(labels: pl.DataFrame) -> pl.DataFrame:
 
 
 def alike(labels: pl.DataFrame) -> pl.DataFrame:
-    """Take all numbers for one: two that differ are no tie to decide, a number and none are."""
-    return labels.with_columns(label=pl.when(pl.col("label").is_not_null()).then(pl.lit("a number")))
+    """Take all numbers for one: two that differ are no tie to decide, a number and none or a kind are."""
+    return labels.with_columns(label=pl.when(NUMBER.is_not_null()).then(pl.lit("a number")).otherwise("label"))
 
 
 AGGREGATIONS: dict[str, Method] = {"majority": middle, "adjudicated": adjudicated}

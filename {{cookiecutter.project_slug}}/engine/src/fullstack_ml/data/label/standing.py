@@ -48,8 +48,8 @@ def annotations() -> pl.DataFrame:
 
 
 def outside(product: Product) -> list[str]:
-    """Return what people may say of a record beside an answer: the kinds out of scope, where answers are names."""
-    return product.data.out_of_scope if answer_of(product).SCALE == "nominal" else []
+    """Return what people may say of a record beside an answer: the kinds out of scope."""
+    return product.data.out_of_scope
 
 
 def illegal(said: Sequence[str], product: Product) -> dict[str, str]:

@@ -33,12 +33,13 @@ class Findings:
         self.personal: Counter[str] = Counter()
         self.examples: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
         self.counts: dict[str, Counter[str]] = {"source_label": Counter(), "kind": Counter()}
-        self.total = self.faulty = 0
+        self.total = self.faulty = self.ungrouped = 0
         self.prints = pl.DataFrame(schema={"id": pl.String, "group": pl.String, "fingerprint": pl.UInt64})
 
     def add(self, frame: pl.DataFrame) -> None:
         """Count a batch."""
         self.total += len(frame)
+        self.ungrouped += frame["group"].null_count()
         for column, counter in self.counts.items():
             values = frame[column].drop_nulls().replace(self.product.formulation.renames)
             counter.update(dict(values.value_counts().iter_rows()))
@@ -68,6 +69,7 @@ class Findings:
         """Add what another shard holds; the examples of this one go first."""
         self.total += later.total
         self.faulty += later.faulty
+        self.ungrouped += later.ungrouped
         self.broken.update(later.broken)
         self.personal.update(later.personal)
         for column, counter in later.counts.items():
@@ -98,6 +100,7 @@ class Findings:
             "metrics": {"records": self.total, "input_cost": sum(costs) if costs else None},
             **answers(labels, self.product),
             "kinds": wanted,
+            "without_group": self.ungrouped,
             "violations": dict(self.broken.most_common()),
             "examples": {rule: self.examples[rule] for rule, _ in self.broken.most_common()},
             "personal_data": dict(self.personal),

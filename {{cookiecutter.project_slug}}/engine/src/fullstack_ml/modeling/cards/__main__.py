@@ -15,6 +15,7 @@ import yaml
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.modeling.cards import cautions
 from fullstack_ml.modeling.cards.croissant import write_croissant
 from fullstack_ml.modeling.cards.meaning import meaning
 from fullstack_ml.modeling.cards.report import write_analysis
@@ -37,6 +38,7 @@ from fullstack_ml.workspace.paths import (
     DATA_CARD,
     ERRORS,
     EVALUATION,
+    LEAKAGE,
     MODEL,
     MODEL_CARD,
     PARAMS,
@@ -74,6 +76,7 @@ def facts() -> dict[str, Any]:
         "acceptance": ACCEPTANCE,
         "agreement": AGREEMENT,
         "evaluation": EVALUATION,
+        "leakage": LEAKAGE,
         "performance": PERFORMANCE,
         "training": TRAINING,
         "validation": VALIDATION,
@@ -86,7 +89,9 @@ def facts() -> dict[str, Any]:
         "product": product,
         "said": product.cards.model_dump(),
         "owners": OWNERS,
-        "meaning": meaning(product, read["evaluation"], read["validation"]),
+        "meaning": meaning(product, read["evaluation"], read["validation"]) + cautions.drawn(read["evaluation"]),
+        "cautions": cautions.on_data(product, read["validation"], read["leakage"]),
+        "on_risk": cautions.on_risk(read["evaluation"]),
         "metrics": applicable(product),
         "main": answer_of(product).MAIN,
         "output": answer_of(product).OUTPUT,

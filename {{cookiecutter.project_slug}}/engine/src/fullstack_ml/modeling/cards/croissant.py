@@ -125,7 +125,7 @@ def answered(product: Product) -> dict[str, Any]:
         "citeAs": cards.attribution,
         "creator": cards.made_by and {"@type": "Organization", "name": cards.made_by},
         "usageInfo": cards.distribution,
-        "rai:dataCollection": " ".join(filter(None, (cards.sampling, cards.collectors))),
+        "rai:dataCollection": " ".join(filter(None, (cards.sampling, cards.collection, cards.collectors))),
         "rai:dataPreprocessingProtocol": cards.changes,
         "rai:personalSensitiveInformation": f"{product.data.privacy}{f': {cards.harm}' if cards.harm else ''}",
         "rai:dataUseCases": formulation.in_scope,

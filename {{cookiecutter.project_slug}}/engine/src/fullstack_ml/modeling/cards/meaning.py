@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from fullstack_ml.answers import answer_of
-from fullstack_ml.pages.formats import number, share
+from fullstack_ml.pages.formats import number, quantity, share
 from fullstack_ml.pages.words import words
 from fullstack_ml.product.types import Product
 
@@ -18,7 +18,8 @@ SELDOM = 0.8  # a label that is answered in fewer cases is named
 def meaning(product: Product, evaluation: dict[str, Any], validation: dict[str, Any]) -> list[str]:
     """Return sentences, the most important first: what 1,000 records become, what is weak, what is not known."""
     answer = answer_of(product)
-    weak = weak_slices(evaluation, answer.MAIN, answer.METRICS[answer.MAIN].better == "higher")
+    row = answer.METRICS[answer.MAIN]
+    weak = weak_slices(evaluation, answer.MAIN, row.better == "higher", row.unit)
     said = [*answered(product, evaluation), *weak_labels(evaluation), *weak]
     return [*said, *unknown(product, evaluation, validation)]
 
@@ -58,7 +59,7 @@ def weak_labels(evaluation: dict[str, Any]) -> list[str]:
     return said
 
 
-def weak_slices(evaluation: dict[str, Any], main: str, higher: bool) -> list[str]:
+def weak_slices(evaluation: dict[str, Any], main: str, higher: bool, unit: str) -> list[str]:
     """Name the slice on which the main metric is worst."""
     whole = evaluation["metrics"][main]
     rows = {name: row[main] for name, row in evaluation["slices"].items() if row.get(main) is not None}
@@ -66,7 +67,8 @@ def weak_slices(evaluation: dict[str, Any], main: str, higher: bool) -> list[str
         return []
     better = 1 if higher else -1
     name = min(rows, key=lambda part: better * rows[part])
-    values = {"name": name, "metric": main, "value": number(rows[name], 3), "whole": number(whole, 3)}
+    shown = {key: quantity(value, unit) for key, value in (("value", rows[name]), ("whole", whole))}
+    values = {"name": name, "metric": main, **shown}
     return [words("The weakest slice is %(name)s: %(metric)s %(value)s, against %(whole)s of all records.", **values)]
 
 

@@ -14,6 +14,7 @@ import polars as pl
 from markupsafe import Markup
 
 from fullstack_ml.inputs import input_of
+from fullstack_ml.modeling.cards import cautions
 from fullstack_ml.pages.formats import between, interval, number, share
 from fullstack_ml.pages.render import html
 from fullstack_ml.product.types import Product
@@ -71,6 +72,7 @@ def analysis(known: dict[str, Any]) -> str:
         shares=shares,
         wrong=evaluation["errors"],
         low=floor_of(evaluation, known["main"]),
+        on_calibration=cautions.on_calibration(evaluation) if "reliability" in evaluation else [],
         pairs=confused(evaluation.get("confusion", []), product.formulation.label_names),
         errors=cases(errors, "error", product),
         suspects=cases(errors, "suspect", product),

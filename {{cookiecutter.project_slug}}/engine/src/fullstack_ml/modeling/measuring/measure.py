@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from fullstack_ml.answers import Answer
-from fullstack_ml.answers.words import ACCEPT, Scored
+from fullstack_ml.answers.words import Scored
 from fullstack_ml.artefact.session import Artefact
-from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.measuring.gaps import gaps, score_interval
-from fullstack_ml.modeling.measuring.intervals import bounds, groups_of, totals, weights, wilson
-from fullstack_ml.modeling.measuring.novelty import apart, separation
+from fullstack_ml.modeling.measuring.intervals import bounds, groups_of, totals, weights
+from fullstack_ml.modeling.measuring.novelty import apart
+from fullstack_ml.modeling.measuring.seats import Judged, detected, one_seat
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, joined, moments_of, read, read_folds, read_out_of_scope
 from fullstack_ml.pipeline.tables import slice_mask
@@ -61,8 +61,9 @@ def test(
     scored = Scored.joined([one.scored for one in seen])
     words, truth = np.concatenate([one.words for one in seen]), examples.truth
     table = {name: np.concatenate([one.table[name] for one in seen]) for name in seen[0].table}
-    novelties = {name: np.concatenate([one.strange[name] for one in seen]) for name in seen[0].strange}
-    table |= apart(scored.novelty, np.concatenate(list(novelties.values())))
+    strange = {name: Judged.joined([one.strange[name] for one in seen]) for name in seen[0].strange}
+    drawn = {name: Judged.joined([one.drawn[name] for one in seen]) for name in seen[0].drawn}
+    table |= apart(scored.novelty, np.concatenate([one.novelty for one in strange.values()]))
     summary = read_json(TRAINING)["answers"]
     found = measured_of(answer, product, config, examples, scored.outputs, table, summary)
     unknown = np.concatenate([one.unknown for one in seen])
@@ -73,7 +74,8 @@ def test(
         "metrics": found.metrics | {name: finite(values[0]) for name, values in shares.items()},
         "intervals": found.intervals | ends,
         "baseline": answer.baselines(summary, truth, product, settings.bins, moments_of(examples.frame)),
-        "novelty": {name: {"records": len(m), **separation(scored.novelty, m)} for name, m in novelties.items()},
+        "novelty": {name: made.against(scored.novelty) for name, made in strange.items()},
+        "drawn": {name: made.against(scored.novelty) for name, made in drawn.items()},
         "unknown": dict(Counter(unknown.tolist())),
         "gaps": found.gaps,
         "slices": found.slices,
@@ -131,52 +133,6 @@ def unfolded(product: Product) -> Examples:
         fix = "compare what stage evaluate reports, in which every record is tested by a model that has not seen it"
         raise UserError("with folds a model has learned from every record", "folds in conf/split.yaml", fix)
     return read("test", product)
-
-
-@dataclass(frozen=True)
-class Seat:
-    """What one artefact says of records that it has not seen, of made-up strangers, by kind, and out of scope."""
-
-    scored: Scored
-    words: np.ndarray
-    table: dict[str, np.ndarray]
-    strange: dict[str, np.ndarray]
-    unknown: np.ndarray
-
-
-def one_seat(by: Artefact, part: Examples, outside: np.ndarray, product: Product, config: Config) -> Seat:
-    """Score, decide and measure ``part``, and decide about the inputs ``outside`` of the scope."""
-    scored = by.score(part.inputs, config.evaluate.batch)
-    if not np.isfinite(scored.outputs).all():
-        what = f"the artefact gives {by.answer.OUTPUT} that are not finite"
-        raise UserError(what, "models/", "look at stage train")
-    words = by.decide(scored)
-    table = records_table(by.answer, scored.outputs, part.truth, words, by.rule, product, config.evaluate.bins)
-    strange = input_of(product).strangers(part.inputs, product, config.seed)
-    unknown = by.decide(by.score(outside, config.evaluate.batch)) if len(outside) else np.empty(0, dtype=object)
-    return Seat(scored, words, table, {name: by.score(made).novelty for name, made in strange.items()}, unknown)
-
-
-def detected(unknown: np.ndarray, resamples: int, seed: int) -> tuple[dict[str, np.ndarray], dict[str, list[float]]]:
-    """Return the share of the records out of scope that were not answered, and of every resample; and its interval."""
-    count, hits = len(unknown), int((unknown != ACCEPT).sum())
-    if not count:
-        return {}, {}
-    drawn = np.random.default_rng(seed).binomial(count, hits / count, resamples)
-    shares = np.concatenate([[hits], drawn]) / count
-    return {"unknown_detected": shares}, {"unknown_detected": wilson(hits, count)}
-
-
-def records_table(
-    answer: Answer, outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Any, product: Product, bins: int
-) -> dict[str, np.ndarray]:
-    """Return what every record adds to the metrics."""
-    answered = words == ACCEPT
-    common = {"one": np.ones(len(truth), np.float32), "answered": answered.astype(np.float32)}
-    common["silent"] = 1 - common["answered"]
-    own = answer.record_columns(outputs, truth, answered, rule, product, bins)
-    cost = own.pop("answered_cost") + product.service.error_cost.abstain * (1 - common["answered"])
-    return common | own | {"cost": cost}
 
 
 def measured(metrics: dict[str, Metric], sums: Sums) -> dict[str, np.ndarray]:

@@ -1,9 +1,9 @@
 """Stage ``register``: log the pipeline run to MLflow and, when every requirement holds, move the alias.
 
-Reads the artefact, all reports and ``dvc.lock``; writes the MLflow run, ``reports/registration.json``, and where all
-pages come from: ``reports/provenance.json`` and ``docs/provenance.md``. A rejected run is logged too, then the stage
-fails with the ids. Nothing is registered from uncommitted code or inside an experiment of DVC, which is only
-logged. Run: ``dvc repro register``.
+Reads the artefact, all reports and ``dvc.lock``; writes the MLflow run, ``reports/registration.json``, what changed
+since the champion as ``reports/changes.html``, and where all pages come from: ``reports/provenance.json`` and
+``docs/provenance.md``. A rejected run is logged too, then the stage fails with the ids. Nothing is registered from
+uncommitted code or inside an experiment of DVC, which is only logged. Run: ``dvc repro register``.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import os
 from typing import Any
 
 from fullstack_ml.modeling.register.champion import challenge
+from fullstack_ml.modeling.register.changes import write_changes
 from fullstack_ml.modeling.register.runlog import checked_version, log_run
 from fullstack_ml.pages import provenance
 from fullstack_ml.pages.formats import number as shown_number
@@ -98,6 +99,7 @@ def place(registry: ClientRegistry, number: str, product: Product, config: Confi
 def run(config: Config) -> None:
     """Log, then judge, then register."""
     product, acceptance = load(), read_json(ACCEPTANCE)
+    write_changes(product)  # until the champion is found
     stages = tracking.locked_stages("register")
     mlflow = tracking.connect()
     described = tags(tracking.pipeline_id(stages), stages, product, acceptance["accepted"])

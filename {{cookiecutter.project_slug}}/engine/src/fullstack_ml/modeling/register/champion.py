@@ -1,51 +1,20 @@
 """Decide whether a new version replaces the champion: not worse on any requirement, better on the declared metric.
 
-Reads the registered champion and the test split, through ``measure``; writes nothing. Both models are measured on
-today's test split, with the same resamples, so that their difference has an interval of its own.
+Reads the registered champion and the test split, through ``measure``; writes ``reports/changes.html``. Both models are
+measured on today's test split, with the same resamples, so that their difference has an interval of its own.
 """
 
-from dataclasses import dataclass
-
-import numpy as np
-
 from fullstack_ml.artefact.session import Artefact
-from fullstack_ml.modeling.measuring.intervals import interval
 from fullstack_ml.modeling.measuring.measure import Tested, test
+from fullstack_ml.modeling.register.changes import difference, write_changes
 from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import read_folds
-from fullstack_ml.product.metrics import Metric, metrics_of
+from fullstack_ml.product.metrics import metrics_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.registry.tracking import ClientRegistry
 from fullstack_ml.registry.versions import CHAMPION
 from fullstack_ml.workspace.paths import MODEL
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Challenger minus champion, turned so that above 0 is better; ``bounds`` is its 95 % interval, if it has one."""
-
-    value: float
-    bounds: list[float] | None
-    relative: float
-
-    @property
-    def worse(self) -> bool:
-        """Whether the whole interval is on the worse side."""
-        return self.bounds is not None and self.bounds[1] < 0
-
-
-def difference(metric: str, new: Tested, old: Tested, metrics: dict[str, Metric]) -> Difference | None:
-    """Compare two models on a metric; None when one of them does not have it."""
-    sign = 1.0 if metrics[metric].better == "higher" else -1.0
-    values = [tested.report["metrics"].get(metric) for tested in (new, old)]
-    if values[0] is None or values[1] is None:
-        return None
-    gap = sign * (values[0] - values[1])
-    bounds = None
-    if metric in new.resampled:
-        bounds = interval(sign * (new.resampled[metric][1:] - old.resampled[metric][1:]))
-    return Difference(gap, bounds, gap / abs(values[1]) if values[1] else np.sign(gap))
 
 
 def reasons_to_stay(product: Product, new: Tested, old: Tested, tolerance: float) -> list[str]:
@@ -76,9 +45,9 @@ def reasons_to_stay(product: Product, new: Tested, old: Tested, tolerance: float
 def other_contract(old: Artefact, new: Artefact) -> str | None:
     """Say in words that two artefacts were made for different problems, or return None."""
     said = {"labels": "has other labels", "input": "takes another input", "output": "gives another output"}
-    for key, difference in said.items():
+    for key, what in said.items():
         if old.metadata.get(key) != new.metadata.get(key):
-            return difference
+            return what
     return None
 
 
@@ -95,5 +64,6 @@ def challenge(registry: ClientRegistry, version: str, product: Product, config: 
     if read_folds(product):
         return ["with folds no records are left that both have not seen; make promote VERSION=" + version + " takes it"]
     measured = [test(artefact, product, config) for artefact in (new, old)]
+    write_changes(product, current, (measured[0], measured[1]))
     found = reasons_to_stay(product, measured[0], measured[1], config.register.tolerance)
     return found or ([] if config.register.crown else [words("real traffic decides: make release")])

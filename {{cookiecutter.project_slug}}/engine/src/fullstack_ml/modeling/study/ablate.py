@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from fullstack_ml.artefact.graph import features_of
-from fullstack_ml.inputs import input_of
+from fullstack_ml.inputs import FEATURES, input_of
 from fullstack_ml.modeling.train.backends import backend_of, lesson_of
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, read
@@ -35,16 +35,17 @@ def without(values: np.ndarray, places: np.ndarray, filling: np.ndarray) -> np.n
     return copy
 
 
-def changes(inputs: np.ndarray, product: Product) -> dict[str, Change]:
-    """Return by name what takes a part out of inputs; without what none of the training ``inputs`` holds."""
-    asked, rows = input_of(product), features_of(inputs, product)
+def changes(inputs: np.ndarray, product: Product, takes: str = FEATURES) -> dict[str, Change]:
+    """Return by name what takes a part out of inputs, for a model that ``takes`` these; without what none of the
+    training ``inputs`` holds."""
+    asked, rows = input_of(product), features_of(inputs, product, takes)
     filling = np.nan_to_num(np.nanmean(rows, axis=0))
 
     def filled(places: np.ndarray) -> Change:
-        return lambda given: without(features_of(given, product), places, filling)
+        return lambda given: without(features_of(given, product, takes), places, filling)
 
     def left(leave: Change) -> Change:
-        return lambda given: features_of(leave(given), product)
+        return lambda given: features_of(leave(given), product, takes)
 
     shared = [(name, leave) for name, leave in asked.omissions(product) if (leave(inputs) != inputs).any()]
     return {name: filled(places) for name, places, _ in asked.regions(product)} | {
@@ -55,7 +56,8 @@ def changes(inputs: np.ndarray, product: Product) -> dict[str, Change]:
 def losses(config: Config, known: Examples, held_out: Examples, change: Change | None = None) -> np.ndarray:
     """Fit to what ``change`` leaves, or to everything, and return the loss of every validation record."""
     product, backend = load(), backend_of(config.model)
-    lesson, unseen = lesson_of(known, product), features_of(held_out.inputs, product)
+    lesson = lesson_of(config.model, known, product)
+    unseen = features_of(held_out.inputs, product, config.model.takes)
     if change:
         lesson, unseen = replace(lesson, rows=change(known.inputs)), change(held_out.inputs)
     fitted = backend.fit(config.model, config.seed, lesson)
@@ -92,7 +94,7 @@ def run(config: Config) -> None:
     """Write and print what the validation log loss becomes without each part, the most valuable first."""
     product = load()
     known, held_out = read("train", product), read("validation", product)
-    parts, found = changes(known.inputs, product), {}
+    parts, found = changes(known.inputs, product, config.model.takes), {}
     if not parts:
         what = f"an input of type {product.formulation.input.type} has no parts that all records share"
         raise UserError(what, "make ablate", "make explain names the parts that move the answers most")

@@ -15,7 +15,8 @@ from fullstack_ml.answers import Answer
 from fullstack_ml.answers.words import Scored
 from fullstack_ml.artefact.graph import EMBEDDING, OPSET, features_of
 from fullstack_ml.inputs import FEATURES
-from fullstack_ml.modeling.measuring.measure import Measured, measured_of, records_table
+from fullstack_ml.modeling.measuring.measure import Measured, measured_of
+from fullstack_ml.modeling.measuring.seats import records_table
 from fullstack_ml.modeling.train.__main__ import Look, looks_at, novelty_constants
 from fullstack_ml.modeling.train.backends import Backend, Lesson, backend_of, lesson_of
 from fullstack_ml.modeling.train.novelty import distance
@@ -37,17 +38,20 @@ class Seat:
     asked: dict[str, tuple[Examples, np.ndarray, np.ndarray | None]]
 
 
-def seats_of(config: Config, product: Product) -> list[Seat]:
-    """Return the seat of the train split, or one per fold, which learns the others."""
+def seats_of(model: Model, config: Config, product: Product) -> list[Seat]:
+    """Return the seat of the train split, or one per fold, which learns the others: of models that take as ``model``
+    does."""
 
     def seat(known: Examples, asked: dict[str, Examples], proof: Examples | None) -> Seat:
-        lesson = lesson_of(known, product, proof)
+        lesson = lesson_of(model, known, product, proof)
         strata = lesson.answer.strata(known.truth)
         # Of a network's embedding the score is fitted trial by trial; other models keep this one.
         name = config.train.novelty.replace(EMBEDDING, "mahalanobis")
-        constants = novelty_constants(name, lesson.rows, strata, lesson.alike)
-        rows = {name: features_of(part.inputs, product) for name, part in asked.items()}
-        strange = {name: None if constants is None else distance(constants, held) for name, held in rows.items()}
+        seen = lesson.rows if model.takes == FEATURES else features_of(known.inputs, product)
+        constants = novelty_constants(name, seen, strata, lesson.alike)
+        rows = {name: features_of(part.inputs, product, model.takes) for name, part in asked.items()}
+        plain = rows if model.takes == FEATURES else {n: features_of(p.inputs, product) for n, p in asked.items()}
+        strange = {name: None if constants is None else distance(constants, held) for name, held in plain.items()}
         return Seat(lesson, {name: (part, rows[name], strange[name]) for name, part in asked.items()})
 
     if folds := read_folds(product):
@@ -84,7 +88,8 @@ class Judge:
 
     def __init__(self, config: Config, product: Product) -> None:
         """Read the records."""
-        self.config, self.product, self.seats = config, product, seats_of(config, product)
+        self.config, self.product, self.seats = config, product, seats_of(config.model, config, product)
+        self.others: dict[str, list[Seat]] = {config.model.takes: self.seats}
         self.answer = self.seats[0].lesson.answer
         self.examples = joined([seat.asked["judged"][0] for seat in self.seats])
         self.summary = self.answer.summary(self.seats[0].lesson.truth, product)
@@ -103,7 +108,7 @@ class Judge:
 
     def on_part(self, model: Model) -> Judged | None:
         """Judge what a model of a part of the records says; None where they are few, or lack a label."""
-        seat, random = self.seats[0], np.random.default_rng(self.config.seed)
+        seat, random = self.seats_for(model)[0], np.random.default_rng(self.config.seed)
         truth = seat.lesson.truth
         part = random.permutation(len(truth))[: len(truth) // PART]
         strata = self.answer.strata(truth)
@@ -114,7 +119,13 @@ class Judge:
 
     def on_all(self, model: Model) -> Judged:
         """Judge what a model of all records says."""
-        return self.measure(model, self.seats)
+        return self.measure(model, self.seats_for(model))
+
+    def seats_for(self, model: Model) -> list[Seat]:
+        """Return the seats with what ``model`` takes of a record; made once."""
+        if model.takes not in self.others:
+            self.others[model.takes] = seats_of(model, self.config, self.product)
+        return self.others[model.takes]
 
     def measure(self, model: Model, seats: list[Seat]) -> Judged:
         """Fit ``model`` in every seat, and measure what it says of the records that it has not seen."""

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from fullstack_ml.answers import Answer, answer_of
-from fullstack_ml.artefact.graph import EMBEDDING, INNER, features_of, save
+from fullstack_ml.artefact.graph import EMBEDDING, INNER, features_of, save, taking
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.train.backends import Backend, backend_of, lesson_of
+from fullstack_ml.modeling.train.folds import Curves, rest_of, usual_rounds
 from fullstack_ml.modeling.train.novelty import distance, mahalanobis, mahalanobis_of
 from fullstack_ml.modeling.train.novelty_nodes import with_novelty
 from fullstack_ml.modeling.train.over_time import cost_of_time, is_later
@@ -54,6 +55,13 @@ def check_parity(answer: Answer, expected: np.ndarray, actual: np.ndarray, toler
 def looks_at(name: str, backend: Any, fitted: Any) -> Look:
     """Return what the novelty score ``name`` looks at of rows: themselves, or what the network makes of them."""
     return partial(backend.embeddings, fitted) if name == EMBEDDING else lambda rows: rows
+
+
+def seen_by_novelty(config: Config, product: Product) -> Callable[[np.ndarray, Examples], np.ndarray]:
+    """Return what gives a novelty score its rows: those of the model, or ``features`` where it is told by these and the
+    model takes something else."""
+    own = config.model.takes == INNER or config.train.novelty != "mahalanobis"
+    return lambda rows, part: rows if own else features_of(part.inputs, product)
 
 
 def novelty_constants(
@@ -124,35 +132,48 @@ def check_features(inputs: np.ndarray, product: Product) -> None:
 
 @dataclass(frozen=True)
 class Made:
-    """What was saved: its outputs of the held-out records, their largest difference in ONNX, the curves of fitting."""
+    """What was saved: its outputs of the held-out records, their largest difference in ONNX, the curves of fitting, and
+    the device on which it was fitted."""
 
     outputs: np.ndarray
     difference: float
-    curves: dict[str, list[float]]
+    curves: Curves
+    device: str
 
 
 def make(
-    config: Config, product: Product, known: Examples, held_out: Examples, path: Path, proof: Examples | None = None
+    config: Config,
+    product: Product,
+    known: Examples,
+    held_out: Examples,
+    path: Path,
+    proof: Examples | None = None,
+    rounds: list[int] | None = None,
 ) -> Made:
-    """Fit on ``known``, stop by ``proof``, convert, save, and check the parity on every record of ``held_out``."""
+    """Fit on ``known``, stop by ``proof`` or after ``rounds``, convert, save, and check the parity on every record of
+    ``held_out``."""
     answer, backend, record = answer_of(product), backend_of(config.model), input_of(product)
     check_answers(answer.summary(known.truth, product), product)
     check_features(known.inputs, product)
     check_score(config.train.novelty, answer, backend)
-    lesson, unseen = lesson_of(known, product, proof), features_of(held_out.inputs, product)
+    lesson = lesson_of(config.model, known, product, proof, rounds)
+    unseen = features_of(held_out.inputs, product, config.model.takes)
     rows, fitted = lesson.rows, backend.fit(config.model, config.seed, lesson)
-    look = looks_at(config.train.novelty, backend, fitted)
-    constants = novelty_constants(config.train.novelty, rows, answer.strata(known.truth), record.ALIKE, look)
+    look, seen = looks_at(config.train.novelty, backend, fitted), seen_by_novelty(config, product)
+    strata = answer.strata(known.truth)
+    constants = novelty_constants(config.train.novelty, seen(rows, known), strata, record.ALIKE, look)
     expected = backend.outputs(fitted, unseen)
     model = backend.to_onnx(fitted, rows.shape[1], expected.shape[1], answer.OUTPUT)
     values = EMBEDDING if config.train.novelty == EMBEDDING else INNER
-    save(record.front(with_novelty(model, constants, values), product), path)
+    save(record.front(with_novelty(taking(model, config.model.takes), constants, values), product), path)
     scored = Artefact(path).score(held_out.inputs)
     difference = check_parity(answer, expected, scored.outputs, config.train.parity)
     if constants is not None:
+        unseen = seen(unseen, held_out)
         few = slice(max(1, VALUES // 4 // unseen.shape[1]))
         check_novelty(distance(constants, look(unseen[few])), scored.novelty[few])
-    return Made(expected, difference, backend.history(fitted))
+    device: str = backend.device(fitted) if hasattr(backend, "device") else "cpu"
+    return Made(expected, difference, backend.history(fitted), device)
 
 
 def run(config: Config) -> None:
@@ -160,19 +181,22 @@ def run(config: Config) -> None:
     product = load()
     answer, parts = answer_of(product), read_folds(product)
     known, held_out = (joined(parts),) * 2 if parts else (read("train", product), read("validation", product))
-    made = make(config, product, known, held_out, CANDIDATE, None if parts else held_out)
+    rounds, curves = usual_rounds(config, product, parts)
+    made = make(config, product, known, held_out, CANDIDATE, None if parts else held_out, rounds)
     shutil.rmtree(FOLDS, ignore_errors=True)
     write_json(FOLDS / "folds.json", len(parts))  # DVC warns at every stage of an empty folder
     by_fold = [
-        make(config, product, joined([*parts[:i], *parts[i + 1 :]]), part, FOLDS / f"{i}.onnx")
+        make(config, product, rest_of(parts, i), part, FOLDS / f"{i}.onnx", rounds=rounds)
         for i, part in enumerate(parts)
     ]
     unseen = np.concatenate([one.outputs for one in by_fold]) if parts else made.outputs
+    curves = curves or made.curves
     moments = moments_of(known.frame) if not parts and is_later(known.frame, held_out.frame) else None
     summary, scores = answer.summary(known.truth, product, moments), answer.headline(unseen, held_out.truth)
     report: dict[str, Any] = {
         "model": config.model.name,
         "seed": config.seed,
+        "device": made.device,
         "records": len(known.truth),
         "folds": len(parts),
         "answers": summary,
@@ -180,10 +204,10 @@ def run(config: Config) -> None:
         "validation": scores,
         "over_time": None if parts else cost_of_time(config, product, known, held_out),
         "shortcuts": check(known.frame, answer.strata(known.truth)),
-        "history": made.curves,
+        "history": curves,
     }
     write_json(TRAINING, report)
-    write_text(PLOTS / "history.csv", as_csv(made.curves))
+    write_text(PLOTS / "history.csv", as_csv(curves))
     held = f"out of {len(parts)} folds" if parts else "validation"
     reached = f"{held} {answer.HEADLINE[0]} {scores[answer.HEADLINE[0]]:.3f}, parity {report['parity']:.1g}"
     print(f"train: {config.model.name} on {len(known.truth)} records, {reached}")

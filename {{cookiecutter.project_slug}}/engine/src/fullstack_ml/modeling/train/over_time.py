@@ -43,7 +43,7 @@ def cost_of_time(config: Config, product: Product, known: Examples, later: Examp
     truth = known.truth[fitted_on]
     if answer.missing(answer.summary(truth, product), product):
         return None
-    lesson = lesson_of(known, product)
+    lesson = lesson_of(config.model, known, product)
     rows = lesson.rows
     fitted = backend.fit(config.model, config.seed, replace(lesson, rows=rows[fitted_on], truth=truth))
 
@@ -54,5 +54,5 @@ def cost_of_time(config: Config, product: Product, known: Examples, later: Examp
     return {
         "metric": answer.HEADLINE[0],
         "same_time": same,
-        "later": score(features_of(later.inputs, product), later.truth),
+        "later": score(features_of(later.inputs, product, config.model.takes), later.truth),
     }

@@ -32,12 +32,15 @@ class Lesson:
     """What a model is fitted to.
 
     Attributes:
-        rows: float32 (records, values), the numbers that the graph gets under the name ``features``.
+        rows: float32 (records, values), the numbers that the graph gets under the name ``features``, or what else the
+            model ``takes`` of a record.
         truth: as ``answer.truth`` gives it: for a label (records,), its index; for several bool (records, labels).
         answer: ``answer.ESTIMATOR`` says what is wanted: ``classifier``, ``regressor`` or ``multilabel``.
         alike: whether all values are of one kind, as pixels are; then none should get a spread of its own.
         product: the contract, for names of features and labels.
         proof: rows and truth of the validation split, to stop by; None where no records are set aside, as with folds.
+        rounds: how many iterations each model inside takes, where those of the folds have said it: then no records are
+            held back to stop by. None: the model finds it out.
     """
 
     rows: np.ndarray
@@ -46,13 +49,20 @@ class Lesson:
     alike: bool
     product: Product | None = None
     proof: tuple[np.ndarray, np.ndarray] | None = None
+    rounds: list[int] | None = None
 
 
-def lesson_of(known: Examples, product: Product, held_out: Examples | None = None) -> Lesson:
-    """Return what a model of ``product`` is fitted to, with ``held_out`` to stop by."""
-    proof = None if held_out is None else (features_of(held_out.inputs, product), held_out.truth)
-    rows, alike = features_of(known.inputs, product), input_of(product).ALIKE
-    return Lesson(rows, known.truth, answer_of(product), alike, product, proof)
+def lesson_of(
+    model: Model,
+    known: Examples,
+    product: Product,
+    held_out: Examples | None = None,
+    rounds: list[int] | None = None,
+) -> Lesson:
+    """Return what ``model`` of ``product`` is fitted to, with ``held_out`` to stop by, or after ``rounds``."""
+    proof = None if held_out is None else (features_of(held_out.inputs, product, model.takes), held_out.truth)
+    rows, alike = features_of(known.inputs, product, model.takes), input_of(product).ALIKE
+    return Lesson(rows, known.truth, answer_of(product), alike, product, proof, rounds)
 
 
 def place(model: Model) -> str:
@@ -61,11 +71,12 @@ def place(model: Model) -> str:
 
 
 def set_aside(lesson: Lesson, seed: int) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray] | None]:
-    """Return records to learn and to stop by: the validation split, or a tenth; None where that leaves a label out."""
+    """Return records to learn and to stop by: the validation split, or a tenth; None where that leaves a label out, or
+    where it is known when to stop."""
     from sklearn.model_selection import train_test_split  # slow to import
 
     rows, truth = lesson.rows, lesson.truth
-    if lesson.proof is not None:
+    if lesson.proof is not None or lesson.rounds:
         return (rows, truth), lesson.proof
     strata = lesson.answer.strata(truth)
     counts = np.unique(strata, return_counts=True)[1]
@@ -98,7 +109,10 @@ class Backend(Protocol):
     ``rows`` are float32 (records, values), the same numbers that the graph gets under the name ``features``.
     ``fitted`` is whatever ``fit`` returns; nobody but the backend looks into it. A module of networks may also define
     ``embeddings(fitted, rows)``, what a network makes of rows before it answers: float32 (records, width). Its graph
-    then has that as a second output, ``embedding``, of which ``novelty: embedding`` tells what is strange.
+    then has that as a second output, ``embedding``, of which ``novelty: embedding`` tells what is strange. One that
+    stops by records held back defines ``rounds(fitted)``, a list of how many iterations each model inside took: with
+    folds all models take the median, so that the one that ships is as sure of its answers as those that test it.
+    It may also define ``device(fitted)``, the name of what it was fitted on, where that is not the CPU.
     """
 
     def fit(self, model: Model, seed: int, lesson: Lesson) -> Any:

@@ -75,7 +75,8 @@ def of_label(lesson: Lesson, place: int) -> Lesson:
     """Return the lesson of one of several labels: a record has it, 1, or not, 0."""
     truth = lesson.truth[:, place].astype(np.int64)
     proof = None if lesson.proof is None else (lesson.proof[0], lesson.proof[1][:, place].astype(np.int64))
-    return replace(lesson, truth=truth, proof=proof, answer=label)
+    rounds = lesson.rounds and lesson.rounds[place : place + 1]
+    return replace(lesson, truth=truth, proof=proof, answer=label, rounds=rounds)
 
 
 def fit_one(model: Model, seed: int, lesson: Lesson) -> Fitted:
@@ -86,7 +87,9 @@ def fit_one(model: Model, seed: int, lesson: Lesson) -> Fitted:
     signs = settings.pop("monotone", {})
     check_names(settings, lightgbm, model)
     known, proof = set_aside(lesson, seed) if patience else ((lesson.rows, lesson.truth), None)
-    if patience and proof is None:
+    if lesson.rounds:
+        rounds = lesson.rounds[0]
+    elif patience and proof is None:
         rounds = min(rounds, FIXED)
     settings |= SAME | objective(settings, lesson) | {"seed": seed}
     if signs:
@@ -168,6 +171,12 @@ def outputs(fitted: Fitted | Several, rows: np.ndarray) -> np.ndarray:
     if fitted.booster.dump_model(num_iteration=1)["objective"].startswith("binary"):
         return np.stack([1 - given, given], axis=1)
     return given.reshape(len(rows), -1)
+
+
+def rounds(fitted: Fitted | Several) -> list[int]:
+    """Return how many trees were added, of each label where a record may have several."""
+    parts = fitted.parts if isinstance(fitted, Several) else [fitted]
+    return [max(1, part.booster.num_trees() // part.booster.num_model_per_iteration()) for part in parts]
 
 
 def history(fitted: Fitted | Several) -> dict[str, list[float]]:

@@ -114,7 +114,9 @@ def fit(model: Model, seed: int, lesson: Lesson) -> Fitted:
     rows, truth, kind = lesson.rows, lesson.truth, lesson.answer.ESTIMATOR
     gaps = not lesson.alike and bool(np.isnan(rows).any())
     pipeline, method = build(model, seed, kind, lesson.alike, gaps), KINDS[kind][1]
-    if kind != "regressor":
+    if lesson.rounds:
+        single(pipeline).set_params(early_stopping=False, max_iter=int(np.median(lesson.rounds)))
+    elif kind != "regressor":
         stop_without_proof(single(pipeline), truth)
     try:
         with warnings.catch_warnings():
@@ -166,6 +168,17 @@ def outputs(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
     """Return probabilities, or the predicted number as (records, 1)."""
     given = np.asarray(getattr(fitted.pipeline, fitted.method)(rows), np.float32)
     return given.reshape(len(rows), -1)
+
+
+def rounds(fitted: Fitted) -> list[int]:
+    """Return how many iterations there were until nothing was gained; nothing where the estimator does not ask."""
+    last = fitted.pipeline[-1]
+    if getattr(single(fitted.pipeline), "early_stopping", False) is not True:
+        return []
+    parts = getattr(last, "estimators_", [last]) if isinstance(last, OneVsRestClassifier) else [last]
+    scores = [getattr(part, "validation_scores_", None) for part in parts]  # a network goes back to its best
+    known = zip(parts, scores, strict=True)
+    return [int(np.argmax(s)) + 1 if s else int(part.n_iter_) for part, s in known if hasattr(part, "n_iter_")]
 
 
 def history(fitted: Fitted) -> dict[str, list[float]]:

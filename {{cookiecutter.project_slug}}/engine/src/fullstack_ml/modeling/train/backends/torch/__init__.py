@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 import onnx
 
-from fullstack_ml.inputs import input_of
+from fullstack_ml.inputs import FEATURES, LETTERS, input_of
 from fullstack_ml.modeling.train.backends import Lesson, place
-from fullstack_ml.modeling.train.backends.torch.settings import settings_of
+from fullstack_ml.modeling.train.backends.torch.settings import Settings, settings_of
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.workspace.errors import UserError
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The fitted network on the CPU, which answers as the contract asks, and its curves."""
+    """The fitted network on the CPU, which answers as the contract asks, its curves, and where it learned."""
 
     answering: Any
     curves: dict[str, list[float]]
+    device: str
 
 
 def module(name: str) -> Any:
@@ -49,7 +50,19 @@ def fit(model: Model, seed: int, lesson: Lesson) -> Fitted:
     if settings.network in networks.PICTURES and shape is None:
         what = f"the network {settings.network} takes pictures, and this input is none"
         raise UserError(what, place(model), "choose another model, such as mlp_torch")
+    check_letters(model, settings, settings.network in networks.TEXTS)
     return Fitted(*fitting.fitted(model, settings, options, seed, lesson, shape))
+
+
+def check_letters(model: Model, settings: Settings, wanted: bool) -> None:
+    """Raise where a network of letters gets none, or another gets them; or where letters would be scaled or mixed."""
+    file = f"conf/model/{model.name}.yaml"
+    if wanted != (model.takes == LETTERS):
+        what = f"the network {settings.network} takes {LETTERS if wanted else FEATURES} and gets {model.takes}"
+        raise UserError(what, f"takes in {file}", f"set takes: {LETTERS if wanted else FEATURES}")
+    if wanted and (model.scale or settings.mixup):
+        what = f"letters are no amounts that could be {'scaled' if model.scale else 'mixed'}"
+        raise UserError(what, f"{'scale' if model.scale else 'mixup'} in {file}", "set scale: false and mixup: 0")
 
 
 def outputs(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
@@ -62,9 +75,20 @@ def embeddings(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
     return np.concatenate([*module("graph").scored(fitted.answering, rows, 1)])
 
 
+def rounds(fitted: Fitted) -> list[int]:
+    """Return the epoch that was the best; nothing where no records told."""
+    losses = fitted.curves.get("validation_loss")
+    return [int(np.argmin(losses)) + 1] if losses else []
+
+
 def history(fitted: Fitted) -> dict[str, list[float]]:
     """Return the loss of the records learned from and of those to stop by, after every epoch."""
     return fitted.curves
+
+
+def device(fitted: Fitted) -> str:
+    """Name the device on which the network learned."""
+    return fitted.device
 
 
 def to_onnx(fitted: Fitted, width: int, answer_width: int, output: str) -> onnx.ModelProto:

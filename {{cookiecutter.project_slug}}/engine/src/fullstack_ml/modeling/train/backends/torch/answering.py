@@ -9,16 +9,21 @@ import torch
 from torch import Tensor, nn
 
 Shape = tuple[int, int, int]  # channels, height, width
+AT_ONCE = 2**22  # values that are scored at once
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A ``body`` that gives (records, ``width``); ``frozen``: its weights stay as they are."""
+    """A ``body`` that gives (records, ``width``); ``frozen``: its weights stay as they are.
+
+    ``letters``: it takes rows of any length, the letters of a text, and makes ``width`` values of each.
+    """
 
     body: nn.Module
     width: int
     dropout: float = 0.0
     frozen: bool = False
+    letters: bool = False
 
 
 class Network(nn.Module):  # type: ignore[misc]
@@ -27,7 +32,8 @@ class Network(nn.Module):  # type: ignore[misc]
     def __init__(self, parts: Parts, outputs: int, shape: Shape | None, centre: Tensor, spread: Tensor) -> None:
         """``shape`` makes a picture of the values; ``centre`` and ``spread`` scale them, or its channels."""
         super().__init__()
-        self.shape, self.frozen = shape, parts.frozen
+        self.shape, self.frozen, self.letters = shape, parts.frozen, parts.letters
+        self.grows: int = parts.width if parts.letters else 1  # values that become of one
         self.register_buffer("centre", centre)
         self.register_buffer("spread", spread)
         self.body = parts.body.requires_grad_(not parts.frozen)
@@ -39,8 +45,15 @@ class Network(nn.Module):  # type: ignore[misc]
         self.body.train(mode and not self.frozen)
         return self
 
+    def at_once(self, rows: Tensor) -> int:
+        """Return how many of ``rows`` can be scored together."""
+        values: int = rows.shape[1] * self.grows
+        return max(1, AT_ONCE // max(1, values))
+
     def embedding(self, features: Tensor) -> Tensor:
         """Return what the body makes of ``features``, (records, width)."""
+        if self.letters:
+            return self.body(features)
         values = features if self.shape is None else features.reshape(-1, *self.shape)
         scaled = (values - self.centre) / self.spread
         if self.shape is None:  # a gap counts as the usual value; pixels have none

@@ -25,7 +25,9 @@ KEPT = 7 * 24 * 3600  # seconds after which nobody goes on with it
 
 def path_of(model: Model, seed: int, lesson: Lesson) -> Path:
     """Return the file of this training: another one for other settings, other records or another PyTorch."""
-    digest = hashlib.blake2b(json.dumps([asdict(model), seed, torch.__version__], sort_keys=True).encode())
+    digest = hashlib.blake2b(
+        json.dumps([asdict(model), seed, torch.__version__, lesson.rounds], sort_keys=True).encode()
+    )
     for values in (lesson.rows, lesson.truth, *(lesson.proof or ())):
         digest.update(np.ascontiguousarray(values).data)
     return CHECKPOINTS / f"{digest.hexdigest()[:32]}.pt"

@@ -40,6 +40,13 @@ class Device:
         placed = network.to(self.name)
         return torch.nn.DataParallel(placed, list(range(self.gpus))) if self.gpus > 1 else placed
 
+    @property
+    def said(self) -> str:
+        """Say what it is: the make of a GPU, how many of them, and in how many bits it computes."""
+        kind = f"{self.name} ({torch.cuda.get_device_name()})" if self.name == "cuda" else self.name
+        many, bits = f"{self.gpus} x " if self.gpus > 1 else "", ", mixed precision" if self.half else ""
+        return f"{many}{kind}{bits}"
+
     def lay(self, values: torch.Tensor) -> torch.Tensor:
         """Bring records to the device where they fit well; else each batch goes when its turn comes."""
         return values.to(self.name) if values.nbytes <= ON_DEVICE else values

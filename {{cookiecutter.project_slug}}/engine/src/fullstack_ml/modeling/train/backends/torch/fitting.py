@@ -28,7 +28,7 @@ from fullstack_ml.modeling.train.backends.torch.settings import Settings
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.workspace.errors import UserError
 
-AT_ONCE = 2**22  # values of the validation split that are scored at once
+ALIKE = 16  # batches among which texts are sorted by their length
 FIXED = 30  # epochs where too few records have a label for some to be held back
 
 
@@ -93,9 +93,21 @@ def rate(step: int, steps: int, settings: Settings) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
 
 
+def drawn_batches(rows: Tensor, size: int, letters: bool) -> list[Tensor]:
+    """Return the places of all rows in batches drawn at random; of ``letters`` those of texts of alike length, since a
+    batch takes as long as its longest."""
+    order = torch.randperm(len(rows))
+    if letters:
+        lengths = (rows[order.to(rows.device)] > 0).sum(dim=1).cpu()
+        parts = zip(order.split(ALIKE * size), lengths.split(ALIKE * size), strict=True)
+        order = torch.cat([places[length.argsort(stable=True)] for places, length in parts])
+    batches = [places for places in order.split(size) if len(places) > 1]
+    return [batches[i] for i in torch.randperm(len(batches)).tolist()] if letters else batches
+
+
 def learn(training: Training, spread: nn.Module, part: Part, settings: Settings, device: Device) -> Tensor:
     """Go once through all records; return the loss of every step."""
-    batches = [places for places in torch.randperm(len(part.rows)).split(settings.batch) if len(places) > 1]
+    batches = drawn_batches(part.rows, settings.batch, training.network.letters)
     scaler, steps, losses = device.scaler(), settings.epochs * len(batches), []
     spread.train()
     for i, places in enumerate(batches):
@@ -132,7 +144,7 @@ def batch_loss(spread: nn.Module, batch: Batch, settings: Settings, device: Devi
 def proof_loss(spread: nn.Module, part: Part, device: Device) -> float:
     """Return the mean loss of records that are not learned from."""
     spread.eval()
-    step, total = max(1, AT_ONCE // part.rows.shape[1]), 0.0
+    step, total = getattr(spread, "module", spread).at_once(part.rows), 0.0
     with torch.inference_mode():
         for places in torch.arange(len(part.rows)).split(step):
             rows, truth, weights = part.take(places, device.name)
@@ -160,8 +172,9 @@ def run(
     seed: int,
     file: Path,
     where: str,
+    last: int,
 ) -> dict[str, list[float]]:
-    """Go through the epochs, leave ``network`` at its best, and return the curves."""
+    """Go through the epochs up to ``last``, leave ``network`` at its best, and return the curves."""
     spread = device.spread(network)
     optimiser = torch.optim.AdamW(
         [weights for weights in network.parameters() if weights.requires_grad],
@@ -175,12 +188,12 @@ def run(
     known, proof = records[0].on(device), records[1] and records[1].on(device)
     began = time.monotonic()
     watch, written = Watch(file.stem, began, training.epoch, began), began
-    while training.epoch < settings.epochs and not training.is_over(settings.patience):
+    while training.epoch < last and not training.is_over(settings.patience):
         torch.manual_seed(seed + training.epoch)
         losses = learn(training, spread, known, settings, device)
         check_finite(losses, training.epoch, where)
         training.note(float(losses.mean()), None if proof is None else proof_loss(spread, proof, device))
-        watch.tell(training.epoch, settings.epochs, training.curves)
+        watch.tell(training.epoch, last, training.curves)
         if time.monotonic() - written >= checkpoint.EVERY:
             checkpoint.write(file, training.state())
             written = time.monotonic()
@@ -192,8 +205,8 @@ def run(
 
 def fitted(
     model: Model, settings: Settings, options: dict[str, Any], seed: int, lesson: Lesson, shape: Shape | None
-) -> tuple[Answering, dict[str, list[float]]]:
-    """Return the network at its best, on the CPU, and its curves.
+) -> tuple[Answering, dict[str, list[float]], str]:
+    """Return the network at its best, on the CPU, its curves, and the device on which it learned.
 
     Raises:
         UserError: for what the machine or the contract does not allow, a loss that is no number, or full memory.
@@ -202,7 +215,7 @@ def fitted(
     check_augment(settings.augment, lesson.product, shape, where)
     device = device_of(settings, where)
     known, proof, scale = parts_of(model, settings, seed, lesson)
-    if settings.patience and proof is None:
+    if settings.patience and proof is None and not lesson.rounds:
         settings = replace(settings, epochs=min(settings.epochs, FIXED))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -218,6 +231,8 @@ def fitted(
             learn(fresh, device.spread(network), trial, replace(settings, batch=batch), device)
 
         file = checkpoint.path_of(model, seed, lesson)
-        work = partial(run, network, (known, proof), settings, device, seed, file, where)
+        # The rate falls as it fell for the models of the folds, whose best epoch came before the last.
+        last = lesson.rounds[0] if lesson.rounds else settings.epochs
+        work = partial(run, network, (known, proof), settings, device, seed, file, where, last)
         curves = within_memory(work, device, settings.batch, attempt, where)
-    return Answering(network.cpu(), scale, several).eval(), curves
+    return Answering(network.cpu(), scale, several).eval(), curves, device.said

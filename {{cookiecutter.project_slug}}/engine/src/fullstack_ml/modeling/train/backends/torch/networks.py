@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fullstack_ml.modeling.train.backends.torch.answering import Parts, Shape
+from fullstack_ml.modeling.train.backends.torch.characters import characters
 from fullstack_ml.modeling.train.backends.torch.pretrained import pretrained
 
 
@@ -62,6 +63,12 @@ def mlp(shape: Shape | None, values: int, hidden: Sequence[int] = (128, 64), dro
     return Parts(nn.Sequential(*layers), before)
 
 
-NETWORKS: dict[str, Callable[..., Parts]] = {"residual": residual, "mlp": mlp, "pretrained": pretrained}
+NETWORKS: dict[str, Callable[..., Parts]] = {
+    "residual": residual,
+    "mlp": mlp,
+    "pretrained": pretrained,
+    "characters": characters,
+}
 PICTURES = ("residual", "pretrained")  # those that need a picture
+TEXTS = ("characters",)  # those that need the letters of a text
 GIVEN = ("shape", "values")
