@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 import yaml
 
+from fullstack_ml.data.split import place
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product import contract
 from fullstack_ml.product.types import Product
@@ -48,6 +49,15 @@ def test_no_group_is_in_the_past_and_in_the_future(product: Product) -> None:
     cut = found["draw"][int(copying.HELD * len(found))]
     groups = set(found.filter(pl.col("draw") < cut)["group"])
     assert groups.isdisjoint(found.filter(pl.col("draw") >= cut)["group"])
+
+
+def test_the_past_has_records_in_every_split_where_there_are_groups(product: Product) -> None:
+    """Both cut by a hash of the group: of the same one the past would be hardly more than the training split."""
+    past, _ = copying.parted(table(1000, 1000), product)
+    placed = pl.DataFrame({"id": [f"{i:064x}" for i in range(len(past))], "group": past["group"]})
+    edges = place.bounds({"train": 0.6, "validation": 0.1, "calibration": 0.1, "test": 0.2})
+    shares = {name: mask.sum() / len(mask) for name, mask in place.masks(placed, edges).items()}
+    assert shares == pytest.approx({"train": 0.6, "validation": 0.1, "calibration": 0.1, "test": 0.2}, abs=0.06)
 
 
 def test_the_past_has_the_labels_that_count_and_nothing_of_the_future(product: Product) -> None:

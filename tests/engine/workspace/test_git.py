@@ -50,6 +50,16 @@ def test_a_name_is_listed_as_it_is_written(name: str, repository: Path) -> None:
     assert asked.uncommitted() == [name]
 
 
+def test_the_lock_that_setup_made_is_no_change_until_git_has_it(repository: Path, git: Git) -> None:
+    lock = Path("uv.lock")
+    lock.write_text("first\n")
+    assert asked.uncommitted() == []
+    git("add", "uv.lock")
+    git("commit", "--quiet", "-m", "Lock")
+    lock.write_text("other versions\n")
+    assert asked.uncommitted() == ["uv.lock"]
+
+
 def test_what_the_pipeline_writes_is_no_change(repository: Path) -> None:
     for name in (
         "dvc.lock",

@@ -13,6 +13,7 @@ from fullstack_ml.workspace.paths import (
     CONTRACT,
     CROISSANT,
     DATA_CARD,
+    ENVIRONMENT_LOCK,
     LOCK,
     MODEL_CARD,
     PARAMS,
@@ -75,12 +76,16 @@ def commit() -> str:
 
 
 def uncommitted() -> list[str]:
-    """List changed and new files, without those that the pipeline writes; ``['no commit']`` without a repository."""
+    """List changed and new files, without those that the pipeline or setup writes; ``['no commit']`` without any."""
     listed = git("-c", "core.quotePath=false", "status", "--porcelain", "--untracked-files=all", "--", ".")
     if listed is None or commit() == "unknown":
         return ["no commit"]
     prefix = (git("rev-parse", "--show-prefix") or "").strip()
-    files = [line[3:].split(" -> ")[-1].strip('"').removeprefix(prefix) for line in listed.splitlines()]
+    first = (
+        f"?? {prefix}{ENVIRONMENT_LOCK}"  # setup makes the first one, perhaps after the commit; the run keeps a copy
+    )
+    lines = [line for line in listed.splitlines() if line != first]
+    files = [line[3:].split(" -> ")[-1].strip('"').removeprefix(prefix) for line in lines]
     changed = [file for file in files if WRITTEN.isdisjoint([Path(file), *Path(file).parents])]
     return list(dict.fromkeys([*changed, *ignored_elsewhere()]))
 

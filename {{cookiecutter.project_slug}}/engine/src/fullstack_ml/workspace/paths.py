@@ -12,6 +12,7 @@ PRODUCT = Path("product.yaml")
 CONF = Path("conf")
 PARAMS = Path("params.yaml")
 LOCK = Path("dvc.lock")
+ENVIRONMENT_LOCK = Path("uv.lock")
 CONTRACT = Path("contract.json")
 
 RAW = Path("data/raw")

@@ -5,6 +5,7 @@ found again by its tag ``pipeline``, and one version for the same bytes.
 """
 
 from importlib.metadata import version as installed
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from fullstack_ml.workspace.paths import (
     ANALYSIS,
     CROISSANT,
     DATA_CARD,
+    ENVIRONMENT_LOCK,
     EVALUATION,
     FIGURES,
     LOCK,
@@ -63,7 +65,7 @@ def log_run(mlflow: Any, tags: dict[str, str], stages: dict[str, Any], product: 
         for page in (REQUIREMENTS_PAGE, MODEL_CARD, DATA_CARD, CROISSANT):
             mlflow.log_artifact(str(page), "cards")
         # What made it: make checkout brings data and model back from the lock.
-        for path in (LOCK, RAW_LOCK, PARAMS, PRODUCT):
+        for path in filter(Path.exists, (LOCK, RAW_LOCK, PARAMS, PRODUCT, ENVIRONMENT_LOCK)):
             mlflow.log_artifact(str(path), "pipeline")
         for figure in sorted(FIGURES.glob("*.png")):
             mlflow.log_artifact(str(figure), "figures")
