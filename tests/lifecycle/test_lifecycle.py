@@ -30,7 +30,7 @@ table_only = pytest.mark.parametrize("finished", [TABLE], indirect=True)
 FROM_TRAIN = ["train", "export", "evaluate", "accept", "cards", "register"]
 STAGES = ["compose", "collect", "validate", "label", "split", *FROM_TRAIN]
 KILLS = int(os.environ.get("KILLS", "3"))  # at random moments
-PAGES = r"docs/(.*/(requirements|(data|model)-card)|provenance)\.md"
+PAGES = r"docs/(.*/((requirements|(data|model)-card)\.md|croissant\.json)|provenance\.md)"
 WRITTEN_BY_THE_PIPELINE = re.compile(rf"dvc\.lock|data/raw\.lock|params\.yaml|contract\.json|reports/.*|{PAGES}")
 
 # Run in the project's own environment, on the store's own interface.

@@ -21,6 +21,7 @@ MADE = (
     "reports/metrics.json",
     "reports/agreement.html",
     "docs/3-model/model-card.md",
+    "docs/2-data/croissant.json",
     "docs/provenance.md",
     "dvc.lock",
 )

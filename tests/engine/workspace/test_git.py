@@ -68,6 +68,7 @@ def test_what_the_pipeline_writes_is_no_change(repository: Path) -> None:
         "docs/1-requirements/requirements.md",
         "docs/2-data/data-card.md",
         "docs/3-model/model-card.md",
+        "docs/2-data/croissant.json",
         "docs/provenance.md",
     ):
         Path(name).parent.mkdir(parents=True, exist_ok=True)

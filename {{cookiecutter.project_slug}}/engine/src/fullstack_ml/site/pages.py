@@ -3,6 +3,7 @@
 Reads ``docs/``, README.md and the files that they link to; writes copies into a folder of the builder.
 """
 
+import json
 import os
 import re
 import shutil
@@ -12,9 +13,9 @@ from pathlib import Path
 from fullstack_ml.pages.words import words
 from fullstack_ml.site import places
 from fullstack_ml.workspace.errors import UserError
-from fullstack_ml.workspace.paths import DATA_CARD, MODEL_CARD, PROVENANCE_PAGE, REQUIREMENTS_PAGE
+from fullstack_ml.workspace.paths import CROISSANT, DATA_CARD, MODEL_CARD, PROVENANCE_PAGE, REQUIREMENTS_PAGE
 
-GENERATED = {REQUIREMENTS_PAGE, DATA_CARD, MODEL_CARD, PROVENANCE_PAGE}
+GENERATED = {REQUIREMENTS_PAGE, DATA_CARD, CROISSANT, MODEL_CARD, PROVENANCE_PAGE}
 
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 FENCED = re.compile(r"^(```.*?^```[^\n]*$)", re.MULTILINE | re.DOTALL)
@@ -56,7 +57,9 @@ def lay(folder: Path) -> list[Path]:
 
 
 def _write_missing(folder: Path, file: Path) -> None:
-    _write(folder / places.place(file), f"# {file.stem}\n\n{words('Not written yet: type `make`.')}\n")
+    said = words("Not written yet: type `make`.")
+    text = f"# {file.stem}\n\n{said}\n" if file.suffix == ".md" else json.dumps(said, ensure_ascii=False)
+    _write(folder / places.place(file), text)
 
 
 def _write(path: Path, text: str) -> None:

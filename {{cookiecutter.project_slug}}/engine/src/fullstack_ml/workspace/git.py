@@ -11,6 +11,7 @@ from pathlib import Path
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.paths import (
     CONTRACT,
+    CROISSANT,
     DATA_CARD,
     ENVIRONMENT_LOCK,
     LOCK,
@@ -23,7 +24,18 @@ from fullstack_ml.workspace.paths import (
 )
 
 # What the pipeline itself writes does not make the code uncommitted: these files, and whatever lies in such a folder.
-WRITTEN = {LOCK, RAW_LOCK, PARAMS, CONTRACT, REPORTS, REQUIREMENTS_PAGE, DATA_CARD, MODEL_CARD, PROVENANCE_PAGE}
+WRITTEN = {
+    LOCK,
+    RAW_LOCK,
+    PARAMS,
+    CONTRACT,
+    REPORTS,
+    REQUIREMENTS_PAGE,
+    DATA_CARD,
+    CROISSANT,
+    MODEL_CARD,
+    PROVENANCE_PAGE,
+}
 
 
 def git(*arguments: str, given: str | None = None) -> str | None:

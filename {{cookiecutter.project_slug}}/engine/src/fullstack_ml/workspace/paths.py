@@ -64,6 +64,7 @@ PLOTS = REPORTS / "plots"
 PROVENANCE_PAGE = Path("docs/provenance.md")
 REQUIREMENTS_PAGE = Path("docs/1-requirements/requirements.md")
 DATA_CARD = Path("docs/2-data/data-card.md")
+CROISSANT = Path("docs/2-data/croissant.json")
 MODEL_CARD = Path("docs/3-model/model-card.md")
 RESEARCH = Path("docs/3-model/research.md")
 GUIDE = Path("docs/2-data/annotation-guide.md")

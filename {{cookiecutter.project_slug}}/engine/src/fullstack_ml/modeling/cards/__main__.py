@@ -1,7 +1,8 @@
 """Stage ``cards``: render the documents that people read from ``product.yaml`` and the reports.
 
 Reads ``product.yaml``, ``params.yaml`` and all reports; writes ``docs/1-requirements/requirements.md``,
-``docs/2-data/data-card.md``, ``docs/3-model/model-card.md`` and ``reports/analysis.html``.
+``docs/2-data/data-card.md``, ``docs/2-data/croissant.json``, ``docs/3-model/model-card.md`` and
+``reports/analysis.html``.
 Run: ``python -m fullstack_ml.modeling.cards``.
 """
 
@@ -15,6 +16,7 @@ import yaml
 from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.modeling.cards import cautions
+from fullstack_ml.modeling.cards.croissant import write_croissant
 from fullstack_ml.modeling.cards.meaning import meaning
 from fullstack_ml.modeling.cards.report import write_analysis
 from fullstack_ml.pages.provenance import locked_data, made_from
@@ -32,6 +34,7 @@ from fullstack_ml.workspace.paths import (
     ACCEPTANCE,
     AGREEMENT,
     ANALYSIS,
+    CROISSANT,
     DATA_CARD,
     ERRORS,
     EVALUATION,
@@ -108,8 +111,9 @@ def run(config: Config) -> None:
     made["model"] = known["training"]["model"]
     for name, path in PAGES.items():
         write_text(path, markdown(TEMPLATES, f"{name}.md.j2", **known, provenance=partial(made_from, path, **made)))
+    write_croissant(known)
     write_analysis({**known, "provenance": partial(made_from, ANALYSIS, **made)})
-    print(f"cards: {', '.join(map(str, [*PAGES.values(), ANALYSIS]))}")
+    print(f"cards: {', '.join(map(str, [*PAGES.values(), CROISSANT, ANALYSIS]))}")
 
 
 if __name__ == "__main__":

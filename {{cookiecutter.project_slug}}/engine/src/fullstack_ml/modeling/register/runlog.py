@@ -27,6 +27,7 @@ from fullstack_ml.workspace.paths import (
     ACCEPTANCE,
     AGREEMENT,
     ANALYSIS,
+    CROISSANT,
     DATA_CARD,
     ENVIRONMENT_LOCK,
     EVALUATION,
@@ -61,7 +62,7 @@ def log_run(mlflow: Any, tags: dict[str, str], stages: dict[str, Any], product: 
         for report in [*sorted(REPORTS.glob("*.json")), ANALYSIS]:
             if report.stem not in ("registration", "provenance"):  # they are of the run before
                 mlflow.log_artifact(str(report), "reports")
-        for page in (REQUIREMENTS_PAGE, MODEL_CARD, DATA_CARD):
+        for page in (REQUIREMENTS_PAGE, MODEL_CARD, DATA_CARD, CROISSANT):
             mlflow.log_artifact(str(page), "cards")
         # What made it: make checkout brings data and model back from the lock.
         for path in filter(Path.exists, (LOCK, RAW_LOCK, PARAMS, PRODUCT, ENVIRONMENT_LOCK)):
