@@ -89,6 +89,7 @@ def of_tables() -> Iterator[str]:
     yield from (text for name, question, *_ in debts.DEBTS for text in (name, question))
     yield from get_args(types.Step)
     yield from cards.OWNERS.values()
+    yield cards.PLATFORM_ENGINEER
 
 
 def of_the_api() -> Iterator[str]:

@@ -6,7 +6,7 @@ Run: ``python -m fullstack_ml.modeling.cards``.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 import yaml
@@ -24,7 +24,8 @@ from fullstack_ml.product.cards import OWNERS
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version
 from fullstack_ml.product.metrics import applicable
-from fullstack_ml.product.types import Product
+from fullstack_ml.product.questions import dated, open_questions
+from fullstack_ml.product.types import Product, Step
 from fullstack_ml.workspace.files import read_json, write_text
 from fullstack_ml.workspace.paths import (
     ACCEPTANCE,
@@ -84,6 +85,9 @@ def facts() -> dict[str, Any]:
         "product": product,
         "said": product.cards.model_dump(),
         "owners": OWNERS,
+        "open": open_questions(product),
+        "dated": dated(product.schedule),
+        "steps": get_args(Step),
         "meaning": meaning(product, read["evaluation"], read["validation"]) + cautions.drawn(read["evaluation"]),
         "cautions": cautions.on_data(product, read["validation"], read["leakage"]),
         "on_risk": cautions.on_risk(read["evaluation"]),

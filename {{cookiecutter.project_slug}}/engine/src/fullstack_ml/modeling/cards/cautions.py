@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fullstack_ml.answers.drawing import FEW
-from fullstack_ml.pages.formats import between, share
+from fullstack_ml.pages.formats import between, count, share
 from fullstack_ml.pages.words import words
 from fullstack_ml.product.types import Product
 
@@ -27,7 +27,7 @@ def without_group(product: Product, validation: dict[str, Any]) -> list[str]:
         "%(many)s of %(records)s records name no group (%(group)s): records of one person or place may stand in the "
         "train and in the test split, and new ones may be harder than the test."
     )
-    return [words(text, many=many, records=records, group=product.data.group)]
+    return [words(text, many=count(many), records=count(records), group=product.data.group)]
 
 
 def look_alikes(leakage: dict[str, Any]) -> list[str]:
