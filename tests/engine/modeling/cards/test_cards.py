@@ -135,3 +135,12 @@ def test_the_client_reads_how_it_is_served_and_what_is_open_with_its_owner(
     wanted = {key for key in open_questions(load()) if not key.startswith("cards.")}
     assert len(wanted) == 8
     assert set(asked) == wanted
+
+
+def test_the_client_reads_what_is_watched_with_the_number_that_raises_an_alarm(finished: Path, product: Any) -> None:
+    text = REQUIREMENTS.read_text(encoding="utf-8")
+    row = next(row for row in product.monitoring.watch if row.metric == "estimated_accuracy")
+    limit = formats.quantity(row.threshold, "share")
+    assert f"| {row.id} | estimated_accuracy | below {limit} | {row.owner} | {row.follows} | no |" in text
+    assert all(f"| {one.id} | {one.metric}" in text for one in product.monitoring.watch)
+    assert f"{product.roles['operation'].decides} decides to go back" in text
