@@ -78,7 +78,7 @@ def on_risk(evaluation: dict[str, Any]) -> list[str]:
     shares, errors = ([point[key] for point in curve] for key in ("answered_share", "answered_error"))
     given = evaluation["metrics"]["answered_share"]
     line = float(np.interp(given, shares, errors))
-    if abs(line - error) * given * evaluation["records"] < 1:  # less than one wrong answer apart
+    if abs(line - error) * given * evaluation["records"] < 0.5:  # half a wrong answer apart
         return []
     text = (
         "The operating point is not on the line: at the same share of answers the line has %(line)s wrong, the product "
