@@ -28,6 +28,7 @@ LAID += ("docker", "compose.yaml", "pyproject.toml", ".dockerignore", "engine/py
 TAG = re.compile(r"\{\{ ?cookiecutter\.(\w+).*?\}\}")
 ANSWERS = {"__package": PACKAGE, "__engine": "fullstack-ml", "project_name": "My Product", "project_slug": "my-product"}
 ANSWERS |= {"language": "en"}
+DAY = "2026-12-01"  # of the generation
 MODELS = {"tabular-classification": "boosted", "tabular-regression": "linear", "text-classification": "ngrams"}
 CALIBRATIONS = {"tabular-regression": "split", "image-labels": "platt"}
 
@@ -37,6 +38,7 @@ def render(source: Path, target: Path, task: str) -> None:
     answers = {**ANSWERS, "__model": MODELS.get(task, "mlp"), "__calibration": CALIBRATIONS.get(task, "temperature")}
     target.parent.mkdir(parents=True, exist_ok=True)
     text = source.read_text(encoding="utf-8")
+    text = text.replace("{% now 'utc', '%Y-%m-%d' %}", DAY)
     target.write_text(TAG.sub(lambda tag: answers.get(tag[1], "something"), text), encoding="utf-8")
 
 

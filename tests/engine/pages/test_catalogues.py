@@ -89,6 +89,17 @@ def of_tables() -> Iterator[str]:
     yield from (text for name, question, *_ in debts.DEBTS for text in (name, question))
     yield from get_args(types.Step)
     yield from cards.OWNERS.values()
+    yield cards.PLATFORM_ENGINEER
+
+
+def of_the_lineage() -> Iterator[str]:
+    """Yield the titles of the links of a lineage, and the names of their facts, which are written as people write."""
+    for path in ((ENGINE / "audit") / name for name in ("chain.py", "lineage.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Link":
+                yield from constants(node.args[0])
+            if isinstance(node, ast.Tuple) and len(node.elts) == 2 and not isinstance(node.elts[1], ast.Constant):
+                yield from (text for text in constants(node.elts[0]) if "_" not in text)
 
 
 def of_the_api() -> Iterator[str]:
@@ -117,7 +128,7 @@ def of_the_page() -> Iterator[str]:
         yield from build.TOLD.findall(path.read_text(encoding="utf-8"))
 
 
-KEYS = {*of_templates(), *of_code(), *of_tables(), *of_the_api(), *of_the_page()}
+KEYS = {*of_templates(), *of_code(), *of_tables(), *of_the_lineage(), *of_the_api(), *of_the_page()}
 
 
 def marks(text: str) -> list[str]:

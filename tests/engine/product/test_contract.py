@@ -299,6 +299,12 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "decides 'R999', which is no requirement",
         "did you mean 'R",
     ),
+    "start-that-is-no-day": (
+        lambda c: c["schedule"].update(start="in spring"),
+        "start: in spring",
+        "the schedule starts at 'in spring', which is no day",
+        "write it as 2026-12-01",
+    ),
     "what-cannot-be-drawn": (
         draw,
         "  drawn:\n",
@@ -433,7 +439,10 @@ def test_a_loaded_contract_cannot_be_changed(product: Any) -> None:
 
 def test_the_command_says_that_nothing_is_wrong(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     contract.main()
-    assert "no mistake" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "no mistake" in said
+    assert "13 questions are open: cards.made_by, cards.harm," in said
+    assert "service." not in said, "the sample answers them"
 
 
 @pytest.mark.task("tabular-classification")

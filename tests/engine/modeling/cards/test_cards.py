@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import yaml
 from fullstack_ml.modeling.cards import __main__ as cards
 from fullstack_ml.modeling.cards import cautions
 from fullstack_ml.pages import formats
+from fullstack_ml.product.contract import load
+from fullstack_ml.product.questions import open_questions
 
 MODEL_CARD, DATA_CARD = Path("docs/3-model/model-card.md"), Path("docs/2-data/data-card.md")
 REQUIREMENTS = Path("docs/1-requirements/requirements.md")
@@ -50,7 +53,7 @@ def test_a_question_that_no_pipeline_can_answer_is_open_with_its_owner_until_pro
 ) -> None:
     text = DATA_CARD.read_text(encoding="utf-8") + MODEL_CARD.read_text(encoding="utf-8")
     asked = re.findall(r"\*open: `cards\.(\w+)` of `product\.yaml`, ([\w ]+)\*", text)
-    assert dict(asked) == product.cards.unanswered
+    assert {f"cards.{key}": owner for key, owner in asked} == open_questions(product)
     assert f"What has to be named? {product.cards.attribution}" in text
     assert not re.search(r"\b(?:None|nan|TODO|undefined)\b", text)
     contract = Path("product.yaml")
@@ -107,3 +110,37 @@ def test_what_is_drawn_is_judged_by_the_rule_of_the_product(finished: Path) -> N
     cells = f"| letters, out of scope, drawn | {row['records']} | {formats.share(row['flagged'])} |"
     assert cells in MODEL_CARD.read_text(encoding="utf-8")
     assert "letters, out of scope, drawn</td>" in Path("reports/analysis.html").read_text(encoding="utf-8")
+
+
+def test_the_client_reads_how_it_is_served_and_what_is_open_with_its_owner(
+    finished: Path, product: Any, config: Any
+) -> None:
+    text = REQUIREMENTS.read_text(encoding="utf-8")
+    for answer in (product.service.functions, product.service.serving.device, product.service.online_target):
+        assert f"| {answer} |" in text
+    assert "*open: " not in text, "the samples answer all of it"
+    start = date.fromisoformat(product.schedule["start"])
+    assert f"- start: {start}" in text
+    assert f"- first accepted model: week 4 ({start + timedelta(weeks=4)})" in text
+    assert f"| release | {product.roles['release'].decides} | {product.roles['release'].does} |" in text
+    contract = yaml.safe_load(Path("product.yaml").read_text(encoding="utf-8"))
+    for key in ("functions", "serving", "online_target", "outsourcing"):
+        del contract["service"][key]
+    del contract["schedule"]["start"], contract["roles"]["release"]
+    Path("product.yaml").write_text(yaml.safe_dump(contract), encoding="utf-8")
+    cards.run(config)
+    text = REQUIREMENTS.read_text(encoding="utf-8")
+    asked = dict(re.findall(r"\*open: `([\w.]+)` of `product\.yaml`, ([\w ]+)\*", text))
+    assert asked["service.serving.device"] == "platform engineer"
+    wanted = {key for key in open_questions(load()) if not key.startswith("cards.")}
+    assert len(wanted) == 8
+    assert set(asked) == wanted
+
+
+def test_the_client_reads_what_is_watched_with_the_number_that_raises_an_alarm(finished: Path, product: Any) -> None:
+    text = REQUIREMENTS.read_text(encoding="utf-8")
+    row = next(row for row in product.monitoring.watch if row.metric == "estimated_accuracy")
+    limit = formats.quantity(row.threshold, "share")
+    assert f"| {row.id} | estimated_accuracy | below {limit} | {row.owner} | {row.follows} | no |" in text
+    assert all(f"| {one.id} | {one.metric}" in text for one in product.monitoring.watch)
+    assert f"{product.roles['operation'].decides} decides to go back" in text

@@ -106,3 +106,14 @@ def test_the_risk_curve_answers_the_surest_records_first() -> None:
         (0.75, pytest.approx(1 / 3)),
         (1.0, 0.25),
     ]
+
+
+@pytest.mark.parametrize(("error", "upper"), [(0.0, 0.2 * 1 + 0.8 * 0.0119 * 30), (0.01, 0.3)])
+def test_the_cost_takes_the_bound_of_errors_that_nobody_saw(error: float, upper: float) -> None:
+    cost = SimpleNamespace(wrong=30, abstain=1)
+    product: Any = SimpleNamespace(service=SimpleNamespace(error_cost=cost))
+    known: dict[str, float | None] = {"answered_share": 0.8, "answered_error": error}
+    ends: dict[str, Any] = {"cost_per_record": [0.2, 0.3], "answered_error": [0.0, 0.0119]}
+    found = ends | measure.cost_of_unseen(known, ends, product)
+    assert found["cost_per_record"] == [0.2, pytest.approx(upper)]
+    assert measure.cost_of_unseen(known, ends | {"answered_error": None}, product) == {}

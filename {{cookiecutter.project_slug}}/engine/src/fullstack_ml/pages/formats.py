@@ -1,6 +1,7 @@
 """How numbers stand in pages, tables and printed lines: one way for all."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any
 
 from fullstack_ml.pages.words import translated, words
@@ -14,6 +15,16 @@ def number(value: float | None, digits: int = 4) -> str:
 def share(value: float | None, digits: int = 1) -> str:
     """Write a share in percent."""
     return words("not measurable") if value is None else f"{100 * value:.{digits}f} %"
+
+
+def count(value: int) -> str:
+    """Write how many there are."""
+    return f"{value:,}"
+
+
+def day(value: date) -> str:
+    """Write a day as people of the language do."""
+    return words("%(year)s-%(month)s-%(day)s", year=value.year, month=f"{value.month:02}", day=f"{value.day:02}")
 
 
 def decimal(value: float | None, digits: int = 3) -> str:
@@ -34,7 +45,8 @@ def between(bounds: Sequence[float] | None) -> str:
 def quantity(value: float | None, unit: str) -> str:
     """Write a value in its unit, a share in percent."""
     if value is None or unit != "share":
-        return number(value) if value is None else f"{number(value)} {translated(unit)}"
+        shown = count(int(value)) if unit == "records" and value is not None else number(value)
+        return shown if value is None else f"{shown} {translated(unit)}"
     return f"{100 * value:.3g} %"
 
 
@@ -66,5 +78,5 @@ def row(cells: Iterable[Any]) -> str:
 
 FILTERS = {
     function.__name__: function
-    for function in (number, share, decimal, interval, between, quantity, range_of, measured, cell)
+    for function in (number, share, count, day, decimal, interval, between, quantity, range_of, measured, cell)
 }

@@ -26,6 +26,7 @@ from fullstack_ml.workspace.seams import SOURCE, package_name
 # Keys of product.yaml that are read by people and decide nothing, wherever they stand, and some by their whole place.
 SAID = {"definition", "meaning", "method", "note", "owner", "reason", "unit", "when", "who"}
 SAID |= {"service.name", "service.kind", "service.users", "service.decision", "service.why_now", "data.group"}
+SAID |= {f"service.{key}" for key in ("functions", "serving", "online_target", "outsourcing")}
 SAID |= {f"formulation.{key}" for key in ("in_scope", "out_of_scope", "proxy_metric", "baseline", "kill_criterion")}
 SAID |= {"schedule", "annotation", "roles", "audit", "cards"}
 # Places of src/<package>/ that the engine looks into, each a folder or a module. DVC stops at a dependency that is not

@@ -8,6 +8,7 @@ from pydantic import Field
 from fullstack_ml.product.formulation import Strict
 
 PRODUCT_OWNER, DATA_ENGINEER, ML_ENGINEER = "product owner", "data engineer", "ML engineer"
+PLATFORM_ENGINEER = "platform engineer"
 
 
 class Cards(Strict):
@@ -36,11 +37,6 @@ class Cards(Strict):
     risks: str | None = Field(default=None, title=PRODUCT_OWNER)
     environment: str | None = Field(default=None, title=ML_ENGINEER)
     contact: str | None = Field(default=None, title=PRODUCT_OWNER)
-
-    @property
-    def unanswered(self) -> dict[str, str]:
-        """Return the open questions, each with who answers it."""
-        return {key: owner for key, owner in OWNERS.items() if not getattr(self, key)}
 
 
 OWNERS = {name: str(field.title) for name, field in Cards.model_fields.items()}

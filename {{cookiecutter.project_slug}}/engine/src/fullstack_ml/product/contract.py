@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from fullstack_ml.product.contradictions import contradictions
 from fullstack_ml.product.guide import check_labels, guide_version
+from fullstack_ml.product.questions import open_questions
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.aliases import refuse_bomb
 from fullstack_ml.workspace.errors import Location, UserError, dotted, explain, guard
@@ -109,8 +110,8 @@ def main() -> None:
     guide_version()
     check_labels(product.formulation.label_names)
     print(f"{PRODUCT}: {len(product.requirements)} requirements, no mistake")
-    if unanswered := product.cards.unanswered:
-        print(f"{PRODUCT}: {len(unanswered)} questions of the cards are open: {', '.join(unanswered)}")
+    if unanswered := open_questions(product):
+        print(f"{PRODUCT}: {len(unanswered)} questions are open: {', '.join(unanswered)}")
     if left := of_the_sample(product):
         print(f"still the sample's words, perhaps: {', '.join(left)}")
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from fullstack_ml.product.costs import strange_error_costs, strange_input_costs
 from fullstack_ml.product.formulation import Feature, place, shown
-from fullstack_ml.product.metrics import ONLINE, applicable, metrics_of, own_metrics
+from fullstack_ml.product.metrics import applicable, metrics_of
+from fullstack_ml.product.questions import strange_schedule
 from fullstack_ml.product.types import Finding, Product
-from fullstack_ml.product.watching import strange_watches
+from fullstack_ml.product.watching import strange_cells, strange_watches
 from fullstack_ml.workspace.errors import Location, UserError, suggest
 from fullstack_ml.workspace.paths import PRODUCT
 from fullstack_ml.workspace.seams import find_choice
@@ -57,7 +58,15 @@ def columns(product: Product) -> list[str]:
 def contradictions(product: Product) -> Iterator[Finding]:
     """Yield every finding, in the order of the file."""
     first = (strange_choices, duplicates, strange_error_costs, strange_features, strange_slices)
-    for find in (*first, strange_requirements, strange_references, strange_cells, strange_watches, strange_input_costs):
+    for find in (
+        *first,
+        strange_requirements,
+        strange_references,
+        strange_cells,
+        strange_watches,
+        strange_schedule,
+        strange_input_costs,
+    ):
         yield from find(product)
 
 
@@ -227,16 +236,3 @@ def strange_references(product: Product) -> Iterator[Finding]:
     for name in ids if decided else []:
         if name not in decided:
             yield ("evaluation",), f"no cell decides {name}", "add it to decides of the cell whose method measures it"
-
-
-def strange_cells(product: Product) -> Iterator[Finding]:
-    """Find requirements that traffic cannot decide: their metric asks for answers that nobody learns."""
-    seen = {*ONLINE, *own_metrics()}
-    metrics = {r.id: r.metric for r in product.requirements}
-    for i, cell in enumerate(product.evaluation):
-        for name in cell.decides if cell.cell == "online-quantitative" else []:
-            if metrics.get(name, ONLINE[0]) not in seen:
-                what = f"{cell.cell} decides {name}, and traffic does not show {metrics[name]} of all records"
-                fits = [other for other, metric in metrics.items() if metric in seen]
-                better = f"name one of {', '.join(fits)}" if fits else f"ask for one of {', '.join(ONLINE)}"
-                yield ("evaluation", i, "decides"), what, f"{better}; leave {name} to an offline cell"

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from fullstack_ml.product.cards import Cards
+from fullstack_ml.product.cards import PLATFORM_ENGINEER, PRODUCT_OWNER, Cards
 from fullstack_ml.product.formulation import Bound, Formulation, Strict, Text, as_equal
 from fullstack_ml.workspace.errors import Location
 
@@ -40,8 +40,20 @@ class ErrorCost(Strict):
         return bool(self.by_label or self.by_distance)
 
 
+class Serving(Strict):
+    """How records reach the model, on which ``device``, and how many a second at most. Titles name who answers."""
+
+    mode: Literal["online", "batch", "edge"] | None = Field(default=None, title=PLATFORM_ENGINEER)
+    device: str | None = Field(default=None, title=PLATFORM_ENGINEER)
+    qps: float | None = Field(default=None, gt=0, allow_inf_nan=False, title=PRODUCT_OWNER)
+
+
 class Service(Strict):
-    """Who is served, which decision the model makes, what an error costs; ``language`` of the pages that are made."""
+    """Who is served, which decision the model makes, what an error costs; ``language`` of the pages that are made.
+
+    What the first release does (``functions``), how it is served, what has to be seen in operation (``online_target``)
+    and what others do for the team (``outsourcing``) is open until it is answered; titles name who answers.
+    """
 
     name: str = Field(min_length=1)
     language: Literal["en", "ko"] = "en"
@@ -49,6 +61,10 @@ class Service(Strict):
     users: str
     decision: str
     why_now: str
+    functions: str | None = Field(default=None, title=PRODUCT_OWNER)
+    serving: Serving = Serving()
+    online_target: str | None = Field(default=None, title=PRODUCT_OWNER)
+    outsourcing: str | None = Field(default=None, title=PRODUCT_OWNER)
     error_cost: ErrorCost
 
 
@@ -219,7 +235,7 @@ class Product(Strict):
     requirements: list[Requirement] = Field(min_length=1)
     evaluation: list[Cell]
     release: Release
-    schedule: dict[str, str]
+    schedule: dict[str, Annotated[str, BeforeValidator(as_equal)]]
     annotation: Effort | None = None
     monitoring: Monitoring | None = None
     roles: dict[Step, Role] = Field({})

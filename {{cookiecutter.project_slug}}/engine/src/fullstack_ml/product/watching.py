@@ -1,4 +1,4 @@
-"""The metrics that ``monitoring`` of ``product.yaml`` may name: what they mean, and which operator makes sense.
+"""What traffic shows: the metrics that ``monitoring`` of ``product.yaml`` may name, and what an online cell may decide.
 
 Reads and writes nothing. ``monitoring/`` measures them on every window of the prediction log.
 """
@@ -6,6 +6,7 @@ Reads and writes nothing. ``monitoring/`` measures them on every window of the p
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from fullstack_ml.product.metrics import ONLINE, own_metrics
 from fullstack_ml.product.types import Finding, Product
 from fullstack_ml.workspace.errors import suggest
 from fullstack_ml.workspace.paths import PRODUCT
@@ -82,3 +83,16 @@ def strange_watches(product: Product) -> Iterator[Finding]:
         if row.of not in ("all", *names[metric.of]):
             fix = suggest(row.of, ["all", *names[metric.of]])
             yield (*at, "of"), f"{row.id} watches {row.metric} of the unknown {metric.of or 'part'} {row.of!r}", fix
+
+
+def strange_cells(product: Product) -> Iterator[Finding]:
+    """Find requirements that traffic cannot decide: their metric asks for answers that nobody learns."""
+    seen = {*ONLINE, *own_metrics()}
+    metrics = {r.id: r.metric for r in product.requirements}
+    for i, cell in enumerate(product.evaluation):
+        for name in cell.decides if cell.cell == "online-quantitative" else []:
+            if metrics.get(name, ONLINE[0]) not in seen:
+                what = f"{cell.cell} decides {name}, and traffic does not show {metrics[name]} of all records"
+                fits = [other for other, metric in metrics.items() if metric in seen]
+                better = f"name one of {', '.join(fits)}" if fits else f"ask for one of {', '.join(ONLINE)}"
+                yield ("evaluation", i, "decides"), what, f"{better}; leave {name} to an offline cell"

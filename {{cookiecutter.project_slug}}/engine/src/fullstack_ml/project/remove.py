@@ -47,7 +47,14 @@ PARTS = {
         settings="LABEL_STUDIO",
     ),
     "serving": Part(
-        ("docker", "compose.yaml", ".dockerignore", "mk/image.mk", "docs/4-deployment/serving.md"),
+        (
+            "docker",
+            "compose.yaml",
+            ".dockerignore",
+            "mk/image.mk",
+            "docs/4-deployment/serving.md",
+            "docs/4-deployment/incident.md",
+        ),
         groups=("serve", "tracking"),
         job="image",
         settings="SERVE",

@@ -8,7 +8,7 @@ Run: ``python -m fullstack_ml.modeling.cards``.
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 import yaml
@@ -28,7 +28,9 @@ from fullstack_ml.product.cards import OWNERS
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version
 from fullstack_ml.product.metrics import applicable
-from fullstack_ml.product.types import Product
+from fullstack_ml.product.questions import dated, open_questions
+from fullstack_ml.product.types import Product, Step
+from fullstack_ml.product.watching import watched
 from fullstack_ml.workspace.files import read_json, sha256, write_text
 from fullstack_ml.workspace.paths import (
     ACCEPTANCE,
@@ -70,6 +72,13 @@ def hub(product: Product) -> str:
     return text.rstrip()
 
 
+def units_of_watches(product: Product) -> dict[str, str]:
+    """Return the unit of every metric that may be watched; that of the main metric where it is measured of it."""
+    answer = answer_of(product)
+    main = answer.METRICS[answer.MAIN]
+    return {name: row.unit or main.unit for name, row in watched(answer.MAIN, main.better).items()}
+
+
 def facts() -> dict[str, Any]:
     """Collect everything that the pages name."""
     reports = {
@@ -89,6 +98,10 @@ def facts() -> dict[str, Any]:
         "product": product,
         "said": product.cards.model_dump(),
         "owners": OWNERS,
+        "open": open_questions(product),
+        "dated": dated(product.schedule),
+        "steps": get_args(Step),
+        "units": units_of_watches(product),
         "meaning": meaning(product, read["evaluation"], read["validation"]) + cautions.drawn(read["evaluation"]),
         "cautions": cautions.on_data(product, read["validation"], read["leakage"]),
         "on_risk": cautions.on_risk(read["evaluation"]),

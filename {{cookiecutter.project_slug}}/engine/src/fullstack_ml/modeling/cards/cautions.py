@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fullstack_ml.answers.drawing import FEW
-from fullstack_ml.pages.formats import between, share
+from fullstack_ml.pages.formats import between, count, share
 from fullstack_ml.pages.words import words
 from fullstack_ml.product.types import Product
 
@@ -27,7 +27,7 @@ def without_group(product: Product, validation: dict[str, Any]) -> list[str]:
         "%(many)s of %(records)s records name no group (%(group)s): records of one person or place may stand in the "
         "train and in the test split, and new ones may be harder than the test."
     )
-    return [words(text, many=many, records=records, group=product.data.group)]
+    return [words(text, many=count(many), records=count(records), group=product.data.group)]
 
 
 def look_alikes(leakage: dict[str, Any]) -> list[str]:
@@ -78,7 +78,7 @@ def on_risk(evaluation: dict[str, Any]) -> list[str]:
     shares, errors = ([point[key] for point in curve] for key in ("answered_share", "answered_error"))
     given = evaluation["metrics"]["answered_share"]
     line = float(np.interp(given, shares, errors))
-    if abs(line - error) * given * evaluation["records"] < 1:  # less than one wrong answer apart
+    if abs(line - error) * given * evaluation["records"] < 0.5:  # half a wrong answer apart
         return []
     text = (
         "The operating point is not on the line: at the same share of answers the line has %(line)s wrong, the product "

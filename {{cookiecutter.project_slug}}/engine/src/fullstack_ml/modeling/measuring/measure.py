@@ -124,7 +124,27 @@ def measured_of(
     worst_name, worst = worst_slice(answer, metrics[answer.MAIN], slices)
     known = dict.fromkeys(UNMEASURED) | {n: finite(v[0]) for n, v in values.items()} | {worst_name: worst[0]}
     intervals = dict.fromkeys(UNMEASURED) | bounds(values, sums, metrics) | {worst_name: worst[1]}
+    intervals |= cost_of_unseen(known, intervals, product)
     return Measured(known, intervals, values, groups, slices)
+
+
+def cost_of_unseen(
+    known: dict[str, float | None], intervals: dict[str, list[float] | None], product: Product
+) -> dict[str, list[float]]:
+    """Return the interval of the cost where no answer was wrong: its upper end has the errors that may be unseen.
+
+    No resample of such records shows an error, so that all of them agree that errors cost nothing.
+    """
+    cost, wrong, answered = (
+        intervals.get("cost_per_record"),
+        intervals.get("answered_error"),
+        known.get("answered_share"),
+    )
+    if known.get("answered_error") != 0 or not cost or not wrong or answered is None:
+        return {}
+    price = product.service.error_cost
+    dearest = (1 - answered) * price.abstain + answered * wrong[1] * price.wrong
+    return {"cost_per_record": [cost[0], max(cost[1], dearest)]}
 
 
 def unfolded(product: Product) -> Examples:
