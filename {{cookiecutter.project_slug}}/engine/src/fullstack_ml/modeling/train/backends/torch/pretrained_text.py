@@ -25,8 +25,7 @@ class Encoder(nn.Module):  # type: ignore[misc]
     """The first vector of what an encoder makes of a text, cut or filled up with zeros to one length."""
 
     def __init__(self, inner: nn.Module, length: int) -> None:
-        """``length``: letters of a text that are looked at; what lies behind a text is not the same to it for every
-        length."""
+        """``length``: letters that are looked at of every text, since few zeros behind one are not the same as many."""
         super().__init__()
         self.inner, self.length = inner, length
 
