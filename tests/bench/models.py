@@ -17,7 +17,7 @@ MODELS = {
     ("image", "multilabel"): ("majority", "logistic", "mlp", "cnn"),
     ("table", "classifier"): ("majority", "logistic", "mlp", "boosted", "lightgbm", "mlp_torch"),
     ("table", "regressor"): ("mean", "linear", "boosted_number", "lightgbm", "mlp_torch"),
-    ("text", "classifier"): ("majority", "ngrams", "lightgbm", "mlp_torch", "ngrams_torch"),
+    ("text", "classifier"): ("majority", "ngrams", "lightgbm", "mlp_torch", "ngrams_torch", "text_cnn"),
 }
 EXTRAS = ("lightgbm", "torch")
 

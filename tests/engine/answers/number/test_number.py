@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 from sklearn import metrics as peer
 
 from fullstack_ml.answers import number
@@ -145,6 +146,14 @@ def test_a_scaled_interval_is_wide_for_records_of_features_whose_errors_are_larg
         mine = rows[:, 1] == sign
         assert ((low <= truth) & (truth <= high))[mine].mean() == pytest.approx(0.8, abs=0.04), sign
         assert np.median((high - low)[mine]) == pytest.approx(2 * 1.2816 * spread, rel=0.15), sign
+
+
+def test_an_interval_is_not_scaled_by_features_that_the_graph_has_not(product: Product, refused: Refused) -> None:
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 1]) for name in ("letters", "value")]
+    graph = helper.make_graph([helper.make_node("Identity", ["letters"], ["value"])], "g", ends[:1], ends[1:])
+    rows, truth = drawn(500, 1)
+    with refused("the graph has no features", "calibration in conf/export.yaml", "set calibration: split"):
+        number.calibrate("scaled", helper.make_model(graph), rows, truth, product, lambda: rows)
 
 
 def test_an_interval_that_cannot_reach_its_coverage_says_how_many_records_it_needs(

@@ -54,6 +54,9 @@ def messages(product: Any, count: int = 240) -> Examples:
     ]
     ids = [f"{i:064x}" for i in range(count)]
     frame = pl.DataFrame({"id": ids, "text": texts, "label": [names[i] for i in truth]})
+    frame = text.describe(frame, product).with_columns(
+        group=pl.lit(None, pl.String), source=pl.lit("a"), kind=pl.lit("message")
+    )
     return Examples(frame, text.matrix(frame, product), truth)
 
 
@@ -152,6 +155,10 @@ def test_a_sweep_and_an_ablation_give_every_model_what_it_takes(
     strange = [np.asarray(one.asked["judged"][2]) for one in (plain, own)]
     assert np.array_equal(strange[0], strange[1]), "novelty sees runs of letters"
     assert judge.seats_for(settings()) is judge.seats_for(settings())
+    assert (judge.on_all(settings()).measured.metrics["accuracy"] or 0) > 0.5
+    folds = [part(known[0], slice(0, 60)), part(known[0], slice(60, 110)), part(known[0], slice(110, None))]
+    monkeypatch.setattr(trials, "read_folds", lambda product: folds)
+    assert (trials.Judge(config, product).on_all(settings()).measured.metrics["accuracy"] or 0) > 0.5
     for change in ablate.changes(known[0].inputs, product, "letters").values():
         assert change(known[0].inputs).max() > 90, "code points"
 

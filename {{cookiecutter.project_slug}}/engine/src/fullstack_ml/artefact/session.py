@@ -18,6 +18,7 @@ from fullstack_ml.workspace.errors import UserError
 
 NOVELTY = "novelty"
 VALUES = 2**25  # of inputs that are computed together: 128 MiB as float32
+LARGE = 2**36  # bytes of a graph times records: what a large network makes of a record is large too
 
 
 def stated(product: Product) -> dict[str, str]:
@@ -47,6 +48,7 @@ class Artefact:
             raise UserError(f"{source} is not there", "the working folder", "run dvc repro, which makes it")
         try:
             given = source if isinstance(source, bytes) else str(source)
+            self._most = max(1, LARGE // max(1, len(source) if isinstance(source, bytes) else source.stat().st_size))
             self.session = ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             name = "the graph" if isinstance(source, bytes) else str(source)
@@ -57,7 +59,7 @@ class Artefact:
 
     def score(self, inputs: np.ndarray, batch: int = 8192) -> Scored:
         """Score the model's input (records first), ``batch`` records at a time, so that memory stays bounded."""
-        batch = records_at_once(inputs, batch)
+        batch = records_at_once(inputs, min(batch, self._most))
         parts = [
             Scored(*self.session.run(self._outputs, {self.input_name: inputs[start : start + batch]}))
             for start in range(0, len(inputs), batch)

@@ -16,10 +16,11 @@ from onnx import TensorProto, helper
 from fullstack_ml.answers.calibrating import RAW, append, conformal_quantile
 from fullstack_ml.answers.number.contract import options_of
 from fullstack_ml.answers.number.rule import coverage_of
-from fullstack_ml.answers.number.scale import FEW, fit_scale, scale_nodes
+from fullstack_ml.answers.number.scale import FEATURES, FEW, fit_scale, scale_nodes
 from fullstack_ml.answers.words import Rows
 from fullstack_ml.product.formulation import least_records
 from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.errors import UserError
 
 OUTPUT, REACH = "value", "interval_reach"
 Calibrate = Callable[[onnx.ModelProto, np.ndarray, np.ndarray, Product, Rows], onnx.ModelProto]
@@ -42,6 +43,10 @@ def scaled(
     only then does the promise hold (Lei et al. 2018, section 5.2). Where the halves are too small for that, all have
     one width.
     """
+    known = {one.name for one in model.graph.input} | {name for node in model.graph.node for name in node.input}
+    if FEATURES not in known:
+        what = "the graph has no features by which an interval could be scaled: the model takes something else"
+        raise UserError(what, "calibration in conf/export.yaml", "set calibration: split, or novelty: mahalanobis")
     coverage, given = coverage_of(product, len(truth)), rows()
     if len(truth) // 2 < max(2 * FEW, least_records(coverage)):
         return split(model, outputs, truth, product, rows)

@@ -32,10 +32,14 @@ MANY, PART = 5000, 8  # records from which a trial is first made of one in eight
 
 @dataclass(frozen=True)
 class Seat:
-    """One model of a trial: what it learns, and rows with their novelty that it is asked, by name."""
+    """One model of a trial: what it learns, and rows with their novelty that it is asked, by name.
+
+    ``plain`` are the ``features`` of these, which a calibration may look at, whatever the model takes.
+    """
 
     lesson: Lesson
     asked: dict[str, tuple[Examples, np.ndarray, np.ndarray | None]]
+    plain: dict[str, np.ndarray]
 
 
 def seats_of(model: Model, config: Config, product: Product) -> list[Seat]:
@@ -52,7 +56,7 @@ def seats_of(model: Model, config: Config, product: Product) -> list[Seat]:
         rows = {name: features_of(part.inputs, product, model.takes) for name, part in asked.items()}
         plain = rows if model.takes == FEATURES else {n: features_of(p.inputs, product) for n, p in asked.items()}
         strange = {name: None if constants is None else distance(constants, held) for name, held in plain.items()}
-        return Seat(lesson, {name: (part, rows[name], strange[name]) for name, part in asked.items()})
+        return Seat(lesson, {name: (part, rows[name], strange[name]) for name, part in asked.items()}, plain)
 
     if folds := read_folds(product):
         others = [joined([*folds[:i], *folds[i + 1 :]]) for i in range(len(folds))]
@@ -164,14 +168,14 @@ class Judge:
             proof = [(seats[j], said[j], "judged") for j in range(len(seats)) if j != i]
         scores = Scored.joined([of[name] for _, of, name in proof])
         truth = np.concatenate([seat.asked[name][0].truth for seat, _, name in proof])
-        rows = np.concatenate([seat.asked[name][1] for seat, _, name in proof])
+        rows = np.concatenate([seat.plain[name] for seat, _, name in proof])
         session = calibrated(answer, config.export.calibration, scores.outputs, truth, product, rows)
 
         def final(given: Scored, rows: np.ndarray) -> Scored:
             return replace(given, outputs=session.run(None, {GIVEN: given.outputs, FEATURES: rows})[0])
 
         rule = answer.fit_rule(final(scores, rows), truth, product)
-        mine = final(said[i]["judged"], seats[i].asked["judged"][1])
+        mine = final(said[i]["judged"], seats[i].plain["judged"])
         words = answer.decide(mine.outputs, mine.novelty, rule)
         right = seats[i].asked["judged"][0].truth
         return mine, records_table(answer, mine.outputs, right, words, rule, product, config.evaluate.bins)

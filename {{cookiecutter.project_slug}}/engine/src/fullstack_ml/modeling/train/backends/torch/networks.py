@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from fullstack_ml.modeling.train.backends.torch.answering import Parts, Shape
 from fullstack_ml.modeling.train.backends.torch.characters import characters
 from fullstack_ml.modeling.train.backends.torch.pretrained import pretrained
+from fullstack_ml.modeling.train.backends.torch.pretrained_text import pretrained_text
 
 
 def convolution(before: int, after: int, side: int, stride: int = 1) -> list[nn.Module]:
@@ -68,7 +69,8 @@ NETWORKS: dict[str, Callable[..., Parts]] = {
     "mlp": mlp,
     "pretrained": pretrained,
     "characters": characters,
+    "pretrained_text": pretrained_text,
 }
 PICTURES = ("residual", "pretrained")  # those that need a picture
-TEXTS = ("characters",)  # those that need the letters of a text
+TEXTS = ("characters", "pretrained_text")  # those that need the letters of a text
 GIVEN = ("shape", "values")
