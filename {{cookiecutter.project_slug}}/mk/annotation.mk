@@ -1,4 +1,4 @@
-# Phase 2, annotation: who labels what, and how far people agree. Rounds: conf/annotation.yaml.
+# Phase 2, annotation: who labels what, and how well annotators agree. conf/annotation.yaml configures the rounds.
 .PHONY: round annotate annotate-stop labels export-round import agreement suspects
 ANNOTATION = python -m fullstack_ml.annotation
 KIND ?= $(if $(filter pilot%,$(NAME)),pilot,production)
@@ -15,16 +15,16 @@ annotate: .venv/.done ## Open the newest round in Label Studio (ROUND=...)
 annotate-stop: .venv/.done ## Stop the Label Studio of this project
 	@$(ANNOTATION).server
 
-labels: .venv/.done ## Bring finished annotations into data/labels
+labels: .venv/.done ## Copy finished annotations into data/labels
 	@$(ANNOTATION).labels $(if $(ROUND),annotation.round=$(ROUND))
 
-export-round: .venv/.done ## Pack a round for people outside (ROUND=...)
+export-round: .venv/.done ## Pack a round for annotators outside the team (ROUND=...)
 	@$(ANNOTATION).export_round --round="$(ROUND)"
 
-import: .venv/.done ## Take their labels: FILE=form.xlsx BY=name (ROUND=...)
+import: .venv/.done ## Import the labels of annotators outside: FILE=form.xlsx BY=name (ROUND=...)
 	@$(ANNOTATION).import_labels --file="$(FILE)" --by="$(BY)" --round="$(ROUND)"
 
-agreement: label ## Show how far annotators agree: reports/agreement.html
+agreement: label ## Show how well annotators agree: reports/agreement.html
 	@$(ANNOTATION).report
 
 suspects: label ## List likely label errors for a review round

@@ -1,7 +1,7 @@
-# Giving account: where an answer comes from, and how much of the lifecycle is proved.
+# Evidence: where an answer comes from, and which steps of the lifecycle are proved.
 .PHONY: lineage audit
-lineage: .venv/.done ## The whole way of ID=<prediction id, version, record, annotator or label>
+lineage: .venv/.done ## Show where an answer comes from: ID=<prediction id, version, record, annotator or label>
 	@python -m fullstack_ml.audit.lineage
 
-audit: .venv/.done ## Score the lifecycle from evidence: ML Test Score, debts, roles
+audit: .venv/.done ## Score the lifecycle by evidence: ML Test Score, technical debts, roles
 	@python -m fullstack_ml.audit

@@ -1,4 +1,4 @@
-# Phase 4: the API in a container. `docker compose up --detach --build --wait` starts the stack of a team.
+# Phase 4: the API in a container. `docker compose up --detach --build --wait` starts the services of compose.yaml.
 .PHONY: image
 ENGINE ?= $(firstword $(foreach name,docker podman,$(if $(shell command -v $(name)),$(name))))
 IMAGE ?= $(subst _,-,$(PACKAGE))

@@ -1,4 +1,4 @@
-# Research code to product code.
+# Checks that turn research code into product code.
 .PHONY: check test format audit-deps
 check: .venv/.done ## Lint, types, import contracts, product.yaml
 	@ruff format --check .

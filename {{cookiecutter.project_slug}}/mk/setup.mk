@@ -1,14 +1,14 @@
-# Phase 0: what everything else needs.
+# Phase 0: setup, which everything else needs.
 .PHONY: setup
-# An extra that is installed stays, and the backend of the chosen model comes.
+# Keep the extras that are installed, and add the one that the chosen model's backend needs.
 EXTRAS = $(foreach extra,$(shell sed -n '/^.project.optional/,/^$$/s/^\([a-z]*\) = .*/\1/p' pyproject.toml),$(if \
 	$(wildcard .venv/lib/python*/site-packages/$(extra))$(shell grep -s '^backend: $(extra)' conf/model/$(MODEL).yaml),--extra $(extra)))
 DATELESS := fix:   if the index gives no upload times, as Nexus and Artifactory, remove exclude-newer from pyproject.toml
-setup: .venv/.done ## Install the environment; make a git repository where there is none
+setup: .venv/.done ## Install the environment; make a git repository if there is none
 	@python mk/first_commit.py
 
-# Programs name the folder in which they were installed: a moved or copied project installs its own, as after an
-# installation that was interrupted, also one into an environment that was whole. A link is a loan.
+# Installed programs contain the path of their folder, so a moved or copied project installs its environment again. So
+# does a project whose installation or update was interrupted. A .venv that is a link belongs elsewhere: leave it.
 $(shell [ -L .venv ] || [ ! -e .venv/.done ] || \
   { [ "$$(cat .venv/.done)" = "$$(pwd -P)" ] && [ ! -e .venv/.changing ]; } || rm .venv/.done)
 .venv/.done: pyproject.toml engine/pyproject.toml | $(filter .uv/bin/uv,$(UV))
@@ -23,14 +23,14 @@ $(shell [ -L .venv ] || [ ! -e .venv/.done ] || \
 	@python3 -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 .PHONY: new-stage clear-sample remove upgrade
-new-stage: .venv/.done ## Begin a stage of your own: NAME=enrich AFTER=split
+new-stage: .venv/.done ## Add a stage of your own: NAME=enrich AFTER=split
 	@python -m fullstack_ml.project.new_stage "$(NAME)" "$(AFTER)"
 
 clear-sample: .venv/.done ## Remove the sample: contract, data, labels, models, reports
 	@python -m fullstack_ml.project.clear_sample
 
-remove: .venv/.done ## Take a part out: PART=annotation, serving, edge or monitoring
+remove: .venv/.done ## Remove a part: PART=annotation, serving, edge or monitoring
 	@python -m fullstack_ml.project.remove "$(PART)"
 
-upgrade: .venv/.done ## Bring the template's later changes in
+upgrade: .venv/.done ## Apply the template's later changes
 	@UV="$(UV)" python -m fullstack_ml.project.upgrade

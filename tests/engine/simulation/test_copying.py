@@ -108,3 +108,9 @@ def test_the_copy_tells_nobody_and_its_gate_waits_for_traffic(finished: Path) ->
     rows = yaml.safe_load((copying.PROJECT / "product.yaml").read_text())["requirements"]
     assert [row["threshold"] for row in rows if row["metric"] == "records"] == [750], "half of 1500"
     assert {path: path.read_bytes() for path in before} == before, "the project itself stays as it is"
+
+
+def test_too_few_records_for_three_slices_are_cut_into_folds(product: Product) -> None:
+    """A fifth of the records is tested, in three slices of which each needs 20; they are not alike in size."""
+    assert copying.is_small(599, product)
+    assert not copying.is_small(601, product)

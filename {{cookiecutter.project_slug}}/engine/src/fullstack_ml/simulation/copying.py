@@ -29,6 +29,7 @@ PLACE = Path(".simulation")
 PROJECT = PLACE / "project"
 HELD = 0.45  # share of the labelled records that are the future
 LABELS_PER_CALIBRATION = 12  # labelled records to have one for calibration, and some to spare
+SPARE = 2  # times the smallest slice, since slices are of different size
 FOLDS = 5  # of a project that is too small for splits
 MOST = 6000  # records that take part, of a larger project a random sample
 # What the pipeline wrote or people labelled here: the copy makes its own. Of data/ it takes what git has beside them.
@@ -152,6 +153,16 @@ def set_up(project: Path, share: float, small: bool) -> None:
     shutil.copy2(Path(__file__).with_name("past.py"), own)
 
 
+def is_small(records: int, product: Product) -> bool:
+    """Tell whether splits of so many records are too small: to calibrate the rule to abstain, or to measure slices."""
+    abstain, parts = product.formulation.abstain, max(1, len(product.data.slices))
+    split, evaluation = (YAML(typ="safe").load(Path(f"conf/{name}.yaml")) for name in ("split", "evaluate"))
+    tested = records * split["shares"]["test"] / parts
+    return (abstain is not None and records < abstain.fewest * LABELS_PER_CALIBRATION) or (
+        tested < SPARE * evaluation["min_slice"]
+    )
+
+
 def make_copy(product: Product) -> Future:
     """Make the copy anew and return the future.
 
@@ -165,9 +176,7 @@ def make_copy(product: Product) -> Future:
         what = f"{found['label'].count()} labelled records are too few to hold some back for a month"
         raise UserError(what, str(LABELLED), "label more, or try it in a project on the sample data")
     lay_files(PROJECT)
-    abstain = product.formulation.abstain
-    small = abstain is not None and len(past) < abstain.fewest * LABELS_PER_CALIBRATION
-    set_up(PROJECT, len(past) / raw().select(pl.len()).collect().item(), small)
+    set_up(PROJECT, len(past) / raw().select(pl.len()).collect().item(), is_small(len(past), product))
     (PROJECT / PAST).parent.mkdir(parents=True, exist_ok=True)
     past.write_parquet(PROJECT / PAST)
     subprocess.run(["git", "init", "--quiet", "--initial-branch=main", "--object-format=sha1", PROJECT], check=True)
