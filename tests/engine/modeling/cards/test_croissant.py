@@ -29,6 +29,10 @@ def test_the_reader_of_its_makers_finds_no_error(written: dict[str, Any]) -> Non
     assert metadata.name == "my_product"
     issues = metadata.ctx.issues
     assert issues.errors == set()
+    # The data is not published, and its version is a hash, not three numbers.
+    assert {text.split('"')[1] for text in issues.warnings} == {
+        f"https://schema.org/{n}" for n in ("datePublished", "version")
+    }
 
 
 def test_its_files_are_the_splits_as_they_are(written: dict[str, Any]) -> None:

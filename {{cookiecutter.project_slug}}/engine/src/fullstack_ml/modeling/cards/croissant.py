@@ -20,24 +20,22 @@ from fullstack_ml.workspace.paths import CROISSANT, SPLITS
 from fullstack_ml.workspace.seams import package_name
 
 CONFORMS = ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"]
-# The context that the specification gives, as far as this file uses it.
-CONTEXT = {
+# The context that the specification gives: readers compare it whole, also the names that are not used here.
+NAMES = """
+citeAs column equivalentProperty extract field fileObject fileProperty fileSet format includes isLiveDataset jsonPath
+key md5 parentField path recordSet references regex repeated replace samplingRate separator source subField transform
+"""
+CONTEXT: dict[str, Any] = {
     "@vocab": "https://schema.org/",
     "sc": "https://schema.org/",
     "cr": "http://mlcommons.org/croissant/",
     "rai": "http://mlcommons.org/croissant/RAI/",
     "dct": "http://purl.org/dc/terms/",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
     "conformsTo": "dct:conformsTo",
+    "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileObject": "cr:fileObject",
-    "key": "cr:key",
-    "recordSet": "cr:recordSet",
-    "source": "cr:source",
-}
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+} | {name: f"cr:{name}" for name in NAMES.split()}
 PARQUET = "application/x-parquet"
 SPDX = "https://spdx.org/licenses/"
 
@@ -125,7 +123,7 @@ def answered(product: Product) -> dict[str, Any]:
         "citeAs": cards.attribution,
         "creator": cards.made_by and {"@type": "Organization", "name": cards.made_by},
         "usageInfo": cards.distribution,
-        "rai:dataCollection": " ".join(filter(None, (cards.sampling, cards.collection, cards.collectors))),
+        "rai:dataCollection": "; ".join(filter(None, (cards.sampling, cards.collection, cards.collectors))),
         "rai:dataPreprocessingProtocol": cards.changes,
         "rai:personalSensitiveInformation": f"{product.data.privacy}{f': {cards.harm}' if cards.harm else ''}",
         "rai:dataUseCases": formulation.in_scope,
