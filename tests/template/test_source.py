@@ -41,15 +41,15 @@ ROOMS = [
     (4_000, ["serving"]),  # many records at once; from offline to champion by one command; roll-outs by site, words
     (1_180, ["audit"]),  # lineage of an answer, the ML Test Score, debts, roles
     (2_430, ["draft"]),  # an answer that is a number, or several labels
-    (2_130, ["inputs"]),  # pictures and their planes, tables, texts; what may change of them and be left out
-    (3_620, ["answers"]),  # a label, several labels with candidates, a number with its interval
+    (2_160, ["inputs"]),  # pictures and their planes, tables, texts; what may change of them and be left out
+    (3_650, ["answers"]),  # a label, several labels with candidates, a number with its interval
     (1_360, ["product"]),  # what is watched after the release
     (2_240, ["annotation"]),  # rounds by filter, copies, gold, notes; people outside, hours, the guide on the screen
     (760, ["pipeline", "project", "registry", "workspace"]),
     (1_120, ["monitoring"]),  # drift, estimates, late labels, alarms; gauges, page, who is told
-    (320, ["edge", "pages", "artefact"]),
+    (380, ["edge", "pages", "artefact"]),
     (450, ["site"]),  # its pages, links and reports
-    (1_000, ["simulation"]),  # a copy of the project, traffic and its clock, the weeks, the page
+    (1_020, ["simulation"]),  # a copy of the project, traffic and its clock, the weeks, the page
 ]
 VAGUE = {"utils", "util", "core", "common", "helpers", "helper", "manager", "managers", "misc"}
 

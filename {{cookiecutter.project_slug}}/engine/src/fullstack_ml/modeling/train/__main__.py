@@ -176,6 +176,19 @@ def make(
     return Made(expected, difference, backend.history(fitted), device)
 
 
+def show(report: dict[str, Any], headline: str) -> None:
+    """Print what the model reached, and what warns of a shortcut."""
+    held = f"out of {report['folds']} folds" if report["folds"] else "validation"
+    reached = f"{held} {headline} {report['validation'][headline]:.3f}, parity {report['parity']:.1g}"
+    print(f"train: {report['model']} on {report['records']} records, {reached}")
+    if over := report["over_time"]:
+        same, later = f"{over['same_time']:.3f} on records of its own time", f"{over['later']:.3f} on later ones"
+        print(f"train: {over['metric']} {same}, {later}")
+    for found in report["shortcuts"].values():
+        if found["warning"]:
+            print(f"warning: {found['warning']}")
+
+
 def run(config: Config) -> None:
     """Make the model, and of small data one for each fold, which tests it; report."""
     product = load()
@@ -208,15 +221,7 @@ def run(config: Config) -> None:
     }
     write_json(TRAINING, report)
     write_text(PLOTS / "history.csv", as_csv(curves))
-    held = f"out of {len(parts)} folds" if parts else "validation"
-    reached = f"{held} {answer.HEADLINE[0]} {scores[answer.HEADLINE[0]]:.3f}, parity {report['parity']:.1g}"
-    print(f"train: {config.model.name} on {len(known.truth)} records, {reached}")
-    if over := report["over_time"]:
-        same, later = f"{over['same_time']:.3f} on records of its own time", f"{over['later']:.3f} on later ones"
-        print(f"train: {over['metric']} {same}, {later}")
-    for found in report["shortcuts"].values():
-        if found["warning"]:
-            print(f"warning: {found['warning']}")
+    show(report, answer.HEADLINE[0])
 
 
 if __name__ == "__main__":
