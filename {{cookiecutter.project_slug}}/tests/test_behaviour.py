@@ -43,7 +43,8 @@ def test_what_is_no_record_of_this_product_is_hardly_ever_answered(
 
 
 def test_a_model_that_is_trained_twice_is_the_same_model(unseen: Any, product: Any) -> None:
-    config, whole = stage.typed(compose.resolve([])), lesson_of(unseen, product)
+    config = stage.typed(compose.resolve([]))
+    whole = lesson_of(config.model, unseen, product)
     few = replace(whole, rows=whole.rows[:300], truth=whole.truth[:300])
     backend = backend_of(config.model)
     first, second = (backend.outputs(backend.fit(config.model, config.seed, few), few.rows) for _ in range(2))
