@@ -3,8 +3,8 @@
 Reads and writes nothing. ``monitoring/`` measures them on every window of the prediction log.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from fullstack_ml.product.metrics import ONLINE, own_metrics
 from fullstack_ml.product.types import Finding, Product
@@ -44,17 +44,17 @@ WATCHED = {
 }
 
 
-def watched(main: str, better: str, late: Iterable[str] = ()) -> dict[str, Watched]:
-    """Return the metrics by name, where the answer's main metric is ``main``, and ``better`` higher or lower.
-
-    ``late`` are the shares that late labels show beside it.
-    """
-    wanted, found = ">=" if better == "higher" else "<=", dict[str, Watched]()
+def watched(answer: Any) -> dict[str, Watched]:
+    """Return the metrics by name; ``answer`` is a module of that seam, with its main metric and late shares."""
+    main, found = answer.METRICS[answer.MAIN], dict[str, Watched]()
+    wanted = ">=" if main.better == "higher" else "<="
     for name, row in WATCHED.items():
         if "{late}" in name:
-            found |= {name.format(late=one): row for one in late}
+            found |= {name.format(late=one): row for one in getattr(answer, "LATE", {})}
+        elif "{main}" in name:
+            found[name.format(main=answer.MAIN)] = row._replace(operator=wanted, unit=main.unit)
         else:
-            found[name.format(main=main)] = row._replace(operator=wanted) if "{main}" in name else row
+            found[name] = row
     return found
 
 
@@ -63,7 +63,7 @@ def strange_watches(product: Product) -> Iterator[Finding]:
     chosen = product.formulation  # its modules by name, since they lie above this package
     answer = find_choice("answers", chosen.answer.type, f"{PRODUCT}, formulation.answer.type")
     columns = find_choice("inputs", chosen.input.type, f"{PRODUCT}, formulation.input.type").slice_columns(product)
-    known = watched(answer.MAIN, answer.METRICS[answer.MAIN].better, getattr(answer, "LATE", {}))
+    known = watched(answer)
     names = {"feature": columns, "slice": [part.id for part in product.data.slices], "": list[str]()}
     seen = set[str]()
     for i, row in enumerate(product.monitoring.watch if product.monitoring else []):

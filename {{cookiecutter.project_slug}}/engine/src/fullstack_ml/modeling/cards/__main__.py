@@ -72,13 +72,6 @@ def hub(product: Product) -> str:
     return text.rstrip()
 
 
-def units_of_watches(product: Product) -> dict[str, str]:
-    """Return the unit of every metric that may be watched; that of the main metric where it is measured of it."""
-    answer = answer_of(product)
-    main = answer.METRICS[answer.MAIN]
-    return {name: row.unit or main.unit for name, row in watched(answer.MAIN, main.better).items()}
-
-
 def facts() -> dict[str, Any]:
     """Collect everything that the pages name."""
     reports = {
@@ -101,7 +94,7 @@ def facts() -> dict[str, Any]:
         "open": open_questions(product),
         "dated": dated(product.schedule),
         "steps": get_args(Step),
-        "units": units_of_watches(product),
+        "units": {name: row.unit for name, row in watched(answer_of(product)).items()},
         "meaning": meaning(product, read["evaluation"], read["validation"]) + cautions.drawn(read["evaluation"]),
         "cautions": cautions.on_data(product, read["validation"], read["leakage"]),
         "on_risk": cautions.on_risk(read["evaluation"]),
