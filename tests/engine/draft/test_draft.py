@@ -644,7 +644,7 @@ def test_what_the_future_costs_is_said_where_there_is_a_time(
     assert int(newest) < 15
     assert int(across) > 85
     text = Path("product.yaml").read_text(encoding="utf-8")
-    assert "with «time: day» here and «by: time» in conf/split.yaml" in text
+    assert "with `time: day` here and `by: time` in conf/split.yaml" in text
     assert "of the newest 20%" in text
 
 

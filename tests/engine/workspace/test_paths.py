@@ -12,7 +12,7 @@ from fullstack_ml.workspace.paths import read_environment
 
 
 class Silent(BaseHTTPRequestHandler):
-    """Answer every request with «here»."""
+    """Answer every request with "here"."""
 
     def do_GET(self) -> None:
         self.send_response(200)

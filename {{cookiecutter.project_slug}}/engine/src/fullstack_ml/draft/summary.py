@@ -60,7 +60,7 @@ def tell(
     if removed:
         parts.append(f"removed what the sample left: {', '.join(map(str, removed))}")
     parts.append(f"wrote {', '.join(map(str, written))}")
-    parts.append("what only you know (each guess has a comment «# draft:» in product.yaml):")
+    parts.append("what only you know (each guess has a comment `# draft:` in product.yaml):")
     parts += [f"  {i}. {question}" for i, question in enumerate([*seen.questions, *ALWAYS], 1)]
     return "\n".join([*parts, *next_steps(seen, facts, size, lacking)])
 

@@ -29,7 +29,7 @@ from fullstack_ml.product.contradictions import TAKEN
 from fullstack_ml.product.formulation import LENGTH, LONGEST
 from fullstack_ml.workspace.errors import UserError
 
-BY_TIME = "with «time: {}» here and «by: time» in conf/split.yaml, test is later"
+BY_TIME = "with `time: {}` here and `by: time` in conf/split.yaml, test is later"
 SHOWN = 4  # values of a category in the summary
 GROUPS = 60  # groups, below which a split by group may leave one of the splits empty
 

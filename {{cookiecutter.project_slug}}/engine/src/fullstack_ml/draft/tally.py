@@ -21,7 +21,7 @@ class Count:
 
     missing: int = 0
     numbers: int = 0  # values that are numbers, as all of a typed column are
-    words: int = 0  # values of a column of numbers that say «nothing is there»
+    words: int = 0  # values of a column of numbers that say "nothing is there"
     low: float = float("inf")
     high: float = float("-inf")
     whole: bool = True

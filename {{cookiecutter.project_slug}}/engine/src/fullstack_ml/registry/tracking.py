@@ -215,7 +215,7 @@ class ClientRegistry(Registry):
         """
         try:
             return str(self._mlflow.artifacts.load_text(f"runs:/{version.run_id}/{path}"))
-        except Exception as error:  # what a store raises for «not there» differs from store to store
+        except Exception as error:  # what a store raises for "not there" differs from store to store
             commit = version.tags.get("git.commit", "unknown")
             fix = f"git checkout {commit}, the commit that made it, then dvc repro"
             none = UserError(f"the run of version {version.number} keeps no {path}", self.place, fix)

@@ -7,8 +7,8 @@ def likely_label_errors(probabilities: np.ndarray, truth: np.ndarray, by: str = 
     """Return the indices of records whose label is likely wrong, the most suspicious first.
 
     A record counts for another label when its probability is above what that label's own records get on average. Of
-    each pair of labels as many records are suspect as were counted, those with the largest margin («prune by noise
-    rate» in the paper), and none on which the model agrees.
+    each pair of labels as many records are suspect as were counted, those with the largest margin ("prune by noise
+    rate" in the paper), and none on which the model agrees.
 
     Args:
         probabilities: (records, labels), of a model that was not fitted on these records.

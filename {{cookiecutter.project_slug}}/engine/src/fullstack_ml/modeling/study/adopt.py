@@ -28,7 +28,7 @@ def model_of(mlflow: Any, run_id: str) -> dict[str, Any]:
         kind = mlflow.get_run(run_id).data.tags.get("kind")
         artifact = "model.yaml" if kind == "trial" else "pipeline/params.yaml"
         settings: dict[str, Any] = yaml.safe_load(mlflow.artifacts.load_text(f"runs:/{run_id}/{artifact}"))["model"]
-    except Exception as error:  # what a store raises for «not there» differs from store to store
+    except Exception as error:  # what a store raises for "not there" differs from store to store
         raise UserError(f"run {run_id!r} holds no model settings", place, FIX) from error
     return settings
 
@@ -64,7 +64,7 @@ def adopt(run_id: str) -> str:
     config = (CONF / "config.yaml").read_text(encoding="utf-8")
     write_text(path, update(path.read_text(encoding="utf-8"), settings))
     write_text(CONF / "config.yaml", re.sub(r"(?m)^(  - model: ).*$", rf"\g<1>{settings['name']}", config))
-    # An experiment leaves a registration that says «not registered»; without the file, dvc repro registers.
+    # An experiment leaves a registration that says "not registered"; without the file, dvc repro registers.
     REGISTRATION.unlink(missing_ok=True)
     return str(settings["name"])
 

@@ -10,7 +10,7 @@ import polars as pl
 from fullstack_ml.product.formulation import Feature
 
 # How tables write that nothing is there, in lower case: no value of anything, then what may be a value of its own, such
-# as a garage of kind «none». A category that lists such a word keeps it.
+# as a garage of kind "none". A category that lists such a word keeps it.
 NOTHING = ("", "na", "n/a", "nan", "null", "#n/a", "?", "--")
 MISSING = (*NOTHING, "none", "nil", "-", ".")
 # As edge/page/encoding.js has them.
@@ -80,7 +80,7 @@ def as_moment(column: pl.Expr, given: pl.DataType) -> pl.Expr:
 
 
 def without_missing(frame: pl.DataFrame, features: list[Feature]) -> pl.DataFrame:
-    """Return ``frame`` with null for the words that say «nothing», in features that may be missing."""
+    """Return ``frame`` with null for the words that say "nothing", in features that may be missing."""
     allowed = [f for f in features if f.missing == "allowed" and frame.schema[f.name] == pl.String]
     return frame.with_columns(
         pl.when(~is_missing(pl.col(feature.name), feature.values)).then(pl.col(feature.name)).alias(feature.name)

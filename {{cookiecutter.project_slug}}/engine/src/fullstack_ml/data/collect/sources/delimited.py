@@ -173,7 +173,7 @@ def streamed(file: Any, form: Form, on_bad: Callable[[Any], str]) -> Generator[A
     given.append(weakref.ref(handler))
     stream = stream_of(lent, form, handler)
     try:
-        for batch in stream:  # noqa: UP028 - «yield from» would close the stream and leave what was read ahead
+        for batch in stream:  # noqa: UP028 - "yield from" would close the stream and leave what was read ahead
             yield batch
     finally:
         lent.ended = True
