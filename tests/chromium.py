@@ -6,6 +6,7 @@ No package is needed for it: messages are JSON, each ended by a zero byte, on th
 import contextlib
 import functools
 import http.server
+import importlib.resources
 import itertools
 import json
 import os
@@ -124,6 +125,19 @@ def chromium(*flags: str) -> Iterator[Page]:
                 process.wait()
                 os.close(commands)
                 os.close(answers)
+
+
+def barriers(page: Page) -> list[str]:
+    """List what axe finds on the open page that shuts people out, seriously or wholly, such as text that is too pale."""
+    axe = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    page.call("Runtime.evaluate", expression=axe)
+    found = page.run("return (await axe.run(document, {resultTypes: ['violations']})).violations")
+    return [
+        f"{one['id']}: {node['html'][:200]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

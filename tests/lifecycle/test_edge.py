@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chromium import Page, chromium, served
+from chromium import Page, barriers, chromium, served
 from fullstack_ml.inputs.canvas import flattened
 from projects import IMAGE, TABLE, Finished, Project
 
@@ -274,6 +274,7 @@ def test_the_page_fits_a_phone_and_names_its_controls(page: Page) -> None:
     assert controls
     names = [n["name"]["value"] for n in controls if n["role"]["value"] != "status"]
     assert [name for name in names if not name.strip()] == []
+    assert barriers(page) == []
 
 
 # --- what never happens -------------------------------------------------------------------------------------

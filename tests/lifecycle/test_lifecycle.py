@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
+from chromium import barriers, chromium
 from conftest import Bake
 from projects import IMAGE, TABLE, Finished, Project, sha256
 
@@ -197,6 +198,15 @@ def test_a_rejected_model_is_logged_and_stopped(project: Project) -> None:
     held = store(project)
     assert sorted(run["tags"]["verdict"] for run in held["runs"].values()) == ["accepted", "rejected"]
     assert (held["versions"], held["champion"]) == ([1], champion)
+
+
+def test_nobody_is_shut_out_of_the_reports(finished: Finished) -> None:
+    reports = sorted((finished.project.folder / "reports").glob("*.html"))
+    assert {"analysis", "changes", "validation"} <= {report.stem for report in reports}
+    with chromium() as page:
+        for report in reports:
+            page.open(report.as_uri(), "document.readyState === 'complete'")
+            assert barriers(page) == [], report.name
 
 
 # --- somewhere else -----------------------------------------------------------------------------------------

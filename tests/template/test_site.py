@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chromium import Page, chromium
+from chromium import Page, barriers, chromium
 from conftest import ROOT, Bake
 
 ENGINE = ROOT / "{{cookiecutter.project_slug}}/engine/src"
@@ -135,6 +135,12 @@ def test_the_search_finds_pages_from_a_disk_and_asks_nobody_else(project: Path, 
     assert where in found(browser, word)
     asked = [event["request"]["url"] for event in browser.seen("Network.requestWillBeSent")]
     assert [url for url in asked if not url.startswith(("file:", "data:", "about:"))] == []
+
+
+@pytest.mark.parametrize("name", ["index", "2-data/collection", "4-deployment/serving", "reports"])
+def test_nobody_is_shut_out_of_the_site(project: Path, browser: Page, name: str) -> None:
+    browser.open((project / f"site/{name}.html").as_uri(), "document.readyState === 'complete'")
+    assert barriers(browser) == []
 
 
 def broken_link(folder: Path) -> None:

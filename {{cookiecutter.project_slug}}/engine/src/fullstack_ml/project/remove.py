@@ -160,7 +160,7 @@ def _without(text: str, page: Path, root: Path, dead: list[str], targets: set[st
 
 
 def _item(item: str, speaks: Callable[[str], bool]) -> str:
-    """Return what stays of a row or list item: of the last cell of a row also less, not what follows a semicolon."""
+    """Return what stays of a row or list item; of a row's last cell, the parts between semicolons go one by one."""
     first, *more = item.rstrip(" |").split("; ") if item.startswith("|") else [item]
     if speaks(first):
         return ""

@@ -20,7 +20,7 @@ from fullstack_ml.site.reports import write_reports
 from fullstack_ml.workspace.errors import UserError, guard
 
 SITE = Path("site")
-SHIM = "iframe-worker.js"
+SCRIPTS = ("iframe-worker.js", "keyboard.js")
 SETTINGS = """\
 [project]
 site_name = {name}
@@ -37,7 +37,7 @@ features = ["navigation.sections", "navigation.top", "navigation.footer", "searc
 
 [project.extra]
 generator = false
-polyfills = [{{ path = "assets/{shim}", type = "text/javascript", async = false, defer = false }}]
+polyfills = {scripts}
 
 [project.plugins.offline]
 
@@ -108,14 +108,17 @@ def build(program: str, work: Path) -> Path:
     listed = pages.lay(laid)
     reports = write_reports(laid, name)
     (laid / "assets").mkdir(exist_ok=True)
-    shutil.copyfile(Path(__file__).with_name(SHIM), laid / "assets" / SHIM)
+    for script in SCRIPTS:
+        shutil.copyfile(Path(__file__).with_name(script), laid / "assets" / script)
+    ours = [{"path": f"assets/{one}", "type": "text/javascript", "async": False, "defer": False} for one in SCRIPTS]
     told = {
         "name": as_toml(name),
         "nav": as_toml(contents(listed, reports)),
         "language": as_toml(language()),
         "source": as_toml(source()),
+        "scripts": as_toml(ours),
     }
-    (work / "zensical.toml").write_text(SETTINGS.format(**told, shim=SHIM), encoding="utf-8")
+    (work / "zensical.toml").write_text(SETTINGS.format(**told), encoding="utf-8")
     done = subprocess.run([program, "build"], cwd=work, capture_output=True, text=True, check=False)
     built = work / "site"
     if done.returncode or not (built / "index.html").is_file():
