@@ -128,7 +128,7 @@ def chromium(*flags: str) -> Iterator[Page]:
 
 
 def barriers(page: Page) -> list[str]:
-    """List what axe finds on the open page that shuts people out, seriously or wholly, such as text that is too pale."""
+    """List what axe finds on the open page that shuts people out, seriously or wholly, such as text too pale."""
     axe = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     page.call("Runtime.evaluate", expression=axe)
     found = page.run("return (await axe.run(document, {resultTypes: ['violations']})).violations")
