@@ -5,7 +5,9 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -31,7 +33,12 @@ def verdicts() -> dict[str, str]:
 
 
 def test_the_usual_traffic_is_quiet_and_a_shift_is_told_once(
-    log: Logged, usual: pl.DataFrame, shifted: pl.DataFrame, monitored: Config, capsys: Any
+    log: Logged,
+    usual: pl.DataFrame,
+    shifted: pl.DataFrame,
+    monitored: Config,
+    capsys: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     log(usual, days=7)
     log(usual)
@@ -44,7 +51,10 @@ def test_the_usual_traffic_is_quiet_and_a_shift_is_told_once(
     with sqlite3.connect("predictions.db") as connection:  # the same week again, as it would be with the shift
         connection.execute("DELETE FROM predictions WHERE requested_at > datetime('now', '-7 days')")
     log(shifted)
-    for _ in range(2):
+    moment = datetime.now(UTC)
+    clock = SimpleNamespace(now=lambda _: moment, fromisoformat=datetime.fromisoformat)
+    monkeypatch.setattr(monitor, "datetime", clock)
+    for _ in range(2):  # in one second, as on a fast machine
         with pytest.raises(SystemExit) as ended:
             monitor.run(monitored)
         assert ended.value.code == 2

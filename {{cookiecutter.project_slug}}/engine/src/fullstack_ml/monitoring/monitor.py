@@ -156,7 +156,7 @@ def run(config: Config) -> None:
         write_json(REPORT, report)
         alarms = [row for row in report["verdicts"] if row["verdict"] == "alarm"]
         texts = {row["id"]: message(row, report["windows"][-1], str(PAGE)) for row in alarms}
-        fresh = [row for row in alarms if report["told"][row["id"]] == report["at"]]
+        fresh = [row for row in alarms if report["told"][row["id"]] != earlier.get(row["id"])]
         back = take_back(fresh, report["windows"][-1]["version"], origins, serving)
         text = "".join(f"{part}\n" for part in (*(texts[row["id"]] for row in fresh), *([back] if back else [])))
         faults = [*([back] if back else []), *(tell(text, fresh, settings) if fresh else [])]
