@@ -207,6 +207,9 @@ def test_nobody_is_shut_out_of_the_reports(finished: Finished) -> None:
         for report in reports:
             page.open(report.as_uri(), "document.readyState === 'complete'")
             assert barriers(page) == [], report.name
+            page.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
+            assert page.run("return document.documentElement.scrollWidth") <= 360, f"{report.name} on a phone"
+            page.call("Emulation.clearDeviceMetricsOverride")
 
 
 # --- somewhere else -----------------------------------------------------------------------------------------
