@@ -556,6 +556,7 @@ def test_texts_beside_pictures_are_no_tables(made: Draft, project: Path) -> None
         picture.with_suffix(".txt").write_text("A picture.\n", encoding="utf-8")
         picture.with_suffix(".ogg").write_bytes(b"spoken")
     Path("shots/read me.txt").write_text("of the year\n", encoding="utf-8")
+    Path("shots/hello.txt").write_text("hello", encoding="utf-8")
     assert made(FROM="shots").formulation.input.shape is not None
 
 

@@ -13,21 +13,30 @@ from fullstack_ml.data.collect.sources.files import files_below, names_below
 from fullstack_ml.data.collect.sources.listing import matched
 from fullstack_ml.data.collect.sources.reading import is_table
 from fullstack_ml.data.collect.sources.tables import open_table
+from fullstack_ml.workspace.errors import UserError
 
 WHERE = "FROM"
 FILE, LABEL = "file", "label"
 
 
-def tables_of(system: Any, folder: str) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Yield the name below the folder and the rows, as text, of every table that is no text of a picture's name."""
+def tables_of(system: Any, folder: str, notes: list[str]) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Yield the name below the folder and the rows, as text, of every table that is no text of a picture's name.
+
+    What cannot be read as a table is a text, such as a note for people: it is left alone, and ``notes`` say so.
+    """
     files = list(files_below(system, folder))
     others = {splitext(file)[0] for file in files if not is_table(file)}
     for file in files:
         if is_table(file) and splitext(file)[0] not in others:
-            reading = open_table(system, file, file, None, "keep-out", WHERE)
-            nothing = pl.DataFrame(schema=dict.fromkeys(reading.names, pl.String))
-            rows = [batch.select(reading.names).cast(pl.String) for batch in reading.batches]
-            yield "/".join(names_below(file, folder)), pl.concat([nothing, *rows])
+            name = "/".join(names_below(file, folder))
+            try:
+                reading = open_table(system, file, file, None, "keep-out", WHERE)
+                nothing = pl.DataFrame(schema=dict.fromkeys(reading.names, pl.String))
+                rows = [batch.select(reading.names).cast(pl.String) for batch in reading.batches]
+            except UserError:
+                notes.append(f"{name} is no table: it is left alone")
+                continue
+            yield name, pl.concat([nothing, *rows])
 
 
 def labels_beside(
@@ -38,7 +47,7 @@ def labels_beside(
     A table without these columns is left alone, and ``notes`` say so.
     """
     names = {file: "/".join(names_below(file, folder)) for file in pictures}
-    for table, rows in tables_of(system, folder):
+    for table, rows in tables_of(system, folder, notes):
         if not {FILE, LABEL} <= set(rows.columns):
             has = ", ".join(rows.columns[:6])
             notes.append(f"{table} says nothing of the pictures: it has {has}, and not the columns {FILE} and {LABEL}")
