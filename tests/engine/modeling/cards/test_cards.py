@@ -54,7 +54,7 @@ def test_a_question_that_no_pipeline_can_answer_is_open_with_its_owner_until_pro
     text = DATA_CARD.read_text(encoding="utf-8") + MODEL_CARD.read_text(encoding="utf-8")
     asked = re.findall(r"\*open: `cards\.(\w+)` of `product\.yaml`, ([\w ]+)\*", text)
     assert {f"cards.{key}": owner for key, owner in asked} == open_questions(product)
-    assert f"What has to be named? {product.cards.attribution}" in text
+    assert f"Which attribution is required? {product.cards.attribution}" in text
     assert not re.search(r"\b(?:None|nan|TODO|undefined)\b", text)
     contract = Path("product.yaml")
     answered = contract.read_text(encoding="utf-8").replace("\ncards: ", "\ncards:\n  contact: desk 4, room 12\n#")
@@ -97,7 +97,7 @@ def test_what_holds_the_figures_back_stands_on_every_page_that_shows_them(finish
         text = page.read_text(encoding="utf-8")
         assert all(formats.cell(sentence) in text for sentence in said), page
     for name in ("analysis", "validation"):
-        assert "records name no group" in Path(f"reports/{name}.html").read_text(encoding="utf-8")
+        assert "records have no group" in Path(f"reports/{name}.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.task("image-classification")

@@ -39,7 +39,7 @@ def test_a_calibration_that_made_worse_is_told_with_what_chance_may_do(bounds: l
 def test_an_operating_point_beside_the_line_says_why(error: float | None, told: bool) -> None:
     said = cautions.on_risk(risky(error, [(0.25, 0.0), (0.75, 0.02)]))  # the line has 0.01 at a half
     assert bool(said) == told
-    assert all("the line has 1.0 % wrong" in text for text in said)
+    assert all("would give 1.0 % errors" in text for text in said)
 
 
 def test_of_numbers_there_is_no_line() -> None:
@@ -50,12 +50,13 @@ def test_look_alikes_in_two_splits_and_records_without_a_group_are_told(product:
     leakage = {"near_duplicates": 39, "near_duplicates_of_test": 18}
     validation = {"without_group": 7, "metrics": {"records": 9}}
     groups, alike = cautions.on_data(product, validation, leakage)
-    assert groups.startswith(f"7 of 9 records name no group ({product.data.group}): ")
-    assert alike.startswith("39 pairs of records that look alike stand in two splits, and 18 of them touch the test")
+    assert groups.startswith(f"7 of 9 records have no group ({product.data.group}): ")
+    assert alike.startswith("39 pairs of look-alike records are in two different splits; in 18 of them one record")
     assert cautions.on_data(product, validation | {"without_group": 0}, {"near_duplicates": 0}) == []
 
 
 def test_what_was_drawn_is_told_with_the_share_that_is_answered() -> None:
     said = cautions.drawn({"drawn": {"letters": {"answered": 0.096}, "pairs": {"answered": 0.0}}})
-    assert said == ["Of inputs out of scope, drawn for the test, are answered: letters 9.6 %, pairs 0.0 %."]
+    text = "The model wrongly answers these inputs out of scope, which were drawn for the test"
+    assert said == [f"{text}: letters 9.6 %, pairs 0.0 %."]
     assert cautions.drawn({"drawn": {}}) == []

@@ -22,14 +22,16 @@ def priced(product: Any) -> Any:
 def test_errors_that_nobody_saw_count_by_their_bound(product: Any) -> None:
     first, errors, cost = meaning.answered(priced(product), measured(0.0, [0.0, 0.0119]))
     assert first == "Of 1,000 records 800 are answered and 200 go to a person."
-    assert errors == "No answer of the test was wrong; up to 12 of 1,000 would fit it too."
+    assert errors == "No answer in the test was wrong; by this test up to 12 of 1,000 may be."
     # 0.2 of the records at 1 minute, and 0.8 x 0.0119 at 30 minutes: 0.4856; the resampled 0.3 knows of no error.
-    assert cost == "A record costs 0.25 min, at worst about 0.49; a person for every record costs 1."
+    assert (
+        cost == "A record costs 0.25 min on average, at worst about 0.49; giving every record to a person would cost 1."
+    )
 
 
 def test_errors_that_were_seen_are_told_with_their_interval(product: Any) -> None:
     errors = meaning.answered(priced(product), measured(0.02, [0.0105, 0.0391]))[1]
-    assert errors == "About 20 of 1,000 answers are wrong; 10 to 40 would fit the test too."
+    assert errors == "About 20 of 1,000 answers are wrong; by this test it may be 10 to 40."
 
 
 def test_of_a_model_that_answers_nothing_no_error_is_told(product: Any) -> None:
@@ -44,7 +46,7 @@ def test_weak_labels_are_named_the_weakest_first_and_good_ones_are_not() -> None
     rows["a"]["answered_share"] = 0.5
     assert meaning.weak_labels({"labels": rows}) == [
         "Labels that are missed most: c (70.0 % found), d (80.0 % found), b (90.0 % found).",
-        "Labels that are answered in the fewest cases: a (50.0 %).",
+        "Labels that the model answers least often: a (50.0 %).",
     ]
     assert meaning.weak_labels({}) == []  # numbers have none
 

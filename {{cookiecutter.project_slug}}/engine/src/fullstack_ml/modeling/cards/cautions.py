@@ -24,8 +24,8 @@ def without_group(product: Product, validation: dict[str, Any]) -> list[str]:
     if not many:
         return []
     text = (
-        "%(many)s of %(records)s records name no group (%(group)s): records of one person or place may stand in the "
-        "train and in the test split, and new ones may be harder than the test."
+        "%(many)s of %(records)s records have no group (%(group)s): records of one person or place may be in the train "
+        "split and in the test split, so new people or places may be harder than the test suggests."
     )
     return [words(text, many=count(many), records=count(records), group=product.data.group)]
 
@@ -36,8 +36,8 @@ def look_alikes(leakage: dict[str, Any]) -> list[str]:
     if not pairs:
         return []
     text = (
-        "%(pairs)s pairs of records that look alike stand in two splits, and %(test)s of them touch the test split: "
-        "the model may know these test records already."
+        "%(pairs)s pairs of look-alike records are in two different splits; in %(test)s of them one record is in the "
+        "test split, so the model may already know it."
     )
     return [words(text, pairs=pairs, test=leakage["near_duplicates_of_test"])]
 
@@ -46,7 +46,8 @@ def drawn(evaluation: dict[str, Any]) -> list[str]:
     """Tell how much of what was drawn, and is out of scope, the product would answer."""
     rows = evaluation.get("drawn", {})
     names = ", ".join(f"{words(name)} {share(row['answered'])}" for name, row in rows.items())
-    return [words("Of inputs out of scope, drawn for the test, are answered: %(names)s.", names=names)] if rows else []
+    text = "The model wrongly answers these inputs out of scope, which were drawn for the test: %(names)s."
+    return [words(text, names=names)] if rows else []
 
 
 def on_calibration(evaluation: dict[str, Any]) -> list[str]:
@@ -81,8 +82,8 @@ def on_risk(evaluation: dict[str, Any]) -> list[str]:
     if abs(line - error) * given * evaluation["records"] < 0.5:  # half a wrong answer apart
         return []
     text = (
-        "The operating point is not on the line: at the same share of answers the line has %(line)s wrong, the product "
-        "%(error)s. The line answers the surest records first; the product also keeps back what is unfamiliar, or has "
-        "more than one candidate."
+        "The operating point is not on the risk curve: answering only the surest records, as the curve does, would "
+        "give %(line)s errors at this share of answers; the product has %(error)s. It also gives back records that are "
+        "unfamiliar or have more than one candidate."
     )
     return [words(text, line=share(line), error=share(error))]

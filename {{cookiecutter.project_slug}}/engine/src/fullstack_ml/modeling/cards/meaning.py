@@ -34,13 +34,16 @@ def answered(product: Product, evaluation: dict[str, Any]) -> list[str]:
         return said
     most = math.ceil(1000 * bounds[1])
     if wrong:
-        text = "About %(wrong)s of 1,000 answers are wrong; %(least)s to %(most)s would fit the test too."
+        text = "About %(wrong)s of 1,000 answers are wrong; by this test it may be %(least)s to %(most)s."
         said.append(words(text, wrong=round(1000 * wrong), least=math.floor(1000 * bounds[0]), most=most))
     else:
-        said.append(words("No answer of the test was wrong; up to %(most)s of 1,000 would fit it too.", most=most))
+        said.append(words("No answer in the test was wrong; by this test up to %(most)s of 1,000 may be.", most=most))
     # With no error seen, the resampled cost has none either: the bound of the errors counts, at their usual cost.
     worst = max(intervals["cost_per_record"][1], (1 - given) * costs.abstain + given * bounds[1] * costs.wrong)
-    text = "A record costs %(cost)s %(unit)s, at worst about %(worst)s; a person for every record costs %(alone)s."
+    text = (
+        "A record costs %(cost)s %(unit)s on average, at worst about %(worst)s; giving every record to a person would "
+        "cost %(alone)s."
+    )
     shown = {"cost": number(metrics["cost_per_record"], 2), "worst": number(worst, 2), "alone": number(costs.abstain)}
     return [*said, words(text, unit=costs.unit, **shown)]
 
@@ -55,7 +58,7 @@ def weak_labels(evaluation: dict[str, Any]) -> list[str]:
     asked = sorted((row["answered_share"], name) for name, row in rows.items() if row.get("answered_share") is not None)
     seldom = ", ".join(f"{name} ({share(part)})" for part, name in asked[:SHOWN] if part < SELDOM)
     if seldom:
-        said.append(words("Labels that are answered in the fewest cases: %(names)s.", names=seldom))
+        said.append(words("Labels that the model answers least often: %(names)s.", names=seldom))
     return said
 
 
@@ -77,7 +80,7 @@ def unknown(product: Product, evaluation: dict[str, Any], validation: dict[str, 
     said = []
     kinds = [kind.name for kind in product.data.kinds if not validation["kinds"][kind.name]["found"]]
     if kinds:
-        said.append(words("The data hold no record of these kinds: %(names)s.", names=", ".join(kinds)))
+        said.append(words("The data contain no records of these kinds: %(names)s.", names=", ".join(kinds)))
     few = [name for name, row in evaluation["slices"].items() if "not_measurable" in row]
     if few:
         said.append(words("Slices with too few records to judge: %(names)s.", names=", ".join(few)))
