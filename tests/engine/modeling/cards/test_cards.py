@@ -143,4 +143,4 @@ def test_the_client_reads_what_is_watched_with_the_number_that_raises_an_alarm(f
     limit = formats.quantity(row.threshold, "share")
     assert f"| {row.id} | estimated_accuracy | below {limit} | {row.owner} | {row.follows} | no |" in text
     assert all(f"| {one.id} | {one.metric}" in text for one in product.monitoring.watch)
-    assert f"{product.roles['operation'].decides} decides to go back" in text
+    assert f"by `make rollback`: {product.roles['operation'].decides}; in an incident" in text
