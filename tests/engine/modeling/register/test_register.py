@@ -124,6 +124,7 @@ def test_registering_again_changes_nothing_and_the_same_bytes_are_the_same_versi
     register.run(config)
     assert len(runs(store)) == 2
     assert len(store.search_model_versions(f"name = '{NAME}'")) == 1
+    assert told()["version"] == f"{NAME} 1, which run {first['run_id'][:12]} registered first"
 
 
 def test_a_rejected_run_is_logged_and_moves_no_alias(store: Any, config: Any, product: Any, refused: Refused) -> None:

@@ -48,7 +48,8 @@ class Artefact:
             raise UserError(f"{source} is not there", "the working folder", "run dvc repro, which makes it")
         try:
             given = source if isinstance(source, bytes) else str(source)
-            self._most = max(1, LARGE // max(1, len(source) if isinstance(source, bytes) else Path(source).stat().st_size))
+            size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
+            self._most = max(1, LARGE // max(1, size))
             self.session = ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             name = "the graph" if isinstance(source, bytes) else str(source)

@@ -31,12 +31,12 @@ def open_questions(product: Product) -> dict[str, str]:
 
 
 def dated(schedule: dict[str, str]) -> list[tuple[str, str, date | None]]:
-    """Return what is due, when as it is written, and the day where that is a date, or a week after the start."""
+    """Return what is due, when as it is written, and the day where that is a date, or the last one of a week."""
     start = day_of(schedule.get(START, ""))
     rows = []
     for name, when in schedule.items():
         week = WEEK.fullmatch(when.strip())
-        due = start + timedelta(weeks=int(week[1])) if week and start else day_of(when)
+        due = start + timedelta(weeks=int(week[1]), days=-1) if week and start else day_of(when)
         rows.append((name, when, due))
     return rows
 

@@ -99,13 +99,13 @@ def place(registry: ClientRegistry, number: str, product: Product, config: Confi
 def run(config: Config) -> None:
     """Log, then judge, then register."""
     product, acceptance = load(), read_json(ACCEPTANCE)
-    write_changes(product)  # until the champion is found
     stages = tracking.locked_stages("register")
     mlflow = tracking.connect()
     described = tags(tracking.pipeline_id(stages), stages, product, acceptance["accepted"])
     run_id = log_run(mlflow, described, stages, product)
     told = source(mlflow, run_id, described)
     provenance.write(told)
+    write_changes(product)  # until the champion is found
     experiment = os.environ.get("DVC_EXP_NAME")
     if experiment:  # a rejected experiment succeeds too: DVC forgets one that fails, and nothing is registered anyway
         said = {"registered": False, "reason": f"experiment {experiment}", "run_id": run_id}
@@ -121,7 +121,10 @@ def run(config: Config) -> None:
     version = checked_version(registry, mlflow, run_id, described, product)
     alias, reasons = place(registry, version, product, config)
     place_of_version = tracking.page_of(f"models/{registry.name}/versions/{version}")
-    provenance.write({**told, "version": f"{registry.name} {version}", "version_link": place_of_version})
+    named, first = f"{registry.name} {version}", registry.find(version).run_id
+    if first != run_id:  # other code or data gave the same artefact again
+        named = words("%(version)s, which run %(run)s registered first", version=named, run=first[: provenance.SHORT])
+    provenance.write({**told, "version": named, "version_link": place_of_version})
     registration = {"registered": True, "model": registry.name, "version": version, "alias": alias, "run_id": run_id}
     registration |= {"artefact_sha256": described[SHA256], "champion_stays": reasons}
     write_json(REGISTRATION, registration)
