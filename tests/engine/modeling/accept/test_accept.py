@@ -141,6 +141,6 @@ def test_a_rejected_run_ends_well_and_says_who_rejected_it(
 def test_a_line_of_the_table_names_slice_value_and_limit(product: Any) -> None:
     row = accept.judge(requirement(product, slice="thin", unit="share"), 0.91234, [0.9, 0.92])
     line = accept.as_line(row)
-    for part in ("R1", "pass", "accuracy on thin", "0.9123", ">= 0.9 share", "0.9 to 0.92"):
+    for part in ("R1", "pass", "accuracy on thin", " 91.2 % ", ">= 90 %", "90.0 to 92.0 %"):
         assert part in line
     assert "not measurable" in accept.as_line(accept.judge(requirement(product), None, None))

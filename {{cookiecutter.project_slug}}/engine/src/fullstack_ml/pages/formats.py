@@ -47,7 +47,9 @@ def quantity(value: float | None, unit: str) -> str:
     if value is None or unit != "share":
         shown = count(int(value)) if unit == "records" and value is not None else number(value)
         return shown if value is None else f"{shown} {translated(unit)}"
-    return f"{100 * value:.3g} %"
+    shown = f"{100 * value:.3g}"
+    rounded = "." not in shown and abs(float(shown) - 100 * value) > 1e-9  # 97 would read as if it were exact
+    return f"{100 * value:.1f} %" if rounded else f"{shown} %"
 
 
 def range_of(bounds: Sequence[float] | None, unit: str) -> str:

@@ -9,7 +9,7 @@ import operator
 from typing import Any
 
 from fullstack_ml.answers import answer_of
-from fullstack_ml.pages.formats import interval, number
+from fullstack_ml.pages.formats import number, quantity, range_of
 from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
@@ -70,13 +70,16 @@ def verdicts(product: Product, reports: dict[str, Any]) -> list[dict[str, Any]]:
 
 def as_line(verdict: dict[str, Any]) -> str:
     """Write a verdict as one line of a table."""
-    limit = f"{verdict['operator']} {verdict['threshold']:g} {verdict['unit']}"
+    unit = verdict["unit"]
+    limit = f"{verdict['operator']} {quantity(verdict['threshold'], unit)}"
     place = "" if verdict["slice"] == "all" else words(" on %(slice)s", slice=verdict["slice"])
     if verdict["interval"] is not None:
-        limit = f"{limit:<16}   95 %: {interval(verdict['interval'])}"
+        limit = f"{limit:<16}   95 %: {range_of(verdict['interval'], unit)}"
         limit += words(", decides") if verdict["decide"] == "bound" else ""
     said = f"\n      {verdict['note']}" if verdict.get("note") else ""
     name, value = verdict["metric"] + place, number(verdict["value"])
+    if unit == "share":  # the unit of others stands behind the threshold
+        value = quantity(verdict["value"], unit)
     return f"  {verdict['id']:<4}{words(verdict['verdict']):<15}{name:<24}{value:>10}  {limit}{said}"
 
 
