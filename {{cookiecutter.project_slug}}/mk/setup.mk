@@ -2,7 +2,8 @@
 .PHONY: setup
 # Keep the extras that are installed, and add the one that the chosen model's backend needs.
 EXTRAS = $(foreach extra,$(shell sed -n '/^.project.optional/,/^$$/s/^\([a-z]*\) = .*/\1/p' pyproject.toml),$(if \
-	$(wildcard .venv/lib/python*/site-packages/$(extra))$(shell grep -s '^backend: $(extra)' conf/model/$(MODEL).yaml),--extra $(extra)))
+	$(wildcard .venv/lib/python*/site-packages/$(extra:encoders=transformers))$(shell grep -s \
+	-e '^backend: $(extra)' -e 'uv sync --extra $(extra)' conf/model/$(MODEL).yaml),--extra $(extra)))
 DATELESS := fix:   if the index gives no upload times, as Nexus and Artifactory, remove exclude-newer from pyproject.toml
 setup: .venv/.done ## Install the environment; make a git repository if there is none
 	@python mk/first_commit.py
