@@ -18,7 +18,7 @@ pytestmark = pytest.mark.task("image-classification")
 
 def table(count: int, groups: int) -> pl.DataFrame:
     """Records in some groups, one in ten without a label."""
-    return pl.DataFrame(
+    frame = pl.DataFrame(
         {
             "id": [f"{i:064x}" for i in range(count)],
             "payload": [bytes([i % 256]) for i in range(count)],
@@ -28,9 +28,9 @@ def table(count: int, groups: int) -> pl.DataFrame:
             "kind": ["scan"] * count,
             "source": ["s"] * count,
             "licence": ["internal"] * count,
-            "draw": [copying.chance(f"g{i % groups}") for i in range(count)],
         }
-    ).sort("draw", "id")
+    )
+    return frame.with_columns(copying.draws(frame)).sort("draw", "id")
 
 
 @pytest.fixture

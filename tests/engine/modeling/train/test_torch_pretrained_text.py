@@ -37,6 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a small encoder of random weights; nothing else can be reached."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    pretrained_text.library()  # as a project imports it, beside any build of PyTorch
     torch.manual_seed(3)
     config = transformers.CanineConfig(**SMALL, max_position_embeddings=256, num_hash_buckets=256)
     transformers.CanineModel(config).save_pretrained("encoder")

@@ -52,9 +52,8 @@ class Future:
 
 
 def chance(name: str) -> float:
-    """Return a number from 0 to 1 that a name always has, another one than stage ``split`` gives a group: records held
-    back by the same one would be whole splits of the copy."""
-    return int(hashlib.sha256(f"month {name}".encode()).hexdigest()[:13], 16) / 16**13
+    """Return a number from 0 to 1 that a name always has."""
+    return int(hashlib.sha256(name.encode()).hexdigest()[:13], 16) / 16**13
 
 
 def drawn_records(product: Product) -> pl.DataFrame:
@@ -75,9 +74,16 @@ def drawn_records(product: Product) -> pl.DataFrame:
         raise UserError(what, str(PRODUCT), "try it in a project on the sample data")
     labels = pl.read_parquet(LABELLED, columns=["id", "label"])
     found = raw().collect().join(labels, on="id", how="left")
-    keys = [group or name for group, name in found.select("group", "id").iter_rows()]
-    found = found.with_columns(draw=pl.Series([chance(key) for key in keys], dtype=pl.Float64)).sort("draw", "id")
-    return found.head(MOST)
+    return found.with_columns(draw=draws(found)).sort("draw", "id").head(MOST)
+
+
+def draws(found: pl.DataFrame) -> pl.Series:
+    """Return a number from 0 to 1 for every record, the same for those of one group.
+
+    Stage ``split`` places a group by the hash of its name: held back by that, groups would be whole splits of the copy.
+    """
+    keys = [f"month {group}" if group else name for group, name in found.select("group", "id").iter_rows()]
+    return pl.Series("draw", [chance(key) for key in keys], dtype=pl.Float64)
 
 
 def parted(found: pl.DataFrame, product: Product) -> tuple[pl.DataFrame, Future]:

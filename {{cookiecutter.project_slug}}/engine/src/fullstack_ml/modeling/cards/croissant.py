@@ -79,7 +79,7 @@ def meanings(product: Product) -> dict[str, str]:
 def record_set(split: str, rows: int, columns: dict[str, pl.DataType], product: Product) -> dict[str, Any]:
     """Describe the records of a split: a field for each column of its file."""
     told, payload = meanings(product), input_of(product).columns(product)
-    picture = product.formulation.input.type == "image"
+    picture = input_of(product).planes(product) is not None
     fields = [
         {
             "@type": "cr:Field",

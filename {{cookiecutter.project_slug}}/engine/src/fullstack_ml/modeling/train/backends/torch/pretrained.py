@@ -8,18 +8,17 @@ import importlib.util
 import pickle
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from fullstack_ml.modeling.train.backends.torch.answering import Parts, Shape
+from fullstack_ml.modeling.train.backends.torch.torchvision_operators import declare_operators
 from fullstack_ml.workspace.errors import UserError, suggest
 
 FORMATS = (".safetensors", ".pt", ".pth", ".bin")
 WHERE = "weights_from under model.estimator"
-OPERATORS = ("nms", "qnms")  # of torchvision; no network here uses them
 
 
 class Backbone(nn.Module):  # type: ignore[misc]
@@ -86,25 +85,13 @@ def named(word: str, timm: ModuleType) -> str:
 
 
 def library() -> ModuleType:
-    """Import timm; beside a CPU build of PyTorch torchvision cannot load its operators, and needs their names."""
-    found = importlib.util.find_spec("torchvision")
-    if found is not None and found.origin is not None and not hasattr(torch.ops.torchvision, OPERATORS[0]):
-        try:
-            for file in Path(found.origin).parent.glob("_C*.so"):
-                torch.ops.load_library(file)
-        except OSError:
-            fragment = torch.library.Library("torchvision", "FRAGMENT")
-            for name in OPERATORS:
-                fragment.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-            KEPT.append(fragment)
+    """Import timm."""
+    declare_operators()
     try:
         return importlib.import_module("timm")
     except ModuleNotFoundError as error:
         where = "network: pretrained in conf/model/"
         raise UserError("timm is not installed", where, "uv sync --extra torch") from error
-
-
-KEPT: list[Any] = []  # a library of operators is gone with the last that holds it
 
 
 def fetched(timm: ModuleType, backbone: str, channels: int) -> nn.Module:

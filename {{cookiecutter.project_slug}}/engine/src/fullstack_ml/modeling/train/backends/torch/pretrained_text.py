@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fullstack_ml.modeling.train.backends.torch.answering import Parts, Shape
+from fullstack_ml.modeling.train.backends.torch.torchvision_operators import declare_operators
 from fullstack_ml.workspace.errors import UserError
 
 ENCODERS = {"canine": "CanineModel"}  # by ``model_type`` of config.json: Clark et al. 2022, CANINE
@@ -68,6 +69,7 @@ def library() -> Any:
     Raises:
         UserError: where the extra is not installed.
     """
+    declare_operators()
     try:
         return importlib.import_module("transformers")
     except ModuleNotFoundError as error:
