@@ -13,7 +13,7 @@ from fullstack_ml.modeling.cards import __main__ as cards
 from fullstack_ml.modeling.cards import cautions
 from fullstack_ml.pages import formats
 from fullstack_ml.product.contract import load
-from fullstack_ml.product.metrics import metrics_of
+from fullstack_ml.product.metrics import metrics_of, unit_of
 from fullstack_ml.product.questions import open_questions
 
 MODEL_CARD, DATA_CARD = Path("docs/3-model/model-card.md"), Path("docs/2-data/data-card.md")
@@ -41,7 +41,7 @@ def test_no_page_shows_its_own_template(finished: Path) -> None:
 def test_the_model_card_holds_what_was_measured(finished: Path, product: Any) -> None:
     text = MODEL_CARD.read_text(encoding="utf-8")
     evaluation = json.loads(Path("reports/evaluation.json").read_text(encoding="utf-8"))
-    units = {name: metric.unit for name, metric in metrics_of(product).items()}
+    units = {name: unit_of(metric, product) for name, metric in metrics_of(product).items()}
     for name, value in evaluation["metrics"].items():
         assert re.search(rf"(?m)^\| {name} \| {re.escape(formats.quantity(value, units[name]))} \|", text)
     for part in (*evaluation["novelty"], *evaluation["decisions"], *evaluation["gaps"]):

@@ -39,7 +39,8 @@ def interval(bounds: Sequence[float] | None, digits: int = 4) -> str:
 
 def between(bounds: Sequence[float] | None) -> str:
     """Write an interval of shares in percent; nothing where there is none."""
-    return "" if bounds is None else _range(*(f"{100 * bound:.1f}" for bound in bounds))
+    # Added to 0.0, what is rounded to -0.0 is 0.0.
+    return "" if bounds is None else _range(*(f"{round(100 * bound, 1) + 0.0:.1f}" for bound in bounds))
 
 
 def quantity(value: float | None, unit: str) -> str:

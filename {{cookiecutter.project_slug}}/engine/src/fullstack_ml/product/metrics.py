@@ -55,6 +55,9 @@ class Sums:
         return ratio
 
 
+COST = "cost"  # the unit of a metric that counts what errors or inputs cost
+
+
 @dataclass(frozen=True)
 class Metric:
     """``unit`` as in product.yaml; ``better`` is ``higher`` or ``lower``; ``report`` is the stage that measures it.
@@ -95,7 +98,7 @@ COMMON: dict[str, Metric] = {
     "answered_share": _share("higher", "share of records that the model answers", "answered"),
     "answered_error": _share("lower", "share of the answers that are wrong", "answered_wrong", "answered"),
     "cost_per_record": Metric(
-        "cost", "lower", "mean cost of wrong answers and of abstaining", lambda sums: sums.mean("cost")
+        COST, "lower", "mean cost of wrong answers and of abstaining", lambda sums: sums.mean("cost")
     ),
     "group_gap": Metric("share", "lower", "largest difference of the main score between groups"),
     "novelty_auroc": _share("higher", "chance that an unfamiliar input scores above a familiar one", "novelty_auroc"),
@@ -109,7 +112,7 @@ COMMON: dict[str, Metric] = {
     "artefact_kib": _measured("KiB", "lower", "size of the ONNX file"),
     "latency_p50_ms": _measured("ms", "lower", "median time of one record, decoding included"),
     "latency_p99_ms": _measured("ms", "lower", "99th percentile of the time of one record"),
-    "input_cost": _measured("cost", "lower", "what the features of a record cost, by data.costs", "validate"),
+    "input_cost": _measured(COST, "lower", "what the features of a record cost, by data.costs", "validate"),
     "records": _measured("records", "higher", "valid records with a label", "label"),
     "agreement_alpha": _measured("alpha", "higher", "Krippendorff's alpha of the annotators", "label"),
     "worst_label_alpha": _measured("alpha", "higher", "lowest alpha of a label against the rest", "label"),
@@ -172,6 +175,11 @@ def metrics_of(product: Product) -> dict[str, Metric]:
     for name in sorted(own.keys() & rows.keys()):
         raise UserError(f"there is a metric {name!r} already", "src/*/metrics.py", "give it another name")
     return {**rows, **own}
+
+
+def unit_of(metric: Metric, product: Product) -> str:
+    """Return the unit of a metric for people: a cost is counted in what ``service.error_cost`` names."""
+    return product.service.error_cost.unit if metric.unit == COST else metric.unit
 
 
 def applicable(product: Product) -> dict[str, Metric]:

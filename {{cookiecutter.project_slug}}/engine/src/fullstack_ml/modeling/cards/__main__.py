@@ -27,7 +27,7 @@ from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.cards import OWNERS
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version
-from fullstack_ml.product.metrics import applicable
+from fullstack_ml.product.metrics import applicable, unit_of
 from fullstack_ml.product.questions import dated, open_questions
 from fullstack_ml.product.types import Product, Step
 from fullstack_ml.product.watching import watched
@@ -98,7 +98,8 @@ def facts() -> dict[str, Any]:
         "meaning": meaning(product, read["evaluation"], read["validation"]) + cautions.drawn(read["evaluation"]),
         "cautions": cautions.on_data(product, read["validation"], read["leakage"]),
         "on_risk": cautions.on_risk(read["evaluation"]),
-        "metrics": applicable(product),
+        "metrics": (metrics := applicable(product)),
+        "unit": {name: unit_of(metric, product) for name, metric in metrics.items()},
         "main": answer_of(product).MAIN,
         "output": answer_of(product).OUTPUT,
         "params": params,

@@ -14,7 +14,7 @@ from fullstack_ml.modeling.measuring.intervals import interval
 from fullstack_ml.modeling.measuring.measure import Tested
 from fullstack_ml.pages.formats import number, quantity, range_of
 from fullstack_ml.pages.render import html
-from fullstack_ml.product.metrics import Metric, metrics_of
+from fullstack_ml.product.metrics import Metric, metrics_of, unit_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.files import write_text
 from fullstack_ml.workspace.paths import CHANGES
@@ -60,10 +60,9 @@ def rows_of(new: Tested, old: Tested, product: Product) -> list[dict[str, Any]]:
         said = (
             "chance" if gap.bounds and gap.bounds[0] <= 0 <= gap.bounds[1] else "better" if gap.value > 0 else "worse"
         )
-        values = {
-            key: quantity(one.report["metrics"][name], metrics[name].unit) for key, one in (("old", old), ("new", new))
-        }
-        bounds = range_of(gap.bounds, metrics[name].unit) if gap.bounds else ""
+        unit = unit_of(metrics[name], product)
+        values = {key: quantity(one.report["metrics"][name], unit) for key, one in (("old", old), ("new", new))}
+        bounds = range_of(gap.bounds, unit) if gap.bounds else ""
         rows.append({"metric": name, **values, "bounds": bounds, "said": "same" if not gap.value else said})
     return rows
 
