@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
 
 from fullstack_ml.serving import follow
 
@@ -41,3 +45,20 @@ def test_a_follower_that_starts_after_the_server_has_ended_ends_too(project: Pat
     command = [sys.executable, "-m", follow.__name__, str(gone.pid)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_registered_while_it_fetches_is_fetched_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version and its alias are written one after the other: between them the follower may have begun to read."""
+    store, moments = tmp_path / "mlflow.db", []
+    store.write_text("a version", encoding="utf-8")
+
+    def fetch(*_: Any, **__: Any) -> None:
+        moments.append(follow.stamp(store))
+        if len(moments) == 1:
+            os.utime(store, (1, 1))  # the alias, which this reading has not seen
+
+    turns = iter(range(4))
+    monkeypatch.setattr(follow.subprocess, "run", fetch)
+    monkeypatch.setattr(follow.os, "getppid", lambda: 7 if next(turns, None) is not None else 1)
+    follow.watch(SimpleNamespace(poll_seconds=0), store, 7)  # type: ignore[arg-type]
+    assert len(moments) == 2, "once for each state of the store, and not again where nothing was written"

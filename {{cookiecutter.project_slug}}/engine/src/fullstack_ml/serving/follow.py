@@ -38,8 +38,8 @@ def watch(settings: Settings, store: Path, parent: int) -> None:
     seen = None
     while os.getppid() == parent:
         if (now := stamp(store)) and now != seen:
+            seen = now  # of before: what is written while it fetches is fetched the next time
             subprocess.run([sys.executable, "-m", __spec__.name, "once"], check=False)
-            seen = stamp(store)
         time.sleep(settings.poll_seconds)
 
 
