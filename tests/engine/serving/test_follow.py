@@ -58,7 +58,7 @@ def test_what_is_registered_while_it_fetches_is_fetched_next(tmp_path: Path, mon
             os.utime(store, (1, 1))  # the alias, which this reading has not seen
 
     turns = iter(range(4))
-    monkeypatch.setattr(follow.subprocess, "run", fetch)
-    monkeypatch.setattr(follow.os, "getppid", lambda: 7 if next(turns, None) is not None else 1)
+    monkeypatch.setattr("fullstack_ml.serving.follow.subprocess.run", fetch)
+    monkeypatch.setattr("fullstack_ml.serving.follow.os.getppid", lambda: 7 if next(turns, None) is not None else 1)
     follow.watch(SimpleNamespace(poll_seconds=0), store, 7)  # type: ignore[arg-type]
     assert len(moments) == 2, "once for each state of the store, and not again where nothing was written"
