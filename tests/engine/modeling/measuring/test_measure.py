@@ -11,6 +11,7 @@ from fullstack_ml.answers import label
 from fullstack_ml.answers.label import report
 from fullstack_ml.answers.label.rule import Rule
 from fullstack_ml.modeling.measuring import measure
+from fullstack_ml.product.types import ErrorCost
 from measured import label_table
 
 RULE = Rule(floor=0.5, confidence=0.0, novelty=None, coverage=0.9)
@@ -110,7 +111,7 @@ def test_the_risk_curve_answers_the_surest_records_first() -> None:
 
 @pytest.mark.parametrize(("error", "upper"), [(0.0, 0.2 * 1 + 0.8 * 0.0119 * 30), (0.01, 0.3)])
 def test_the_cost_takes_the_bound_of_errors_that_nobody_saw(error: float, upper: float) -> None:
-    cost = SimpleNamespace(wrong=30, abstain=1)
+    cost = ErrorCost(wrong=30, abstain=1, unit="min", reason="a wrong digit is found late")
     product: Any = SimpleNamespace(service=SimpleNamespace(error_cost=cost))
     known: dict[str, float | None] = {"answered_share": 0.8, "answered_error": error}
     ends: dict[str, Any] = {"cost_per_record": [0.2, 0.3], "answered_error": [0.0, 0.0119]}

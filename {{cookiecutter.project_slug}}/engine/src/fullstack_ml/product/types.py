@@ -39,6 +39,10 @@ class ErrorCost(Strict):
         """Whether some errors cost more than others."""
         return bool(self.by_label or self.by_distance)
 
+    def of(self, answered: float, wrong: float) -> float:
+        """Return what a record costs on average where a share is answered, and of these a share is wrong."""
+        return (1 - answered) * self.abstain + answered * wrong * self.wrong
+
 
 class Serving(Strict):
     """How records reach the model, on which ``device``, and how many a second at most. Titles name who answers."""

@@ -39,7 +39,7 @@ def answered(product: Product, evaluation: dict[str, Any]) -> list[str]:
     else:
         said.append(words("No answer in the test was wrong; by this test up to %(most)s of 1,000 may be.", most=most))
     # With no error seen, the resampled cost has none either: the bound of the errors counts, at their usual cost.
-    worst = max(intervals["cost_per_record"][1], (1 - given) * costs.abstain + given * bounds[1] * costs.wrong)
+    worst = max(intervals["cost_per_record"][1], costs.of(given, bounds[1]))
     text = (
         "A record costs %(cost)s %(unit)s on average, at worst about %(worst)s; giving every record to a person would "
         "cost %(alone)s."

@@ -142,9 +142,7 @@ def cost_of_unseen(
     )
     if known.get("answered_error") != 0 or not cost or not wrong or answered is None:
         return {}
-    price = product.service.error_cost
-    dearest = (1 - answered) * price.abstain + answered * wrong[1] * price.wrong
-    return {"cost_per_record": [cost[0], max(cost[1], dearest)]}
+    return {"cost_per_record": [cost[0], max(cost[1], product.service.error_cost.of(answered, wrong[1]))]}
 
 
 def unfolded(product: Product) -> Examples:

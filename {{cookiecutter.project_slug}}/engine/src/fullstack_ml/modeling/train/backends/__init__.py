@@ -7,6 +7,7 @@ stands under ``estimator`` in that file is the backend's own: each reads the key
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -63,6 +64,18 @@ def lesson_of(
     proof = None if held_out is None else (features_of(held_out.inputs, product, model.takes), held_out.truth)
     rows, alike = features_of(known.inputs, product, model.takes), input_of(product).ALIKE
     return Lesson(rows, known.truth, answer_of(product), alike, product, proof, rounds)
+
+
+def installed(module: str, name: str, where: str, extra: str) -> Any:
+    """Import a library that only an extra of the project brings; ``where``: what in conf/model/ asks for it.
+
+    Raises:
+        UserError: where the extra is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise UserError(f"{name} is not installed", f"{where} in conf/model/", f"uv sync --extra {extra}") from error
 
 
 def place(model: Model) -> str:

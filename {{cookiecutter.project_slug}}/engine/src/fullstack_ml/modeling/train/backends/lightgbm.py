@@ -6,7 +6,6 @@ stays NaN. ``weights: balanced`` weighs all labels alike. Where a record may hav
 own, which stop on their own.
 """
 
-import importlib
 import inspect
 import re
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ from onnx import compose, helper, numpy_helper
 from fullstack_ml.answers import label
 from fullstack_ml.artefact.graph import rounded_down, with_one_output
 from fullstack_ml.inputs import FEATURES, input_of
-from fullstack_ml.modeling.train.backends import Lesson, place, set_aside, weights_of
+from fullstack_ml.modeling.train.backends import Lesson, installed, place, set_aside, weights_of
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.workspace.errors import UserError, suggest
 
@@ -51,17 +50,9 @@ class Several:
 
 
 def library() -> ModuleType:
-    """Import LightGBM.
-
-    Raises:
-        UserError: where the extra is not installed.
-    """
-    try:
-        return importlib.import_module("lightgbm")
-    except ModuleNotFoundError as error:
-        raise UserError(
-            "LightGBM is not installed", "backend: lightgbm in conf/model/", "uv sync --extra lightgbm"
-        ) from error
+    """Import LightGBM; a ``UserError`` where the extra is not installed."""
+    found: ModuleType = installed("lightgbm", "LightGBM", "backend: lightgbm", "lightgbm")
+    return found
 
 
 def fit(model: Model, seed: int, lesson: Lesson) -> Fitted | Several:

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 
 from fullstack_ml.inputs import FEATURES, LETTERS, input_of
-from fullstack_ml.modeling.train.backends import Lesson, place
+from fullstack_ml.modeling.train.backends import Lesson, installed, place
 from fullstack_ml.modeling.train.backends.torch.settings import Settings, settings_of
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.workspace.errors import UserError
@@ -34,11 +34,7 @@ def module(name: str) -> Any:
     Raises:
         UserError: where the extra is not installed.
     """
-    try:
-        importlib.import_module("torch")
-    except ModuleNotFoundError as error:
-        where = "backend: torch in conf/model/"
-        raise UserError("PyTorch is not installed", where, "uv sync --extra torch") from error
+    installed("torch", "PyTorch", "backend: torch", "torch")
     return importlib.import_module(f"{__name__}.{name}")
 
 

@@ -4,7 +4,6 @@ Reads a file of weights, of a folder or of the hub of Hugging Face; writes nothi
 that ``torch.load`` reads with ``weights_only`` are taken: any other pickle could run code.
 """
 
-import importlib.util
 import pickle
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fullstack_ml.modeling.train.backends import installed
 from fullstack_ml.modeling.train.backends.torch.answering import Parts, Shape
 from fullstack_ml.modeling.train.backends.torch.torchvision_operators import declare_operators
 from fullstack_ml.workspace.errors import UserError, suggest
@@ -85,13 +85,10 @@ def named(word: str, timm: ModuleType) -> str:
 
 
 def library() -> ModuleType:
-    """Import timm."""
+    """Import timm; a ``UserError`` where the extra is not installed."""
     declare_operators()
-    try:
-        return importlib.import_module("timm")
-    except ModuleNotFoundError as error:
-        where = "network: pretrained in conf/model/"
-        raise UserError("timm is not installed", where, "uv sync --extra torch") from error
+    found: ModuleType = installed("timm", "timm", "network: pretrained", "torch")
+    return found
 
 
 def fetched(timm: ModuleType, backbone: str, channels: int) -> nn.Module:

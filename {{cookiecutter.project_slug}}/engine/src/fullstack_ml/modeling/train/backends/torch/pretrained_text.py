@@ -5,13 +5,13 @@ nothing, and fetches nothing. Encoders that take the letters of a text are allow
 others take are made by a program beside the graph, which neither the server nor the page of the browser has.
 """
 
-import importlib
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from fullstack_ml.modeling.train.backends import installed
 from fullstack_ml.modeling.train.backends.torch.answering import Parts, Shape
 from fullstack_ml.modeling.train.backends.torch.torchvision_operators import declare_operators
 from fullstack_ml.workspace.errors import UserError
@@ -64,17 +64,9 @@ def pretrained_text(
 
 
 def library() -> Any:
-    """Import transformers.
-
-    Raises:
-        UserError: where the extra is not installed.
-    """
+    """Import transformers; a ``UserError`` where the extra is not installed."""
     declare_operators()
-    try:
-        return importlib.import_module("transformers")
-    except ModuleNotFoundError as error:
-        where = "network: pretrained_text in conf/model/"
-        raise UserError("transformers is not installed", where, "uv sync --extra encoders") from error
+    return installed("transformers", "transformers", "network: pretrained_text", "encoders")
 
 
 def loaded(transformers: Any, folder: Path) -> nn.Module:
