@@ -111,7 +111,7 @@ def test_the_risk_curve_answers_the_surest_records_first() -> None:
 
 @pytest.mark.parametrize(("error", "upper"), [(0.0, 0.2 * 1 + 0.8 * 0.0119 * 30), (0.01, 0.3)])
 def test_the_cost_takes_the_bound_of_errors_that_nobody_saw(error: float, upper: float) -> None:
-    cost = ErrorCost(wrong=30, abstain=1, unit="min", reason="a wrong digit is found late")
+    cost = ErrorCost.model_validate({"wrong": 30, "abstain": 1, "unit": "min", "reason": "a wrong digit is found late"})
     product: Any = SimpleNamespace(service=SimpleNamespace(error_cost=cost))
     known: dict[str, float | None] = {"answered_share": 0.8, "answered_error": error}
     ends: dict[str, Any] = {"cost_per_record": [0.2, 0.3], "answered_error": [0.0, 0.0119]}
