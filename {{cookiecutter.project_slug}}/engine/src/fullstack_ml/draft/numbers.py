@@ -5,7 +5,10 @@ Reads and writes nothing.
 
 import math
 
+import polars as pl
 from scipy.stats import binom
+
+ENOUGH, FAR = 50, 10  # values, and how many times as far from the middle as nearly all an end is that may mean nothing
 
 
 def rounded(value: float, up: bool, digits: int = 2) -> float:
@@ -20,6 +23,20 @@ def rounded(value: float, up: bool, digits: int = 2) -> float:
 def plain(value: float) -> float | int:
     """Write a whole number without a point."""
     return int(value) if float(value).is_integer() and abs(value) < 1e15 else value
+
+
+def shown(value: float) -> str:
+    """Write a number for people: a large one with all its digits."""
+    return f"{value:,.0f}" if 10_000 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+def far(low: float, high: float, values: pl.Series) -> list[float]:
+    """Return the ends of a range that are far beyond nearly all values, as 9999 for "not known" is."""
+    if len(values) < ENOUGH:
+        return []
+    lowest, middle, highest = (float(values.quantile(share) or 0) for share in (0.01, 0.5, 0.99))
+    below = [low] if lowest < middle and lowest - low > FAR * (middle - lowest) else []
+    return below + ([high] if middle < highest and high - highest > FAR * (highest - middle) else [])
 
 
 def legal_range(low: float, high: float, whole: bool) -> tuple[float | int, float | int, str]:
