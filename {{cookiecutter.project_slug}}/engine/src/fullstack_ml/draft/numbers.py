@@ -8,6 +8,9 @@ import math
 import polars as pl
 from scipy.stats import binom
 
+from fullstack_ml.draft.columns import Column
+from fullstack_ml.draft.tally import Tally
+
 ENOUGH, FAR = 50, 10  # values, and how many times as far from the middle as nearly all an end is that may mean nothing
 
 
@@ -54,6 +57,16 @@ def legal_range(low: float, high: float, whole: bool) -> tuple[float | int, floa
     if bottom == top:
         top = bottom + 1
     return plain(bottom), plain(top), reason
+
+
+def far_ends(used: list[Column], table: Tally) -> list[str]:
+    """Ask whether values that lie far from all others are real."""
+    found = []
+    for column in (column for column in used if column.type in ("number", "whole")):
+        values = table.sample[column.name].cast(pl.Float64, strict=False).drop_nulls()
+        found += [f"{shown(end)} in {column.name.strip()}" for end in far(column.low, column.high, values)]
+    fix = "If not, empty such cells, or narrow low and high, which refuses their rows"
+    return [f"are values far from all others real: {', '.join(found[:5])}? {fix}"] if found else []
 
 
 def least_of(records: int, share: float, chance: float = 0.001) -> int:

@@ -20,7 +20,7 @@ from fullstack_ml.draft.columns import (
     time_candidates,
 )
 from fullstack_ml.draft.leaks import alone, told_by_gap
-from fullstack_ml.draft.numbers import far, legal_range, shown
+from fullstack_ml.draft.numbers import far_ends, legal_range, shown
 from fullstack_ml.draft.seen import Seen, Wish, label_rows
 from fullstack_ml.draft.several import by_name, sets_in, take_several
 from fullstack_ml.draft.tally import Tally
@@ -30,7 +30,7 @@ from fullstack_ml.product.formulation import LENGTH, LONGEST
 from fullstack_ml.workspace.errors import UserError
 
 BY_TIME = "with `time: {}` here and `by: time` in conf/split.yaml, test is later"
-TOGETHER = "it is the group: its rows stay in one split"
+MEANING = "one row of the table"
 SHOWN = 4  # values of a category in the summary
 GROUPS = 60  # groups, below which a split by group may leave one of the splits empty
 
@@ -50,23 +50,18 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     counts = by_name(answers) if answers else counted(table, answer, number)
     group, named = chosen_group(groups, table.sample)
     columns = [marked(column, answer, groups, table, bool(number)) for column in columns]
-    columns = [replace(one, use="ignored", reason=TOGETHER) if one.name == named else one for one in columns]
-    columns, used, alone = learned(columns)
-    if not used:
-        why = "; ".join(f"{column.name}: {column.reason or column.use}" for column in columns)
-        raise UserError("no column is left to learn from", wish.place, f"give more columns; here are {why}")
+    columns, used, alone = learned([kept_together(column, named) for column in columns])
+    check_used(columns, used, wish)
     seen = Seen(source, options, {}, counts, sample_of(table, used, answer), notes=notes)
-    seen.time, seen.group = next(iter(times), None), group
     seen.options |= {"label": answer, "group": named}
-    seen.slices = slices_of(used, table)
+    seen.time, seen.group, seen.slices = next(iter(times), None), group, slices_of(used, table)
     seen.table = [summary(column, table.rows, answer) for column in columns]
-    texts = table.sample.rename(lambda name: f"column {name}").with_row_index("id")
-    personal = sorted({(name.removeprefix("column "), kind) for _, name, kind in personal_data(texts)})
+    personal = personal_columns(table.sample)
     seen.facts = {
-        "input": {"name": "row", "type": "table", "meaning": "one row of the table", "shape": None, "fit": None},
+        "input": {"name": "row", "type": "table", "meaning": MEANING, "shape": None, "fit": None},
         "labels": label_rows(counts, wish.labels),
         "ignored": [f"left out: {column.name} ({column.reason})" for column in columns if column.use == "ignored"],
-        "kind": {"name": "record", "wanted": table.rows, "scope": "in", "note": "one row of the table"},
+        "kind": {"name": "record", "wanted": table.rows, "scope": "in", "note": MEANING},
         "group": group_text(groups, named),
         "row_key": next((column.name for column in columns if column.reason == NAME_OF_ROW), None),
         "times": [f"{name!r} looks like a time: {BY_TIME.format(name)}" for name in times],
@@ -76,10 +71,33 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     seen.facts["input"]["features"] = [feature(column, table.rows) for column in used]
     take_text(seen, alone, table)
     take_number(seen, number)
-    seen.questions = asked(columns, [] if named else groups, times, personal, answer, wish)
-    seen.questions += far_ends(used, table)
+    questions = asked(columns, [] if named else groups, times, personal, answer, wish)
+    seen.questions = questions + far_ends(used, table)
     take_several(seen, answers)
     return seen
+
+
+def kept_together(column: Column, group: str | None) -> Column:
+    """Leave out the column that is the group."""
+    reason = "it is the group: its rows stay in one split"
+    return replace(column, use="ignored", reason=reason) if column.name == group else column
+
+
+def check_used(columns: list[Column], used: list[Column], wish: Wish) -> None:
+    """Raise if no column is left to learn from.
+
+    Raises:
+        UserError: with the reason of every column.
+    """
+    if not used:
+        why = "; ".join(f"{column.name}: {column.reason or column.use}" for column in columns)
+        raise UserError("no column is left to learn from", wish.place, f"give more columns; here are {why}")
+
+
+def personal_columns(sample: pl.DataFrame) -> list[tuple[str, str]]:
+    """List the columns that hold personal data, and of which kind."""
+    texts = sample.rename(lambda name: f"column {name}").with_row_index("id")
+    return sorted({(name.removeprefix("column "), kind) for _, name, kind in personal_data(texts)})
 
 
 def marked(column: Column, answer: str | None, groups: list[str], table: Tally, number: bool) -> Column:
@@ -197,16 +215,6 @@ def summary(column: Column, rows: int, answer: str | None) -> tuple[str, ...]:
     use = f"left out: {column.reason}" if column.use == "ignored" else column.use
     missing = f"{column.missing / max(rows, 1):.1%}" if column.missing else ""
     return column.name, column.type, missing, held, use
-
-
-def far_ends(used: list[Column], table: Tally) -> list[str]:
-    """Ask whether values that lie far from all others are real."""
-    found = []
-    for column in (column for column in used if column.type in ("number", "whole")):
-        values = table.sample[column.name].cast(pl.Float64, strict=False).drop_nulls()
-        found += [f"{shown(end)} in {column.name.strip()}" for end in far(column.low, column.high, values)]
-    fix = "If not, empty such cells, or narrow low and high, which refuses their rows"
-    return [f"are values far from all others real: {', '.join(found[:5])}? {fix}"] if found else []
 
 
 def asked(
