@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from fullstack_ml.answers import answer_of, late_of
+from fullstack_ml.answers import answer_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.monitoring.back import take_back
 from fullstack_ml.monitoring.chance import Measure, level_of
@@ -98,7 +98,7 @@ def look(product: Product, settings: Monitor, serving: Settings, origins: Origin
     verdicts = judge_all(product, newest_window, settings.fewest)
     known = origins.reference(newest_window["version"])[0] if newest_window["version"] else None
     head = {"at": now.isoformat(timespec="seconds"), "main": answer.MAIN, "days": days, "level": level}
-    head["late"] = [*late_of(answer)]
+    head["late"] = [*answer.LATE]
     return {**head, "verdicts": verdicts, "notes": list(notes), "reference": known, "windows": found}
 
 
