@@ -33,6 +33,7 @@ from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.serving.settings import Settings, read
+from fullstack_ml.workspace.errors import first_line
 from fullstack_ml.workspace.files import read_json, write_json
 from fullstack_ml.workspace.paths import REPORTS
 
@@ -123,7 +124,7 @@ def report_to_mlflow(report: dict[str, Any], origins: Origins) -> str | None:
     try:
         log_to_mlflow(report, origins.mlflow())
     except Exception as error:  # a store that does not answer stops no alarm
-        return f"MLflow did not take it: {getattr(error, 'what', error)}".splitlines()[0]
+        return f"MLflow did not take it: {first_line(error)}"
     return None
 
 
