@@ -85,9 +85,9 @@ def novelty_constants(
     return mahalanobis(rows.astype(np.float64), strata, alike)
 
 
-def check_score(name: str, answer: Answer, backend: Backend | None = None) -> None:
+def check_score(name: str, answer: Answer, backend: Backend) -> None:
     """Raise where the novelty score asks a model what it cannot say: how sure it is of a label, or an embedding."""
-    if name == EMBEDDING and not hasattr(backend, "embeddings"):
+    if name == EMBEDDING and backend.embeddings is None:
         what = "the model of conf/config.yaml has no embedding, by which a novelty score could go"
         fix = "set novelty: mahalanobis, or choose a network, such as cnn"
         raise UserError(what, "novelty in conf/train.yaml", fix)
@@ -172,7 +172,7 @@ def make(
         unseen = seen(unseen, held_out)
         few = slice(max(1, VALUES // 4 // unseen.shape[1]))
         check_novelty(distance(constants, look(unseen[few])), scored.novelty[few])
-    device: str = backend.device(fitted) if hasattr(backend, "device") else "cpu"
+    device = backend.device(fitted)
     return Made(expected, difference, backend.history(fitted), device)
 
 
