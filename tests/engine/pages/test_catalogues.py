@@ -28,7 +28,7 @@ accept, uncertain, unfamiliar, pass, fail, not measurable, not measured, alarm, 
 mean, median, last value, most frequent, shares, shown, blind, tie, unsure, old guide, split label,
 turned by 90 degrees, turned by 180 degrees, inverted, blurred, noise, shuffled pixels, blank, blank with dust,
 photographs, rows mixed, columns swapped, another unit (x 10), all zero, noise of three deviations, letters shuffled,
-keys hit at random, another script, one letter, letters, signs, pairs
+keys hit at random, another script, one letter, letters, signs, pairs, open
 """
 TYPES = {"BaseModel", "Closed", "TypedDict"}
 MARK = re.compile(r"%\((\w+)\)s|%%|%")
