@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from fullstack_ml.answers import answer_of
-from fullstack_ml.answers.drawing import ACCENT, FAINT, INK, figure_of
+from fullstack_ml.answers.drawing import ACCENT, FAINT, INK, figure_of, in_percent
 from fullstack_ml.monitoring.chance import Measure
 from fullstack_ml.monitoring.verdicts import candidates
 from fullstack_ml.pages.render import html
@@ -64,7 +63,7 @@ def plot(row: Watch, windows: list[dict[str, Any]], unit: str) -> str:
     axes.tick_params(axis="y", labelsize=8, colors=INK)
     axes.set_xlabel(words("window until"), fontsize=8, color=INK)
     if unit == "share":
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+        in_percent(axes.yaxis)
     else:
         axes.set_ylabel(translated(unit), fontsize=8, color=INK)
     axes.spines[["top", "right"]].set_visible(False)
