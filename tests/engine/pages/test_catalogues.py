@@ -136,6 +136,12 @@ def marks(text: str) -> list[str]:
     return sorted(MARK.findall(text))
 
 
+@pytest.mark.parametrize("path", sorted(build.PAGE.glob("*.js")), ids=lambda path: path.name)
+def test_every_sentence_of_the_page_is_told_in_the_language(path: Path) -> None:
+    text = re.sub(r"/\*.*?\*/|//[^\n]*|throw new Error\([^;]*", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert re.findall(r"""["`][^"`\n]*[A-Za-z]{2,} [a-z]{2,}[^"`\n]*["`]""", build.TOLD.sub("", text)) == []
+
+
 def test_the_texts_are_found() -> None:
     assert {"Requirements", " on %(slice)s", "REJECTED by %(ids)s", "share of records with the right label"} <= KEYS
     assert len(KEYS) > 600
