@@ -16,6 +16,7 @@ from conftest import ROOT, Bake
 ENGINE = ROOT / "{{cookiecutter.project_slug}}/engine/src"
 REPORT = """<!doctype html><html lang="en"><head><title>My Product: analysis of mlp</title></head>
 <body><h1>Analysis</h1>
+<p>see <a href="changes.html">changes</a></p>
 <a href="../docs/provenance.md">from</a><h2 id="worst">Worst errors &amp; more</h2></body></html>"""
 LANGUAGES = {
     "en": ("1 Requirements", "Reports", "lightening", "/site/3-model/"),
@@ -94,6 +95,7 @@ def test_reports_are_pages_of_it_with_a_way_back(project: Path) -> None:
     report = (project / "site/reports/analysis.html").read_text("utf-8")
     assert '<a href="../reports.html">← My Product</a>' in report
     assert '<a href="../provenance.html">from</a>' in report
+    assert "see changes</p>" in report, "no link to a page that no stage has written yet"
     assert "<code>make</code>" in (project / "site/provenance.html").read_text("utf-8")
     listed = (project / "site/reports.html").read_text("utf-8")
     assert 'href="reports/analysis.html"' in listed

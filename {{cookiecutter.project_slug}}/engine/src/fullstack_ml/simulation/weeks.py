@@ -82,7 +82,7 @@ def seen(sent: Sent) -> str:
     text = (
         "%(n)s records, %(share)s answered; users correct %(right)s, spoil %(wrong)s, type %(typed)s; %(drawn)s judged"
     )
-    facts = {"n": len(sent.ids), "share": f"{share:.0%}", "right": sent.corrected, "wrong": sent.mistaken}
+    facts = {"n": len(sent.ids), "share": f"{100 * share:.0f} %", "right": sent.corrected, "wrong": sent.mistaken}
     return words(text, **facts, typed=sent.typed, drawn=sent.labelled)
 
 
@@ -107,7 +107,7 @@ def begin(month: Month) -> None:
     told = month.copy.report("reports/registration.json")
     held = sum(map(len, (month.future.normal, month.future.shifted, month.future.later)))
     text = "%(n)s records are held back as the future; make: version %(version)s is %(alias)s"
-    month.say(words("before"), words(text, n=held, version=told["version"], alias=told["alias"]))
+    month.say(words("before the month"), words(text, n=held, version=told["version"], alias=told["alias"]))
 
 
 def normal_weeks(month: Month, client: httpx.Client) -> None:
