@@ -108,6 +108,8 @@ def test_what_is_drawn_is_judged_by_the_rule_of_the_product(finished: Path) -> N
     assert set(evaluation["drawn"]) == {"letters", "signs", "pairs"}
     for rows in (evaluation["drawn"], evaluation["novelty"]):
         assert all(0 <= row["flagged"] + row["answered"] <= 1 for row in rows.values())
+    worst = max(row["answered"] for row in evaluation["drawn"].values())
+    assert evaluation["metrics"]["unknown_answered"] == worst, "of the kind that is answered most"
     row = evaluation["drawn"]["letters"]
     cells = f"| letters, out of scope, drawn | {row['records']} | {formats.share(row['flagged'])} |"
     assert cells in MODEL_CARD.read_text(encoding="utf-8")

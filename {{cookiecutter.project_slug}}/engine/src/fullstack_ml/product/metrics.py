@@ -108,6 +108,9 @@ COMMON: dict[str, Metric] = {
         "novelty_false_alarms",
     ),
     "unknown_detected": Metric("share", "higher", "share of the records out of scope that the model does not answer"),
+    "unknown_answered": Metric(
+        "share", "lower", "highest share that the model answers of a kind of input out of scope"
+    ),
     "unknown_false_alarms": _share("lower", "share of the records in scope that it does not answer", "silent"),
     "artefact_kib": _measured("KiB", "lower", "size of the ONNX file"),
     "latency_p50_ms": _measured("ms", "lower", "median time of one record, decoding included"),
