@@ -114,7 +114,7 @@ COMMON: dict[str, Metric] = {
     "unknown_false_alarms": _share("lower", "share of the records in scope that it does not answer", "silent"),
     "artefact_kib": _measured("KiB", "lower", "size of the ONNX file"),
     "latency_p50_ms": _measured("ms", "lower", "median time of one record, decoding included"),
-    "latency_p99_ms": _measured("ms", "lower", "99th percentile of the time of one record"),
+    "latency_p99_ms": _measured("ms", "lower", "time within which 99 of 100 records are answered"),
     "input_cost": _measured(COST, "lower", "what the features of a record cost, by data.costs", "validate"),
     "records": _measured("records", "higher", "valid records with a label", "label"),
     "agreement_alpha": _measured("alpha", "higher", "Krippendorff's alpha of the annotators", "label"),
