@@ -56,6 +56,7 @@ class Sums:
 
 
 COST = "cost"  # the unit of a metric that counts what errors or inputs cost
+OF_ANSWER = "units"  # the unit of a metric that is in the unit of the answer
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,15 @@ def metrics_of(product: Product) -> dict[str, Metric]:
 
 
 def unit_of(metric: Metric, product: Product) -> str:
-    """Return the unit of a metric for people: a cost is counted in what ``service.error_cost`` names."""
-    return product.service.error_cost.unit if metric.unit == COST else metric.unit
+    """Return the unit of a metric for people."""
+    return told(metric.unit, product)
+
+
+def told(unit: str, product: Product) -> str:
+    """Return a unit for people: a cost is counted in what ``service.error_cost`` names, a number in its own unit."""
+    if unit == COST:
+        return product.service.error_cost.unit
+    return str(product.formulation.answer.options.get("unit", unit)) if unit == OF_ANSWER else unit
 
 
 def applicable(product: Product) -> dict[str, Metric]:

@@ -27,7 +27,7 @@ from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.cards import OWNERS
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version
-from fullstack_ml.product.metrics import applicable, unit_of
+from fullstack_ml.product.metrics import applicable, told, unit_of
 from fullstack_ml.product.questions import dated, open_questions
 from fullstack_ml.product.types import Product, Step
 from fullstack_ml.product.watching import watched
@@ -105,7 +105,7 @@ def facts() -> dict[str, Any]:
         "open": open_questions(product),
         "dated": dated(product.schedule),
         "steps": get_args(Step),
-        "units": {name: row.unit for name, row in watched(answer_of(product)).items()},
+        "units": {name: told(row.unit, product) for name, row in watched(answer_of(product)).items()},
         "meaning": meaning(product, read["evaluation"], read["validation"]) + cautions.drawn(read["evaluation"]),
         "cautions": cautions.on_data(product, read["validation"], read["leakage"]),
         "on_risk": cautions.on_risk(read["evaluation"]),
