@@ -48,7 +48,7 @@ ROOMS = [
     (760, ["pipeline", "project", "registry", "workspace"]),
     (1_120, ["monitoring"]),  # drift, estimates, late labels, alarms; gauges, page, who is told
     (380, ["edge", "pages", "artefact"]),
-    (453, ["site"]),  # its pages, links and reports
+    (500, ["site"]),  # its pages, links and reports, and the words of its search
     (1_020, ["simulation"]),  # a copy of the project, traffic and its clock, the weeks, the page
 ]
 VAGUE = {"utils", "util", "core", "common", "helpers", "helper", "manager", "managers", "misc"}
