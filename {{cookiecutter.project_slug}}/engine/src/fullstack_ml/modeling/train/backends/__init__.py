@@ -125,7 +125,8 @@ class Backend(Protocol):
     then has that as a second output, ``embedding``, of which ``novelty: embedding`` tells what is strange. One that
     stops by records held back defines ``rounds(fitted)``, a list of how many iterations each model inside took: with
     folds all models take the median, so that the one that ships is as sure of its answers as those that test it.
-    It may also define ``device(fitted)``, the name of what it was fitted on, where that is not the CPU.
+    It may also define ``device(fitted)``, the name of what it was fitted on, where that is not the CPU; and
+    ``misfit(model, product)``, which says why a model cannot learn the contract's input or answer, or returns None.
     """
 
     def fit(self, model: Model, seed: int, lesson: Lesson) -> Any:
