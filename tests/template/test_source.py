@@ -40,7 +40,7 @@ ROOMS = [
     (6_690, ["modeling"]),  # parts, records out of scope, LightGBM, networks and backbones, a search, the reference
     (4_000, ["serving"]),  # many records at once; from offline to champion by one command; roll-outs by site, words
     (1_180, ["audit"]),  # lineage of an answer, the ML Test Score, debts, roles
-    (2_450, ["draft"]),  # an answer that is a number, or several labels
+    (2_600, ["draft"]),  # an answer that is a number, or several labels
     (2_160, ["inputs"]),  # pictures and their planes, tables, texts; what may change of them and be left out
     (3_650, ["answers"]),  # a label, several labels with candidates, a number with its interval
     (1_360, ["product"]),  # what is watched after the release
