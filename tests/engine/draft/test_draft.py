@@ -79,6 +79,9 @@ def test_a_table_becomes_a_contract_with_reachable_thresholds(
     assert re.match(r"\d+ of 600 records", product.formulation.answer.labels[0].definition)
     share = float((patients()["left (Y/N)"] == "no").mean() or 0)  # type: ignore[arg-type]
     assert share < threshold(product, "accuracy") < 0.9, "between the majority and what can be reached"
+    assert product.monitoring is not None
+    watched = {row.metric: row.threshold for row in product.monitoring.watch}
+    assert watched["drawn_accuracy"] == threshold(product, "accuracy"), "in use as before the release"
     text = Path("product.yaml").read_text(encoding="utf-8")
     assert len(re.findall("# draft: ", text)) > 20
     assert "left out: nr (every row has its own value" in text
@@ -266,6 +269,8 @@ def test_an_answer_that_is_a_number_becomes_a_regression(
     # The errors are normal of deviation 25, which the model adds to a little: 80 % lie below 32.
     assert 32 < options["tolerance"] < 45
     assert 20 < threshold(product, "mae") < 35
+    assert product.monitoring is not None
+    assert ("drawn_mae", "<=") in [(row.metric, row.operator) for row in product.monitoring.watch]
     assert "  - model: boosted_number\n" in Path("conf/config.yaml").read_text(encoding="utf-8")
     written = compose.resolve([])
     assert (written.export.calibration, written.split.folds) == ("scaled", 5)
