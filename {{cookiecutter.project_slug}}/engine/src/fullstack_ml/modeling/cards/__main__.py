@@ -7,6 +7,7 @@ Run: ``python -m fullstack_ml.modeling.cards``.
 """
 
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -53,6 +54,17 @@ from fullstack_ml.workspace.paths import (
 )
 
 TEMPLATES = Path(__file__).parent / "templates"
+REPORTS = {
+    "acceptance": ACCEPTANCE,
+    "agreement": AGREEMENT,
+    "evaluation": EVALUATION,
+    "leakage": LEAKAGE,
+    "performance": PERFORMANCE,
+    "training": TRAINING,
+    "validation": VALIDATION,
+    "splits": SPLITS / "manifest.json",
+    "manifest": RAW / "manifest.json",
+}
 PAGES = {"requirements": REQUIREMENTS_PAGE, "data-card": DATA_CARD, "model-card": MODEL_CARD}
 
 
@@ -74,19 +86,8 @@ def hub(product: Product) -> str:
 
 def facts() -> dict[str, Any]:
     """Collect everything that the pages name."""
-    reports = {
-        "acceptance": ACCEPTANCE,
-        "agreement": AGREEMENT,
-        "evaluation": EVALUATION,
-        "leakage": LEAKAGE,
-        "performance": PERFORMANCE,
-        "training": TRAINING,
-        "validation": VALIDATION,
-        "splits": SPLITS / "manifest.json",
-        "manifest": RAW / "manifest.json",
-    }
     product, params = load(), yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    read = {name: read_json(path) for name, path in reports.items()}
+    read = {name: read_json(path) for name, path in REPORTS.items()}
     return {
         "product": product,
         "said": product.cards.model_dump(),
@@ -94,6 +95,7 @@ def facts() -> dict[str, Any]:
         "open": open_questions(product),
         "dated": dated(product.schedule),
         "steps": get_args(Step),
+        "monitored": product.monitoring is not None and find_spec("fullstack_ml.monitoring") is not None,
         "units": {name: row.unit for name, row in watched(answer_of(product)).items()},
         "meaning": meaning(product, read["evaluation"], read["validation"]) + cautions.drawn(read["evaluation"]),
         "cautions": cautions.on_data(product, read["validation"], read["leakage"]),
