@@ -173,3 +173,14 @@ def test_the_client_reads_what_is_watched_with_the_number_that_raises_an_alarm(f
     assert f"| {row.id} | estimated_accuracy | below {limit} | {row.owner} | {row.follows} | no |" in text
     assert all(f"| {one.id} | {one.metric}" in text for one in product.monitoring.watch)
     assert f"by `make rollback`: {product.roles['operation'].decides}; in an incident" in text
+
+
+def test_a_project_without_monitoring_does_not_say_that_it_watches(
+    finished: Path, config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cards, "find_spec", lambda name: None)  # as after make remove PART=monitoring
+    cards.run(config)
+    text = REQUIREMENTS.read_text(encoding="utf-8")
+    assert "## 4. Test method" in text
+    assert "make monitor" not in text
+    assert "make rollback" not in text

@@ -7,6 +7,7 @@ Run: ``python -m fullstack_ml.modeling.cards``.
 """
 
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -105,6 +106,7 @@ def facts() -> dict[str, Any]:
         "open": open_questions(product),
         "dated": dated(product.schedule),
         "steps": get_args(Step),
+        "monitored": product.monitoring is not None and find_spec("fullstack_ml.monitoring") is not None,
         "units": {name: told(row.unit, product) for name, row in watched(answer_of(product)).items()},
         "meaning": meaning(product, read["evaluation"], read["validation"]) + cautions.drawn(read["evaluation"]),
         "cautions": cautions.on_data(product, read["validation"], read["leakage"]),
