@@ -210,6 +210,17 @@ def test_every_ignored_pattern_is_anchored(place: Path) -> None:
     assert [pattern for pattern in patterns if not harmless.fullmatch(pattern)] == []
 
 
+def test_git_leaves_alone_what_dvc_keeps(project: Path) -> None:
+    """DVC ignores an output only after its stage; one that a failed stage wrote would be added, and stop the next."""
+    stages = yaml.safe_load((project / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values()
+    told = [out if isinstance(out, dict) else {out: {}} for stage in stages for out in stage.get("outs", [])]
+    cached = [name for out in told for name, options in out.items() if options.get("cache", True)]
+    patterns = [f"{line}/" for line in (project / ".gitignore").read_text(encoding="utf-8").splitlines()]
+    ignored = tuple(line.replace("//", "/") for line in patterns if line.startswith("/"))
+    assert [name for name in cached if not f"/{name}/".startswith(ignored)] == []
+    assert len(cached) > 10
+
+
 def test_git_takes_every_generated_file(project: Path) -> None:
     files = "\n".join(str(path.relative_to(project)) for path in project.rglob("*") if path.is_file())
     git = ["git", "-C", str(project), "-c", "core.excludesFile="]
