@@ -39,9 +39,11 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     """Turn what was counted into the facts of a contract.
 
     Raises:
-        UserError: if there is no such answer column, or it has one value or too many.
+        UserError: if there is no row, no such answer column, or it has one value or too many.
     """
     columns = looked_at(table)
+    if not table.rows:
+        raise UserError("the table has no row below its header", wish.place, "give one row per record")
     answer = chosen_answer(columns, wish, table.rows)
     number = number_of(columns, answer)
     groups = [name for name in group_candidates(columns, table.sample) if name != answer]
