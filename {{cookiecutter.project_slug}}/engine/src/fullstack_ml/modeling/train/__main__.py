@@ -19,6 +19,7 @@ from fullstack_ml.artefact.graph import EMBEDDING, INNER, features_of, save, tak
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.train.backends import Backend, backend_of, lesson_of
+from fullstack_ml.modeling.train.compatible import check_compatible
 from fullstack_ml.modeling.train.folds import Curves, rest_of, usual_rounds
 from fullstack_ml.modeling.train.novelty import distance, mahalanobis, mahalanobis_of
 from fullstack_ml.modeling.train.novelty_nodes import with_novelty
@@ -152,6 +153,7 @@ def make(
 ) -> Made:
     """Fit on ``known``, stop by ``proof`` or after ``rounds``, convert, save, and check the parity on every record of
     ``held_out``."""
+    check_compatible(config.model, product)
     answer, backend, record = answer_of(product), backend_of(config.model), input_of(product)
     check_answers(answer.summary(known.truth, product), product)
     check_features(known.inputs, product)

@@ -121,7 +121,7 @@ class Backend(Protocol):
     """What a module of this seam defines.
 
     ``rows`` are float32 (records, values), the same numbers that the graph gets under the name ``features``.
-    ``fitted`` is whatever ``fit`` returns; nobody but the backend looks into it. The first three may be left out.
+    ``fitted`` is whatever ``fit`` returns; nobody but the backend looks into it. The first four may be left out.
     """
 
     @property
@@ -142,6 +142,9 @@ class Backend(Protocol):
 
     def device(self, fitted: Any) -> str:
         """Return the name of what it was fitted on; the CPU where the module leaves this out."""
+
+    def misfit(self, model: Model, product: Product) -> str | None:
+        """Return why a model cannot learn the contract's input or answer; None where it can, or this is left out."""
 
     def fit(self, model: Model, seed: int, lesson: Lesson) -> Any:
         """Fit what ``model`` describes and return it.
@@ -182,7 +185,12 @@ class Backend(Protocol):
 
 
 # What stands in for what a module leaves out.
-OPTIONAL: dict[str, Any] = {"embeddings": None, "rounds": None, "device": lambda fitted: "cpu"}
+OPTIONAL: dict[str, Any] = {
+    "embeddings": None,
+    "rounds": None,
+    "device": lambda fitted: "cpu",
+    "misfit": lambda model, product: None,
+}
 # What a module has to define; find_choice() names what is missing.
 NEEDED = tuple(name for name in vars(Backend) if not name.startswith("_") and name not in OPTIONAL)
 
