@@ -48,7 +48,7 @@ from fullstack_ml.workspace.paths import (
 )
 
 
-def log_run(mlflow: Any, tags: dict[str, str], stages: dict[str, Any], product: Product) -> str:
+def log_run(mlflow: Any, tags: dict[str, str], product: Product) -> str:
     """Find or make the run of this pipeline, write everything into it, and return its id."""
     found = tracking.find_run(mlflow, {"pipeline": tags["pipeline"]})
     training = read_json(TRAINING)
