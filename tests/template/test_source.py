@@ -42,7 +42,7 @@ ROOMS = [
     (1_200, ["audit"]),  # lineage of an answer, the ML Test Score, debts, roles
     (2_450, ["draft"]),  # an answer that is a number, or several labels
     (2_160, ["inputs"]),  # pictures and their planes, tables, texts; what may change of them and be left out
-    (3_650, ["answers"]),  # a label, several labels with candidates, a number with its interval
+    (3_670, ["answers"]),  # a label, several labels with candidates, a number with its interval
     (1_360, ["product"]),  # what is watched after the release
     (2_240, ["annotation"]),  # rounds by filter, copies, gold, notes; people outside, hours, the guide on the screen
     (760, ["pipeline", "project", "registry", "workspace"]),
