@@ -15,32 +15,17 @@ import yaml
 from PIL import Image
 from sklearn.metrics import f1_score
 
-from fullstack_ml.draft import __main__ as draft
 from fullstack_ml.draft import tally as counting
 from fullstack_ml.draft import trial
 from fullstack_ml.draft.columns import KEY, looked_at
 from fullstack_ml.draft.requirements import Size, abstaining, needed_records
 from fullstack_ml.pipeline import compose
-from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 
 Refused = Callable[..., AbstractContextManager[None]]
 Draft = Callable[..., Product]
 table = pytest.mark.task("tabular-classification")
 image = pytest.mark.task("image-classification")
-
-
-@pytest.fixture(name="made")
-def run_draft(project: Path, monkeypatch: pytest.MonkeyPatch) -> Draft:
-    """Return a run of the command with what a person types, which gives the contract that it wrote."""
-
-    def run(**typed: str) -> Product:
-        for name in ("FROM", "ANSWER", "LABELS", "QUERY", "FORCE"):
-            monkeypatch.setenv(name, typed.get(name, ""))
-        draft.main()
-        return load()
-
-    return run
 
 
 def patients(rows: int = 600, answer: str = "left (Y/N)") -> pl.DataFrame:

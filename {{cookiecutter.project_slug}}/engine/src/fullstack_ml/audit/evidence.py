@@ -72,7 +72,7 @@ class Evidence:
 
     def workflow(self, command: str) -> list[Proof]:
         """Return a workflow that runs a command, and so fails when it does."""
-        return self.text(WORKFLOWS / "*.yml", rf"\b{re.escape(command)}\b", f"`{command}` on every change")
+        return self.text(WORKFLOWS / "*.yml", rf"\b{re.escape(command)}\b", f"{command} on every change")
 
     @cached_property
     def stages(self) -> dict[str, Any]:
@@ -101,7 +101,11 @@ class Evidence:
     def version(self, what: str, tag: str) -> list[Proof]:
         """Return the newest version that has a tag."""
         held = [version for version in self.versions if version.tags.get(tag)]
-        return [Proof(f"{what} ({held[-1].tags[tag]})", f"version {held[-1].number}", today())] if held else []
+        if not held:
+            return []
+        value = held[-1].tags[tag]
+        shown = value[:12] if re.fullmatch("[0-9a-f]{32,64}", value) else value  # the hash of a commit, say
+        return [Proof(f"{what} ({shown})", f"version {held[-1].number}", today())]
 
     def logged(self, condition: str, what: str) -> list[Proof]:
         """Return what the prediction log holds of a kind, where it holds any; ``condition`` is SQL of the engine."""

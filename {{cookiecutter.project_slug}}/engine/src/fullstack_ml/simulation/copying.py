@@ -66,7 +66,7 @@ def drawn_records(product: Product) -> pl.DataFrame:
     Raises:
         UserError: if there is no finished project, its log would keep no input, or nothing of it can change.
     """
-    if not hasattr(input_of(product), "shifted"):
+    if input_of(product).shifted is None:
         what = f"the input {product.formulation.input.type} does not say what may change: it has no function shifted"
         raise UserError(what, "its module in src/", "write one as inputs/__init__.py of the engine says")
     if not LABELLED.exists():

@@ -54,7 +54,7 @@ def first_model(product: Product) -> Month:
             month.copy.commit("First accepted model")
             report = month.copy.report("reports/registration.json")
             text = "%(n)s records are held back as the future; make: version %(version)s is %(alias)s"
-            month.say(words("before"), words(text, n=held, version=report["version"], alias=report["alias"]))
+            month.say(words("before the month"), words(text, n=held, version=report["version"], alias=report["alias"]))
             return month
         rows, learned = failed(month.copy), len(found) - held
         if not rows:

@@ -83,7 +83,7 @@ def seen(sent: Sent) -> str:
     text = (
         "%(n)s records, %(share)s answered; users correct %(right)s, spoil %(wrong)s, type %(typed)s; %(drawn)s judged"
     )
-    facts = {"n": len(sent.ids), "share": f"{share:.0%}", "right": sent.corrected, "wrong": sent.mistaken}
+    facts = {"n": len(sent.ids), "share": f"{100 * share:.0f} %", "right": sent.corrected, "wrong": sent.mistaken}
     return words(text, **facts, typed=sent.typed, drawn=sent.labelled)
 
 
