@@ -116,3 +116,16 @@ def test_an_older_version_beside_a_newer_one_shows_what_age_does(project: Path) 
     assert scores()["M4"] == 0
     write_json(Path("reports/comparison.json"), {"full (exported)": {}, "version 1": {}, "version 2 (champion)": {}})
     assert scores()["M4"] == 0.5
+
+
+@pytest.mark.task("tabular-classification")
+def test_an_older_version_in_the_canary_of_a_newer_one_shows_what_age_does_by_itself(project: Path) -> None:
+    canary = {"labelled": 40, "champion": ["1"], "challenger": "2", "measures": {"accuracy": {}}}
+    write_json(Path("reports/release.json"), {"canary": canary})
+    assert scores()["M4"] == 0.5  # nothing says yet how old a model may become
+    row = {"id": "M8", "metric": "data_age_days", "verdict": "pass"}
+    write_json(Path("reports/monitoring/report.json"), {"verdicts": [row]})
+    assert scores()["M4"] == 1
+    for nothing in ({"canary": canary | {"labelled": 0}}, {"canary": None}, {}):
+        write_json(Path("reports/release.json"), nothing)
+        assert scores()["M4"] == 0

@@ -15,6 +15,7 @@ import pytest
 
 from english import sentences
 from fullstack_ml.monitoring import monitor
+from fullstack_ml.pages import formats
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.registry.tracking import ClientRegistry
 
@@ -207,6 +208,13 @@ def test_intervals_that_hold_fewer_late_numbers_than_promised_are_an_alarm_also_
     )
     page = monitor.PAGE.read_text(encoding="utf-8")
     assert '<th class="n">interval_coverage</th>' in page
+    (row,) = (row for row in report()["verdicts"] if row["metric"] == "drawn_interval_coverage")
+    (line,) = (line for line in page.splitlines() if "<td>drawn_interval_coverage</td>" in line)
+    shown = formats.quantity(row["value"], "share")
+    assert shown.endswith(" %"), "as people write a share"
+    assert f'<td class="n">{shown}</td>' in line
+    assert f'<td class="n faint">{formats.between([row["low"], row["high"]])} %</td>' in line
+    assert f"≥ {formats.quantity(row['threshold'], 'share')}</td>" in line
 
     with sqlite3.connect("predictions.db") as connection:  # the same patients, of whom many went another way
         connection.execute("UPDATE feedback SET answer = ? WHERE rowid % 2", (str(options["high"]),))

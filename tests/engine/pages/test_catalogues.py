@@ -29,7 +29,7 @@ better, worse, open, not-worse, mean, median, last value, most frequent, shares,
 split label, turned by 90 degrees, turned by 180 degrees, inverted, blurred, noise, shuffled pixels, blank,
 blank with dust,
 photographs, rows mixed, columns swapped, another unit (x 10), all zero, noise of three deviations, letters shuffled,
-keys hit at random, another script, one letter, letters, signs, pairs
+keys hit at random, another script, one letter, letters, signs, pairs, open
 """
 TYPES = {"BaseModel", "Closed", "TypedDict"}
 MARK = re.compile(r"%\((\w+)\)s|%%|%")
@@ -151,6 +151,12 @@ KEYS = {*of_templates(), *of_code(), *of_tables(), *of_the_audit(), *of_the_line
 def marks(text: str) -> list[str]:
     """List the places for values in a text; a percent sign alone is none."""
     return sorted(MARK.findall(text))
+
+
+@pytest.mark.parametrize("path", sorted(build.PAGE.glob("*.js")), ids=lambda path: path.name)
+def test_every_sentence_of_the_page_is_told_in_the_language(path: Path) -> None:
+    text = re.sub(r"/\*.*?\*/|//[^\n]*|throw new Error\([^;]*", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert re.findall(r"""["`][^"`\n]*[A-Za-z]{2,} [a-z]{2,}[^"`\n]*["`]""", build.TOLD.sub("", text)) == []
 
 
 def test_the_texts_are_found() -> None:

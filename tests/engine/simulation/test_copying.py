@@ -46,7 +46,7 @@ def test_no_group_is_in_the_past_and_in_the_future(product: Product) -> None:
     assert len(past) + len(held) == len(found), "every record is in one of them"
     assert held["label"].null_count() == 0
     assert 0.3 < len(held) / len(found) < 0.5
-    cut = found["draw"][int(copying.HELD * len(found))]
+    cut = found["draw"][int(copying.HELD[0] * len(found))]
     groups = set(found.filter(pl.col("draw") < cut)["group"])
     assert groups.isdisjoint(found.filter(pl.col("draw") >= cut)["group"])
 
@@ -105,6 +105,8 @@ def test_the_copy_tells_nobody_and_its_gate_waits_for_traffic(finished: Path) ->
     assert read["register"]["crown"] is False
     config = yaml.safe_load((copying.PROJECT / "conf/config.yaml").read_text())
     assert {"source": "past"} in config["defaults"]
+    back = yaml.safe_load((copying.PROJECT / "conf/source/predictions.yaml").read_text())["options"]
+    assert (back["days"], back["records"]) == (7, 400), "what came since the change"
     rows = yaml.safe_load((copying.PROJECT / "product.yaml").read_text())["requirements"]
     assert [row["threshold"] for row in rows if row["metric"] == "records"] == [750], "half of 1500"
     assert {path: path.read_bytes() for path in before} == before, "the project itself stays as it is"

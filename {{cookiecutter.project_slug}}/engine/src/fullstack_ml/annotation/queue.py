@@ -35,7 +35,7 @@ from fullstack_ml.pipeline.tables import raw, rewritten, slice_mask
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version, major
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.errors import UserError, suggest
+from fullstack_ml.workspace.errors import UserError, first_line, suggest
 from fullstack_ml.workspace.files import read_json
 from fullstack_ml.workspace.paths import REVIEW, ROUNDS, SUSPECTS
 
@@ -139,7 +139,7 @@ def of_the_lead(file: Path, product: Product) -> pl.DataFrame:
     try:
         frame = pl.read_csv(file, infer_schema=False).select("id", "label").drop_nulls()
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise UserError(str(error).splitlines()[0], where, "give it the columns id and label") from error
+        raise UserError(first_line(error), where, "give it the columns id and label") from error
     if strange := illegal(frame["label"].unique().to_list(), product):
         text, fault = next(iter(strange.items()))
         raise UserError(f"label {text!r} {fault}", where, "mend it")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,8 @@ import numpy as np
 
 Words = Callable[..., str]  # translates a text that people read, with values by name
 Rows = Callable[[], np.ndarray]  # gives what the graph has of some records under the name ``features``
+# By name what late labels show beside ``MAIN``: 0 or 1 per record, of the log's ``scores`` and the right answers.
+Late = Mapping[str, Callable[[Sequence[Any], Sequence[str]], np.ndarray]]
 JOINT, NONE = ";", "none"  # between the labels of a record in a text, and for a record without a label
 MARKS = re.compile(r"[;|]")  # what people and files write between labels
 ACCEPT, UNFAMILIAR, UNCERTAIN = "accept", "unfamiliar", "uncertain"

@@ -73,7 +73,7 @@ class Evidence:
 
     def workflow(self, command: str) -> list[Proof]:
         """Return a workflow that runs a command, and so fails when it does."""
-        what = sentence("`%(command)s` on every change", command=command)
+        what = sentence("%(command)s on every change", command=command)
         return self.text(WORKFLOWS / "*.yml", rf"\b{re.escape(command)}\b", what)
 
     @cached_property
@@ -105,8 +105,10 @@ class Evidence:
         held = [version for version in self.versions if version.tags.get(tag)]
         if not held:
             return []
+        value = held[-1].tags[tag]
+        shown = value[:12] if re.fullmatch("[0-9a-f]{32,64}", value) else value  # the hash of a commit, say
         place = sentence("version %(version)s", version=held[-1].number)
-        return [Proof(sentence(what, tag=held[-1].tags[tag]), place, today())]
+        return [Proof(sentence(what, tag=shown), place, today())]
 
     def logged(self, condition: str, what: str) -> list[Proof]:
         """Return what the prediction log holds of a kind, where it holds any; ``condition`` is SQL of the engine.

@@ -15,7 +15,7 @@ from fullstack_ml.product.guide import check_labels, guide_version
 from fullstack_ml.product.questions import open_questions
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.aliases import refuse_bomb
-from fullstack_ml.workspace.errors import Location, UserError, dotted, explain, guard
+from fullstack_ml.workspace.errors import Location, UserError, dotted, explain, first_line, guard
 from fullstack_ml.workspace.git import git
 from fullstack_ml.workspace.paths import PRODUCT
 
@@ -45,7 +45,7 @@ def load(path: Path = PRODUCT) -> Product:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"not YAML: {error.problem}", f"{path}:{line}", "mend the line") from error
     except (yaml.YAMLError, ValueError) as error:  # a character, such as NUL; a value, such as the 31st of February
-        raise UserError(f"not YAML: {str(error).splitlines()[0]}", str(path), "mend the value") from error
+        raise UserError(f"not YAML: {first_line(error)}", str(path), "mend the value") from error
     except RecursionError as error:
         raise UserError("it is nested too deeply", str(path), "mend the value") from error
     _refuse_twins(node, path)

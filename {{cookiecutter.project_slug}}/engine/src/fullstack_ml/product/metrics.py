@@ -56,6 +56,7 @@ class Sums:
 
 
 COST = "cost"  # the unit of a metric that counts what errors or inputs cost
+OF_ANSWER = "units"  # the unit of a metric that is in the unit of the answer
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,13 @@ COMMON: dict[str, Metric] = {
         "novelty_false_alarms",
     ),
     "unknown_detected": Metric("share", "higher", "share of the records out of scope that the model does not answer"),
+    "unknown_answered": Metric(
+        "share", "lower", "highest share that the model answers of a kind of input out of scope"
+    ),
     "unknown_false_alarms": _share("lower", "share of the records in scope that it does not answer", "silent"),
     "artefact_kib": _measured("KiB", "lower", "size of the ONNX file"),
     "latency_p50_ms": _measured("ms", "lower", "median time of one record, decoding included"),
-    "latency_p99_ms": _measured("ms", "lower", "99th percentile of the time of one record"),
+    "latency_p99_ms": _measured("ms", "lower", "time within which 99 of 100 records are answered"),
     "input_cost": _measured(COST, "lower", "what the features of a record cost, by data.costs", "validate"),
     "records": _measured("records", "higher", "valid records with a label", "label"),
     "agreement_alpha": _measured("alpha", "higher", "Krippendorff's alpha of the annotators", "label"),
@@ -178,8 +182,15 @@ def metrics_of(product: Product) -> dict[str, Metric]:
 
 
 def unit_of(metric: Metric, product: Product) -> str:
-    """Return the unit of a metric for people: a cost is counted in what ``service.error_cost`` names."""
-    return product.service.error_cost.unit if metric.unit == COST else metric.unit
+    """Return the unit of a metric for people."""
+    return told(metric.unit, product)
+
+
+def told(unit: str, product: Product) -> str:
+    """Return a unit for people: a cost is counted in what ``service.error_cost`` names, a number in its own unit."""
+    if unit == COST:
+        return product.service.error_cost.unit
+    return str(product.formulation.answer.options.get("unit", unit)) if unit == OF_ANSWER else unit
 
 
 def applicable(product: Product) -> dict[str, Metric]:

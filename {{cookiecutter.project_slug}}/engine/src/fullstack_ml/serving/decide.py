@@ -22,8 +22,7 @@ from fullstack_ml.serving.evidence import measures, plan_of, rows, window_of
 from fullstack_ml.serving.online import by_mode, compare, difference_said
 from fullstack_ml.serving.release import by_number, let_servers_have, promote
 from fullstack_ml.serving.settings import Settings, read
-from fullstack_ml.serving.store import said
-from fullstack_ml.workspace.errors import UserError, guard
+from fullstack_ml.workspace.errors import UserError, first_line, guard
 from fullstack_ml.workspace.files import read_json, write_json
 from fullstack_ml.workspace.paths import REGISTRATION, REPORTS
 
@@ -100,7 +99,7 @@ def evidence(settings: Settings, number: str, plan: Plan) -> Modes:
         found = by_mode(rows(settings, window[1]), *window)
         return {mode: compare(part, mode, *window, plan, answer) for mode, part in found.items()}
     except SQLAlchemyError as error:
-        what = f"the log cannot be read: {said(error)}"
+        what = f"the log cannot be read: {first_line(error)}"
         raise UserError(what, "SERVE_DATABASE_URL", "make serve makes it") from error
 
 

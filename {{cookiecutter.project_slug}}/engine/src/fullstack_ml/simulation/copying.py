@@ -27,7 +27,8 @@ from fullstack_ml.workspace.seams import package_name
 
 PLACE = Path(".simulation")
 PROJECT = PLACE / "project"
-HELD = 0.45  # share of the labelled records that are the future
+HELD = (0.4, 0.3, 0.2)  # share of the labelled records that are the future; less where a model of the rest is rejected
+FEWEST = 50  # records of each part of the future
 LABELS_PER_CALIBRATION = 12  # labelled records to have one for calibration, and some to spare
 SPARE = 2  # times the smallest slice, since slices are of different size
 FOLDS = 5  # of a project that is too small for splits
@@ -64,7 +65,7 @@ def drawn_records(product: Product) -> pl.DataFrame:
     Raises:
         UserError: if there is no finished project, its log would keep no input, or nothing of it can change.
     """
-    if not hasattr(input_of(product), "shifted"):
+    if input_of(product).shifted is None:
         what = f"the input {product.formulation.input.type} does not say what may change: it has no function shifted"
         raise UserError(what, "its module in src/", "write one as inputs/__init__.py of the engine says")
     if not LABELLED.exists():
@@ -86,9 +87,9 @@ def draws(found: pl.DataFrame) -> pl.Series:
     return pl.Series("draw", [chance(key) for key in keys], dtype=pl.Float64)
 
 
-def parted(found: pl.DataFrame, product: Product) -> tuple[pl.DataFrame, Future]:
-    """Part the records into the past, as a source yields it, and the future."""
-    future = (pl.col("draw") < found["draw"][int(HELD * len(found))]) & pl.col("label").is_not_null()
+def parted(found: pl.DataFrame, product: Product, share: float = HELD[0]) -> tuple[pl.DataFrame, Future]:
+    """Part the records into the past, as a source yields it, and the future, which is a ``share`` of them."""
+    future = (pl.col("draw") < found["draw"][int(share * len(found))]) & pl.col("label").is_not_null()
     held, past = found.filter(future), found.filter(~future)
     payload = list(input_of(product).columns(product))
     given = past.with_columns(source_label=pl.coalesce("label", "source_label"))
@@ -141,14 +142,14 @@ def set_up(project: Path, share: float, small: bool) -> None:
     def quiet(content: Any) -> None:
         content["monitoring"] |= {"command": None, "webhook": None, "server": None}
 
-    def more(content: Any) -> None:
-        content["options"] |= {"records": 400, "url": "env:SERVE_DATABASE_URL"}
+    def since(content: Any) -> None:  # what came since the change, and not what was usual before
+        content["options"] |= {"records": 400, "days": 7, "url": "env:SERVE_DATABASE_URL"}
 
     def waits(content: Any) -> None:
         content["crown"] = False
 
     edits = {"product.yaml": contract, "conf/monitoring.yaml": quiet}
-    edits |= {"conf/split.yaml": folded, "conf/source/predictions.yaml": more, "conf/register.yaml": waits}
+    edits |= {"conf/split.yaml": folded, "conf/source/predictions.yaml": since, "conf/register.yaml": waits}
     for name, change in edits.items():
         edit(project / name, change)
     config = (project / "conf/config.yaml").read_text(encoding="utf-8")  # whose layout others read, as text
@@ -169,18 +170,22 @@ def is_small(records: int, product: Product) -> bool:
     )
 
 
-def make_copy(product: Product) -> Future:
-    """Make the copy anew and return the future.
+def enough(future: Future) -> bool:
+    """Tell whether a future has the records of a month."""
+    return min(map(len, (future.normal, future.shifted, future.later))) >= FEWEST
+
+
+def make_copy(product: Product, found: pl.DataFrame, share: float) -> Future:
+    """Make the copy anew, hold a ``share`` of the records back, and return these.
 
     Raises:
-        UserError: if there is no finished project, or too little of it.
+        UserError: if they are too few.
     """
-    shutil.rmtree(PROJECT, ignore_errors=True)
-    found = drawn_records(product)
-    past, future = parted(found, product)
-    if min(map(len, (future.normal, future.shifted, future.later))) < 50:
+    past, future = parted(found, product, share)
+    if not enough(future):
         what = f"{found['label'].count()} labelled records are too few to hold some back for a month"
         raise UserError(what, str(LABELLED), "label more, or try it in a project on the sample data")
+    shutil.rmtree(PROJECT, ignore_errors=True)
     lay_files(PROJECT)
     set_up(PROJECT, len(past) / raw().select(pl.len()).collect().item(), is_small(len(past), product))
     (PROJECT / PAST).parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from fullstack_ml.pages.provenance import today
 from fullstack_ml.pages.words import language, words
-from fullstack_ml.site import links, pages, places
+from fullstack_ml.site import dialog, links, pages, places
 from fullstack_ml.site.reports import write_reports
 from fullstack_ml.workspace.errors import UserError, guard
 
@@ -124,6 +124,7 @@ def build(program: str, work: Path) -> Path:
     if done.returncode or not (built / "index.html").is_file():
         said = (done.stderr or done.stdout).strip().splitlines() or ["it says nothing"]
         raise UserError(f"the site was not built: {said[-1]}", program, "rm -r .venv-docs, then make docs")
+    dialog.translate(built)
     if found := links.broken(built):
         what = f"the site has {len(found)} link(s) that lead nowhere or load from elsewhere: {'; '.join(found[:5])}"
         raise UserError(what, str(places.DOCS), "correct them on these pages, pictures as files; then make docs")

@@ -35,11 +35,11 @@ def choices(seam: str) -> list[str]:
     found = {path.stem: path for folder in folders for path in folder.glob("[a-z]*.py")}
     found |= {path.parent.name: path for folder in folders for path in folder.glob("[a-z]*/__init__.py")}
     # Read, not imported: a list of names must not need what every choice needs.
-    return sorted(name for name, path in found.items() if _holds(path, _needed(seam)))
+    return sorted(name for name, path in found.items() if _holds(path, _seam(seam).NEEDED))
 
 
 def find_choice(seam: str, name: str, where: str) -> Any:
-    """Import the module that fills ``seam`` under ``name``.
+    """Import the module that fills ``seam`` under ``name``; what it may leave out is there too, as the seam says.
 
     Args:
         seam: dotted folder below the engine, such as ``inputs`` or ``data.collect.sources``.
@@ -51,12 +51,14 @@ def find_choice(seam: str, name: str, where: str) -> Any:
     """
     own = SOURCE / package_name() / seam.rpartition(".")[2] / f"{name}.py"
     module = _own_module(own) if own.exists() else _engine_module(seam, name, where)
-    missing = [word for word in _needed(seam) if not hasattr(module, word)]
+    missing = [word for word in _seam(seam).NEEDED if not hasattr(module, word)]
     if missing:
         place = str(own if own.exists() else inspect.getfile(module))
         raise UserError(
             f"{seam.rpartition('.')[2]} {name!r} lacks {', '.join(missing)}", place, "define what is missing"
         )
+    for word, value in vars(_seam(seam)).get("OPTIONAL", {}).items():
+        vars(module).setdefault(word, value)  # so that nobody who calls has to know what may be missing
     return module
 
 
@@ -70,8 +72,9 @@ def find_own(name: str) -> Any:
     return _own_module(path) if path.exists() else None
 
 
-def _needed(seam: str) -> tuple[str, ...]:
-    return getattr(importlib.import_module(f"{ENGINE}.{seam}"), "NEEDED", ())
+def _seam(seam: str) -> Any:
+    """Import the folder of a seam: ``NEEDED`` names what a module defines, ``OPTIONAL`` what stands in for the rest."""
+    return importlib.import_module(f"{ENGINE}.{seam}")
 
 
 def _holds(path: Path, needed: tuple[str, ...]) -> bool:

@@ -40,7 +40,7 @@ from fullstack_ml.answers.label.report import (
     worst_errors,
 )
 from fullstack_ml.answers.label.rule import Rule, chosen, decide, fit_rule, price_list
-from fullstack_ml.answers.words import Rows, Words
+from fullstack_ml.answers.words import Late, Rows, Words
 from fullstack_ml.product.types import Finding, Product
 
 if TYPE_CHECKING:
@@ -49,12 +49,14 @@ if TYPE_CHECKING:
 OUTPUT, MAIN, ESTIMATOR = "probabilities", "accuracy", "classifier"
 PAGE: tuple[str, ...] = ("label.js", "bars.js", "decision.js")
 CALIBRATIONS: tuple[str, ...] = ("temperature", "isotonic", "none")
+LATE: Late = {}
 read_rule = Rule.from_json
 
 __all__ = [
     "CALIBRATIONS",
     "ESTIMATOR",
     "HEADLINE",
+    "LATE",
     "MAIN",
     "METRICS",
     "OUTPUT",

@@ -132,15 +132,19 @@ METRICS: dict[str, Metric] = {
     ),
     "log_loss": _mean("log_loss", "nats", "mean negative log probability of the right label"),
     "brier": _mean("brier", "share", "mean squared error of the probabilities, summed over labels"),
-    "ece": Metric("share", "lower", "expected calibration error of the top label", _ece),
-    "margin_over_baseline": Metric("share", "higher", "accuracy above always answering the majority", _margin),
+    "ece": Metric("share", "lower", "average gap between the stated probability and the share that is right", _ece),
+    "margin_over_baseline": Metric(
+        "share", "higher", "accuracy beyond that of always giving the most frequent label", _margin
+    ),
     "worst_slice_accuracy": Metric("share", "higher", "lowest accuracy of a measurable slice"),
-    "worst_label_recall": Metric("share", "higher", "lowest recall of a label", _worst_recall, fewest="truth"),
+    "worst_label_recall": Metric(
+        "share", "higher", "share that is found of the label that is missed most", _worst_recall, fewest="truth"
+    ),
     "collapse": Metric("share", "lower", "how strongly the most neglected label is under-predicted", _collapse),
     "set_coverage": Metric(
         "share",
         "higher",
-        "share of prediction sets that hold the right label",
+        "share of records whose candidates include the right label",
         lambda sums: sums.mean("covered"),
         ("covered", "one"),
     ),

@@ -100,7 +100,7 @@ METRICS: dict[str, Metric] = {
     "worst_label_recall": Metric(
         "share",
         "higher",
-        "lowest recall of a label",
+        "share that is found of the label that is missed most",
         lambda sums: (sums["label_hit"] / sums["truth"]).min(axis=1),
         fewest="truth",
     ),

@@ -24,7 +24,7 @@ from fsspec.implementations.local import LocalFileOpener
 
 from fullstack_ml.data.collect.sources import cells, delimited, numbers
 from fullstack_ml.data.collect.sources.delimited import ROW, BadRow
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, first_line
 
 ROWS = 100_000
 FORMS = {
@@ -113,8 +113,7 @@ UNREADABLE = (pa.ArrowException, UnicodeDecodeError, OSError, csv.Error, ValueEr
 
 def _unreadable(name: str, error: Exception, where: str, ending: str) -> UserError:
     """Say that the bytes are not what the ending says."""
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return UserError(f"{name} is unreadable: {reason}", where, f"give {FORMS[ending]}")
+    return UserError(f"{name} is unreadable: {first_line(error)}", where, f"give {FORMS[ending]}")
 
 
 def _finished(
