@@ -235,7 +235,7 @@ def case_columns(outputs: np.ndarray, truth: np.ndarray, rule: Rule, product: Pr
     }
 
 
-def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
+def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any] | None:
     """Return what a reader has to know of a failed verdict beside the numbers, or None."""
     if verdict["metric"] == "collapse" and verdict["verdict"] == "fail":
         return collapsed(evaluation["labels"], verdict["threshold"])

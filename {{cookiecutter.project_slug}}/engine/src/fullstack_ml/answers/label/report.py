@@ -7,6 +7,7 @@ import numpy as np
 from fullstack_ml.answers.label.metrics import BINS, METRICS, columns, right_probability
 from fullstack_ml.answers.label.rule import ALWAYS, Rule, chosen, decide, expected_costs
 from fullstack_ml.answers.words import ACCEPT, Scored
+from fullstack_ml.pages.words import sentence
 from fullstack_ml.product.metrics import Sums
 from fullstack_ml.product.types import Product
 
@@ -101,16 +102,18 @@ def worst_errors(probabilities: np.ndarray, predicted: np.ndarray, truth: np.nda
     return order
 
 
-def collapsed(labels: dict[str, Any], threshold: float) -> str:
-    """Say in words which labels the model never predicts, or too rarely for the threshold."""
-    short = {
-        "never predicts": [name for name, row in labels.items() if row["records"] and not row["predicted"]],
-        "too rarely predicts": [
-            n for n, row in labels.items() if 0 < row["predicted"] < (1 - threshold) * row["records"]
-        ],
-    }
-    phrases = [f"{words} {', '.join(names)}" for words, names in short.items() if names]
-    return f"collapsed: the model {' and '.join(phrases) or 'may predict a label too rarely'}"
+def collapsed(labels: dict[str, Any], threshold: float) -> dict[str, Any]:
+    """Say which labels the model never predicts, or too rarely for the threshold."""
+    never = ", ".join(name for name, row in labels.items() if row["records"] and not row["predicted"])
+    rare = ", ".join(n for n, row in labels.items() if 0 < row["predicted"] < (1 - threshold) * row["records"])
+    if never and rare:
+        text = "collapsed: the model never predicts %(never)s and too rarely predicts %(rare)s"
+        return sentence(text, never=never, rare=rare)
+    if never:
+        return sentence("collapsed: the model never predicts %(never)s", never=never)
+    if rare:
+        return sentence("collapsed: the model too rarely predicts %(rare)s", rare=rare)
+    return sentence("collapsed: the model may predict a label too rarely")
 
 
 def explain(before: np.ndarray, final: Scored, rule: Rule, product: Product) -> list[str]:
