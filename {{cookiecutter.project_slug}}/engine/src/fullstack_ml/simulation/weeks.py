@@ -53,7 +53,7 @@ class Month:
             {"title": title, "told": told, "monitor": monitor, "ran": [asdict(one) for one in self.copy.ran]}
         )
         self.copy.ran.clear()
-        print(f"{title or '':<8}{told}  [{self.seconds:.0f} s]", flush=True)
+        print(f"{title or '':<8} {told}  [{self.seconds:.0f} s]", flush=True)
 
     def traffic(
         self, client: httpx.Client, records: pl.DataFrame, judged: float, part: tuple[float, float] = (0.0, 1.0)
