@@ -16,6 +16,7 @@ from fullstack_ml.artefact import graph
 from fullstack_ml.artefact import session as artefact
 from fullstack_ml.modeling.measuring import intervals
 from fullstack_ml.modeling.train.novelty_nodes import with_novelty
+from fullstack_ml.product.metrics import wilson
 from measured import label_metrics, label_table
 
 REPETITIONS, KNOWN, NEW = 200, 100, 100
@@ -91,7 +92,7 @@ def test_the_bootstrap_of_the_accuracy_agrees_with_wilson(share: float) -> None:
     sums = intervals.totals(label_table(scores, truth, answered, 0.0), 1000, seed=0)
     found = intervals.interval(label_metrics(sums, 0)["accuracy"][1:])
     # The ends of 1,000 resamples have a standard error of about a twelfth of the interval's width.
-    assert found == pytest.approx(intervals.wilson(hits, records), abs=0.004)
+    assert found == pytest.approx(wilson(hits, records), abs=0.004)
 
 
 def test_the_risk_curve_answers_the_surest_first() -> None:

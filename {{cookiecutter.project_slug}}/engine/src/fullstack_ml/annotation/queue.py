@@ -23,6 +23,7 @@ from fullstack_ml.annotation.choose import choose, draw, sample
 from fullstack_ml.annotation.opinion import ask
 from fullstack_ml.annotation.pool import alike, by_ids, selected
 from fullstack_ml.annotation.server import OWNER
+from fullstack_ml.annotation.suspects import SUSPECT
 from fullstack_ml.answers import answer_of
 from fullstack_ml.data.label.aggregate import guide_major, majority, votes
 from fullstack_ml.data.label.rounds import NAME, Kind, Round, adjudications, read_all, waiting, write
@@ -93,7 +94,7 @@ def flagged(kind: str, known: Known) -> dict[str, str]:
     found = pl.read_parquet(REVIEW) if REVIEW.exists() else pl.DataFrame(schema={"id": pl.String, "reason": pl.String})
     chosen = dict(found.filter(pl.col("reason").is_in(FLAGGED[kind])).select("id", "reason").iter_rows())
     if kind == "review" and SUSPECTS.exists():
-        chosen |= {row["id"]: "likely error" for row in read_json(SUSPECTS)["suspects"]}
+        chosen |= {row["id"]: SUSPECT for row in read_json(SUSPECTS)["suspects"]}
     if known.only is not None:
         chosen = {record: chosen.get(record, "asked for") for record in sorted(known.only)}
         if waits := known.only & known.waits:

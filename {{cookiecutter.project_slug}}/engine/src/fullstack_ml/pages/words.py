@@ -55,7 +55,7 @@ def language() -> str:
 
 
 @cache
-def _chosen(changed: int, path: str) -> str:
+def _chosen(changed: int, path: str) -> str:  # a contract that was ``changed`` is read again
     contract = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
     return str(contract.get("service", {}).get("language", ENGLISH))
 

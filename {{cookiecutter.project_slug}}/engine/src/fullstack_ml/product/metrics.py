@@ -4,6 +4,7 @@ The rows of an answer stand in its module of seam ``answers``; those that any an
 ``src/<package>/metrics.py`` with the decorator ``metric`` is a metric of the product's own.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ Values = np.ndarray  # one per resample; the first is that of all records
 # From outputs and truth to a function of the records' weights: how often each of them counts, 0, 1, 2 ...
 Weighted = Callable[[np.ndarray, np.ndarray], Callable[[np.ndarray], float]]
 BETTER = ("higher", "lower")
+Z95 = 1.959964  # standard errors to each side of which 95 of 100 lie
 # What traffic shows: nobody learns the right answer of a record that was not answered.
 ONLINE = ("answered_share", "answered_error", "cost_per_record", "input_cost", "latency_p50_ms", "latency_p99_ms")
 
@@ -179,6 +181,14 @@ def metrics_of(product: Product) -> dict[str, Metric]:
     for name in sorted(own.keys() & rows.keys()):
         raise UserError(f"there is a metric {name!r} already", "src/*/metrics.py", "give it another name")
     return {**rows, **own}
+
+
+def wilson(hits: int, records: int) -> list[float]:
+    """Return the 95 % interval of a share (Wilson 1927), which also holds for few records."""
+    share, spread = hits / records, Z95**2 / records
+    middle = (share + spread / 2) / (1 + spread)
+    half = Z95 * math.sqrt(share * (1 - share) / records + spread / (4 * records)) / (1 + spread)
+    return [max(0.0, middle - half), min(1.0, middle + half)]
 
 
 def unit_of(metric: Metric, product: Product) -> str:

@@ -20,12 +20,12 @@ ENGINE = "fullstack_ml"
 SOURCE = Path("src")
 
 
-def package_name(source: Path = SOURCE) -> str:
+def package_name() -> str:
     """Return the name of the project's package, the only folder of ``src/``; the engine's where there is none."""
-    packages = [path.parent.name for path in sorted(source.glob("*/__init__.py"))]
+    packages = [path.parent.name for path in sorted(SOURCE.glob("*/__init__.py"))]
     if len(packages) > 1:
         fix = "keep one package in src/; put the others beside it as modules"
-        raise UserError(f"src/ holds {len(packages)} packages: {', '.join(packages)}", str(source.resolve()), fix)
+        raise UserError(f"src/ holds {len(packages)} packages: {', '.join(packages)}", str(SOURCE.resolve()), fix)
     return packages[0] if packages else ENGINE
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 
 from fullstack_ml.answers import Answer
-from fullstack_ml.modeling.measuring.intervals import groups_of, interval, totals, wilson
+from fullstack_ml.modeling.measuring.intervals import groups_of, interval, totals
 from fullstack_ml.pipeline.config import Evaluate
 from fullstack_ml.pipeline.tables import slice_mask
-from fullstack_ml.product.metrics import Metric
+from fullstack_ml.product.metrics import Metric, wilson
 from fullstack_ml.product.types import Product
 
 ALWAYS = ("source", "kind")

@@ -15,10 +15,10 @@ from fullstack_ml.answers import Answer
 from fullstack_ml.answers.words import ACCEPT, UNFAMILIAR, Scored
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
-from fullstack_ml.modeling.measuring.intervals import wilson
 from fullstack_ml.modeling.measuring.novelty import separation
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples
+from fullstack_ml.product.metrics import wilson
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 

@@ -102,7 +102,7 @@ def run(config: Config) -> None:
     stages = tracking.locked_stages("register")
     mlflow = tracking.connect()
     described = tags(tracking.pipeline_id(stages), stages, product, acceptance["accepted"])
-    run_id = log_run(mlflow, described, stages, product)
+    run_id = log_run(mlflow, described, product)
     told = source(mlflow, run_id, described)
     provenance.write(told)
     write_changes(product)  # until the champion is found

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fullstack_ml.modeling.measuring.intervals import wilson
+from fullstack_ml.product.metrics import wilson
 
 COLUMNS = ("source", "group", "kind")
 # How far above always answering the most frequent label a column may predict before it is a warning.
