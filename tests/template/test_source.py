@@ -49,7 +49,7 @@ ROOMS = [
     (1_120, ["monitoring"]),  # drift, estimates, late labels, alarms; gauges, page, who is told
     (380, ["edge", "pages", "artefact"]),
     (500, ["site"]),  # its pages, links and reports, and the words of its search
-    (1_110, ["simulation"]),  # a copy of the project, its first model, traffic and its clock, the weeks, the page
+    (1_130, ["simulation"]),  # a copy of the project, its first model, traffic and its clock, the weeks, the page
 ]
 VAGUE = {"utils", "util", "core", "common", "helpers", "helper", "manager", "managers", "misc"}
 
