@@ -208,7 +208,7 @@ def sections(
         "labels": per_label(names, outputs, truth, words, rule),
         "reliability": reliability(outputs, truth, bins),
         "confusion": confusion(predicted, truth, len(names)).tolist(),
-        "risk_curve": risk_curve(outputs, predicted, truth),
+        "risk_curve": risk_curve(outputs.max(axis=1), predicted == truth),
     }
 
 

@@ -1,4 +1,7 @@
-"""A label at the server: its type in requests and answers, its scores, and whether a late answer was right."""
+"""A label at the server: its type in requests and answers, its scores, and whether a late answer was right.
+
+Reads and writes nothing.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -54,7 +57,7 @@ def scores(outputs: np.ndarray, product: Product) -> list[dict[str, float]]:
 
 
 def judge(given: Sequence[str | None], right: Sequence[str]) -> np.ndarray:
-    """Return 1 where the label was right, else 0: the mean is the accuracy."""
+    """Return 1 where the answer was right, else 0: the mean is the accuracy."""
     return np.array([one == other for one, other in zip(given, right, strict=True)], dtype=np.float64)
 
 

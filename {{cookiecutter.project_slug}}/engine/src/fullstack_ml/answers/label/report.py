@@ -27,24 +27,24 @@ def recalls(matrix: np.ndarray) -> np.ndarray:
 
 def reliability(probabilities: np.ndarray, truth: np.ndarray, bins: int) -> list[dict[str, float]]:
     """Per bin of the top probability: records, mean probability, accuracy; empty bins are left out."""
-    top = probabilities.max(axis=1)
-    hit = probabilities.argmax(axis=1) == truth
-    which = np.minimum((top * bins).astype(int), bins - 1)
+    return binned(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth, bins)
+
+
+def binned(shares: np.ndarray, right: np.ndarray, bins: int) -> list[dict[str, float]]:
+    """Per bin of ``shares`` from 0 to 1: how many, their mean, and how many of them are ``right``."""
+    which = np.minimum((shares * bins).astype(int), bins - 1)
     return [
-        {"records": int(mine.sum()), "confidence": float(top[mine].mean()), "accuracy": float(hit[mine].mean())}
+        {"records": int(mine.sum()), "confidence": float(shares[mine].mean()), "accuracy": float(right[mine].mean())}
         for mine in (which == b for b in range(bins))
         if mine.any()
     ]
 
 
-def risk_curve(
-    probabilities: np.ndarray, predicted: np.ndarray, truth: np.ndarray, points: int = 50
-) -> list[dict[str, float]]:
-    """Return error against share of answers, when the most confident records are answered first."""
-    order = np.argsort(-probabilities.max(axis=1), kind="stable")
-    wrong = np.cumsum(predicted[order] != truth[order])
-    steps = np.unique(np.linspace(1, len(truth), min(points, len(truth))).astype(int))
-    return [{"answered_share": n / len(truth), "answered_error": float(wrong[n - 1] / n)} for n in steps.tolist()]
+def risk_curve(sure: np.ndarray, hit: np.ndarray, points: int = 50) -> list[dict[str, float]]:
+    """Return error against share of answers, when the records that the model is most ``sure`` of are answered first."""
+    wrong = np.cumsum(~hit[np.argsort(-sure, kind="stable")])
+    steps = np.unique(np.linspace(1, len(hit), min(points, len(hit))).astype(int))
+    return [{"answered_share": n / len(hit), "answered_error": float(wrong[n - 1] / n)} for n in steps.tolist()]
 
 
 def per_label(
