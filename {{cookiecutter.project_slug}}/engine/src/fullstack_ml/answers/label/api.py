@@ -3,7 +3,7 @@
 Reads and writes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -38,16 +38,6 @@ def from_text(text: str, product: Product) -> str:
 def to_text(answer: str, product: Product) -> str:
     """A label is text in the log too."""
     return answer
-
-
-def written(answers: Sequence[str], renames: Mapping[str, str]) -> list[str]:
-    """A label is kept as it is, under its name of now."""
-    return [renames.get(name, name) for name in answers]
-
-
-def named(answer: str) -> list[str]:
-    """A label names itself."""
-    return [answer]
 
 
 def scores(outputs: np.ndarray, product: Product) -> list[dict[str, float]]:

@@ -93,14 +93,6 @@ def baselines(
     }
 
 
-def worst_errors(probabilities: np.ndarray, predicted: np.ndarray, truth: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """Return the indices of wrong predictions: those that were answered first, then by falling probability."""
-    wrong = np.flatnonzero(predicted != truth)
-    silent = words[wrong] != ACCEPT
-    order: np.ndarray = wrong[np.lexsort((-probabilities[wrong].max(axis=1), silent))]
-    return order
-
-
 def collapsed(labels: dict[str, Any], threshold: float) -> str:
     """Say in words which labels the model never predicts, or too rarely for the threshold."""
     short = {
@@ -130,3 +122,63 @@ def explain(before: np.ndarray, final: Scored, rule: Rule, product: Product) -> 
         decision += f"\n  costs in abstentions of answering: {told}; the cheapest is answered, up to 1"
     head = "probabilities, before and after calibration"
     return [head, *rows, "novelty", f"  {final.novelty[0]:.3f}, {limit}", "decision", decision]
+
+
+def summary(truth: np.ndarray, product: Product, moments: np.ndarray | None = None) -> dict[str, Any]:
+    """Count the records of every label."""
+    counts = np.bincount(truth, minlength=len(product.formulation.label_names))
+    return dict(zip(product.formulation.label_names, counts.tolist(), strict=True))
+
+
+def missing(summary: dict[str, Any], product: Product) -> list[str]:
+    """Return the labels without a training record: the model could never answer them."""
+    return [name for name in product.formulation.label_names if not summary[name]]
+
+
+def training_facts(summary: dict[str, Any], product: Product) -> dict[str, Any]:
+    """Return what metrics ask beside the records: the label that the baseline answers."""
+    return {"majority": int(np.argmax([summary[name] for name in product.formulation.label_names]))}
+
+
+def sections(
+    outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Rule, product: Product, bins: int
+) -> dict[str, Any]:
+    """Return what the evaluation report holds beside the metrics of any answer."""
+    names, predicted = product.formulation.label_names, chosen(outputs, rule)
+    return {
+        "labels": per_label(names, outputs, truth, words, rule),
+        "reliability": reliability(outputs, truth, bins),
+        "confusion": confusion(predicted, truth, len(names)).tolist(),
+        "risk_curve": risk_curve(outputs.max(axis=1), predicted == truth),
+    }
+
+
+def worst(outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Rule) -> np.ndarray:
+    """Return the indices of the records with a wrong label: those that were answered first, then the surest."""
+    wrong = np.flatnonzero(chosen(outputs, rule) != truth)
+    return np.asarray(wrong[np.lexsort((-outputs[wrong].max(axis=1), words[wrong] != ACCEPT))])
+
+
+def case_columns(outputs: np.ndarray, truth: np.ndarray, rule: Rule, product: Product) -> dict[str, list[Any]]:
+    """Return what is shown of a case: both labels with their probabilities."""
+    names, given = product.formulation.label_names, chosen(outputs, rule)
+    return {
+        "label": [names[i] for i in truth],
+        "predicted": [names[i] for i in given],
+        "probability": right_probability(outputs, given).astype(np.float64).tolist(),
+        "right_probability": right_probability(outputs, truth).astype(np.float64).tolist(),
+    }
+
+
+def suspects(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the indices of records whose label is likely wrong, the most suspicious first."""
+    from fullstack_ml.answers.label.confident import likely_label_errors
+
+    return likely_label_errors(outputs, truth)
+
+
+def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
+    """Return what a reader has to know of a failed verdict beside the numbers, or None."""
+    if verdict["metric"] == "collapse" and verdict["verdict"] == "fail":
+        return collapsed(evaluation["labels"], verdict["threshold"])
+    return None
