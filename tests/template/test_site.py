@@ -119,6 +119,22 @@ def browser() -> Iterator[Page]:
         yield page
 
 
+def test_tables_and_korean_words_are_whole_on_a_phone(project: Path, browser: Page) -> None:
+    browser.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=True)
+    browser.open((project / "site/index.html").as_uri(), "document.querySelector('.md-typeset__scrollwrap')")
+    wide, seen, tallest, shade, breaks = browser.run("""
+        const box = document.querySelector(".md-typeset__scrollwrap"), rows = [...box.querySelectorAll("tr")];
+        const breaks = getComputedStyle(document.querySelector(".md-typeset p")).wordBreak;
+        const tallest = Math.max(...rows.map((row) => row.getBoundingClientRect().height));
+        return [box.scrollWidth, box.clientWidth, tallest, getComputedStyle(box).backgroundAttachment, breaks];
+    """)
+    browser.call("Emulation.clearDeviceMetricsOverride")
+    assert wide > seen
+    assert shade == "local, local, scroll, scroll"
+    assert tallest < 100
+    assert breaks == {"en": "normal", "ko": "keep-all"}[browser.run("return document.documentElement.lang")]
+
+
 def found(browser: Page, word: str) -> str:
     """Type a word into the search and return the document once it has results, also what is in shadow roots."""
     browser.run("document.querySelector('.md-search__button').click(); await new Promise(requestAnimationFrame);")

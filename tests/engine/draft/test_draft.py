@@ -221,12 +221,14 @@ def test_a_contract_that_somebody_changed_is_left_alone(made: Draft, project: Pa
         ({"FROM": "people.csv", "ANSWER": "constant"}, "holds one label only: 'a'", "two labels or more"),
         ({"FROM": "people.csv", "ANSWER": "note"}, "more than 200 different values", "name a column with few"),
         ({"FROM": ""}, "FROM is empty", "data/inbox"),
+        ({"FROM": "header.csv"}, "the table has no row below its header", "one row per record"),
     ],
 )
 def test_a_mistake_is_three_lines_and_changes_nothing(
     typed: dict[str, str], what: str, fix: str, made: Draft, project: Path, refused: Refused
 ) -> None:
     patients().write_csv("people.csv")
+    Path("header.csv").write_text("age,left", encoding="utf-8")
     before = Path("product.yaml").read_bytes(), Path("conf/config.yaml").read_bytes()
     with refused(what, fix=fix):
         made(**typed)

@@ -70,6 +70,15 @@ def test_the_past_has_the_labels_that_count_and_nothing_of_the_future(product: P
     assert set(known) >= set(past["payload"])
 
 
+def test_the_past_names_dates_and_splits_its_records_where_the_contract_does(product: Product) -> None:
+    found = table(1000, 1000).with_columns(happened_at=pl.datetime(2026, 1, 1), given_split=pl.lit("train"))
+    data = product.data.model_copy(update={"row_key": "order", "time": "ordered"})
+    past, _ = copying.parted(found, product.model_copy(update={"data": data}))
+    assert past["row_key"].n_unique() == len(past)
+    assert past["happened_at"].null_count() == 0
+    assert past["given_split"].unique().to_list() == ["train"]
+
+
 @pytest.fixture
 def finished(project: Path) -> Path:
     """A repository in the working folder, with results, labels of people and settings of this machine."""

@@ -83,6 +83,16 @@ def test_a_model_that_is_never_accepted_is_told_with_its_requirement_and_its_rec
     assert said.count(("make",)) == len(copying.HELD)
 
 
+def test_a_busy_machine_is_no_reason_to_hold_less_back(
+    past: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    row = {"id": "R9", "metric": "latency_p99_ms", "operator": "<=", "threshold": 50, "value": 75.5, "verdict": "fail"}
+    said = typed(monkeypatch, 99, [row])
+    with refused("R9 latency_p99_ms 75.5, wanted <= 50"):
+        first.first_model(contract.load())
+    assert said.count(("make",)) == 1
+
+
 def test_a_command_that_fails_for_another_reason_is_not_tried_again(
     past: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, refused: Refused
 ) -> None:

@@ -123,6 +123,15 @@ def test_what_no_contract_can_allow_is_to_be_mended(
         validate.run(config)
 
 
+@pytest.mark.task("image-classification")
+def test_a_label_that_was_renamed_is_told_where_its_old_name_goes(
+    project: Path, records: pl.DataFrame, config: Any, refused: Refused
+) -> None:
+    raw(with_bad(records, "source_label", "ten"))
+    with refused("source_label (1)", fix="or at was: [<old name>] of the label that took its place; or"):
+        validate.run(config)
+
+
 def test_every_shard_is_checked(project: Path, records: pl.DataFrame, config: Any, refused: Refused) -> None:
     raw(records[10:30])
     raw(with_bad(records, "licence", "stolen"), number=1)

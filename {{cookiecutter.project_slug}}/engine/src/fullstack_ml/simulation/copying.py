@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 from ruamel.yaml import YAML
 
+from fullstack_ml.data.collect.names import ROW_KEY
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.tables import raw
 from fullstack_ml.product.types import Product
@@ -87,13 +88,20 @@ def draws(found: pl.DataFrame) -> pl.Series:
     return pl.Series("draw", [chance(key) for key in keys], dtype=pl.Float64)
 
 
+def told(found: pl.DataFrame, product: Product) -> list[str]:
+    """Name the columns by which the project's own source names, dates and splits its records."""
+    wanted = {ROW_KEY: product.data.row_key, "happened_at": product.data.time}
+    given = "given_split" in found.columns and found["given_split"].null_count() < len(found)
+    return [*(name for name, column in wanted.items() if column), *["given_split"] * given]
+
+
 def parted(found: pl.DataFrame, product: Product, share: float = HELD[0]) -> tuple[pl.DataFrame, Future]:
     """Part the records into the past, as a source yields it, and the future, which is a ``share`` of them."""
     future = (pl.col("draw") < found["draw"][int(share * len(found))]) & pl.col("label").is_not_null()
     held, past = found.filter(future), found.filter(~future)
     payload = list(input_of(product).columns(product))
-    given = past.with_columns(source_label=pl.coalesce("label", "source_label"))
-    extra = [name for name in product.data.columns if name in found.columns]
+    given = past.with_columns(pl.coalesce("label", "source_label").alias("source_label"), pl.col("id").alias(ROW_KEY))
+    extra = [name for name in (*product.data.columns, *told(found, product)) if name in given.columns]
     ends = [len(held) * 30 // 100, len(held) * 70 // 100]
     held = held.select(*payload, "label")
     parts = held[: ends[0]], held[ends[0] : ends[1]], held[ends[1] :]

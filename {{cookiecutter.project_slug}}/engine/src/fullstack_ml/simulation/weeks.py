@@ -195,7 +195,6 @@ def last_week(month: Month, client: httpx.Client) -> None:
 
 def score(month: Month) -> None:
     """Hold the first model against the new one on today's records, and score the lifecycle by what the month left."""
-    month.copy.type("make", "ablate")
     if not month.over:
         compared = month.copy.type("make", "compare", "VERSIONS=1 champion", may=(0, 2))
         if compared.code:  # of small data no record is left that both have not seen

@@ -28,6 +28,7 @@ docs_dir = "docs"
 site_dir = "site"
 use_directory_urls = false
 copyright = {source}
+extra_css = ["assets/site.css"]
 nav = {nav}
 
 [project.theme]
@@ -108,8 +109,8 @@ def build(program: str, work: Path) -> Path:
     listed = pages.lay(laid)
     reports = write_reports(laid, name)
     (laid / "assets").mkdir(exist_ok=True)
-    for script in SCRIPTS:
-        shutil.copyfile(Path(__file__).with_name(script), laid / "assets" / script)
+    for asset in (*SCRIPTS, "site.css"):
+        shutil.copyfile(Path(__file__).with_name(asset), laid / "assets" / asset)
     ours = [{"path": f"assets/{one}", "type": "text/javascript", "async": False, "defer": False} for one in SCRIPTS]
     told = {
         "name": as_toml(name),
