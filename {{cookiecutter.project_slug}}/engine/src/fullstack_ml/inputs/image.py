@@ -1,4 +1,7 @@
-"""Input ``image``: pictures in any common format, grey or colour, brought to the contract's shape."""
+"""Input ``image``: pictures in any common format, grey or colour, brought to the contract's shape.
+
+Reads and writes nothing.
+"""
 
 from __future__ import annotations
 

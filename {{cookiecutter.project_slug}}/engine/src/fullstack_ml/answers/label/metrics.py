@@ -1,4 +1,7 @@
-"""The metrics of one label: what each record adds, and the row of every metric with its function."""
+"""The metrics of one label: what each record adds, and the row of every metric with its function.
+
+Reads and writes nothing.
+"""
 
 from collections.abc import Callable
 

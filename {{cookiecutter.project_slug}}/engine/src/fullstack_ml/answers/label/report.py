@@ -1,4 +1,7 @@
-"""What an evaluation says of one label beside its metrics: confusion, reliability, recall, risk, baselines, cases."""
+"""What an evaluation says of one label beside its metrics: confusion, reliability, recall, risk, baselines, cases.
+
+Reads and writes nothing.
+"""
 
 from typing import Any
 

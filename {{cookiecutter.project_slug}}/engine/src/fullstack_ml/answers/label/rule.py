@@ -2,6 +2,8 @@
 
 The numbers of the rule stand in the artefact's metadata under ``decision``; none is chosen by hand. The edge page has
 the same rule in JavaScript, and a test holds the two together.
+
+Reads and writes nothing.
 """
 
 from dataclasses import dataclass, replace

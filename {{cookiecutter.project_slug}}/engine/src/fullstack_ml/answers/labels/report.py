@@ -1,4 +1,7 @@
-"""What an evaluation says of several labels beside its metrics: each label, how many, reliability, risk, cases."""
+"""What an evaluation says of several labels beside its metrics: each label, how many, reliability, risk, cases.
+
+Reads and writes nothing.
+"""
 
 from collections import Counter
 from typing import Any

@@ -4,6 +4,8 @@ Outputs are float32 (records, labels): how probable each label is, whatever the 
 whole, with all its labels, or not at all: who has to look at it reads it once for all of them, and is shown every
 candidate. The numbers of the rule stand in the artefact's metadata under ``decision``; the edge page has the same rule
 in JavaScript, and a test holds the two together.
+
+Reads and writes nothing.
 """
 
 from dataclasses import dataclass, field

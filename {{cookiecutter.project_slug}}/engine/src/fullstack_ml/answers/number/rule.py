@@ -3,6 +3,8 @@
 Outputs are float32 (records, 3): the number, and the low and the high end of its interval. Before calibration there
 is no interval: a model gives (records, 1). The numbers of the rule stand in the artefact's metadata under
 ``decision``; the edge page has the same rule in JavaScript, and a test holds the two together.
+
+Reads and writes nothing.
 """
 
 from dataclasses import dataclass
