@@ -1,7 +1,4 @@
-"""Input ``image``: pictures in any common format, grey or colour, brought to the contract's shape.
-
-Reads and writes nothing.
-"""
+"""Input ``image``: pictures in any common format, brought to the contract's shape; reads and writes nothing."""
 
 from __future__ import annotations
 
