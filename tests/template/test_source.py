@@ -41,7 +41,7 @@ ROOMS = [
     (4_000, ["serving"]),  # many records at once; from offline to champion by one command; roll-outs by site, words
     (1_240, ["audit"]),  # lineage of an answer, the ML Test Score, debts, roles
     (2_600, ["draft"]),  # an answer that is a number, or several labels
-    (2_160, ["inputs"]),  # pictures and their planes, tables, texts; what may change of them and be left out
+    (2_170, ["inputs"]),  # pictures and their planes, tables, texts; what may change of them and be left out
     (3_700, ["answers"]),  # a label, several labels with candidates, a number with its interval
     (1_360, ["product"]),  # what is watched after the release
     (2_240, ["annotation"]),  # rounds by filter, copies, gold, notes; people outside, hours, the guide on the screen

@@ -102,7 +102,7 @@ def test_a_label_without_records_has_no_recall(product: Any) -> None:
 def test_the_risk_curve_answers_the_surest_records_first() -> None:
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.8, 0.2], [0.55, 0.45]])
     # By confidence: right, right, wrong, right.
-    found = report.risk_curve(probabilities, probabilities.argmax(axis=1), np.array([0, 1, 0, 0]))
+    found = report.risk_curve(probabilities.max(axis=1), probabilities.argmax(axis=1) == np.array([0, 1, 0, 0]))
     assert [(row["answered_share"], row["answered_error"]) for row in found] == [
         (0.25, 0.0),
         (0.5, 0.0),

@@ -1,4 +1,7 @@
-"""How the pictures of an evaluation look, and how one is written: as PNG, in one step."""
+"""How the pictures of an evaluation look, and how one is written: as PNG, in one step.
+
+Reads the typeface of koreanize-matplotlib, where it is installed; writes the picture.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 A stage keeps its templates in ``templates/`` beside its ``__main__.py``. An HTML page extends ``base.html.j2``, which
 has the style sheet and lets the page open without a network. A name that a page uses and nothing defines is an error.
+Reads templates; the caller writes the page.
 """
 
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""What an evaluation says of a number beside its metrics: errors by size, coverage by level, baselines, cases."""
+"""What an evaluation says of a number beside its metrics: errors by size, coverage by level, baselines, cases.
+
+Reads and writes nothing.
+"""
 
 from typing import Any
 

@@ -2,6 +2,8 @@
 
 The slices of one column of product.yaml are the groups of a partition; ``source`` and ``kind`` are partitions too.
 Groups are compared on the mean of the answer's ``score``, which is its main metric.
+
+Reads and writes nothing.
 """
 
 from typing import Any
