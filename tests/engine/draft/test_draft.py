@@ -79,6 +79,9 @@ def test_a_table_becomes_a_contract_with_reachable_thresholds(
     assert re.match(r"\d+ of 600 records", product.formulation.answer.labels[0].definition)
     share = float((patients()["left (Y/N)"] == "no").mean() or 0)  # type: ignore[arg-type]
     assert share < threshold(product, "accuracy") < 0.9, "between the majority and what can be reached"
+    assert product.monitoring is not None
+    watched = {row.metric: row.threshold for row in product.monitoring.watch}
+    assert watched["drawn_accuracy"] == threshold(product, "accuracy"), "in use as before the release"
     text = Path("product.yaml").read_text(encoding="utf-8")
     assert len(re.findall("# draft: ", text)) > 20
     assert "left out: nr (every row has its own value" in text
@@ -218,12 +221,14 @@ def test_a_contract_that_somebody_changed_is_left_alone(made: Draft, project: Pa
         ({"FROM": "people.csv", "ANSWER": "constant"}, "holds one label only: 'a'", "two labels or more"),
         ({"FROM": "people.csv", "ANSWER": "note"}, "more than 200 different values", "name a column with few"),
         ({"FROM": ""}, "FROM is empty", "data/inbox"),
+        ({"FROM": "header.csv"}, "the table has no row below its header", "one row per record"),
     ],
 )
 def test_a_mistake_is_three_lines_and_changes_nothing(
     typed: dict[str, str], what: str, fix: str, made: Draft, project: Path, refused: Refused
 ) -> None:
     patients().write_csv("people.csv")
+    Path("header.csv").write_text("age,left", encoding="utf-8")
     before = Path("product.yaml").read_bytes(), Path("conf/config.yaml").read_bytes()
     with refused(what, fix=fix):
         made(**typed)
@@ -266,6 +271,8 @@ def test_an_answer_that_is_a_number_becomes_a_regression(
     # The errors are normal of deviation 25, which the model adds to a little: 80 % lie below 32.
     assert 32 < options["tolerance"] < 45
     assert 20 < threshold(product, "mae") < 35
+    assert product.monitoring is not None
+    assert ("drawn_mae", "<=") in [(row.metric, row.operator) for row in product.monitoring.watch]
     assert "  - model: boosted_number\n" in Path("conf/config.yaml").read_text(encoding="utf-8")
     written = compose.resolve([])
     assert (written.export.calibration, written.split.folds) == ("scaled", 5)

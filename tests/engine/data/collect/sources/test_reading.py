@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from openpyxl import Workbook
 
-from fullstack_ml.data.collect.sources import delimited
+from fullstack_ml.data.collect.sources import delimited, dialect
 from fullstack_ml.data.collect.sources.reading import read_table_file
 
 Refused = Callable[..., AbstractContextManager[None]]
@@ -32,7 +32,7 @@ def test_every_separator_is_found(separator: str, name: str) -> None:
     found = read_table_file(body, name)
     assert found.names == NAMES
     assert found.frame.rows() == ROWS
-    assert f"separated by {delimited.SEPARATORS[separator]}s" in found.notes
+    assert f"separated by {dialect.SEPARATORS[separator]}s" in found.notes
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,10 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     """Turn what was counted into the facts of a contract.
 
     Raises:
-        UserError: if there is no such answer column, or it has one value or too many.
+        UserError: if there is no row, no such answer column, or it has one value or too many.
     """
+    if not table.rows:
+        raise UserError("the table has no row below its header", wish.place, "give one row per record")
     columns = looked_at(table)
     answer = chosen_answer(columns, wish, table.rows)
     number = number_of(columns, answer)
@@ -52,8 +54,8 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     columns = [marked(column, answer, groups, table, bool(number)) for column in columns]
     columns, used, alone = learned([kept_together(column, named) for column in columns])
     check_used(columns, used, wish)
-    seen = Seen(source, options, {}, counts, sample_of(table, used, answer), notes=notes)
-    seen.options |= {"label": answer, "group": named}
+    sample = sample_of(table, used, answer)
+    seen = Seen(source, options | {"label": answer, "group": named}, {}, counts, sample, notes=notes)
     seen.time, seen.group, seen.slices = next(iter(times), None), group, slices_of(used, table)
     seen.table = [summary(column, table.rows, answer) for column in columns]
     personal = personal_columns(table.sample)
@@ -65,14 +67,12 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
         "group": group_text(groups, named),
         "row_key": next((column.name for column in columns if column.reason == NAME_OF_ROW), None),
         "times": [f"{name!r} looks like a time: {BY_TIME.format(name)}" for name in times],
-        "privacy": "personal" if personal else "internal",
-        "privacy_reason": "; ".join(f"{kind} in {name!r}" for name, kind in personal) or "no personal data was noticed",
+        **privacy_of(personal),
     }
     seen.facts["input"]["features"] = [feature(column, table.rows) for column in used]
     take_text(seen, alone, table)
     take_number(seen, number)
-    questions = asked(columns, [] if named else groups, times, personal, answer, wish)
-    seen.questions = questions + far_ends(used, table)
+    seen.questions = asked(columns, [] if named else groups, times, personal, answer, wish) + far_ends(used, table)
     take_several(seen, answers)
     return seen
 
@@ -98,6 +98,12 @@ def personal_columns(sample: pl.DataFrame) -> list[tuple[str, str]]:
     """List the columns that hold personal data, and of which kind."""
     texts = sample.rename(lambda name: f"column {name}").with_row_index("id")
     return sorted({(name.removeprefix("column "), kind) for _, name, kind in personal_data(texts)})
+
+
+def privacy_of(personal: list[tuple[str, str]]) -> dict[str, str]:
+    """Return the privacy class, and why, of the columns that hold personal data."""
+    reason = "; ".join(f"{kind} in {name!r}" for name, kind in personal) or "no personal data was noticed"
+    return {"privacy": "personal" if personal else "internal", "privacy_reason": reason}
 
 
 def marked(column: Column, answer: str | None, groups: list[str], table: Tally, number: bool) -> Column:

@@ -30,7 +30,8 @@ class Model:
     ``estimator`` is the backend's own: for ``sklearn`` a class (``_target_``) and its arguments. ``weights``: every
     record weighs alike (``none``), or every label does (``balanced``). ``reference`` names the paper or page that the
     method comes from; the research log and the model card show it. ``takes``: what the model gets of a record, of what
-    the input offers: ``features``, or of a text its ``letters``.
+    the input offers: ``features``, or of a text its ``letters``. ``inputs``: the types of input that the file is made
+    for; any where it names none.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Model:
     backend: str = "sklearn"
     weights: Literal["none", "balanced"] = "none"
     takes: str = "features"
+    inputs: list[str] = Field(default_factory=list)
 
 
 @dataclass(config=STRICT)

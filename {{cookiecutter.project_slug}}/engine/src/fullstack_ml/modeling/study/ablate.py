@@ -15,6 +15,7 @@ import numpy as np
 from fullstack_ml.artefact.graph import features_of
 from fullstack_ml.inputs import FEATURES, input_of
 from fullstack_ml.modeling.train.backends import backend_of, lesson_of
+from fullstack_ml.modeling.train.compatible import check_compatible
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, read
 from fullstack_ml.pipeline.stage import stage
@@ -93,6 +94,7 @@ def refuse_misleading(ranked: dict[str, dict[str, float]]) -> None:
 def run(config: Config) -> None:
     """Write and print what the validation log loss becomes without each part, the most valuable first."""
     product = load()
+    check_compatible(config.model, product)
     known, held_out = read("train", product), read("validation", product)
     parts, found = changes(known.inputs, product, config.model.takes), {}
     if not parts:

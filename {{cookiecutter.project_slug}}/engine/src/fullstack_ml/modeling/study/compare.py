@@ -21,6 +21,7 @@ from fullstack_ml.modeling.export.__main__ import artefact
 from fullstack_ml.modeling.measuring.measure import test, unfolded
 from fullstack_ml.modeling.register.champion import other_contract
 from fullstack_ml.modeling.train.__main__ import make
+from fullstack_ml.modeling.train.compatible import check_compatible
 from fullstack_ml.pages.formats import number
 from fullstack_ml.pipeline.compose import resolve
 from fullstack_ml.pipeline.config import Config
@@ -120,6 +121,8 @@ def main() -> None:
 def compare(versions: list[str], models: list[str], folder: Path) -> None:
     """Print and store the comparison; ``folder`` is for models that only it needs."""
     product, config = load(), typed(resolve([]))
+    for name in models:
+        check_compatible(typed(resolve([f"model={name}"])).model, product, "make compare MODELS")
     found = artefacts(versions)
     for name in models:
         unfolded(product)

@@ -8,6 +8,9 @@ import subprocess
 import sys
 
 from fullstack_ml.modeling.study.readiness import labelled, shortfalls, split_shares
+from fullstack_ml.modeling.train.compatible import check_compatible
+from fullstack_ml.pipeline.compose import resolve
+from fullstack_ml.pipeline.stage import typed
 from fullstack_ml.product.contract import load
 from fullstack_ml.workspace.errors import guard
 
@@ -20,7 +23,8 @@ def repro(*stages: str) -> None:
 
 
 def main() -> None:
-    """Run the stages up to label, and the others where its labels are enough."""
+    """Run the stages up to label, and the others where its labels are enough; none where the model cannot fit."""
+    check_compatible(typed(resolve([])).model, load())
     repro("label")
     counts = labelled()
     if counts is not None and shortfalls(counts, load(), split_shares()):

@@ -3,7 +3,8 @@
 Reads the splits but test, ``conf/sweep.yaml`` and ``conf/search/<model>.yaml``; writes MLflow runs and, in ``sweeps/``,
 ``trials.db``, ``winner.json`` and ``report.html``, and nothing else: the pipeline's files stay as they are. Trials are
 judged by ``release.better_on`` of product.yaml. A sweep that was stopped goes on where it was, as long as model, search
-space and data are the same. Run: ``make sweep MODEL=all TRIALS=60 MINUTES=20``.
+space and data are the same. Run: ``make sweep MODEL=all TRIALS=60 MINUTES=20``; with ``CHECK=1`` it fails where the
+values of ``conf/model`` are worse than what it found, beyond chance.
 """
 
 import hashlib
@@ -21,9 +22,10 @@ import optuna
 from optuna.trial import TrialState
 from pydantic import TypeAdapter
 
-from fullstack_ml.modeling.study.found import conclude
+from fullstack_ml.modeling.study.found import conclude, refuse_untuned
 from fullstack_ml.modeling.study.space import Space, inside, read_conf, stated
 from fullstack_ml.modeling.study.worker import COUNTED, STORE, Contender, Worker
+from fullstack_ml.modeling.train.compatible import check_compatible, compatible_models, misfit
 from fullstack_ml.pipeline.compose import own_code, resolve
 from fullstack_ml.pipeline.config import Config, Model, Sweep
 from fullstack_ml.pipeline.stage import typed
@@ -53,11 +55,18 @@ def name_of(config: Config, model: Model, space: Space, seed: int, product: Prod
 
 
 def contenders(config: Config, every: bool, seed: int, product: Product) -> list[Contender]:
-    """Return the model of ``config``, or every model that has ranges in ``conf/search``."""
+    """Return the model of ``config``, or every model that fits the contract and has ranges in ``conf/search``."""
     models = [config.model]
     if every:
         names = sorted(path.stem for path in (CONF / "search").glob("*.yaml"))
         models = [typed(resolve([f"model={name}"])).model for name in names]
+        models = [model for model in models if misfit(model, product) is None]
+        if not models:
+            fix = f"write ranges for one of {', '.join(compatible_models(product))}"
+            raise UserError("no model with ranges fits the contract", "conf/search/", fix)
+        print(f"sweep: searches {', '.join(model.name for model in models)}")
+    else:
+        check_compatible(config.model, product, f"make sweep MODEL={config.model.name}")
     spaces = [read_conf(f"search/{model.name}.yaml", Space) for model in models]
     pairs = zip(models, spaces, strict=True)
     return [Contender(model, space, name_of(config, model, space, seed, product)) for model, space in pairs]
@@ -132,6 +141,8 @@ def run(config: Config, trials: int | None = None, minutes: float | None = None,
         workers = min(settings.workers, wanted - done)
         search(Worker(config, field, metric, settings.seed, wanted, until, workers))
     conclude(field, metric, product)
+    if os.environ.get("CHECK"):
+        refuse_untuned(field, config.model.name)
 
 
 def positive(arguments: Mapping[str, str], name: str) -> float | None:

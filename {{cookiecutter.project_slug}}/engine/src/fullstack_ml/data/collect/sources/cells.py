@@ -75,6 +75,9 @@ def json_rows(file: Any, bad: list[BadRow], place: str, where: str, keep_out: bo
         if isinstance(row, dict):
             yield number, {str(name).strip(): value for name, value in row.items()}
             continue
+        if number == 1 and (text[0] == "[" or text == "{"):
+            what, fix = f"{place} is one JSON document", "write one object per line, such as by jq -c '.[]'"
+            raise UserError(what, where, fix)
         reason = f"line {number} is no JSON object"
         if not keep_out:
             fix = f"mend the line, or set bad_rows: keep-out to go on without such lines: {text[:60]!r}"

@@ -1,18 +1,15 @@
-"""Read a text table, such as a CSV file, in whatever form it comes: encoding, separator and decimal comma are found.
+"""Read the rows of a text table, such as a CSV file, of which ``dialect.py`` has found out how it is written.
 
-Reads what it is handed; writes nothing. The encoding is that of the whole file, the separator that of its beginning.
+Reads what it is handed; writes nothing.
 """
 
-import codecs
 import csv
 import io
 import weakref
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from time import monotonic, sleep
 from typing import Any
 
@@ -21,21 +18,12 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import csv as arrow
 
+from fullstack_ml.data.collect.sources.dialect import Form, Opener, ends_open
 from fullstack_ml.workspace.errors import UserError
 
 BLOCK = 16 * 2**20  # bytes that are parsed at once
-PEEK = 2**18  # bytes and rows of the beginning that tell the form
-ROWS = 1000
-SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 SECONDS = 5.0  # that Arrow gets to let go
 ROW = "#row"  # column of batches: the number of the row among those below the header, from 1
-
-Opener = Callable[[], Any]  # opens the bytes anew
-
-
-class BinaryError(ValueError):
-    """What is no text."""
 
 
 @dataclass
@@ -47,97 +35,22 @@ class BadRow:
     text: str
 
 
-@dataclass
-class Form:
-    """How a text table is written."""
-
-    encoding: str
-    separator: str
-    names: list[str]
-    rows: list[list[str]] = field(repr=False)  # from the beginning, without the header
-
-
-def encoding_of(file: Any) -> str:
-    """Find the encoding of an open file: by its mark, else the first of UTF-8, CP949 and Windows-1252 that fits.
-
-    Bytes above 127 make valid CP949 in many a Western text too; of Korean text nearly all pairs are in KS X 1001,
-    where both bytes are at least 0xA1, and of Western text next to none are.
-
-    Raises:
-        BinaryError: if there is a zero byte.
-    """
-    start = file.read(4)
-    for mark, name in MARKS:
-        if start.startswith(mark):
-            return name
-    names = ("utf-8", "cp949", "cp1252")
-    decoders = {name: codecs.getincrementaldecoder(name)() for name in names}
-    hangul = Counter[bool]()
-    block = start
-    while block:
-        if b"\0" in block:
-            raise BinaryError("it holds zero bytes, so it is no text")
-        cut = decoders["utf-8"].getstate()[0] if "utf-8" in decoders else b""  # a letter that the last block cut
-        for name in list(decoders):
-            try:
-                text = decoders[name].decode(block if name == "utf-8" else cut + block)
-            except UnicodeDecodeError:
-                del decoders[name]
-                continue
-            if name == "utf-8":
-                break  # the others are for what is none
-            if name == "cp949":
-                hangul.update(is_common(letter) for letter in text if letter > "\x7f")
-        block = file.read(BLOCK)
-    if "utf-8" in decoders and not decoders["utf-8"].getstate()[0]:
-        return "utf-8"
-    korean = hangul[True] > 0.8 * hangul.total()
-    return "cp949" if "cp949" in decoders and korean else "cp1252" if "cp1252" in decoders else "latin-1"
-
-
-def is_common(letter: str) -> bool:
-    """Say whether a letter is in KS X 1001, and Hangul."""
-    return "가" <= letter <= "힣" and letter.encode("euc-kr", "ignore") != b""
-
-
-def form_of(open_bytes: Opener, encoding: str) -> Form:
-    """Find separator and header of a text table; the separator is the one at which most rows have as many cells.
-
-    Raises:
-        csv.Error: if there is no row.
-    """
-    with open_bytes() as file:
-        text = codecs.getincrementaldecoder(encoding)().decode(file.read(PEEK))
-    best: tuple[tuple[float, int], str, list[list[str]]] | None = None
-    for separator in SEPARATORS:
-        rows = [row for row in islice(csv.reader(io.StringIO(text), delimiter=separator), ROWS) if row]
-        if len(rows) > 1 and len(text) >= PEEK // 4:
-            rows = rows[:-1]  # it may be cut
-        if rows:
-            width = len(rows[0])
-            alike = sum(len(row) == width for row in rows) / len(rows)
-            rank = (alike * (width > 1), width)
-            if best is None or rank > best[0]:
-                best = rank, separator, rows
-    if best is None:
-        raise csv.Error("it has no row")
-    _, separator, rows = best
-    return Form(encoding, separator, rows[0], [row for row in rows[1:] if len(row) == len(rows[0])])
-
-
 class Lines:
     """Finds the line of the file in which a row begins; rows are asked for in their order."""
 
     def __init__(self, open_bytes: Opener, form: Form) -> None:
         """Begin at the header."""
         text = io.TextIOWrapper(open_bytes(), form.encoding, newline="")
+        for _ in range(form.skip):
+            text.readline()
         self.reader, self.row, self.begin = csv.reader(text, delimiter=form.separator), 0, 0
+        self.skip = form.skip
 
     def find(self, row: int) -> int:
         """Return the line of the ``row``-th row that is not empty; the header is the first."""
-        with suppress(csv.Error, StopIteration):  # a cell beyond the limit of csv: then the row has to do
+        with suppress(csv.Error, StopIteration):  # what csv cannot read: then the row has to do
             while self.row < row:
-                self.begin = self.reader.line_num + 1
+                self.begin = self.skip + self.reader.line_num + 1
                 self.row += bool(next(self.reader))
             return self.begin
         return row
@@ -193,12 +106,60 @@ def stream_of(file: Any, form: Form, on_bad: Callable[[Any], str]) -> Any:
     as_text |= {"strings_can_be_null": True, "quoted_strings_can_be_null": True}
     # In one thread, since only then a bad row has a number.
     how: dict[str, Any] = {"block_size": BLOCK, "use_threads": False, "column_names": names}
+    how |= {"skip_rows": form.skip, "skip_rows_after_names": 1}
     return arrow.open_csv(
         file,
-        arrow.ReadOptions(skip_rows_after_names=1, encoding=form.encoding.removesuffix("-sig"), **how),
+        arrow.ReadOptions(encoding=form.encoding.removesuffix("-sig"), **how),
         arrow.ParseOptions(delimiter=form.separator, newlines_in_values=True, invalid_row_handler=on_bad),
         arrow.ConvertOptions(**as_text),
     )
+
+
+@dataclass
+class Kept:
+    """Keeps the rows of another length, or stops at the first of them; ``place`` and ``where`` name the table."""
+
+    open_bytes: Opener
+    form: Form
+    bad: list[BadRow]
+    place: str
+    where: str
+    keep_out: bool
+
+    def __post_init__(self) -> None:
+        """Begin with none."""
+        self.found: list[Any] = []
+        self.skipped: set[int] = set()
+        self.lines = Lines(self.open_bytes, self.form)
+
+    def skip(self, row: Any) -> str:
+        """Take a row from Arrow."""
+        self.found.append(row)
+        return "skip"
+
+    def take(self) -> None:
+        """Say of the rows that were found why they are bad.
+
+        Raises:
+            UserError: at the first, unless they are to be kept out.
+        """
+        for row in self.found:
+            number = row.number - self.form.skip  # Arrow counts what it skips
+            line = self.lines.find(number)
+            if row.text.count('"') % 2 and "\n" in row.text:
+                self.refuse_open_quote(line)
+            reason = f"line {line} has {row.actual_columns} cells, the header has {len(self.form.names)}"
+            if not self.keep_out:
+                fix = f"mend the line, or set bad_rows: keep-out to go on without such rows: {row.text[:60]!r}"
+                raise UserError(f"{self.place}: {reason}", self.where, fix)
+            self.bad.append(BadRow(line, reason, row.text))
+            self.skipped.add(number - 1)
+        self.found.clear()
+
+    def refuse_open_quote(self, line: int) -> None:
+        """Raise for a cell that swallows all lines to the end of the file."""
+        fix = 'close it, or write it twice where it is part of a cell: ""'
+        raise UserError(f"{self.place}: line {line} opens a quote that nothing closes", self.where, fix)
 
 
 def batches(
@@ -209,32 +170,29 @@ def batches(
     Rows of another length go to ``bad``.
 
     Raises:
-        UserError: at the first of them, unless they are to be kept out.
+        UserError: at the first of them, unless they are to be kept out; at a quote that nothing closes.
     """
-    found: list[Any] = []
-    lines = Lines(open_bytes, form) if keep_out else None
-    skipped: set[int] = set()
-    last = 0
-
-    def skip(row: Any) -> str:
-        found.append(row)
-        return "skip"
-
-    with open_bytes() as file, closing(streamed(file, form, skip)) as stream:
+    if form.bare:  # which Arrow takes only with a line break at its end
+        return
+    kept, last, end = Kept(open_bytes, form, bad, place, where, keep_out), 0, ""
+    with open_bytes() as file, closing(streamed(file, form, kept.skip)) as stream:
         for batch in stream:
-            for row in found:
-                line = (lines or Lines(open_bytes, form)).find(row.number)
-                reason = f"line {line} has {row.actual_columns} cells, the header has {len(form.names)}"
-                if not keep_out:
-                    fix = f"mend the line, or set bad_rows: keep-out to go on without such rows: {row.text[:60]!r}"
-                    raise UserError(f"{place}: {reason}", where, fix)
-                bad.append(BadRow(line, reason, row.text))
-                skipped.add(row.number - 1)
-            found.clear()
+            kept.take()
             frame = pl.from_arrow(batch)
             assert isinstance(frame, pl.DataFrame)
-            numbers, last = numbered(last, len(frame), skipped)
-            yield frame.rename(dict(zip(frame.columns, form.names, strict=True))).with_columns(numbers)
+            numbers, last = numbered(last, len(frame), kept.skipped)
+            frame = frame.rename(dict(zip(frame.columns, form.names, strict=True)))
+            end = next((cell for cell in reversed(frame.row(-1)) if cell), "") if len(frame) else end
+            yield (trimmed(frame) if form.spaced else frame).with_columns(numbers)
+    kept.take()
+    if end.endswith(("\n", "\r")) and ends_open(open_bytes, form.encoding):
+        kept.refuse_open_quote(kept.lines.find(last + 1))
+
+
+def trimmed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Take away the blanks after the separators; what then is empty is missing."""
+    texts = pl.all().str.strip_chars_start(" ")
+    return frame.with_columns(pl.when(texts != "").then(texts).name.keep())
 
 
 def numbered(last: int, count: int, skipped: set[int]) -> tuple[pl.Series, int]:

@@ -18,7 +18,7 @@ from typing import Any
 import fsspec
 import polars as pl
 
-from fullstack_ml.data.collect.sources.delimited import BinaryError, encoding_of
+from fullstack_ml.data.collect.sources.dialect import BinaryError, encoding_of
 from fullstack_ml.data.collect.sources.listing import Said, matched, read_listing
 from fullstack_ml.data.collect.sources.reading import is_table
 from fullstack_ml.data.collect.sources.tables import Columns, read_tables

@@ -8,8 +8,10 @@ a point, and words for a missing number become none.
 import csv
 import gzip
 import io
+import re
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -22,9 +24,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileOpener
 
-from fullstack_ml.data.collect.sources import cells, delimited, numbers
+from fullstack_ml.data.collect.sources import cells, delimited, dialect, numbers
 from fullstack_ml.data.collect.sources.delimited import ROW, BadRow
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, first_line
 
 ROWS = 100_000
 FORMS = {
@@ -108,13 +110,22 @@ def read_table_file(
     return reading
 
 
-UNREADABLE = (pa.ArrowException, UnicodeDecodeError, OSError, csv.Error, ValueError, KeyError, zipfile.BadZipFile)
+CUT = (EOFError, zlib.error, zipfile.BadZipFile)
+UNREADABLE = (pa.ArrowException, UnicodeDecodeError, OSError, csv.Error, ValueError, KeyError, *CUT)
+NUMBER = re.compile(r"[-+]?\d+[.,]\d+")  # as no column is called
+# What libraries say, in other words, and what to do about it.
+LONG = f"a row is longer than {delimited.BLOCK // 2**20} MiB, or a quote is never closed"
+SAID = {
+    "straddling object": (LONG, "close the quote, or shorten the row"),
+    "zero bytes": ("", "give a CSV file: text in UTF-8, without zero bytes"),
+}
 
 
 def _unreadable(name: str, error: Exception, where: str, ending: str) -> UserError:
     """Say that the bytes are not what the ending says."""
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return UserError(f"{name} is unreadable: {reason}", where, f"give {FORMS[ending]}")
+    reason = first_line(error)
+    words, fix = next((found for said, found in SAID.items() if said in reason), ("", f"give {FORMS[ending]}"))
+    return UserError(f"{name} is unreadable: {words or reason}", where, fix)
 
 
 def _finished(
@@ -123,7 +134,7 @@ def _finished(
     """Return the batches with their numbers written in one way; note which way was found."""
     if first is None:
         return iter(())
-    writing = numbers.writing_of(first.head(delimited.ROWS), numeric, reading.separator == ",")
+    writing = numbers.writing_of(first.head(dialect.ROWS), numeric, reading.separator == ",")
     reading.notes += writing.notes
     rest = reading.batches
 
@@ -168,14 +179,27 @@ def _opener(file: Any, name: str) -> Callable[[], Any]:
 
 def _delimited(opened: Any, name: str, where: str, bad: list[BadRow], keep_out: bool) -> Reading:
     with opened() as file:
-        encoding = delimited.encoding_of(file)
-    form = delimited.form_of(opened, encoding)
+        encoding = dialect.encoding_of(file)
+    form = dialect.form_of(opened, encoding)
+    check_header(form, name, where)
     form.names = unique(form.names, name, where)
     rows = delimited.batches(opened, form, bad, name, where, keep_out)
     separator = form.separator if len(form.names) > 1 else ""
-    said = [f"separated by {delimited.SEPARATORS[separator]}s" if separator else "one column"]
+    sign = dialect.SEPARATORS.get(separator, repr(separator))
+    said = [f"separated by {sign}s" if separator else "one column"]
     said += [] if encoding == "utf-8" else [f"encoding {encoding.removesuffix('-sig')}"]
+    if any(map(NUMBER.fullmatch, form.names)):
+        said.append(f"its first row is taken for the header: {', '.join(form.names[:3])}")
     return Reading(form.names, rows, said, separator=separator)
+
+
+def check_header(form: dialect.Form, name: str, where: str) -> None:
+    """Raise where what would be the header has another number of cells than the rows below it."""
+    if form.other:
+        line, cells = form.skip + 1, len(form.names)
+        what = f"{name}: line {line}, the header, has {cells} cell{'s' * (cells > 1)}, the rows below have {form.other}"
+        fix = "take out what stands above the header; with decimal commas, separate the cells by semicolons"
+        raise UserError(what, where, fix)
 
 
 def _parquet(opened: Any, name: str, where: str, bad: list[BadRow], keep_out: bool) -> Reading:

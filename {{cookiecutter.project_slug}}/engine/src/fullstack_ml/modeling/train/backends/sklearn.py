@@ -28,18 +28,20 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.graph import OPSET, rounded_down, with_one_output
 from fullstack_ml.inputs import FEATURES
 from fullstack_ml.modeling.train.backends import Lesson, place
 from fullstack_ml.pipeline.config import Model
+from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, check_arguments
 from fullstack_ml.workspace.seams import package_name
 
-# What an estimator of each kind has to be, and the method that gives its outputs.
+# What an estimator of each kind has to be, the method that gives its outputs, and what scikit-learn calls it.
 KINDS = {
-    "classifier": (ClassifierMixin, "predict_proba"),
-    "regressor": (RegressorMixin, "predict"),
-    "multilabel": (ClassifierMixin, "predict_proba"),
+    "classifier": (ClassifierMixin, "predict_proba", "classifier"),
+    "regressor": (RegressorMixin, "predict", "regressor"),
+    "multilabel": (ClassifierMixin, "predict_proba", "classifier"),
 }
 THIN = 0.1  # share of values that are not zero, below which a linear model is fitted without the zeros
 FIXED = 100  # iterations where nothing tells when to stop
@@ -55,6 +57,27 @@ class Fitted:
     method: str
 
 
+def target_of(model: Model, kind: str) -> Any:
+    """Import what ``_target_`` names."""
+    target, where = str(model.estimator.get("_target_", "")), place(model)
+    allowed = ("sklearn.", f"{package_name()}.")
+    if not target.startswith(allowed):
+        raise UserError(f"_target_ {target!r} is not allowed", where, f"name a class of {' or '.join(allowed)}")
+    try:
+        return get_class(target)
+    except Exception as error:
+        raise UserError(f"there is no estimator {target!r}", where, f"name a scikit-learn {KINDS[kind][2]}") from error
+
+
+def misfit(model: Model, product: Product) -> str | None:
+    """Say that the estimator gives labels where the contract asks for a number, or the other way round."""
+    kind = answer_of(product).ESTIMATOR
+    wanted = target_of(model, kind)
+    if not isinstance(wanted, type) or issubclass(wanted, KINDS[kind][0]):
+        return None
+    return f"{wanted.__name__} is no {KINDS[kind][2]}, which the answer {product.formulation.answer.type} needs"
+
+
 def build(model: Model, seed: int, kind: str, alike: bool = False, gaps: bool = False) -> Pipeline:
     """Return the unfitted pipeline: an optional scaler, then the estimator with ``seed`` as its random state.
 
@@ -68,18 +91,11 @@ def build(model: Model, seed: int, kind: str, alike: bool = False, gaps: bool = 
             argument that the estimator does not take.
     """
     arguments = dict(model.estimator)
-    target = str(arguments.pop("_target_", ""))
-    where, fix = place(model), f"name a scikit-learn {kind.replace('multilabel', 'classifier')}"
-    allowed = ("sklearn.", f"{package_name()}.")
-    if not target.startswith(allowed):
-        raise UserError(f"_target_ {target!r} is not allowed", where, f"name a class of {' or '.join(allowed)}")
-    try:
-        wanted = get_class(target)
-    except Exception as error:
-        raise UserError(f"there is no estimator {target!r}", where, fix) from error
+    wanted, where = target_of(model, kind), place(model)
+    target = str(arguments.pop("_target_"))
     check_arguments(wanted, arguments, where)
     if not (isinstance(wanted, type) and issubclass(wanted, KINDS[kind][0])):
-        raise UserError(f"{target!r} is no {kind}", where, fix)
+        raise UserError(f"{target!r} is no {kind}", where, f"name a scikit-learn {KINDS[kind][2]}")
     if "random_state" in inspect.signature(wanted).parameters:
         arguments.setdefault("random_state", seed)
     # Not recursive: a ``_target_`` among the arguments would be called without a look at the allow-list.

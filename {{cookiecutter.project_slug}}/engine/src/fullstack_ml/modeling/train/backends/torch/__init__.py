@@ -16,7 +16,11 @@ from fullstack_ml.inputs import FEATURES, LETTERS, input_of
 from fullstack_ml.modeling.train.backends import Lesson, installed, place
 from fullstack_ml.modeling.train.backends.torch.settings import Settings, settings_of
 from fullstack_ml.pipeline.config import Model
+from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
+
+PICTURES = ("residual", "pretrained")  # networks that need a picture
+TEXTS = ("characters", "pretrained_text")  # those that need the letters of a text
 
 
 @dataclass(frozen=True)
@@ -38,15 +42,21 @@ def module(name: str) -> Any:
     return importlib.import_module(f"{__name__}.{name}")
 
 
+def misfit(model: Model, product: Product) -> str | None:
+    """Say that a network of pictures has none to look at."""
+    network = model.estimator.get("network")
+    shapeless = network in PICTURES and input_of(product).planes(product) is None
+    return f"the network {network} takes pictures, and this input is none" if shapeless else None
+
+
 def fit(model: Model, seed: int, lesson: Lesson) -> Fitted:
     """Fit the network until the loss of the validation split falls no more, or for ``epochs``."""
     networks, fitting = module("networks"), module("fitting")
     settings, options = settings_of(model, networks.NETWORKS, networks.GIVEN)
     shape = None if lesson.product is None else input_of(lesson.product).planes(lesson.product)
-    if settings.network in networks.PICTURES and shape is None:
-        what = f"the network {settings.network} takes pictures, and this input is none"
-        raise UserError(what, place(model), "choose another model, such as mlp_torch")
-    check_letters(model, settings, settings.network in networks.TEXTS)
+    if lesson.product is not None and (told := misfit(model, lesson.product)):
+        raise UserError(told, place(model), "choose another model, such as mlp_torch")
+    check_letters(model, settings, settings.network in TEXTS)
     return Fitted(*fitting.fitted(model, settings, options, seed, lesson, shape))
 
 

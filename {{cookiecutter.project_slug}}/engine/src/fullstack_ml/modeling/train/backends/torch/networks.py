@@ -71,6 +71,4 @@ NETWORKS: dict[str, Callable[..., Parts]] = {
     "characters": characters,
     "pretrained_text": pretrained_text,
 }
-PICTURES = ("residual", "pretrained")  # those that need a picture
-TEXTS = ("characters", "pretrained_text")  # those that need the letters of a text
 GIVEN = ("shape", "values")
