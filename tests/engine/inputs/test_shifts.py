@@ -52,9 +52,7 @@ def test_numbers_grow_and_stay_within_the_contract(project: Path) -> None:
 @pytest.mark.task("tabular-classification")
 def test_where_all_numbers_are_whole_they_grow_and_stay_whole(project: Path) -> None:
     product = contract.load()
-    whole = [
-        f.model_copy(update={"type": "whole", "low": 0, "high": 100}) for f in product.formulation.input.features
-    ]
+    whole = [f.model_copy(update={"type": "whole", "low": 0, "high": 100}) for f in product.formulation.input.features]
     given = product.formulation.input.model_copy(update={"features": whole})
     counts = product.model_copy(update={"formulation": product.formulation.model_copy(update={"input": given})})
     frame = pl.DataFrame({f.name: [10, 60, None, 100] for f in whole})
