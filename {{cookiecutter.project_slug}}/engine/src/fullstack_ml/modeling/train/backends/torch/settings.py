@@ -42,10 +42,10 @@ class Augment:
 class Settings:
     """How a network is fitted.
 
-    ``steps``: batches in all, after which it ends, so that of many records fewer ``epochs`` are enough; 0 for any
-    number. ``patience``: epochs without a lower loss of the validation split after which it ends, 0 for never. ``smoothing``
-    and ``mixup``: share of the answer that goes to other labels, and how evenly two records are mixed. ``precision``:
-    ``mixed`` computes in 16 bits what bears it, ``auto`` does so on a GPU. ``gpus``: how many of this machine.
+    ``steps``: batches in all, so that of many records it takes fewer ``epochs``; 0 for any number. ``patience``: epochs
+    without a lower loss of the validation split after which it ends, 0 for never. ``smoothing`` and ``mixup``: share of
+    the answer that goes to other labels, and how evenly two records are mixed. ``precision``: ``mixed`` computes in 16
+    bits what bears it, ``auto`` does so on a GPU. ``gpus``: how many of this machine.
     """
 
     network: str
