@@ -31,16 +31,7 @@ pytestmark = [
     pytest.mark.task("text-classification"),
 ]
 Refused = Callable[..., AbstractContextManager[None]]
-SMALL = {
-    "epochs": 15,
-    "table": 256,
-    "size": 16,
-    "channels": 16,
-    "widths": [2, 3],
-    "patience": 0,
-    "runs": 8,
-    "buckets": 512,
-}
+SMALL = {"epochs": 15, "table": 256, "size": 16, "channels": 16, "widths": [2, 3], "patience": 0}
 
 
 def settings(**changed: Any) -> Model:
@@ -110,20 +101,6 @@ def test_zeros_behind_a_text_change_nothing_of_what_the_network_says() -> None:
     assert not torch.allclose(beside[1], alone[0])
 
 
-def test_runs_of_letters_fall_into_the_buckets_of_the_input(product: Any) -> None:
-    given = letters.as_letters(["turn left", "위로 가", ""], product.formulation.input.length)
-    buckets = product.formulation.input.buckets
-    body = characters(None, 0, table=64, size=4, widths=(2,), channels=4, runs=3, buckets=buckets).body
-    places = body.runs.places(torch.from_numpy(given).to(torch.int64))
-    rows = features_of(given, product)
-    for i, row in enumerate(rows):
-        assert set(places[i][places[i] > 0].sub(1).tolist()) == set(np.flatnonzero(row).tolist())
-    codes = torch.from_numpy(given).float()
-    assert torch.equal(body.eval()(codes)[2, 4:], torch.zeros(3)), "no letter, no run"
-    said = torch.stack([body.train()(codes)[0, 4:] for _ in range(2000)]).mean(dim=0)
-    assert (body.eval()(codes)[0, 4:] - said).abs().max() < 0.2, "half of the runs, each twice as much"
-
-
 def test_syllables_of_korean_share_their_parts_and_no_text_has_a_letter_outside_of_the_table() -> None:
     body = characters(None, 0, table=64, size=8).body
     same, other, latin = (body.vectors(torch.tensor([[code]]))[0, 0] for code in (0xAC00, 0xAC01, 0x61))
@@ -140,7 +117,7 @@ def test_syllables_of_korean_share_their_parts_and_no_text_has_a_letter_outside_
 
 def test_learning_by_the_largest_places_alone_finds_the_gradient_of_the_whole_convolution() -> None:
     torch.manual_seed(0)
-    body = characters(None, 0, table=512, size=8, widths=(2, 3, 5), channels=16, runs=0).body.train()
+    body = characters(None, 0, table=512, size=8, widths=(2, 3, 5), channels=16).body.train()
     codes = torch.randint(97, 123, (30, 20)) + torch.where(torch.rand(30, 20) < 0.3, 0xAC00, 0)
     codes[torch.arange(20)[None] >= torch.randint(1, 21, (30, 1))] = 0
     wanted = torch.randn(30, 48)
