@@ -1,7 +1,7 @@
 """Lay the files of the chosen options over the project, drop the parts that were not chosen, note the template.
 
-An option is a name in OPTIONS and a folder `_overlays/<option>/<choice>/` of files at their final paths. Pages of a
-language, `_overlays/language/<language>/` and `_overlays/guide/<language>/<task>/`, take the place of the English ones.
+An option is a name in OPTIONS and a folder `_overlays/<option>/<choice>/` of files at their final paths. Those of a
+language, `_overlays/language/<language>/` and `_overlays/sample/<language>/<task>/`, take the place of English ones.
 """
 
 import json
@@ -32,7 +32,7 @@ def chosen_files() -> dict[Path, Path]:
                 sys.exit(f"Two files want to be {target}.\n{other} and {source}\nkeep one of them")
             laid[target] = source
     language = ANSWERS.get("language", "en")
-    for root in (OVERLAYS / "language" / language, OVERLAYS / "guide" / language / ANSWERS["task"]):
+    for root in (OVERLAYS / "language" / language, OVERLAYS / "sample" / language / ANSWERS["task"]):
         laid |= {page.relative_to(root): page for page in root.rglob("*") if page.is_file()}
     return laid
 

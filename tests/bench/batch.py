@@ -48,13 +48,15 @@ def onnxruntime_alone(inputs: np.ndarray) -> tuple[float, float]:
     """Return seconds and processor seconds in which onnxruntime alone scores arrays, a session on every core."""
     import onnxruntime as ort
 
+    from fullstack_ml.artefact.session import BATCH
+
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession("models/model.onnx", options, providers=["CPUExecutionProvider"])
-    name, starts = session.get_inputs()[0].name, range(0, len(inputs), 8192)
+    name, starts = session.get_inputs()[0].name, range(0, len(inputs), BATCH)
     began, spent = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(threads()) as pool:
-        list(pool.map(lambda at: session.run(None, {name: inputs[at : at + 8192]}), starts))
+        list(pool.map(lambda at: session.run(None, {name: inputs[at : at + BATCH]}), starts))
     return time.perf_counter() - began, time.process_time() - spent
 
 
@@ -83,7 +85,9 @@ def scored() -> None:
 
     def answer(at: int) -> int:
         """Score, decide, and say it as the columns of the output."""
-        return len(answerer._answers(*answerer._served.judged(inputs[at : at + PART])))
+        part = inputs[at : at + PART]
+        found = [answerer._served.judged(part[i : i + answerer._rows]) for i in range(0, len(part), answerer._rows)]
+        return len(answerer._answers(*answerer._joined(found)))
 
     rows = []
     for _ in range(3):

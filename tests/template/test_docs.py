@@ -197,8 +197,8 @@ def test_targets_that_a_project_names_are_there(project: Path) -> None:
     assert {name: names for name, names in unknown.items() if names} == {}
 
 
-def test_the_table_of_the_readme_is_the_pipeline(project: Path) -> None:
-    text = read(project / "README.md")
+def test_the_table_of_stages_is_the_pipeline(project: Path) -> None:
+    text = read(project / "docs" / "index.md")
     stages = yaml.safe_load(read(project / "dvc.yaml"))["stages"]
     table = text.partition("## Stages")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(stages)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from binaryornot.check import is_binary
 from test_docs import FENCE, INLINE, LINK, TASKS, broken, code, commanded, missing, outputs, read, targets  # type: ignore[import-not-found]
 
 from conftest import ROOT, Bake
@@ -18,13 +19,20 @@ SETTINGS: dict[str, Any] = json.loads(read(ROOT / "cookiecutter.json"))
 OTHERS = [language for language in SETTINGS["language"] if language != "en"]
 ONLY_ENGLISH = {"data/labels/README.md", "data/rounds/README.md", "engine/README.md"}
 ONLY_TRANSLATED = {"docs/glossary.md"}
+# Keys of a contract that people read. A unit may stay, such as ms; who published the data is named as they ask for.
+SAID = {"meaning", "definition", "reason", "note", "owner", "method", "who", "when", "follows", "device", "group"}
+SAID |= {"users", "decision", "why_now", "functions", "online_target", "outsourcing", "in_scope", "out_of_scope"}
+SAID |= {"proxy_metric", "baseline", "kill_criterion", "decides", "does", "reviews", "told"}
+SAID |= {"sampling", "collection", "changes", "schedule"}
+SEAL = "# nobody has changed this file"  # of the engine, which reads it
+LETTERS = {"ko": re.compile(r"[가-힣]")}
 
 
 def translated(language: str) -> dict[Path, Path]:
     """Return the pages of a language with the English ones that they stand for; a glossary stands for none."""
-    pages, guides = OVERLAYS / "language" / language, OVERLAYS / "guide" / language
+    pages, samples = OVERLAYS / "language" / language, OVERLAYS / "sample" / language
     found = {page: PROJECT / page.relative_to(pages) for page in pages.rglob("*.md")}
-    found |= {page: OVERLAYS / "task" / page.relative_to(guides) for page in guides.rglob("*.md")}
+    found |= {page: OVERLAYS / "task" / page.relative_to(samples) for page in samples.rglob("*.md")}
     return {**found, DRAFT / f"annotation-guide.{language}.md.j2": DRAFT / "annotation-guide.md.j2"}
 
 
@@ -55,7 +63,7 @@ def shown(value: Any) -> str:
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_page_is_translated_or_named_here(language: str) -> None:
     assert (PROJECT / "engine/src/fullstack_ml/pages/catalogues" / f"{language}.yaml").is_file()
-    apart = {path for folder in ("language", "guide") for path in (OVERLAYS / folder).rglob("*.md")}
+    apart = {path for folder in ("language", "sample") for path in (OVERLAYS / folder).rglob("*.md")}
     english, there = set(PROJECT.rglob("*.md")) - apart, set(translated(language).values()) - {*DRAFT.iterdir()}
     assert {path.relative_to(PROJECT).as_posix() for path in english - there} == ONLY_ENGLISH
     assert {path.relative_to(PROJECT).as_posix() for path in there - english} == ONLY_TRANSLATED
@@ -81,6 +89,13 @@ def test_a_translation_has_the_commands_and_names_of_its_page(page: Path, englis
     assert names[0] == names[1]
 
 
+def test_what_is_rendered_is_text_to_cookiecutter() -> None:
+    """It takes a file for binary whose byte 512 lies within a letter, and copies its braces: move a space before it."""
+    rendered = [path for path in OVERLAYS.rglob("*") if path.is_file() and "{{ cookiecutter." in read(path)]
+    assert len(rendered) > 20
+    assert [shown(path) for path in rendered if is_binary(str(path))] == []
+
+
 @pytest.mark.parametrize("page", [page for page, _ in PAGES], ids=shown)
 def test_a_page_is_written_as_people_write_in_its_language(page: Path) -> None:
     text = read(page)
@@ -88,6 +103,51 @@ def test_a_page_is_written_as_people_write_in_its_language(page: Path) -> None:
     prose = INLINE.sub("", FENCE.sub("", text))
     plain = [end for end in re.findall(r"(\w+)\. ", prose) if end.endswith(("한다", "이다", "했다", "된다"))]
     assert plain == [], "a document says 합니다"
+
+
+def divided(part: Any, key: str = "") -> tuple[Any, list[str]]:
+    """Return a contract without what people read, and the texts that they read, in the order of the file."""
+    if isinstance(part, dict):
+        halves = {name: divided(value, key if key == "schedule" else name) for name, value in part.items()}
+        if key == "schedule":  # its keys are texts, but for the day from which the weeks count
+            return len(part), [text for name, value in part.items() if name != "start" for text in (name, value)]
+        return {name: half for name, (half, _) in halves.items()}, [
+            text for _, said in halves.values() for text in said
+        ]
+    if isinstance(part, list) and key != "decides":
+        parts = [divided(one, key) for one in part]
+        return [half for half, _ in parts], [text for _, said in parts for text in said]
+    return (..., [part]) if key in SAID and isinstance(part, str) else (part, [])
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_contract_in_another_language_differs_in_what_people_read_alone(language: str, task: str, bake: Bake) -> None:
+    english, other = (read(bake(language=name, task=task) / "product.yaml") for name in ("en", language))
+    (decides, told), (same, said) = (divided(yaml.safe_load(text)) for text in (english, other))
+    assert len(said) == len(told) > 100
+    assert [text for text in said if not LETTERS[language].search(text)] == []
+    assert [
+        (one, two) for one, two in zip(places(decides), places(same), strict=True) if differ(one, two, language)
+    ] == []
+    lines = english.splitlines(), other.splitlines()
+    assert len(lines[0]) == len(lines[1]) <= 135
+    notes = [line.partition("# ")[2] for line in lines[1] if not line.startswith(SEAL)]
+    assert [note for note in notes if note and not LETTERS[language].search(note)] == []
+
+
+def places(part: Any, place: str = "") -> list[tuple[str, Any]]:
+    """List what a contract decides by, with its place."""
+    named = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else None
+    return [(place, part)] if named is None else [leaf for key, one in named for leaf in places(one, f"{place}.{key}")]
+
+
+def differ(english: tuple[str, Any], other: tuple[str, Any], language: str) -> bool:
+    """Tell whether two places differ in more than the language, or a unit that is written in words."""
+    if english[0] == other[0] and english[0] == ".service.language":
+        return other[1] != language
+    worded = english[0].endswith(".unit") and LETTERS[language].search(str(other[1]))
+    return english[0] != other[0] or (english[1] != other[1] and not worded)
 
 
 def laid(project: Path) -> list[Path]:

@@ -138,7 +138,7 @@ def test_a_file_only_another_choice_lays_is_no_collision(tmp_path: Path) -> None
 def test_pages_of_a_language_take_the_place_of_the_english_ones(tmp_path: Path) -> None:
     files = WHOLE | {"docs/index.md": "own", "docs/task.md": "own"}
     pages = {"_overlays/language/ko/README.md": "쪽", "_overlays/language/ko/docs/index.md": "차례"}
-    pages |= {"_overlays/guide/ko/image/docs/task.md": "과제", "_overlays/guide/ko/table/docs/task.md": "다른 과제"}
+    pages |= {"_overlays/sample/ko/image/docs/task.md": "과제", "_overlays/sample/ko/table/docs/task.md": "다른 과제"}
     assert lay(write(tmp_path / "ko", files | pages), language="ko").returncode == 0
     assert read(tmp_path / "ko") == LAID | {"README.md": "쪽", "docs/index.md": "차례", "docs/task.md": "과제"}
     assert lay(write(tmp_path / "en", files | pages), language="en").returncode == 0
@@ -178,7 +178,7 @@ def test_every_language_but_that_of_the_project_has_a_folder() -> None:
 
 
 def test_every_folder_of_overlays_is_an_option() -> None:
-    assert sorted(path.name for path in OVERLAYS.iterdir()) == ["guide", "language", "license", "task"]
+    assert sorted(path.name for path in OVERLAYS.iterdir()) == ["language", "license", "sample", "task"]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,11 @@ from conftest import ROOT, Bake
 ENGINE = ROOT / "{{cookiecutter.project_slug}}/engine/src"
 REPORT = """<!doctype html><html lang="en"><head><title>My Product: analysis of mlp</title></head>
 <body><h1>Analysis</h1>
+<p>see <a href="changes.html">changes</a></p>
 <a href="../docs/provenance.md">from</a><h2 id="worst">Worst errors &amp; more</h2></body></html>"""
+RESULTS = r'"(\d+ results|No results|\d+ 건 찾음|결과 없음)"'
+# What the search dialog says, by language.
+DIALOG = {"en": ("Search", "Close search"), "ko": ("검색", "검색 닫기")}
 LANGUAGES = {
     "en": ("1 Requirements", "Reports", "lightening", "/site/3-model/"),
     "ko": ("1 요구사항", "보고서", "라벨", "/site/2-data/"),
@@ -94,6 +98,7 @@ def test_reports_are_pages_of_it_with_a_way_back(project: Path) -> None:
     report = (project / "site/reports/analysis.html").read_text("utf-8")
     assert '<a href="../reports.html">← My Product</a>' in report
     assert '<a href="../provenance.html">from</a>' in report
+    assert "see changes</p>" in report, "no link to a page that no stage has written yet"
     assert "<code>make</code>" in (project / "site/provenance.html").read_text("utf-8")
     listed = (project / "site/reports.html").read_text("utf-8")
     assert 'href="reports/analysis.html"' in listed
@@ -114,12 +119,28 @@ def browser() -> Iterator[Page]:
         yield page
 
 
+def test_tables_and_korean_words_are_whole_on_a_phone(project: Path, browser: Page) -> None:
+    browser.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=True)
+    browser.open((project / "site/index.html").as_uri(), "document.querySelector('.md-typeset__scrollwrap')")
+    wide, seen, tallest, shade, breaks = browser.run("""
+        const box = document.querySelector(".md-typeset__scrollwrap"), rows = [...box.querySelectorAll("tr")];
+        const breaks = getComputedStyle(document.querySelector(".md-typeset p")).wordBreak;
+        const tallest = Math.max(...rows.map((row) => row.getBoundingClientRect().height));
+        return [box.scrollWidth, box.clientWidth, tallest, getComputedStyle(box).backgroundAttachment, breaks];
+    """)
+    browser.call("Emulation.clearDeviceMetricsOverride")
+    assert wide > seen
+    assert shade == "local, local, scroll, scroll"
+    assert tallest < 100
+    assert breaks == {"en": "normal", "ko": "keep-all"}[browser.run("return document.documentElement.lang")]
+
+
 def found(browser: Page, word: str) -> str:
     """Type a word into the search and return the document once it has results, also what is in shadow roots."""
     browser.run("document.querySelector('.md-search__button').click(); await new Promise(requestAnimationFrame);")
     text = ""
     for turn in range(200):
-        if turn % 20 == 0 and not re.search(r'"(\d+|No) results"', text):
+        if turn % 20 == 0 and not re.search(RESULTS, text):
             browser.call("Input.insertText", text=word)  # the field takes nothing before the index is there
         browser.run("await new Promise((again) => setTimeout(again, 50));")
         text = json.dumps(browser.call("DOM.getDocument", depth=-1, pierce=True), ensure_ascii=False)
@@ -132,7 +153,10 @@ def test_the_search_finds_pages_from_a_disk_and_asks_nobody_else(project: Path, 
     browser.events.clear()
     browser.open((project / "site/index.html").as_uri(), "document.readyState === 'complete'")
     word, where = LANGUAGES[spoken][2:]
-    assert where in found(browser, word)
+    text = found(browser, word)
+    assert where in text
+    assert [said for said in DIALOG[spoken] if f'"{said}"' not in text] == []
+    assert spoken == "en" or not re.search(r'"(Search|Close search|Search results|\d+ results)"', text)
     asked = [event["request"]["url"] for event in browser.seen("Network.requestWillBeSent")]
     assert [url for url in asked if not url.startswith(("file:", "data:", "about:"))] == []
 

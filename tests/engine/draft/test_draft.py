@@ -15,32 +15,17 @@ import yaml
 from PIL import Image
 from sklearn.metrics import f1_score
 
-from fullstack_ml.draft import __main__ as draft
 from fullstack_ml.draft import tally as counting
 from fullstack_ml.draft import trial
 from fullstack_ml.draft.columns import KEY, looked_at
 from fullstack_ml.draft.requirements import Size, abstaining, needed_records
 from fullstack_ml.pipeline import compose
-from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 
 Refused = Callable[..., AbstractContextManager[None]]
 Draft = Callable[..., Product]
 table = pytest.mark.task("tabular-classification")
 image = pytest.mark.task("image-classification")
-
-
-@pytest.fixture(name="made")
-def run_draft(project: Path, monkeypatch: pytest.MonkeyPatch) -> Draft:
-    """Return a run of the command with what a person types, which gives the contract that it wrote."""
-
-    def run(**typed: str) -> Product:
-        for name in ("FROM", "ANSWER", "LABELS", "QUERY", "FORCE"):
-            monkeypatch.setenv(name, typed.get(name, ""))
-        draft.main()
-        return load()
-
-    return run
 
 
 def patients(rows: int = 600, answer: str = "left (Y/N)") -> pl.DataFrame:
@@ -94,6 +79,9 @@ def test_a_table_becomes_a_contract_with_reachable_thresholds(
     assert re.match(r"\d+ of 600 records", product.formulation.answer.labels[0].definition)
     share = float((patients()["left (Y/N)"] == "no").mean() or 0)  # type: ignore[arg-type]
     assert share < threshold(product, "accuracy") < 0.9, "between the majority and what can be reached"
+    assert product.monitoring is not None
+    watched = {row.metric: row.threshold for row in product.monitoring.watch}
+    assert watched["drawn_accuracy"] == threshold(product, "accuracy"), "in use as before the release"
     text = Path("product.yaml").read_text(encoding="utf-8")
     assert len(re.findall("# draft: ", text)) > 20
     assert "left out: nr (every row has its own value" in text
@@ -283,6 +271,8 @@ def test_an_answer_that_is_a_number_becomes_a_regression(
     # The errors are normal of deviation 25, which the model adds to a little: 80 % lie below 32.
     assert 32 < options["tolerance"] < 45
     assert 20 < threshold(product, "mae") < 35
+    assert product.monitoring is not None
+    assert ("drawn_mae", "<=") in [(row.metric, row.operator) for row in product.monitoring.watch]
     assert "  - model: boosted_number\n" in Path("conf/config.yaml").read_text(encoding="utf-8")
     written = compose.resolve([])
     assert (written.export.calibration, written.split.folds) == ("scaled", 5)

@@ -60,6 +60,21 @@ def test_few_records_in_alike_bins_are_no_reason_for_alarms_at_small_levels() ->
     assert wrong <= 20 + 4 * math.sqrt(20)
 
 
+def test_bins_of_which_few_records_are_expected_count_together() -> None:
+    # Of 1,000 and 100 records a bin of 30 lets the smaller table expect fewer than five; one of 60 does not.
+    before, now = np.array([700, 210, 60, 20, 10]), np.array([60, 26, 8, 4, 2])
+    together = np.array([700, 210, 60, 30]), np.array([60, 26, 8, 6])
+    assert chance.p_value(before, now) == pytest.approx(chance.p_value(*together))
+    assert chance.p_value(np.array([9, 1]), np.array([1, 1])) == 1.0, "all of it is one bin then"
+
+
+@pytest.mark.parametrize(("days", "looks"), [(30, 30), (1, 30), (0.5, 60), (1 / 24, 720)])
+def test_all_looks_of_a_month_share_the_false_alarms(days: float, looks: int) -> None:
+    """The window is looked at every night, and one below a day as often as it goes into a month."""
+    assert chance.level_of(0.1, 4, days) == pytest.approx(0.1 / (4 * looks))
+    assert chance.level_of(0.1, 0, days) == pytest.approx(0.1 / looks)
+
+
 def test_a_column_counts_by_bins_by_values_or_by_length() -> None:
     numbers = reference.spread_of(pl.Series("n", [0.0] * 60 + list(map(float, range(1, 41))) + [None] * 5))
     assert numbers["edges"][0] == 0.0

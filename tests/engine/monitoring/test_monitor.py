@@ -13,7 +13,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from english import sentences
 from fullstack_ml.monitoring import monitor
+from fullstack_ml.pages import formats
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.registry.tracking import ClientRegistry
 
@@ -103,6 +105,17 @@ def test_drawn_labels_and_noticed_errors_are_never_mixed(
     assert measured["drawn_accuracy"]["estimated"] == pytest.approx(measured["drawn_accuracy"]["value"], abs=0.15)
     assert measured["corrected_share"]["value"] == pytest.approx(5 / len(answers))
     assert "1 words are on predictions that the log does not hold" in " ".join(report()["notes"])
+
+
+@TABLE
+def test_the_page_in_another_language_holds_no_english_sentence(
+    log: Logged, usual: pl.DataFrame, monitored: Config, translate: Callable[[], None]
+) -> None:
+    translate()
+    log(usual.head(100), labels=usual["source_label"].to_list(), accepted=True)
+    log(usual.slice(100, 10), days=-40, keep=False)
+    try_run(monitored)
+    assert sentences(monitor.PAGE) == []
 
 
 def try_run(config: Config) -> None:
@@ -195,6 +208,13 @@ def test_intervals_that_hold_fewer_late_numbers_than_promised_are_an_alarm_also_
     )
     page = monitor.PAGE.read_text(encoding="utf-8")
     assert '<th class="n">interval_coverage</th>' in page
+    (row,) = (row for row in report()["verdicts"] if row["metric"] == "drawn_interval_coverage")
+    (line,) = (line for line in page.splitlines() if "<td>drawn_interval_coverage</td>" in line)
+    shown = formats.quantity(row["value"], "share")
+    assert shown.endswith(" %"), "as people write a share"
+    assert f'<td class="n">{shown}</td>' in line
+    assert f'<td class="n faint">{formats.between([row["low"], row["high"]])} %</td>' in line
+    assert f"≥ {formats.quantity(row['threshold'], 'share')}</td>" in line
 
     with sqlite3.connect("predictions.db") as connection:  # the same patients, of whom many went another way
         connection.execute("UPDATE feedback SET answer = ? WHERE rowid % 2", (str(options["high"]),))

@@ -1,6 +1,7 @@
 """One way to write a number, one look, and every text in the language of the project."""
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,15 @@ def test_numbers_shares_and_intervals_have_one_form(folder: Path) -> None:
 def test_a_bar_in_a_text_stays_in_its_cell() -> None:
     assert formats.cell("one | two\nthree") == "one \\| two three"
     assert formats.row(["a|b", 1]) == "| a\\|b | 1 |"
+
+
+@pytest.mark.parametrize(("language", "shown"), [("en", "2027-01-05"), ("ko", "2027년 1월 5일")])
+def test_a_day_is_written_as_people_of_the_language_do(
+    language: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("product.yaml").write_text(f"service: {{language: {language}}}", encoding="utf-8")
+    assert formats.day(date(2027, 1, 5)) == shown
 
 
 ENGINE = Path(words.__file__).parents[1]

@@ -81,6 +81,15 @@ def test_nothing_measured_is_open() -> None:
     assert comparison.difference_in_differences(empty, empty, set(), 0.05).verdict(1) == "open"
 
 
+def test_a_small_canary_beside_many_records_does_not_look_like_a_long_experiment() -> None:
+    many, few = outcome([0, 1] * 5_000), outcome([1] * 49)
+    assert comparison.between(few, many, 0.05, None).verdict(1) == "open"
+    # With 100 of its own it is as wide as one whose other arm has no more: 200 records, of 10,000 planned.
+    found = comparison.between(outcome([0, 1] * 50), many, 0.05, 10_000)
+    error = math.sqrt(0.25 / 99 + 0.25 / 9_999)
+    assert found.high - found.value == pytest.approx(comparison.critical(200, 0.05, 10_000) * error)
+
+
 def test_a_few_lucky_records_decide_nothing() -> None:
     # Nothing varies, so that an interval from the variance alone would have no width.
     assert comparison.between(outcome([1] * 49), outcome([0] * 49), 0.05, None).verdict(1) == "open"

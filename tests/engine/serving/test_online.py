@@ -51,6 +51,25 @@ def test_two_equal_versions_are_not_told_apart(
     assert rollout == "canary" or report["measures"]["accuracy"]["difference"] == 0
 
 
+def test_a_record_that_both_scored_in_shadow_is_none_of_the_canary() -> None:
+    """One server may go to canary while another is in shadow still."""
+    start = datetime(2026, 5, 1, tzinfo=UTC)
+
+    def row(number: int, arm: str, served: bool, hour: int) -> dict[str, Any]:
+        when = start.replace(hour=hour)
+        version = "2" if arm == "challenger" else "1"
+        return {"prediction_id": f"{number}", "arm": arm, "model_version": version} | {
+            "served": served,
+            "requested_at": when,
+        }
+
+    before, late, alone = row(1, "champion", True, 1), row(2, "champion", True, 6), row(3, "champion", True, 7)
+    shadows = [row(1, "challenger", False, 1), row(2, "challenger", False, 6)]
+    canary = row(4, "challenger", True, 5)
+    found = online.by_mode([before, late, alone, *shadows, canary], "2", start)
+    assert found == {"shadow": [*shadows, before, late], "canary": [canary, alone]}
+
+
 def test_without_a_challenger_or_a_log_there_is_nothing_to_compare(
     finished: Path, serve: Any, asked: Asked, refused: Any, monkeypatch: Any
 ) -> None:

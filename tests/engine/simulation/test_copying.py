@@ -46,7 +46,7 @@ def test_no_group_is_in_the_past_and_in_the_future(product: Product) -> None:
     assert len(past) + len(held) == len(found), "every record is in one of them"
     assert held["label"].null_count() == 0
     assert 0.3 < len(held) / len(found) < 0.5
-    cut = found["draw"][int(copying.HELD * len(found))]
+    cut = found["draw"][int(copying.HELD[0] * len(found))]
     groups = set(found.filter(pl.col("draw") < cut)["group"])
     assert groups.isdisjoint(found.filter(pl.col("draw") >= cut)["group"])
 
@@ -68,6 +68,15 @@ def test_the_past_has_the_labels_that_count_and_nothing_of_the_future(product: P
     assert past["source_label"].null_count() == 100, "what nobody labelled stays without a label"
     assert set(future.normal.columns) == {"payload", "label"}
     assert set(known) >= set(past["payload"])
+
+
+def test_the_past_names_dates_and_splits_its_records_where_the_contract_does(product: Product) -> None:
+    found = table(1000, 1000).with_columns(happened_at=pl.datetime(2026, 1, 1), given_split=pl.lit("train"))
+    data = product.data.model_copy(update={"row_key": "order", "time": "ordered"})
+    past, _ = copying.parted(found, product.model_copy(update={"data": data}))
+    assert past["row_key"].n_unique() == len(past)
+    assert past["happened_at"].null_count() == 0
+    assert past["given_split"].unique().to_list() == ["train"]
 
 
 @pytest.fixture
@@ -105,6 +114,8 @@ def test_the_copy_tells_nobody_and_its_gate_waits_for_traffic(finished: Path) ->
     assert read["register"]["crown"] is False
     config = yaml.safe_load((copying.PROJECT / "conf/config.yaml").read_text())
     assert {"source": "past"} in config["defaults"]
+    back = yaml.safe_load((copying.PROJECT / "conf/source/predictions.yaml").read_text())["options"]
+    assert (back["days"], back["records"]) == (7, 400), "what came since the change"
     rows = yaml.safe_load((copying.PROJECT / "product.yaml").read_text())["requirements"]
     assert [row["threshold"] for row in rows if row["metric"] == "records"] == [750], "half of 1500"
     assert {path: path.read_bytes() for path in before} == before, "the project itself stays as it is"

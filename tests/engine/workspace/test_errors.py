@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
+from sqlalchemy.exc import OperationalError
 
 from fullstack_ml.workspace import errors
 
@@ -55,6 +56,21 @@ def test_what_the_caller_gives_is_no_option(refused: Refused) -> None:
 def test_known_options_pass() -> None:
     errors.check_arguments(read, {"path": "x", "rows": 1}, "conf/x.yaml")
     errors.check_arguments(read_anything, {"path": "x", "colour": 1}, "conf/x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("first\nsecond"), "first"),
+        (ValueError(), "ValueError"),
+        (errors.UserError("a file is gone", "somewhere", "bring it back"), "a file is gone"),
+        # SQLAlchemy puts the statement, with its values, behind the driver's words.
+        (OperationalError("SELECT 1 WHERE name = 'Kim'", {}, Exception("disk full")), "disk full"),
+    ],
+    ids=["two-lines", "no-words", "users", "databases"],
+)
+def test_an_error_is_named_by_its_first_line(error: Exception, line: str) -> None:
+    assert errors.first_line(error) == line
 
 
 def test_a_mistake_ends_the_program_with_code_1_and_no_traceback() -> None:

@@ -15,6 +15,7 @@ CASES = {
     "exactly-at-the-limit-of-novelty": ([0.8, 0.1, 0.1], 2.0, "accept"),
     "not-sure-enough": ([0.5, 0.25, 0.25], 1.0, "uncertain"),
     "two-labels-possible": ([0.65, 0.35, 0.0], 1.0, "uncertain"),
+    "a-second-label-exactly-possible": ([0.7, 0.3, 0.0], 1.0, "uncertain"),
     "no-label-possible": ([0.29, 0.29, 0.29], 1.0, "uncertain"),
     "strange": ([0.99, 0.01, 0.0], 2.1, "unfamiliar"),
     "strange-and-unsure": ([0.4, 0.3, 0.3], 9.0, "unfamiliar"),
@@ -29,6 +30,12 @@ def test_a_record_is_answered_only_when_familiar_and_sure(
 ) -> None:
     decided = decision.decide(np.array([probabilities], np.float32), np.array([novelty], np.float32), RULE)
     assert decided.tolist() == [expected]
+
+
+def test_a_label_that_is_not_possible_is_not_answered_however_cheap_errors_are() -> None:
+    rule = replace(RULE, floor=0.7)  # above the confidence: of these two records only the first has a possible label
+    decided = decision.decide(np.array([[0.7, 0.2, 0.1], [0.69, 0.2, 0.11]], np.float32), np.ones(2), rule)
+    assert decided.tolist() == ["accept", "uncertain"]
 
 
 def test_every_record_is_decided_by_itself() -> None:

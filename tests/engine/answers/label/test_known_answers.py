@@ -16,6 +16,7 @@ from fullstack_ml.artefact import graph
 from fullstack_ml.artefact import session as artefact
 from fullstack_ml.modeling.measuring import intervals
 from fullstack_ml.modeling.train.novelty_nodes import with_novelty
+from fullstack_ml.product.metrics import wilson
 from measured import label_metrics, label_table
 
 REPETITIONS, KNOWN, NEW = 200, 100, 100
@@ -91,7 +92,7 @@ def test_the_bootstrap_of_the_accuracy_agrees_with_wilson(share: float) -> None:
     sums = intervals.totals(label_table(scores, truth, answered, 0.0), 1000, seed=0)
     found = intervals.interval(label_metrics(sums, 0)["accuracy"][1:])
     # The ends of 1,000 resamples have a standard error of about a twelfth of the interval's width.
-    assert found == pytest.approx(intervals.wilson(hits, records), abs=0.004)
+    assert found == pytest.approx(wilson(hits, records), abs=0.004)
 
 
 def test_the_risk_curve_answers_the_surest_first() -> None:
@@ -99,7 +100,7 @@ def test_the_risk_curve_answers_the_surest_first() -> None:
     top = np.linspace(0.99, 0.6, 100)
     scores = np.column_stack([top, 1 - top]).astype(np.float32)
     truth = np.where(np.arange(100) < 90, 0, 1)
-    curve = report.risk_curve(scores, scores.argmax(axis=1), truth)
+    curve = report.risk_curve(scores.max(axis=1), scores.argmax(axis=1) == truth)
     errors = {round(100 * point["answered_share"]): point["answered_error"] for point in curve}
     assert max(error for answered, error in errors.items() if answered <= 90) == 0
     assert errors[100] == pytest.approx(0.1)

@@ -139,3 +139,15 @@ def test_no_other_answers_cost_less_than_the_cheapest_by_honest_probabilities(
 def test_a_product_that_never_abstains_always_answers(scored: tuple[Any, np.ndarray], product: Any) -> None:
     silent = product.model_copy(update={"formulation": product.formulation.model_copy(update={"abstain": None})})
     assert rule.fit_rule(*scored, silent) == rule.ALWAYS
+
+
+@pytest.mark.parametrize("labels", [2, 3, 10])
+def test_many_records_are_decided_as_each_of_them_alone(labels: int) -> None:
+    random = np.random.default_rng(0)
+    values = random.dirichlet(np.full(labels, 0.3), size=500).astype(np.float32)
+    values[::50, 0], values[1::50] = np.nan, 0.5  # no number, and ties
+    novelty = random.uniform(0, 2, 500).astype(np.float32)
+    known = rule.Rule(floor=0.2, confidence=0.6, novelty=1.5, coverage=0.95)
+    alone = [rule.decide(values[i : i + 1], novelty[i : i + 1], known).item() for i in range(500)]
+    assert rule.decide(values, novelty, known).tolist() == alone
+    assert {*alone} == {*rule.WORDS}

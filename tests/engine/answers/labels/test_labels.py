@@ -125,17 +125,18 @@ def test_labels_that_exclude_each_other_are_never_answered_together() -> None:
 
 
 def test_a_record_is_answered_whole_when_every_candidate_is_and_all_are_likely_right() -> None:
-    shares = np.array([[0.9, 0.1], [0.9, 0.4], [0.7, 0.1], [0.05, 0.1], [np.nan, 0.1], [0.9, 0.1]], np.float32)
-    novelty = np.array([0, 0, 0, 0, 0, 2.0])
+    strange = [[np.nan, 0.1], [np.inf, 0.1]]
+    shares = np.array([[0.9, 0.1], [0.9, 0.4], [0.7, 0.1], [0.05, 0.1], *strange, [0.9, 0.1]], np.float32)
+    novelty = np.array([0, 0, 0, 0, 0, 0, 2.0])
     rule = rule_of([0.5, 0.6], floor=0.3, confidence=0.8)
     sure = confidences(shares[:4], chosen(shares[:4], rule))
     assert sure == pytest.approx([0.81, 0.54, 0.63, 0.855], rel=1e-6)
     assert labels.decide(shares, novelty, rule).tolist() == [
-        "accept", "uncertain", "uncertain", "accept", "uncertain", "unfamiliar"
+        "accept", "uncertain", "uncertain", "accept", "uncertain", "uncertain", "unfamiliar"
     ]  # fmt: skip
     assert candidates(shares[:2], rule).tolist() == [[True, False], [True, True]]
     always = labels.decide(shares, novelty, rule_of([0.5, 0.6], novelty=None))
-    assert always.tolist() == ["accept"] * 4 + ["uncertain", "accept"]
+    assert always.tolist() == ["accept"] * 4 + ["uncertain", "uncertain", "accept"]
     assert Rule.from_json(rule.to_json()) == rule
 
 

@@ -23,6 +23,7 @@ from fullstack_ml.modeling.train.novelty_nodes import with_novelty
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.product.metrics import Sums
 from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.seams import find_choice
 
 pytestmark = pytest.mark.task("tabular-regression")
 Refused = Callable[..., AbstractContextManager[None]]
@@ -220,9 +221,10 @@ def test_only_numbers_of_the_range_are_answers(product: Product) -> None:
 
 
 def test_a_number_has_no_confidence_that_could_tell_what_is_unfamiliar(refused: Refused) -> None:
+    chosen = find_choice("modeling.train.backends", "sklearn", "conf/model")
     with refused("a model of numbers gives no probability", "conf/train.yaml", "set novelty: mahalanobis"):
-        train.check_score("confidence", number)
-    train.check_score("mahalanobis", number)
+        train.check_score("confidence", number, chosen)
+    train.check_score("mahalanobis", number, chosen)
 
 
 def test_one_number_alone_teaches_nothing(product: Product) -> None:

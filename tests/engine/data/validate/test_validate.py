@@ -14,13 +14,14 @@ import pytest
 from fullstack_ml.data.collect import __main__ as collect
 from fullstack_ml.data.store import shards
 from fullstack_ml.data.validate import __main__ as validate
+from fullstack_ml.workspace.paths import RAW
 
 Refused = Callable[..., AbstractContextManager[None]]
 
 
 def raw(frame: pl.DataFrame, number: int = 0) -> None:
     """Store ``frame`` as a raw shard."""
-    shards.write_shard(frame, number)
+    shards.write_shard(frame, number, RAW)
 
 
 def report() -> Any:
@@ -120,6 +121,15 @@ def test_what_no_contract_can_allow_is_to_be_mended(
         validate.run(config)
     raw(with_bad(records, "licence", "stolen"))
     with refused("licence (1)", fix="allow it in product.yaml; or mend the source"):
+        validate.run(config)
+
+
+@pytest.mark.task("image-classification")
+def test_a_label_that_was_renamed_is_told_where_its_old_name_goes(
+    project: Path, records: pl.DataFrame, config: Any, refused: Refused
+) -> None:
+    raw(with_bad(records, "source_label", "ten"))
+    with refused("source_label (1)", fix="or at was: [<old name>] of the label that took its place; or"):
         validate.run(config)
 
 

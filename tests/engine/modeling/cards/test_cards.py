@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.modeling.cards import __main__ as cards
 from fullstack_ml.modeling.cards import cautions
 from fullstack_ml.pages import formats
@@ -102,12 +103,38 @@ def test_what_holds_the_figures_back_stands_on_every_page_that_shows_them(finish
         assert "records have no group" in Path(f"reports/{name}.html").read_text(encoding="utf-8")
 
 
+def test_the_example_of_the_model_card_runs(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", MODEL_CARD.read_text(encoding="utf-8"), re.DOTALL)
+    exec(compile(code + "print(len(novelty))\n", "model-card", "exec"), {})
+    assert capsys.readouterr().out == "1\n"
+
+
+def test_the_client_reads_on_how_many_records_and_what_no_model_reaches(finished: Path, product: Any) -> None:
+    evaluation = json.loads(Path("reports/evaluation.json").read_text(encoding="utf-8"))
+    text = REQUIREMENTS.read_text(encoding="utf-8")
+    assert f"Measured on {evaluation['records']} test records" in text
+    main = answer_of(product).MAIN
+    (row,) = (line for line in text.splitlines() if line.startswith("| baseline without a model"))
+    assert f"; measured: {main} " in row
+
+
+def test_the_data_card_says_what_is_missing(finished: Path, product: Any) -> None:
+    validation = json.loads(Path("reports/validation.json").read_text(encoding="utf-8"))
+    kinds = [kind.name for kind in product.data.kinds if not validation["kinds"][kind.name]["found"]]
+    text = DATA_CARD.read_text(encoding="utf-8")
+    (asked,) = (line for line in text.splitlines() if line.startswith("- Is anything missing"))
+    assert ("contain no records of these kinds:" in asked) == bool(kinds)
+    assert all(name in asked for name in kinds)
+
+
 @pytest.mark.task("image-classification")
 def test_what_is_drawn_is_judged_by_the_rule_of_the_product(finished: Path) -> None:
     evaluation = json.loads(Path("reports/evaluation.json").read_text(encoding="utf-8"))
     assert set(evaluation["drawn"]) == {"letters", "signs", "pairs"}
     for rows in (evaluation["drawn"], evaluation["novelty"]):
         assert all(0 <= row["flagged"] + row["answered"] <= 1 for row in rows.values())
+    worst = max(row["answered"] for row in evaluation["drawn"].values())
+    assert evaluation["metrics"]["unknown_answered"] == worst, "of the kind that is answered most"
     row = evaluation["drawn"]["letters"]
     cells = f"| letters, out of scope, drawn | {row['records']} | {formats.share(row['flagged'])} |"
     assert cells in MODEL_CARD.read_text(encoding="utf-8")
@@ -139,6 +166,14 @@ def test_the_client_reads_how_it_is_served_and_what_is_open_with_its_owner(
     assert set(asked) == wanted
 
 
+def test_the_client_reads_that_a_contract_is_a_draft(finished: Path, config: Any) -> None:
+    assert "This is a draft" not in REQUIREMENTS.read_text(encoding="utf-8")
+    contract = Path("product.yaml")
+    contract.write_text(contract.read_text(encoding="utf-8") + "# draft: say who\n# draft: say why\n", encoding="utf-8")
+    cards.run(config)
+    assert "**This is a draft**: 2 lines of `product.yaml`" in REQUIREMENTS.read_text(encoding="utf-8")
+
+
 def test_the_client_reads_what_is_watched_with_the_number_that_raises_an_alarm(finished: Path, product: Any) -> None:
     text = REQUIREMENTS.read_text(encoding="utf-8")
     row = next(row for row in product.monitoring.watch if row.metric == "estimated_accuracy")
@@ -146,3 +181,14 @@ def test_the_client_reads_what_is_watched_with_the_number_that_raises_an_alarm(f
     assert f"| {row.id} | estimated_accuracy | below {limit} | {row.owner} | {row.follows} | no |" in text
     assert all(f"| {one.id} | {one.metric}" in text for one in product.monitoring.watch)
     assert f"by `make rollback`: {product.roles['operation'].decides}; in an incident" in text
+
+
+def test_a_project_without_monitoring_does_not_say_that_it_watches(
+    finished: Path, config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cards, "find_spec", lambda name: None)  # as after make remove PART=monitoring
+    cards.run(config)
+    text = REQUIREMENTS.read_text(encoding="utf-8")
+    assert "## 4. Test method" in text
+    assert "make monitor" not in text
+    assert "make rollback" not in text

@@ -57,6 +57,6 @@ def test_look_alikes_in_two_splits_and_records_without_a_group_are_told(product:
 
 def test_what_was_drawn_is_told_with_the_share_that_is_answered() -> None:
     said = cautions.drawn({"drawn": {"letters": {"answered": 0.096}, "pairs": {"answered": 0.0}}})
-    text = "The model wrongly answers these inputs out of scope, which were drawn for the test"
+    text = "Inputs out of scope, drawn for the test, that the model answers all the same"
     assert said == [f"{text}: letters 9.6 %, pairs 0.0 %."]
     assert cautions.drawn({"drawn": {}}) == []

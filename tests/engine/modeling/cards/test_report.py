@@ -22,8 +22,9 @@ def page(finished: Path) -> str:
 
 
 def test_the_page_asks_nothing_of_a_network(page: str) -> None:
-    # One link, which a reader may choose: the page that says when, from which commit and in which run.
-    assert re.findall(r"""(?:src|href)=["'](?!data:|#)[^"']*""", page) == ['href="../docs/provenance.md']
+    # Two links, which a reader may choose: what changed, and the page that says when, from which commit, in which run.
+    found = re.findall(r"""(?:src|href)=["']((?!data:|#)[^"']*)""", page)
+    assert found == ["changes.html", "../docs/provenance.md"]
     assert re.findall(r"<script|<link|@import|url\(|https?://", page) == []
     assert "default-src 'none'" in page
 
@@ -55,6 +56,18 @@ def test_every_part_has_its_place(page: str, product: Any) -> None:
     assert re.findall(r'href="#(\w+)"', page) == ids
     for part in ("before</th>", "operating point", "AUROC", *(s.id for s in product.data.slices)):
         assert part in page
+
+
+@pytest.mark.task("tabular-classification")
+def test_long_records_beyond_the_first_six_are_folded(finished: Path) -> None:
+    """Thirty values each: on a phone, all of them would stand before everything else."""
+    errors = pl.read_parquet(ERRORS).filter(pl.col("error").is_not_null())
+    ranks = pl.Series("error", range(9), dtype=errors["error"].dtype)
+    none = pl.lit(None, errors["suspect"].dtype)
+    pl.concat([errors] * 9)[:9].with_columns(ranks, suspect=none).write_parquet(ERRORS)
+    open_part, _, folded = report.analysis(cards.facts()).partition("<details><summary>3 more</summary>")
+    assert open_part.count('<figure class="case">') == 6
+    assert folded.partition("</details>")[0].count('<figure class="case">') == 3
 
 
 def test_text_of_the_reports_is_no_markup(finished: Path) -> None:

@@ -10,7 +10,7 @@ from sklearn import metrics
 
 from fullstack_ml.answers.label import report
 from fullstack_ml.modeling.measuring import intervals, measure
-from fullstack_ml.product.metrics import Metric, repeated
+from fullstack_ml.product.metrics import Metric, repeated, wilson
 from measured import label_metrics, label_table
 
 LABELS = 3
@@ -131,4 +131,4 @@ def test_an_interval_of_what_is_mostly_undefined_is_none() -> None:
 @pytest.mark.parametrize(("hits", "records"), [(8, 10), (0, 20), (20, 20), (137, 400)])
 def test_the_interval_of_a_share_is_that_of_scipy(hits: int, records: int) -> None:
     expected = stats.binomtest(hits, records).proportion_ci(method="wilson")
-    assert intervals.wilson(hits, records) == pytest.approx([expected.low, expected.high], abs=1e-6)
+    assert wilson(hits, records) == pytest.approx([expected.low, expected.high], abs=1e-6)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from fullstack_ml.modeling.register import __main__ as register
+from fullstack_ml.pages import formats
 from fullstack_ml.registry.tracking import ClientRegistry
 
 Refused = Callable[..., AbstractContextManager[None]]
@@ -106,6 +107,9 @@ def test_an_accepted_artefact_becomes_a_version_under_the_alias(store: Any, conf
     assert run.data.params["seed"] == str(config.seed)
     evaluation = json.loads(Path("reports/evaluation.json").read_text(encoding="utf-8"))
     assert run.data.metrics["accuracy"] == pytest.approx(evaluation["metrics"]["accuracy"])
+    accuracy = formats.quantity(evaluation["metrics"]["accuracy"], "share")
+    assert version.description.startswith(f"accuracy {accuracy}, answers "), "shares as people write them"
+    assert f"| {accuracy} | ≥ " in version.description
     assert {entry.dataset.name for entry in run.inputs.dataset_inputs} >= {"train", "test"}
     training = json.loads(Path("reports/training.json").read_text(encoding="utf-8"))
     for name, values in training["history"].items():

@@ -20,10 +20,12 @@ from fullstack_ml.modeling.export import __main__ as export
 from fullstack_ml.modeling.measuring import measure
 from fullstack_ml.modeling.study import adopt, sweep, worker
 from fullstack_ml.modeling.study import trials as judging
+from fullstack_ml.modeling.study.found import refuse_untuned
 from fullstack_ml.modeling.study.trials import Judge
 from fullstack_ml.modeling.train import __main__ as train
 from fullstack_ml.pipeline import examples
 from fullstack_ml.pipeline.tables import write_parquet
+from fullstack_ml.product import contract
 from fullstack_ml.workspace.errors import UserError
 
 TABULAR = pytest.mark.task("tabular-classification")
@@ -219,6 +221,35 @@ def test_all_models_with_ranges_run_and_the_winner_is_adopted_in_one_command(
     adopt.main()
     assert f"  - model: {best.data.params['model.name']}\n" in Path("conf/config.yaml").read_text(encoding="utf-8")
     assert best.info.run_id in capsys.readouterr().out
+
+
+@TABULAR
+def test_values_that_are_beaten_beyond_chance_stop_a_search_that_is_asked_for_it(
+    quick: Any, mlflow: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], refused: Refused
+) -> None:
+    monkeypatch.setenv("CHECK", "1")
+    search("{estimator.C: {low: 0.01, high: 10.0, log: true}}")
+    quick.model.estimator["C"] = 0.1
+    sweep.run(quick, trials=1)
+    assert "no values were found that are better than conf/model/logistic.yaml" in capsys.readouterr().out
+    seed = yaml.safe_load(Path("conf/sweep.yaml").read_text(encoding="utf-8"))["seed"]
+    (one,) = sweep.contenders(quick, False, seed, contract.load())
+    study = one.study()
+    (mine,) = study.trials
+    known = mine.value or 0.0
+    for value, upper in ((known - 0.2, known + 0.1), (known - 0.5, known - 0.4)):
+        facts = {**mine.user_attrs, "reached": value, "bounds": [value - 0.1, upper], "cost": [value - 0.1, upper]}
+        study.add_trial(
+            optuna.trial.create_trial(
+                params={"estimator.C": 5.0}, distributions=mine.distributions, value=value, user_attrs=facts
+            )
+        )
+        if upper > known:  # chance explains as much
+            refuse_untuned([one], "logistic")
+    with refused("the search found "):
+        refuse_untuned([one], "logistic")
+    refuse_untuned([one], "quick")
+    assert "cannot be told" in capsys.readouterr().out
 
 
 def frozen(value: float, spread: float) -> optuna.trial.FrozenTrial:

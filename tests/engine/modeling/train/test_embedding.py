@@ -19,10 +19,10 @@ from fullstack_ml.modeling.study.trials import Judge
 from fullstack_ml.modeling.train import __main__ as train
 from fullstack_ml.modeling.train import novelty
 from fullstack_ml.modeling.train.backends import Lesson
-from fullstack_ml.modeling.train.backends import sklearn as other
 from fullstack_ml.modeling.train.backends import torch as backend
 from fullstack_ml.modeling.train.novelty_nodes import with_novelty
 from fullstack_ml.workspace.paths import CANDIDATE
+from fullstack_ml.workspace.seams import find_choice
 from networks import bars, contract, model
 
 pytestmark = pytest.mark.filterwarnings("ignore:Field onnx:DeprecationWarning")
@@ -94,7 +94,7 @@ def test_strangers_are_flagged_more_often_than_pictures_of_the_known_kind(networ
 
 def test_a_model_without_an_embedding_is_refused_before_it_is_fitted(refused: Refused) -> None:
     with refused("has no embedding", "novelty in conf/train.yaml", "set novelty: mahalanobis"):
-        train.check_score(EMBEDDING, label, other)
+        train.check_score(EMBEDDING, label, find_choice("modeling.train.backends", "sklearn", "conf/model"))
     train.check_score(EMBEDDING, label, backend)
 
 
@@ -113,6 +113,7 @@ def test_the_stage_fits_it_and_holds_it_against_the_graph(
     assert constants is not None
     expected = Artefact(CANDIDATE).score(held_out.inputs).novelty
     assert novelty.distance(constants, look(rows)) == pytest.approx(expected, rel=1e-3, abs=1e-3)
+    other = find_choice("modeling.train.backends", "sklearn", "conf/model")
     assert judge.embedded(other, None, lesson)[1] is None
     monkeypatch.setattr(train, "distance", lambda constants, values: 1.1 * novelty.distance(constants, values))
     with refused("novelty in ONNX differs"):

@@ -1,6 +1,6 @@
 """Bring finished annotations home: from Label Studio to ``data/labels/<round>.parquet``.
 
-Reads the round's project; writes ``data/labels/<round>.parquet`` (schema ``records.LABEL``) and, for what is wrong,
+Reads the round's project; writes ``data/labels/<round>.parquet`` (schema ``tables.LABEL``) and, for what is wrong,
 ``data/rejected/labels-<round>.parquet`` with the reason. What was pulled before stays, also when it is gone from Label
 Studio; what ``watch`` copied comes home too. Run: ``make labels`` (the newest round) or ``make labels ROUND=pilot``.
 """
@@ -36,7 +36,7 @@ REASON = {**LABEL, "reason": pl.String()}
 
 
 def rows(one: Round, tasks: Iterable[dict[str, Any]], people: dict[int, str], product: Product) -> pl.DataFrame:
-    """Return every finished annotation in the columns of ``records.LABEL``, with a ``reason`` where it is wrong."""
+    """Return every finished annotation in the columns of ``tables.LABEL``, with a ``reason`` where it is wrong."""
     answer = answer_of(product)
     found = []
     for task in tasks:

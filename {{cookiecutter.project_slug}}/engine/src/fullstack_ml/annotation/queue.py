@@ -23,6 +23,7 @@ from fullstack_ml.annotation.choose import choose, draw, sample
 from fullstack_ml.annotation.opinion import ask
 from fullstack_ml.annotation.pool import alike, by_ids, selected
 from fullstack_ml.annotation.server import OWNER
+from fullstack_ml.annotation.suspects import SUSPECT
 from fullstack_ml.answers import answer_of
 from fullstack_ml.data.label.aggregate import guide_major, majority, votes
 from fullstack_ml.data.label.rounds import NAME, Kind, Round, adjudications, read_all, waiting, write
@@ -35,7 +36,7 @@ from fullstack_ml.pipeline.tables import raw, rewritten, slice_mask
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version, major
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.errors import UserError, suggest
+from fullstack_ml.workspace.errors import UserError, first_line, suggest
 from fullstack_ml.workspace.files import read_json
 from fullstack_ml.workspace.paths import REVIEW, ROUNDS, SUSPECTS
 
@@ -93,7 +94,7 @@ def flagged(kind: str, known: Known) -> dict[str, str]:
     found = pl.read_parquet(REVIEW) if REVIEW.exists() else pl.DataFrame(schema={"id": pl.String, "reason": pl.String})
     chosen = dict(found.filter(pl.col("reason").is_in(FLAGGED[kind])).select("id", "reason").iter_rows())
     if kind == "review" and SUSPECTS.exists():
-        chosen |= {row["id"]: "likely error" for row in read_json(SUSPECTS)["suspects"]}
+        chosen |= {row["id"]: SUSPECT for row in read_json(SUSPECTS)["suspects"]}
     if known.only is not None:
         chosen = {record: chosen.get(record, "asked for") for record in sorted(known.only)}
         if waits := known.only & known.waits:
@@ -139,7 +140,7 @@ def of_the_lead(file: Path, product: Product) -> pl.DataFrame:
     try:
         frame = pl.read_csv(file, infer_schema=False).select("id", "label").drop_nulls()
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise UserError(str(error).splitlines()[0], where, "give it the columns id and label") from error
+        raise UserError(first_line(error), where, "give it the columns id and label") from error
     if strange := illegal(frame["label"].unique().to_list(), product):
         text, fault = next(iter(strange.items()))
         raise UserError(f"label {text!r} {fault}", where, "mend it")

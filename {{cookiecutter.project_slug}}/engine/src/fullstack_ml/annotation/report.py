@@ -15,7 +15,6 @@ from fullstack_ml.annotation.interface import TEMPLATES
 from fullstack_ml.annotation.suspects import NEVER, told
 from fullstack_ml.data.label.__main__ import independent
 from fullstack_ml.data.label.agreement import CANNOT
-from fullstack_ml.data.label.gold import share
 from fullstack_ml.data.label.rounds import Round, adjudications, read_all
 from fullstack_ml.data.label.standing import annotations, standing
 from fullstack_ml.data.label.trend import contested, judged
@@ -27,6 +26,7 @@ from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.guide import guide_version
+from fullstack_ml.product.metrics import wilson
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json, write_text
@@ -67,7 +67,7 @@ def influence(said: pl.DataFrame, rounds: list[Round]) -> dict[str, dict[str, An
         found["shown" if shown else "blind"] = {
             "labels": labels,
             "equal": hits / labels,
-            "interval": share(hits, labels),
+            "interval": wilson(hits, labels),
         }
     if len(found) == 2:
         (one, (a, b)), (two, (c, d)) = ((row["equal"], row["interval"]) for row in found.values())

@@ -28,15 +28,16 @@ from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.pipeline.tables import raw, read_batches
 from fullstack_ml.product.contract import load
+from fullstack_ml.product.metrics import wilson
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import write_json
 from fullstack_ml.workspace.paths import LABELLED, SUSPECTS
 
 FOLDS, FEW, ROWS = 5, 40, 50_000
-# The reason that a round of kind review gives for what was on the list.
 NEVER: dict[str, Any] = {"reviewed": 0, "wrong": 0, "share": None, "interval": None}
-SUSPECT, LOOKED_AT = "likely error", ("review", "adjudication")
+SUSPECT = "likely error"  # the reason that a round of kind review gives for what was on the list
+LOOKED_AT = ("review", "adjudication")
 
 
 def out_of_sample(inputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -66,11 +67,21 @@ def suspects(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
     truth = frame["label"].replace_strict({name: i for i, name in enumerate(names)}, return_dtype=pl.Int64).to_numpy()
     scored = out_of_sample(input_of(product).matrix(frame, product), truth)
     ranked = likely_label_errors(scored, truth, by="confidence")
-    return [
-        {"id": frame["id"][i], "label": names[truth[i]], "model_says": names[scored[i].argmax()]}
-        | {"confidence": round(float(scored[i, truth[i]]), 4), "labelled_by": frame["labelled_by"][i]}
-        for i in ranked.tolist()
-    ]
+    rows = listed(frame, ranked, [names[i] for i in scored.argmax(axis=1)])
+    return [{**row, "confidence": round(float(scored[i, truth[i]]), 4)} for row, i in zip(rows, ranked, strict=True)]
+
+
+def listed(frame: pl.DataFrame, ranked: np.ndarray, says: list[str]) -> list[dict[str, object]]:
+    """Return the rows of the list for the records at the places ``ranked``; ``says`` is the model's word of each."""
+    shown = frame.select("id", "label", model_says=pl.Series(says, dtype=pl.String), labelled_by="labelled_by")
+    return shown[ranked].to_dicts()
+
+
+def check_enough(frame: pl.DataFrame, what: str) -> None:
+    """Raise a ``UserError`` where too few records have ``what`` to fit on some and to judge the others."""
+    if len(frame) < FEW:
+        found = f"{len(frame)} records outside the test split have {what}"
+        raise UserError(found, str(LABELLED), f"collect or label at least {FEW}")
 
 
 def doubted(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
@@ -86,24 +97,14 @@ def doubted(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    if len(frame) < FEW:
-        what = f"{len(frame)} records outside the test split have labels"
-        raise UserError(what, str(LABELLED), f"collect or label at least {FEW}")
+    check_enough(frame, "labels")
     answer, names = answer_of(product), product.formulation.label_names
     truth, inputs = answer.truth(frame["label"].to_list(), product), input_of(product).matrix(frame, product)
     model = make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression(max_iter=300)))
     flat, folds = inputs.reshape(len(inputs), -1).astype(np.float64), KFold(FOLDS, shuffle=True, random_state=0)
     outputs = cross_val_predict(model, flat, truth.astype(int), cv=folds, method="predict_proba").astype(np.float32)
     says = [answer.to_text([names[i] for i in np.flatnonzero(row >= 0.5)], product) for row in outputs]
-    return [
-        {
-            "id": frame["id"][i],
-            "label": frame["label"][i],
-            "model_says": says[i],
-            "labelled_by": frame["labelled_by"][i],
-        }
-        for i in answer.suspects(outputs, truth).tolist()
-    ]
+    return listed(frame, answer.suspects(outputs, truth), says)
 
 
 def far_off(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
@@ -115,20 +116,14 @@ def far_off(frame: pl.DataFrame, product: Product) -> list[dict[str, object]]:
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.model_selection import KFold, cross_val_predict
 
-    if len(frame) < FEW:
-        what = f"{len(frame)} records outside the test split have a number"
-        raise UserError(what, str(LABELLED), f"collect or label at least {FEW}")
+    check_enough(frame, "a number")
     answer = answer_of(product)
     truth, inputs = answer.truth(frame["label"].to_list(), product), input_of(product).matrix(frame, product)
     folds = KFold(FOLDS, shuffle=True, random_state=0)
     model = HistGradientBoostingRegressor(max_iter=60, early_stopping=False, random_state=0)
     said = cross_val_predict(model, inputs.reshape(len(inputs), -1), truth, cv=folds).astype(np.float32)
     outputs = np.repeat(said[:, np.newaxis], answer.width(product), axis=1)  # without an interval: in one unit
-    return [
-        {"id": frame["id"][i], "label": frame["label"][i], "model_says": answer.to_text(float(said[i]), product)}
-        | {"labelled_by": frame["labelled_by"][i]}
-        for i in answer.suspects(outputs, truth).tolist()
-    ]
+    return listed(frame, answer.suspects(outputs, truth), [answer.to_text(float(one), product) for one in said])
 
 
 def reviewed() -> set[str]:
@@ -140,11 +135,8 @@ def reviewed() -> set[str]:
 def track_record(product: Product) -> dict[str, Any]:
     """Return how many suspects reviews have judged, how many labels were wrong, the share, and its 95 % interval.
 
-    A label was wrong where the review says something else than annotators had said before, or else the source. The
-    interval is Wilson's (1927).
+    A label was wrong where the review says something else than annotators had said before, or else the source.
     """
-    from scipy.stats import binomtest
-
     everything, judged, wrong = annotations(), 0, 0
     everything = everything.with_columns(pl.col("label").replace(product.formulation.renames))
     for one in (one for one in read_all().values() if one.kind == "review"):
@@ -164,13 +156,7 @@ def track_record(product: Product) -> dict[str, Any]:
         judged, wrong = judged + len(both), wrong + both.filter(other).height
     if not judged:
         return NEVER
-    bounds = binomtest(wrong, judged).proportion_ci(method="wilson")
-    return {
-        "reviewed": judged,
-        "wrong": wrong,
-        "share": wrong / judged,
-        "interval": [float(bounds.low), float(bounds.high)],
-    }
+    return {"reviewed": judged, "wrong": wrong, "share": wrong / judged, "interval": wilson(wrong, judged)}
 
 
 def told(record: dict[str, Any]) -> str:
@@ -187,8 +173,8 @@ def run(config: Config) -> None:
     parts = [batch.filter(~placed(batch, plan)["test"]) for batch in read_batches(LABELLED, ROWS)]
     product = load()
     seen, record = reviewed(), track_record(product)
-    listed = {"classifier": suspects, "multilabel": doubted}.get(answer_of(product).ESTIMATOR, far_off)
-    found = [row for row in listed(pl.concat(parts), product) if row["id"] not in seen]
+    doubts = {"classifier": suspects, "multilabel": doubted}.get(answer_of(product).ESTIMATOR, far_off)
+    found = [row for row in doubts(pl.concat(parts), product) if row["id"] not in seen]
     write_json(SUSPECTS, {"suspects": found, "track_record": record})
     print(f"suspects: {len(found)} labels are likely wrong, see {SUSPECTS} and make agreement")
     print(f"  {told(record)}")

@@ -11,13 +11,13 @@ Every answer is kept as text in the tables of the pipeline: a label as it is, a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from fullstack_ml.answers.words import Rows, Scored, Words
+from fullstack_ml.answers.words import Late, Rows, Scored, Words
 from fullstack_ml.product.metrics import Metric
 from fullstack_ml.product.types import Finding, Product
 from fullstack_ml.workspace.seams import find_choice
@@ -51,6 +51,10 @@ class Answer(Protocol):
     #: Files of the browser page, in ``src/<package>/answers/`` or ``edge/page/``, the one with ``mount`` first; or
     #: (). ``value.js`` says numbers with the option ``unit``.
     PAGE: tuple[str, ...]
+
+    @property
+    def LATE(self) -> Late:  # noqa: N802 - read like the names above
+        """What ``make monitor`` watches as ``drawn_<name>``; it may be left out, where that is nothing."""
 
     def check(self, product: Product) -> Iterator[Finding]:
         """Yield what is wrong with ``formulation.answer``: place in the file, what, fix."""
@@ -155,8 +159,9 @@ class Answer(Protocol):
         """Tell in lines what the model says of one record, ``before`` calibration (values,) and finally, and why it
         answers or abstains."""
 
-    def note(self, verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
-        """Return what a reader has to know of a failed verdict beside the numbers, or None."""
+    def note(self, verdict: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any] | str | None:
+        """Return what a reader has to know of a failed verdict beside the numbers, or None: a ``sentence()`` of
+        ``pages.words``, or a text, which stays as it is."""
 
     def draw(
         self, report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path, words: Words
@@ -213,10 +218,11 @@ class Answer(Protocol):
         """Return how much a model wants to be told of every record: annotation begins with the largest."""
 
 
+# What stands in for what a module leaves out.
+OPTIONAL: dict[str, Any] = {"LATE": {}}
 # What a module has to define; find_choice() and make check name what is missing.
-NEEDED = tuple(name for name in (*Answer.__annotations__, *vars(Answer)) if not name.startswith("_"))
-# By name what late labels show beside ``MAIN``: 0 or 1 per record, of the log's ``scores`` and the right answers.
-Late = Mapping[str, Callable[[Sequence[Any], Sequence[str]], np.ndarray]]
+DEFINED = (*Answer.__annotations__, *vars(Answer))
+NEEDED = tuple(name for name in DEFINED if not name.startswith("_") and name not in OPTIONAL)
 
 
 def answer_of(product: Product) -> Answer:
@@ -226,12 +232,6 @@ def answer_of(product: Product) -> Answer:
         UserError: if there is none, or it does not fill the seam.
     """
     return answer_named(product.formulation.answer.type, "product.yaml, formulation.answer.type")
-
-
-def late_of(answer: Answer) -> Late:
-    """Return ``LATE`` of an answer, which it may leave out: what ``make monitor`` watches as ``drawn_<name>``."""
-    found: Late = getattr(answer, "LATE", {})
-    return found
 
 
 def answer_named(name: str, where: str) -> Answer:

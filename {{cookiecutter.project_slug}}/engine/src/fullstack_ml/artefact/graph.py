@@ -11,7 +11,7 @@ import onnxruntime as ort
 from onnx import TensorProto, helper
 
 from fullstack_ml.artefact.session import records_at_once
-from fullstack_ml.inputs import FEATURES, gives_of, input_of
+from fullstack_ml.inputs import FEATURES, input_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, suggest
 from fullstack_ml.workspace.files import replacing
@@ -31,7 +31,7 @@ def features_of(inputs: np.ndarray, product: Product, takes: str = INNER) -> np.
     Raises:
         UserError: for a name that the module does not know.
     """
-    if takes not in (offered := gives_of(product)):
+    if takes not in (offered := input_of(product).GIVES):
         what = f"an input of type {product.formulation.input.type} gives a model no {takes!r}"
         raise UserError(what, "takes in conf/model/", f"{suggest(takes, offered)}; or choose another model")
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", None]) for name in (takes, OUTPUT)]

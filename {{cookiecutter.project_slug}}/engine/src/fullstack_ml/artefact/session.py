@@ -18,6 +18,7 @@ from fullstack_ml.workspace.errors import UserError
 
 NOVELTY = "novelty"
 VALUES = 2**25  # of inputs that are computed together: 128 MiB as float32
+BATCH = 2048  # records that are scored together: what a small graph makes of them still fits into a core's cache
 LARGE = 2**36  # bytes of a graph times records: what a large network makes of a record is large too
 
 
@@ -58,7 +59,7 @@ class Artefact:
         self.input_name: str = self.session.get_inputs()[0].name
         self._outputs = [self.output_name, NOVELTY]
 
-    def score(self, inputs: np.ndarray, batch: int = 8192) -> Scored:
+    def score(self, inputs: np.ndarray, batch: int = BATCH) -> Scored:
         """Score the model's input (records first), ``batch`` records at a time, so that memory stays bounded."""
         batch = records_at_once(inputs, min(batch, self._most))
         parts = [

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, first_line
 
 DEFAULT = "sqlite:///predictions.db"
 SHOWN = 20
@@ -38,7 +38,7 @@ def opened() -> Iterator[tuple[sa.Connection, sa.Table, sa.Table] | None]:
             tables = [sa.Table(name, sa.MetaData(), autoload_with=connection) for name in ("predictions", "feedback")]
             yield connection, tables[0], tables[1]
     except sa.exc.SQLAlchemyError as error:
-        said = str(getattr(error, "orig", None) or error).splitlines()[0]
+        said = first_line(error)
         raise UserError(f"the prediction log does not answer: {said}", "SERVE_DATABASE_URL", "mend the URL") from error
     finally:
         engine.dispose()

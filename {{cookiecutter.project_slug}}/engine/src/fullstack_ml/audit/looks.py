@@ -12,7 +12,7 @@ from fullstack_ml.audit.proof import Proof
 from fullstack_ml.workspace.files import read_json
 from fullstack_ml.workspace.paths import REPORTS, TRAINING, WINNER
 
-ABLATION, COMPARISON = REPORTS / "ablation.json", REPORTS / "comparison.json"
+ABLATION, COMPARISON, RELEASE = (REPORTS / f"{name}.json" for name in ("ablation", "comparison", "release"))
 NOBODY = "example.com"  # the address of a project whose author said none
 
 Look = Callable[[Evidence], list[Proof]]
@@ -43,7 +43,7 @@ def clean(e: Evidence) -> list[Proof]:
     """Look whether the champion was made from committed code."""
     held = e.champion
     dirty = held is None or held.tags.get("git.dirty") != "false"
-    return [] if dirty or held is None else e.version("made from a commit", "git.commit")
+    return [] if dirty or held is None else e.version("made from commit %(tag)s", "git.commit")
 
 
 def owners(e: Evidence) -> list[Proof]:
@@ -67,11 +67,23 @@ def aged(e: Evidence) -> list[Proof]:
     return e.report(TRAINING, "older data against newer", "over_time")
 
 
+def tried(e: Evidence) -> list[Proof]:
+    """Look for an older version that answered beside a newer one: the paper's experiment with older models."""
+    canary = (read_json(RELEASE).get("canary") or {}) if RELEASE.exists() else {}
+    what = f"version {', '.join(canary.get('champion', []))} beside {canary.get('challenger')} on the same traffic"
+    return e.report(RELEASE, what, "canary", "measures") if canary.get("labelled") else []
+
+
+def known_age(e: Evidence) -> list[Proof]:
+    """Look for either of these; both are measured by themselves, by stage ``train`` or before every release."""
+    return aged(e) or tried(e)
+
+
 def stale(e: Evidence) -> list[Proof]:
-    """Look for that, or for an older version measured beside a newer one on today's test split."""
+    """Look for that, or for an older version measured beside a newer one on today's test split by hand."""
     found = [name for name in read_json(COMPARISON) if name.startswith("version ")] if COMPARISON.exists() else []
     older = e.file(COMPARISON, "older versions on today's data") if len(found) > 1 else []
-    return aged(e) or older
+    return known_age(e) or older
 
 
 def sliced(e: Evidence) -> list[Proof]:
@@ -82,7 +94,7 @@ def sliced(e: Evidence) -> list[Proof]:
 
 def stable(e: Evidence) -> list[Proof]:
     """Look for answers in the log, none of which was no number."""
-    return [] if e.logged("reason = 'not-finite'", "") else e.logged("", "answers, each of them a number")
+    return [] if e.logged("reason = 'not-finite'", "") else e.logged("", "%(count)s answers, each of them a number")
 
 
 def scored(test: Test, evidence: Evidence) -> tuple[float, list[Proof]]:

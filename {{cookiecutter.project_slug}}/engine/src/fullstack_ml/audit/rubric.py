@@ -4,7 +4,19 @@ Breck, Cai, Nielsen, Salib and Sculley 2017, The ML Test Score: A Rubric for ML 
 Reduction. The score of the project is that of its weakest section. Reads through ``evidence``; writes nothing.
 """
 
-from fullstack_ml.audit.looks import Test, aged, clean, owners, searched, sliced, stable, stale, tested, verdict, worth
+from fullstack_ml.audit.looks import (
+    Test,
+    clean,
+    known_age,
+    owners,
+    searched,
+    sliced,
+    stable,
+    stale,
+    tested,
+    verdict,
+    worth,
+)
 from fullstack_ml.audit.recomputed import recomputed
 from fullstack_ml.workspace.paths import ANALYSIS, EVALUATION, TRAINING, VALIDATION
 
@@ -70,7 +82,7 @@ TESTS = [
         "M2",
         "the offline metric follows the online one",
         (lambda e: e.monitored("drawn_"),),
-        (lambda e: e.logged("feedback", "late answers"),),
+        (lambda e: e.logged("feedback", "%(count)s late answers"),),
         "send late answers, then make monitor",
     ),
     Test(
@@ -83,16 +95,16 @@ TESTS = [
     Test(
         "M4",
         "what staleness does is known",
-        (aged, lambda e: e.monitored("model_age_days", "data_age_days")),
+        (known_age, lambda e: e.monitored("model_age_days", "data_age_days")),
         (stale,),
-        'name data.time in product.yaml; make compare VERSIONS="1 champion"',
+        "name data.time in product.yaml, or SERVE_ROLLOUT=canary before a release; watch data_age_days",
     ),
     Test(
         "M5",
         "a simpler model is not better",
-        (verdict("margin_over_baseline", "skill_over_baseline"),),
+        (verdict("margin_over_baseline", "r2"),),  # r2: against always answering the mean
         (lambda e: e.report(EVALUATION, "baselines", "baseline"),),
-        "require margin_over_baseline",
+        "require margin_over_baseline, of numbers r2",
     ),
     Test(
         "M6",
@@ -135,7 +147,7 @@ TESTS = [
     Test(
         "I4",
         "quality is checked before serving",
-        (lambda e: e.stage("accept"), lambda e: e.version("judged before the alias moved", "verdict")),
+        (lambda e: e.stage("accept"), lambda e: e.version("judged before the alias moved: %(tag)s", "verdict")),
         (),
         "make",
     ),
@@ -149,7 +161,7 @@ TESTS = [
     Test(
         "I6",
         "a model is tried on some before all",
-        (lambda e: e.logged("arm = 'challenger'", "answers of a challenger"),),
+        (lambda e: e.logged("arm = 'challenger'", "%(count)s answers of a challenger"),),
         (),
         "SERVE_ROLLOUT=shadow or canary beside a champion",
     ),
@@ -157,7 +169,7 @@ TESTS = [
         "I7",
         "a model is rolled back quickly",
         (),
-        (lambda e: e.version("rolled back", "rolled_back"),),
+        (lambda e: e.version("rolled back: %(tag)s", "rolled_back"),),
         "practise make rollback, and write down who did",
     ),
     Test(
@@ -173,7 +185,7 @@ TESTS = [
     Test(
         "O2",
         "training and serving hold the same invariants",
-        (lambda e: e.version("served by the contract of", "formulation.sha256"), lambda e: e.stage("validate")),
+        (lambda e: e.version("served by the contract %(tag)s", "formulation.sha256"), lambda e: e.stage("validate")),
         (),
         "make",
     ),
@@ -209,7 +221,7 @@ TESTS = [
         "O7",
         "answers have not become worse",
         (lambda e: e.monitored("drawn_", "corrected_share"),),
-        (lambda e: e.logged("feedback", "late answers"),),
+        (lambda e: e.logged("feedback", "%(count)s late answers"),),
         "send late answers, then make monitor",
     ),
 ]

@@ -12,18 +12,39 @@ from fullstack_ml.data.collect.sources.conversion import FALSE, NOTHING, TRUE, a
 from fullstack_ml.draft.tally import Count, Tally
 from fullstack_ml.product.formulation import LONGEST
 
-GROUP = re.compile(r"patient|person|subject|user|customer|client|writer|speaker|device|machine|household|site", re.I)
+# At the end of a name: "customer" and "customer id" name one, "customer age" and "visits per customer" do not.
+NAMED = r"([\s_.-]?(id|no|nr|name|key|code|number|uuid|번호|아이디|이름|명))?$"
+GROUP = re.compile(
+    r"(?<!per)(?<!per[\s_.-])(patient|person|subject|user|customer|client|writer|speaker|household"
+    rf"|환자|고객|회원|사용자|작성자){NAMED}",
+    re.I,
+)
+PLACE = re.compile(rf"(?<!per)(?<!per[\s_.-])(device|machine|site|설비|장비|지점|매장){NAMED}", re.I)
 PERSON = re.compile(
     r"^(first|last|sur|full|family|given)?[\s_.-]?name$|e-?mail|phone|birth|(street|home|post)?[\s_.-]?address$|ssn"
     r"|이름|성명|주소|전화|생년월일",
     re.I,
 )
-KEY = re.compile(r"(^|[\s_.-])(id|no|nr|key|uuid|code|index)$|(?-i:[a-z]Id)$|^unnamed|^$", re.I)
-ANSWERS = ("label", "target", "class", "y", "answer", "outcome", "diagnosis", "species")
+KEY = re.compile(r"(^|[\s_.-])(id|no|nr|key|uuid|code|index)$|(?-i:[a-z]Id)$|^unnamed|^$|(번호|아이디|코드)$", re.I)
+ANSWERS = (
+    "label",
+    "target",
+    "class",
+    "y",
+    "answer",
+    "outcome",
+    "diagnosis",
+    "species",
+    "분류",
+    "라벨",
+    "레이블",
+    "정답",
+)
 VALUES = 50  # values of a category that are listed, the most frequent ones
 LONG = 40  # characters of a value on average, from which on a text is read and not chosen
 ALMOST = 0.95  # share of values that must be numbers or dates for the column to be of them
 NAME_OF_ROW = "every row has its own value: a name of the row"
+FEWEST_PERSONS, FEWEST_PLACES = 5, 20  # from which on they are groups; a few sites are asked about again, by name
 CODES = 10  # values of whole numbers that may stand for labels
 FEW, OFTEN = 50, 10  # labels at most, and rows of each on average, where the answer is guessed
 
@@ -105,6 +126,17 @@ def sentences(sample: pl.Series) -> bool:
     return bool((sample.drop_nulls().str.contains(r"\S\s+\S").mean() or 0) > 0.5)  # type: ignore[operator]
 
 
+def longer(sample: pl.Series) -> float:
+    """Return the share of texts that are longer than a text among other features may be."""
+    return float((sample.str.len_chars() > LONGEST).mean() or 0)  # type: ignore[arg-type]
+
+
+def names_much(column: Column, rows: int) -> bool:
+    """Say whether a column names things, as ``order_id`` does; a few that come often, as 5 shops do, may be known."""
+    few = column.type == "category" and len(column.values) < min(FEWEST_PLACES, rows / OFTEN)
+    return bool(KEY.search(column.name)) and column.type in ("whole", "text", "category") and not few
+
+
 def judged(column: Column, sample: pl.Series, rows: int) -> Column:
     """Leave out what cannot be a feature, and say why."""
     reason = ""
@@ -112,11 +144,11 @@ def judged(column: Column, sample: pl.Series, rows: int) -> Column:
         reason = "it is empty" if column.missing == rows else "it has one value only"
     elif is_key(column, sample, rows):
         reason = NAME_OF_ROW
-    elif KEY.search(column.name) and column.type in ("whole", "text", "category"):
+    elif names_much(column, rows):
         reason = "its name says that it names something; a model would learn the names"
     elif column.type == "text" and not sentences(sample):
         reason = "too many different values"
-    elif column.type == "text" and column.longest > LONGEST:
+    elif column.type == "text" and longer(sample) > 1 - ALMOST:
         reason = f"texts of up to {column.longest} characters; a short text has at most {LONGEST}"
     elif column.missing > 0.95 * rows:
         reason = f"{column.missing} of {rows} values are missing"
@@ -148,14 +180,15 @@ def guess_answer(columns: list[Column], rows: int) -> str | None:
     return ends[-1].name if ends else None
 
 
-def group_candidates(columns: list[Column], rows: int, sample: pl.DataFrame) -> list[str]:
+def group_candidates(columns: list[Column], sample: pl.DataFrame) -> list[str]:
     """Name the columns whose value comes back in several rows of what may be one person or machine."""
     found = []
     for column in columns:
-        distinct = sample[column.name].n_unique()
-        repeated = 2 < distinct <= 0.7 * len(sample)
-        named = GROUP.search(column.name) or re.search(r"(^|[\s_.-])id$|Id$", column.name)
-        if named and repeated and column.use != "answer" and column.type in ("whole", "text", "category"):
+        distinct = sample[column.name].drop_nulls().n_unique()
+        person, place = GROUP.search(column.name), PLACE.search(column.name)
+        repeated = (FEWEST_PERSONS if person else FEWEST_PLACES) <= distinct <= 0.7 * len(sample)
+        named = person or place or re.search(r"(^|[\s_.-])id$|Id$", column.name)
+        if named and repeated and not column.written and column.type in ("whole", "text", "category"):
             found.append(column.name)
     return found
 

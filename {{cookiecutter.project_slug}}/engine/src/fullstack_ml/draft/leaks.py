@@ -6,9 +6,11 @@ Reads and writes nothing.
 import numpy as np
 import polars as pl
 
+from fullstack_ml.data.collect.sources.conversion import is_missing
 from fullstack_ml.draft.columns import Column
 
 ENOUGH, SURE, ROWS = 100, 0.995, 5_000
+GAPS, COMMON = 30, 0.8  # rows by which a gap can tell a label, and the share of a label from which on that is chance
 
 
 def alone(sample: pl.DataFrame, column: Column, answer: str, number: bool = False) -> float:
@@ -24,10 +26,10 @@ def alone(sample: pl.DataFrame, column: Column, answer: str, number: bool = Fals
     rows = sample.select(value=column.name, label=answer).drop_nulls("label").head(ROWS)
     if number:
         rows = rows.with_columns(pl.col("label").cast(pl.Float64, strict=False)).drop_nulls("label")
+    else:
+        rows = rows.filter(pl.len().over("label") >= 3)  # the others cannot be in every fold
     counts = rows["label"].value_counts()["count"]
     if len(rows) < ENOUGH or len(counts) < 2 or counts.max() > 0.9 * len(rows):  # type: ignore[operator]
-        return 0.0
-    if not number and counts.min() < 3:  # type: ignore[operator]
         return 0.0
     numeric = column.type in ("number", "whole")
     values = (
@@ -38,3 +40,19 @@ def alone(sample: pl.DataFrame, column: Column, answer: str, number: bool = Fals
     tree = (DecisionTreeRegressor if number else DecisionTreeClassifier)(max_leaf_nodes=leaves, random_state=0)
     share = float(cross_val_score(tree, filled.reshape(-1, 1), rows["label"].to_numpy(), cv=3).mean())
     return share if share >= SURE else 0.0
+
+
+def told_by_gap(sample: pl.DataFrame, column: Column, answer: str) -> str:
+    """Say which label is given away by whether the column is filled, as a reason to cancel is; "" if none is.
+
+    Values of nature may well tell one label from the others; that a cell is filled only there is written afterwards.
+    """
+    rows = sample.select(filled=~is_missing(pl.col(column.name).fill_null("")), label=answer).drop_nulls("label")
+    for filled, part in ((True, "filled"), (False, "empty")):
+        labels = rows.filter(pl.col("filled") == filled)["label"]
+        if len(labels) < GAPS or len(labels) == len(rows):
+            continue
+        label, count = labels.value_counts(sort=True, name="count").row(0)
+        if count >= SURE * len(labels) and (rows["label"] == label).mean() <= COMMON:
+            return f"it is {part} only where the answer is {label!r}: was it known before the answer?"
+    return ""

@@ -5,7 +5,13 @@ Reads and writes nothing.
 
 import math
 
+import polars as pl
 from scipy.stats import binom
+
+from fullstack_ml.draft.columns import Column
+from fullstack_ml.draft.tally import Tally
+
+ENOUGH, FAR = 50, 10  # values, and how many times as far from the middle as nearly all an end is that may mean nothing
 
 
 def rounded(value: float, up: bool, digits: int = 2) -> float:
@@ -20,6 +26,20 @@ def rounded(value: float, up: bool, digits: int = 2) -> float:
 def plain(value: float) -> float | int:
     """Write a whole number without a point."""
     return int(value) if float(value).is_integer() and abs(value) < 1e15 else value
+
+
+def shown(value: float) -> str:
+    """Write a number for people: a large one with all its digits."""
+    return f"{value:,.0f}" if 10_000 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+def far(low: float, high: float, values: pl.Series) -> list[float]:
+    """Return the ends of a range that are far beyond nearly all values, as 9999 for "not known" is."""
+    if len(values) < ENOUGH:
+        return []
+    lowest, middle, highest = (float(values.quantile(share) or 0) for share in (0.01, 0.5, 0.99))
+    below = [low] if lowest < middle and lowest - low > FAR * (middle - lowest) else []
+    return below + ([high] if middle < highest and high - highest > FAR * (highest - middle) else [])
 
 
 def legal_range(low: float, high: float, whole: bool) -> tuple[float | int, float | int, str]:
@@ -37,6 +57,16 @@ def legal_range(low: float, high: float, whole: bool) -> tuple[float | int, floa
     if bottom == top:
         top = bottom + 1
     return plain(bottom), plain(top), reason
+
+
+def far_ends(used: list[Column], table: Tally) -> list[str]:
+    """Ask whether values that lie far from all others are real."""
+    found = []
+    for column in (column for column in used if column.type in ("number", "whole")):
+        values = table.sample[column.name].cast(pl.Float64, strict=False).drop_nulls()
+        found += [f"{shown(end)} in {column.name.strip()}" for end in far(column.low, column.high, values)]
+    fix = "If not, empty such cells, or narrow low and high, which refuses their rows"
+    return [f"are values far from all others real: {', '.join(found[:5])}? {fix}"] if found else []
 
 
 def least_of(records: int, share: float, chance: float = 0.001) -> int:

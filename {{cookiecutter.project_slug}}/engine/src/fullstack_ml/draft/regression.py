@@ -15,7 +15,7 @@ from fullstack_ml.answers.number.rule import coverage_of
 from fullstack_ml.artefact.graph import features_of
 from fullstack_ml.draft.numbers import least_of, rounded
 from fullstack_ml.draft.requirements import Asked, Size, answered, novelty
-from fullstack_ml.draft.trial import FOLDS, SEED, Trial, attempt
+from fullstack_ml.draft.trial import FEWEST, FOLDS, NEWEST, SEED, Trial, attempt
 from fullstack_ml.product.types import Product
 
 RIGHT = 0.8  # share of the quick model's answers that a first tolerance calls right
@@ -30,7 +30,7 @@ def out_of_fold(inputs: np.ndarray, truth: np.ndarray, product: Product, groups:
     from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
 
     size: dict[str, Any] = {"max_iter": 60, "max_leaf_nodes": 15, "early_stopping": False}
-    cut = GroupKFold(FOLDS) if groups else KFold(FOLDS, shuffle=True, random_state=SEED)
+    cut = GroupKFold(min(FOLDS, len(set(groups)))) if groups else KFold(FOLDS, shuffle=True, random_state=SEED)
     trees = HistGradientBoostingRegressor(**size, random_state=SEED)
     return np.asarray(cross_val_predict(trees, features_of(inputs, product), truth, cv=cut, groups=groups))
 
@@ -49,6 +49,23 @@ def tried(records: pl.DataFrame, inputs: np.ndarray, product: Product, groups: l
     tolerance = rounded(float(np.quantile(np.abs(value - truth), RIGHT)), up=True) or 1.0
     outputs = with_interval(value, truth, product, coverage_of(product, len(truth)))
     return attempt(inputs, truth, outputs, "60 boosted trees", with_tolerance(product, tolerance)), tolerance
+
+
+def in_the_future(records: pl.DataFrame, inputs: np.ndarray, product: Product, trial: Trial) -> list[str]:
+    """Say how far off the quick model is on the newest records, beside how far it is off across all times."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    moments = records["happened_at"].to_numpy()
+    older = moments < np.sort(moments)[int(len(moments) * (1 - NEWEST))]
+    if older.sum() < FEWEST or (~older).sum() < FEWEST:
+        return []
+    rows = features_of(inputs, product)
+    trees = HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=SEED)
+    newest = float(
+        np.abs(trees.fit(rows[older], trial.truth[older]).predict(rows[~older]) - trial.truth[~older]).mean()
+    )
+    said = f"fitted on the older records, the quick model is off by {newest:.4g} on the newest {NEWEST:.0%}"
+    return [f"{said}; across all times by {trial.values['mae']:.4g}"]
 
 
 def with_tolerance(product: Product, tolerance: float) -> Product:

@@ -19,8 +19,8 @@ from fullstack_ml.draft.columns import (
     looked_at,
     time_candidates,
 )
-from fullstack_ml.draft.leaks import alone
-from fullstack_ml.draft.numbers import legal_range
+from fullstack_ml.draft.leaks import alone, told_by_gap
+from fullstack_ml.draft.numbers import far_ends, legal_range, shown
 from fullstack_ml.draft.seen import Seen, Wish, label_rows
 from fullstack_ml.draft.several import by_name, sets_in, take_several
 from fullstack_ml.draft.tally import Tally
@@ -30,6 +30,7 @@ from fullstack_ml.product.formulation import LENGTH, LONGEST
 from fullstack_ml.workspace.errors import UserError
 
 BY_TIME = "with `time: {}` here and `by: time` in conf/split.yaml, test is later"
+MEANING = "one row of the table"
 SHOWN = 4  # values of a category in the summary
 GROUPS = 60  # groups, below which a split by group may leave one of the splits empty
 
@@ -40,42 +41,69 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     Raises:
         UserError: if there is no row, no such answer column, or it has one value or too many.
     """
-    columns = looked_at(table)
     if not table.rows:
         raise UserError("the table has no row below its header", wish.place, "give one row per record")
+    columns = looked_at(table)
     answer = chosen_answer(columns, wish, table.rows)
     number = number_of(columns, answer)
-    groups, times = group_candidates(columns, table.rows, table.sample), time_candidates(columns)
+    groups = [name for name in group_candidates(columns, table.sample) if name != answer]
+    times = time_candidates(columns)
     answers = sets_in(table.counts[answer].values) if answer and not number else {}
     counts = by_name(answers) if answers else counted(table, answer, number)
-    columns, used, alone = learned([marked(column, answer, groups, table, bool(number)) for column in columns])
-    if not used:
-        why = "; ".join(f"{column.name}: {column.reason or column.use}" for column in columns)
-        raise UserError("no column is left to learn from", wish.place, f"give more columns; here are {why}")
-    seen = Seen(source, options, {}, counts, sample_of(table, used, answer), notes=notes)
-    seen.time, (seen.group, named) = next(iter(times), None), chosen_group(groups, table.sample)
-    seen.options |= {"label": answer, "group": named}
-    seen.slices = slices_of(used, table)
+    group, named = chosen_group(groups, table.sample)
+    columns = [marked(column, answer, groups, table, bool(number)) for column in columns]
+    columns, used, alone = learned([kept_together(column, named) for column in columns])
+    check_used(columns, used, wish)
+    sample = sample_of(table, used, answer)
+    seen = Seen(source, options | {"label": answer, "group": named}, {}, counts, sample, notes=notes)
+    seen.time, seen.group, seen.slices = next(iter(times), None), group, slices_of(used, table)
     seen.table = [summary(column, table.rows, answer) for column in columns]
-    texts = table.sample.rename(lambda name: f"column {name}").with_row_index("id")
-    personal = sorted({(name.removeprefix("column "), kind) for _, name, kind in personal_data(texts)})
+    personal = personal_columns(table.sample)
     seen.facts = {
-        "input": {"name": "row", "type": "table", "meaning": "one row of the table", "shape": None, "fit": None},
+        "input": {"name": "row", "type": "table", "meaning": MEANING, "shape": None, "fit": None},
         "labels": label_rows(counts, wish.labels),
         "ignored": [f"left out: {column.name} ({column.reason})" for column in columns if column.use == "ignored"],
-        "kind": {"name": "record", "wanted": table.rows, "scope": "in", "note": "one row of the table"},
+        "kind": {"name": "record", "wanted": table.rows, "scope": "in", "note": MEANING},
         "group": group_text(groups, named),
         "row_key": next((column.name for column in columns if column.reason == NAME_OF_ROW), None),
         "times": [f"{name!r} looks like a time: {BY_TIME.format(name)}" for name in times],
-        "privacy": "personal" if personal else "internal",
-        "privacy_reason": "; ".join(f"{kind} in {name!r}" for name, kind in personal) or "no personal data was noticed",
+        **privacy_of(personal),
     }
     seen.facts["input"]["features"] = [feature(column, table.rows) for column in used]
     take_text(seen, alone, table)
     take_number(seen, number)
-    seen.questions = asked(columns, [] if named else groups, times, personal, answer, wish)
+    seen.questions = asked(columns, [] if named else groups, times, personal, answer, wish) + far_ends(used, table)
     take_several(seen, answers)
     return seen
+
+
+def kept_together(column: Column, group: str | None) -> Column:
+    """Leave out the column that is the group."""
+    reason = "it is the group: its rows stay in one split"
+    return replace(column, use="ignored", reason=reason) if column.name == group else column
+
+
+def check_used(columns: list[Column], used: list[Column], wish: Wish) -> None:
+    """Raise if no column is left to learn from.
+
+    Raises:
+        UserError: with the reason of every column.
+    """
+    if not used:
+        why = "; ".join(f"{column.name}: {column.reason or column.use}" for column in columns)
+        raise UserError("no column is left to learn from", wish.place, f"give more columns; here are {why}")
+
+
+def personal_columns(sample: pl.DataFrame) -> list[tuple[str, str]]:
+    """List the columns that hold personal data, and of which kind."""
+    texts = sample.rename(lambda name: f"column {name}").with_row_index("id")
+    return sorted({(name.removeprefix("column "), kind) for _, name, kind in personal_data(texts)})
+
+
+def privacy_of(personal: list[tuple[str, str]]) -> dict[str, str]:
+    """Return the privacy class, and why, of the columns that hold personal data."""
+    reason = "; ".join(f"{kind} in {name!r}" for name, kind in personal) or "no personal data was noticed"
+    return {"privacy": "personal" if personal else "internal", "privacy_reason": reason}
 
 
 def marked(column: Column, answer: str | None, groups: list[str], table: Tally, number: bool) -> Column:
@@ -89,6 +117,8 @@ def marked(column: Column, answer: str | None, groups: list[str], table: Tally, 
     if answer and (share := alone(table.sample, column, answer, number)):
         told = f"explains {share:.1%} of the answer" if number else f"predicts the answer in {share:.1%} of rows"
         reason = f"it alone {told}: was it known before the answer?"
+        return replace(column, use="ignored", reason=reason)
+    if answer and not number and column.missing and (reason := told_by_gap(table.sample, column, answer)):
         return replace(column, use="ignored", reason=reason)
     return column
 
@@ -116,6 +146,8 @@ def feature(column: Column, rows: int) -> dict[str, Any]:
     elif column.type == "text":
         row |= {"length": min(LONGEST, max(LENGTH, 2 * column.longest))}
         reasons.insert(0, f"texts of up to {column.longest} characters seen; the model knows their words")
+        if column.longest > LONGEST:
+            reasons.insert(1, f"the rows of those longer than {LONGEST} will be rejected")
     if column.missing:
         row["missing"] = "allowed"
         reasons.insert(0, f"{column.missing} of {rows} are missing")
@@ -181,7 +213,7 @@ def sample_of(table: Tally, used: list[Column], answer: str | None) -> pl.DataFr
 def summary(column: Column, rows: int, answer: str | None) -> tuple[str, ...]:
     """Return a row of the table that is printed."""
     if column.type in ("number", "whole"):
-        held = f"{column.low:.4g} to {column.high:.4g}"
+        held = f"{shown(column.low)} to {shown(column.high)}"
     elif column.type == "text":
         held = f"up to {column.longest} characters"
     else:
@@ -200,6 +232,8 @@ def asked(
     found = [ranges if ranged else "meaning of the features, and who or what they come from"]
     if answer and not wish.answer:
         found.insert(0, f"is {answer!r} the answer? If not: make draft FROM=… ANSWER=<column>")
+    if not answer and not wish.labels:
+        found.insert(0, "does a column hold the answer? No column looks like one: make draft FROM=… ANSWER=<column>")
     if groups:
         found.append(f"does {', '.join(groups)} name what must stay in one split? Then set group in conf/source/")
     if times:
@@ -209,6 +243,6 @@ def asked(
     noticed = {name for name, _ in personal}
     if persons := [column.name for column in columns if PERSON.search(column.name) and column.name not in noticed]:
         found.append(f"does {', '.join(persons)} say who somebody is? Then privacy: personal")
-    if any("it alone" in column.reason for column in columns):
-        found.append("were the columns that alone predict the answer known before it? Then take them in")
+    if any("known before the answer" in column.reason for column in columns):
+        found.append("were the columns that give the answer away known before it? Then take them in")
     return found

@@ -91,13 +91,16 @@ def written(column: str, texts: pl.Series) -> dict[str, Any]:
 def learned(columns: list[Column]) -> tuple[list[Column], list[Column], Column | None]:
     """Return all columns, those that a model learns from, and the text that is the only one of these, if it is.
 
-    Such a text is an input of its own, and may be longer than one among other features.
+    Such a text is an input of its own, and may be longer than one among other features. Dates beside it say when it
+    came, and not what it says.
     """
     useful = [one for one in columns if one.use == "feature" or (one.written and one.use == "ignored")]
-    if len(useful) != 1 or not useful[0].written or useful[0].longest > MOST_LETTERS:
+    said = [one for one in useful if one.type != "date"]
+    if len(said) != 1 or not said[0].written or (said[0].longest > MOST_LETTERS and said[0].use == "ignored"):
         return columns, [one for one in columns if one.use == "feature"], None
-    alone = replace(useful[0], use="feature", reason="")
-    return [alone if one.name == alone.name else one for one in columns], [alone], alone
+    alone, beside = replace(said[0], use="feature", reason=""), "a time; the text alone is learned from"
+    changed = {one.name: replace(one, use="ignored", reason=beside) for one in useful if one.type == "date"}
+    return [(changed | {alone.name: alone}).get(one.name, one) for one in columns], [alone], alone
 
 
 def take_text(seen: Seen, alone: Column | None, table: Tally) -> None:

@@ -23,6 +23,7 @@ from fullstack_ml.product.types import Product
 
 FEWEST, RAREST = 20, 3  # labelled records, and those of a label, from which on a quick model is tried with them
 GAIN = 0.01  # of macro F1, from which on labels weigh alike: it moves the probabilities, and an error has its own cost
+LEARNED = 0.02  # of accuracy or explained variance, below which a quick model has learned nothing
 COST = "say what a wrong answer costs, in looks of a person"
 
 
@@ -60,6 +61,8 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
     records = sample_records(seen, product).filter(pl.col("label").is_in(usual))
     trial, facts = tried(records, product, facts, size)
     found = thresholds(size, trial, slices_of(records, product), abstain is not None, *limits_of(product))
+    if size.majority < RARE:
+        seen.questions += nothing_learned(trial.values["accuracy"] - size.majority, "the most frequent label")
     said = follows(trial, size, f", the rows of a {seen.group} together" if seen.group else "")
     deciding = "macro_f1" if size.majority >= RARE else "accuracy"
     facts |= asked_of(found, "cost_per_record" if abstain else deciding, said)
@@ -77,17 +80,27 @@ def complete_number(seen: Seen, size: Size, facts: dict[str, Any]) -> tuple[str,
     records = sample_records(seen, product)
     illegal = answer_of(product).illegal(records["label"].unique().to_list(), product)
     records = records.filter(~pl.col("label").is_in(illegal))
-    trial, tolerance = regression.tried(
-        records, input_of(product).matrix(records, product), product, groups_of(records)
-    )
+    inputs = input_of(product).matrix(records, product)
+    trial, tolerance = regression.tried(records, inputs, product, groups_of(records))
     facts["number"]["options"]["tolerance"] = tolerance
     facts["calibration"] = "scaled" if least_of(size.records, size.calibration) >= regression.ENOUGH else "split"
     said = f"with a tolerance below which {regression.RIGHT:.0%} of the quick model's errors lie"
     facts |= {"wrong": regression.WRONG, "cost_reason": f"{said}, answering costs less than asking"}
     coverage = facts["abstain"] and facts["abstain"]["coverage"]
     found = regression.thresholds(size, trial, slices_of(records, product), coverage, *limits_of(product))
+    seen.questions += nothing_learned(trial.values["r2"], "the mean")
+    if "happened_at" in records.columns:
+        facts["times"] += regression.in_the_future(records, inputs, product, trial)
     facts |= asked_of(found, "mae", follows(trial, size))
     return contract(facts)[0], facts
+
+
+def nothing_learned(better: float, baseline: str) -> list[str]:
+    """Ask for other columns where the quick model is hardly ``better`` than a baseline that looks at none."""
+    if better >= LEARNED:
+        return []
+    said = f"do these columns say anything of the answer? The quick model is hardly better than {baseline} alone"
+    return [f"{said}, and make will reject such a model"]
 
 
 def complete_several(seen: Seen, size: Size, facts: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -115,8 +128,8 @@ def follows(trial: Trial, size: Size, more: str = "") -> str:
 
 
 def groups_of(records: pl.DataFrame) -> list[str] | None:
-    """Return the group of every record, its own where it has none; None where no record has one."""
-    if "group" not in records.columns or not records["group"].count():
+    """Return the group of every record, its own where it has none; None where there are not two to keep apart."""
+    if "group" not in records.columns or records["group"].drop_nulls().n_unique() < 2:
         return None
     return records.select(pl.coalesce("group", pl.int_range(pl.len()).cast(pl.String)))["group"].to_list()
 

@@ -64,7 +64,7 @@ def out_of_fold(
     model, rows, name = quick_model(inputs, product, weights)
     counts, labels = np.bincount(truth), len(product.formulation.label_names)
     rarest = int(counts[counts > 0].min())
-    folds = min(FOLDS if len(truth) * labels < 50_000 else 3, max(2, rarest))
+    folds = min(FOLDS if len(truth) * labels < 50_000 else 3, max(2, rarest), len(set(groups)) if groups else FOLDS)
     kind = StratifiedGroupKFold if groups else StratifiedKFold
     cut = kind(folds, shuffle=True, random_state=SEED).split(rows, truth, groups)
     outputs = np.zeros((len(truth), labels))

@@ -55,6 +55,8 @@ class Input(Protocol):
     PAGE: tuple[str, ...]
     #: Whether all values share one scale, as pixels do: then no value is brought to a spread of its own.
     ALIKE: bool
+    #: What ``front`` can give a model; it may be left out, and is ``features`` alone then.
+    GIVES: tuple[str, ...]
 
     def check(self, product: Product) -> Iterator[Finding]:
         """Yield what is wrong with ``formulation.input``: place in the file, what, fix."""
@@ -84,13 +86,16 @@ class Input(Protocol):
         """Make unfamiliar inputs by kind out of familiar ones; ``evaluate`` asks whether novelty tells them apart."""
 
     def drawn(self, inputs: np.ndarray, product: Product, seed: int) -> dict[str, np.ndarray]:
-        """Draw by kind what ``data.drawn`` names, in the form of ``inputs``, which it may use. It may be left out."""
+        """Draw by kind what ``data.drawn`` names, in the form of ``inputs``, which it may use.
+
+        It may be left out, and is None then.
+        """
 
     def shifted(self, frame: pl.DataFrame, product: Product, seed: int) -> pl.DataFrame:
         """Return records, in their payload columns, as they come after something changed that leaves the answers as
         they are: a darker scanner, a feature that is measured otherwise, other words.
 
-        ``make simulate`` sends them. It may be left out.
+        ``make simulate`` sends them. It may be left out, and is None then.
         """
 
     def regions(self, product: Product, values: np.ndarray | None = None) -> Iterator[Region]:
@@ -106,7 +111,7 @@ class Input(Protocol):
     def front(self, model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
         """Put the contract's input in front of a graph whose input is ``features`` (float32, records x values).
 
-        Where ``GIVES`` of the module lists more than that, a graph may take any of these names, or several.
+        Where ``GIVES`` lists more than that, a graph may take any of these names, or several.
         """
 
     def planes(self, product: Product) -> tuple[int, int, int] | None:
@@ -151,17 +156,12 @@ class Input(Protocol):
         """Draw one input in characters, for a terminal."""
 
 
-# What a module may leave out: only make simulate, and a contract with data.drawn, ask for it.
-OPTIONAL = ("shifted", "drawn")
+# What stands in for what a module leaves out: only make simulate asks for ``shifted``, a contract with data.drawn for
+# ``drawn``.
+OPTIONAL: dict[str, Any] = {"GIVES": (FEATURES,), "shifted": None, "drawn": None}
 # What a module has to define; find_choice() and make check name what is missing.
 DEFINED = (*Input.__annotations__, *vars(Input))
 NEEDED = tuple(name for name in DEFINED if not name.startswith("_") and name not in OPTIONAL)
-
-
-def gives_of(product: Product) -> tuple[str, ...]:
-    """Name what a model may take of the input: ``GIVES`` of its module, which may leave it out, or ``features``."""
-    found: tuple[str, ...] = getattr(input_of(product), "GIVES", (FEATURES,))
-    return found
 
 
 def input_of(product: Product) -> Input:

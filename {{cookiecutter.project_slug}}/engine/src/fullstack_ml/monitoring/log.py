@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from fullstack_ml.registry.versions import model_name
 from fullstack_ml.serving.schema import ANSWER, NOT_FINITE
 from fullstack_ml.serving.settings import Settings
-from fullstack_ml.serving.store import said, time_prefix
+from fullstack_ml.serving.store import time_prefix
 from fullstack_ml.serving.tables import FEEDBACK, PREDICTIONS, make_engine, sqlite_file
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, first_line
 
 WHERE = "the prediction log, SERVE_DATABASE_URL"
 DIGITS = 6  # of chance, behind the twelve of the time
@@ -82,7 +82,7 @@ class Log:
             with self._engine.connect() as connection:
                 return list(connection.execute(query))
         except sa.exc.SQLAlchemyError as error:
-            raise UserError(f"the log cannot be read: {said(error)}", WHERE, "make serve makes it") from error
+            raise UserError(f"the log cannot be read: {first_line(error)}", WHERE, "make serve makes it") from error
 
     def _table(self, query: Any, schema: dict[str, Any]) -> pl.DataFrame:
         return pl.DataFrame([tuple(row) for row in self._rows(query)], schema=schema, orient="row")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fullstack_ml.answers import answer_of, late_of
+from fullstack_ml.answers import answer_of
 from fullstack_ml.answers.words import UNFAMILIAR
 from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.export.reference import answers_of, counts_in, slice_shares, watched
@@ -160,7 +160,7 @@ def late(words: pl.DataFrame, product: Product, level: float) -> dict[str, Measu
     mine = words.filter((pl.col("how") == "drawn") & pl.col("scores").is_not_null())
     mine = mine.unique("prediction_id", keep="last", maintain_order=True)
     scores, right = [json.loads(one) for one in mine["scores"]], mine["right"].to_list()
-    shares = {f"drawn_{name}": judge(scores, right) for name, judge in late_of(answer_of(product)).items()}
+    shares = {f"drawn_{name}": judge(scores, right) for name, judge in answer_of(product).LATE.items()}
     return {name: average(values, mine["caller"].to_numpy(), level, "share") for name, values in shares.items()}
 
 

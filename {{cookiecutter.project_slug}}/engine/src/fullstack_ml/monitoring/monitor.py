@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from fullstack_ml.answers import answer_of, late_of
+from fullstack_ml.answers import answer_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.monitoring.back import take_back
 from fullstack_ml.monitoring.chance import Measure, level_of
@@ -33,6 +33,7 @@ from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.serving.settings import Settings, read
+from fullstack_ml.workspace.errors import first_line
 from fullstack_ml.workspace.files import read_json, write_json
 from fullstack_ml.workspace.paths import REPORTS
 
@@ -98,7 +99,7 @@ def look(product: Product, settings: Monitor, serving: Settings, origins: Origin
     verdicts = judge_all(product, newest_window, settings.fewest)
     known = origins.reference(newest_window["version"])[0] if newest_window["version"] else None
     head = {"at": now.isoformat(timespec="seconds"), "main": answer.MAIN, "days": days, "level": level}
-    head["late"] = [*late_of(answer)]
+    head["late"] = [*answer.LATE]
     return {**head, "verdicts": verdicts, "notes": list(notes), "reference": known, "windows": found}
 
 
@@ -123,7 +124,7 @@ def report_to_mlflow(report: dict[str, Any], origins: Origins) -> str | None:
     try:
         log_to_mlflow(report, origins.mlflow())
     except Exception as error:  # a store that does not answer stops no alarm
-        return f"MLflow did not take it: {getattr(error, 'what', error)}".splitlines()[0]
+        return f"MLflow did not take it: {first_line(error)}"
     return None
 
 

@@ -18,7 +18,7 @@ from fullstack_ml.registry import tracking
 from fullstack_ml.registry.versions import model_name
 from fullstack_ml.serving.deployment import fetched
 from fullstack_ml.serving.settings import Settings
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, first_line
 from fullstack_ml.workspace.files import sha256
 
 
@@ -37,8 +37,7 @@ class Origins:
             try:
                 metadata = Artefact(self._file(version)).metadata
             except (UserError, OSError, ValueError) as error:
-                said = getattr(error, "what", str(error))
-                self._known[version] = None, f"version {version} cannot be had: {said}"
+                self._known[version] = None, f"version {version} cannot be had: {first_line(error)}"
             else:
                 text = metadata.get("reference")
                 why = "" if text else f"version {version} has no reference: it was made before there was one"

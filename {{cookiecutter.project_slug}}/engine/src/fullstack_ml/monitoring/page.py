@@ -10,11 +10,14 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from fullstack_ml.answers.drawing import ACCENT, FAINT, INK, figure_of
+from fullstack_ml.answers import answer_of
+from fullstack_ml.answers.drawing import ACCENT, FAINT, INK, figure_of, in_percent
 from fullstack_ml.monitoring.chance import Measure
 from fullstack_ml.monitoring.verdicts import candidates
 from fullstack_ml.pages.render import html
+from fullstack_ml.pages.words import translated, words
 from fullstack_ml.product.types import Product, Watch
+from fullstack_ml.product.watching import watched
 from fullstack_ml.workspace.files import write_text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -38,7 +41,7 @@ def series(row: Watch, windows: list[dict[str, Any]]) -> dict[str, list[Measure 
     return {name: [one.get(name) for one in by_window] for name in names[:SHOWN]}
 
 
-def plot(row: Watch, windows: list[dict[str, Any]]) -> str:
+def plot(row: Watch, windows: list[dict[str, Any]], unit: str) -> str:
     """Draw one row over time: its values, what chance explains around a single one, and the threshold."""
     figure = figure_of(5.6, 2.5)
     axes = figure.add_subplot()
@@ -47,15 +50,9 @@ def plot(row: Watch, windows: list[dict[str, Any]]) -> str:
     for i, (name, measured) in enumerate(lines.items()):
         known = [(x, one) for x, one in zip(places, measured, strict=True) if one and one["value"] is not None]
         at, values = [x for x, _ in known], [one["value"] for _, one in known]
+        label = name if i == 0 else words("%(count)s others", count=len(lines) - 1) if i == 1 else None
         axes.plot(
-            at,
-            values,
-            marker="o",
-            ms=3,
-            lw=1.4,
-            color=ACCENT if i == 0 else FAINT,
-            label=name or None,
-            zorder=3 - (i > 0),
+            at, values, marker="o", ms=3, lw=1.4, color=ACCENT if i == 0 else FAINT, label=label, zorder=3 - (i > 0)
         )
         if len(lines) == 1 and all("low" in one for _, one in known):
             low, high = ([one[end] for _, one in known] for end in ("low", "high"))
@@ -64,16 +61,21 @@ def plot(row: Watch, windows: list[dict[str, Any]]) -> str:
     axes.set_xlim(-0.4, len(windows) - 0.6)
     axes.set_xticks(places, [window["to"][5:10] for window in windows], fontsize=7, rotation=45)
     axes.tick_params(axis="y", labelsize=8, colors=INK)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    axes.set_xlabel(words("window until"), fontsize=8, color=INK)
+    if unit == "share":
+        in_percent(axes.yaxis)
+    else:
+        axes.set_ylabel(translated(unit), fontsize=8, color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
     if len(lines) > 1:
-        axes.legend(fontsize=7, frameon=False, loc="upper left")
+        axes.legend(fontsize=7, frameon=False, loc="best")
     return as_uri(figure)
 
 
 def write_page(report: dict[str, Any], product: Product, path: Path) -> None:
     """Write the page in one step."""
     watch = product.monitoring.watch if product.monitoring else []
-    plots = {row.id: plot(row, report["windows"]) for row in watch}
-    facts = {"product": product, "report": report, "plots": plots, "now": report["windows"][-1], "main": report["main"]}
-    write_text(path, html(TEMPLATES, "report.html.j2", **facts))
+    units = {name: row.unit for name, row in watched(answer_of(product)).items()}
+    plots = {row.id: plot(row, report["windows"], units[row.metric]) for row in watch}
+    facts = {"product": product, "report": report, "now": report["windows"][-1], "main": report["main"]}
+    write_text(path, html(TEMPLATES, "report.html.j2", **facts, plots=plots, units=units))

@@ -1,4 +1,7 @@
-"""How numbers stand in pages, tables and printed lines: one way for all."""
+"""How numbers stand in pages, tables and printed lines: one way for all.
+
+Reads and writes nothing.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -24,7 +27,10 @@ def count(value: int) -> str:
 
 def day(value: date) -> str:
     """Write a day as people of the language do."""
-    return words("%(year)s-%(month)s-%(day)s", year=value.year, month=f"{value.month:02}", day=f"{value.day:02}")
+    order = "%(year)s-%(month)s-%(day)s"
+    if translated(order) == order:
+        return value.isoformat()
+    return words(order, year=value.year, month=value.month, day=value.day)
 
 
 def decimal(value: float | None, digits: int = 3) -> str:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from fullstack_ml.product.formulation import moment
 from fullstack_ml.product.types import Slice
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, first_line
 from fullstack_ml.workspace.files import read_json, replacing
 from fullstack_ml.workspace.paths import RAW
 
@@ -117,7 +117,7 @@ def read_batches(path: Path, rows: int, columns: Sequence[str] | None = None) ->
     except (FileNotFoundError, PermissionError):  # of which errors.guard says what is to do
         raise
     except (pa.ArrowException, OSError) as error:
-        what = f"{path.name} is damaged: {str(error).splitlines()[0]}"
+        what = f"{path.name} is damaged: {first_line(error)}"
         raise UserError(what, str(path), f"bring it back: dvc checkout --force {path}") from error
 
 

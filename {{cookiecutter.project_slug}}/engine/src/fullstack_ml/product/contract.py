@@ -1,7 +1,7 @@
 """Load ``product.yaml`` and say what is wrong with it by line.
 
 Reads ``product.yaml``; writes nothing. The classes are in ``types.py``, the checks across them in
-``contradictions.py``; here stand the three-line errors.
+``contradictions.py``; here stand the three-line errors. Run: ``make check``.
 """
 
 import unicodedata
@@ -15,7 +15,7 @@ from fullstack_ml.product.guide import check_labels, guide_version
 from fullstack_ml.product.questions import open_questions
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.aliases import refuse_bomb
-from fullstack_ml.workspace.errors import Location, UserError, dotted, explain, guard
+from fullstack_ml.workspace.errors import Location, UserError, dotted, explain, first_line, guard
 from fullstack_ml.workspace.git import git
 from fullstack_ml.workspace.paths import PRODUCT
 
@@ -45,7 +45,7 @@ def load(path: Path = PRODUCT) -> Product:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"not YAML: {error.problem}", f"{path}:{line}", "mend the line") from error
     except (yaml.YAMLError, ValueError) as error:  # a character, such as NUL; a value, such as the 31st of February
-        raise UserError(f"not YAML: {str(error).splitlines()[0]}", str(path), "mend the value") from error
+        raise UserError(f"not YAML: {first_line(error)}", str(path), "mend the value") from error
     except RecursionError as error:
         raise UserError("it is nested too deeply", str(path), "mend the value") from error
     _refuse_twins(node, path)
@@ -104,6 +104,11 @@ def of_the_sample(product: Product) -> list[str]:
     return [".".join(key) for key in TEXTS if str(first.get(key[0], {}).get(key[1])) == str(now[key[0]][key[1]])]
 
 
+def guesses() -> int:
+    """Count the guesses of ``make draft`` in the contract that nobody has settled."""
+    return PRODUCT.read_text(encoding="utf-8").count("# draft:")
+
+
 def main() -> None:
     """Say that the contract holds together, or what is wrong with it."""
     product = load()
@@ -112,6 +117,8 @@ def main() -> None:
     print(f"{PRODUCT}: {len(product.requirements)} requirements, no mistake")
     if unanswered := open_questions(product):
         print(f"{PRODUCT}: {len(unanswered)} questions are open: {', '.join(unanswered)}")
+    if many := guesses():
+        print(f"{PRODUCT}: {many} guesses of make draft are not settled: grep -n '# draft:' {PRODUCT}")
     if left := of_the_sample(product):
         print(f"still the sample's words, perhaps: {', '.join(left)}")
 

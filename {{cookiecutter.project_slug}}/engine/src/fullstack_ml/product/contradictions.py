@@ -83,7 +83,7 @@ def strange_choices(product: Product) -> Iterator[Finding]:
             yield at, error.what, error.fix
         else:
             yield from chosen.check(product)
-            if part == "input" and product.data.drawn and not hasattr(chosen, "drawn"):
+            if part == "input" and product.data.drawn and chosen.drawn is None:
                 yield ("data", "drawn"), f"what is out of scope cannot be drawn for the input {name!r}", "take it out"
 
 

@@ -4,6 +4,7 @@ The rows of an answer stand in its module of seam ``answers``; those that any an
 ``src/<package>/metrics.py`` with the decorator ``metric`` is a metric of the product's own.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ Values = np.ndarray  # one per resample; the first is that of all records
 # From outputs and truth to a function of the records' weights: how often each of them counts, 0, 1, 2 ...
 Weighted = Callable[[np.ndarray, np.ndarray], Callable[[np.ndarray], float]]
 BETTER = ("higher", "lower")
+Z95 = 1.959964  # standard errors to each side of which 95 of 100 lie
 # What traffic shows: nobody learns the right answer of a record that was not answered.
 ONLINE = ("answered_share", "answered_error", "cost_per_record", "input_cost", "latency_p50_ms", "latency_p99_ms")
 
@@ -56,6 +58,7 @@ class Sums:
 
 
 COST = "cost"  # the unit of a metric that counts what errors or inputs cost
+OF_ANSWER = "units"  # the unit of a metric that is in the unit of the answer
 
 
 @dataclass(frozen=True)
@@ -108,10 +111,13 @@ COMMON: dict[str, Metric] = {
         "novelty_false_alarms",
     ),
     "unknown_detected": Metric("share", "higher", "share of the records out of scope that the model does not answer"),
+    "unknown_answered": Metric(
+        "share", "lower", "of the worst kind of input out of scope, the share that the model answers"
+    ),
     "unknown_false_alarms": _share("lower", "share of the records in scope that it does not answer", "silent"),
     "artefact_kib": _measured("KiB", "lower", "size of the ONNX file"),
     "latency_p50_ms": _measured("ms", "lower", "median time of one record, decoding included"),
-    "latency_p99_ms": _measured("ms", "lower", "99th percentile of the time of one record"),
+    "latency_p99_ms": _measured("ms", "lower", "time within which 99 of 100 records are answered"),
     "input_cost": _measured(COST, "lower", "what the features of a record cost, by data.costs", "validate"),
     "records": _measured("records", "higher", "valid records with a label", "label"),
     "agreement_alpha": _measured("alpha", "higher", "Krippendorff's alpha of the annotators", "label"),
@@ -177,9 +183,24 @@ def metrics_of(product: Product) -> dict[str, Metric]:
     return {**rows, **own}
 
 
+def wilson(hits: int, records: int) -> list[float]:
+    """Return the 95 % interval of a share (Wilson 1927), which also holds for few records."""
+    share, spread = hits / records, Z95**2 / records
+    middle = (share + spread / 2) / (1 + spread)
+    half = Z95 * math.sqrt(share * (1 - share) / records + spread / (4 * records)) / (1 + spread)
+    return [max(0.0, middle - half), min(1.0, middle + half)]
+
+
 def unit_of(metric: Metric, product: Product) -> str:
-    """Return the unit of a metric for people: a cost is counted in what ``service.error_cost`` names."""
-    return product.service.error_cost.unit if metric.unit == COST else metric.unit
+    """Return the unit of a metric for people."""
+    return told(metric.unit, product)
+
+
+def told(unit: str, product: Product) -> str:
+    """Return a unit for people: a cost is counted in what ``service.error_cost`` names, a number in its own unit."""
+    if unit == COST:
+        return product.service.error_cost.unit
+    return str(product.formulation.answer.options.get("unit", unit)) if unit == OF_ANSWER else unit
 
 
 def applicable(product: Product) -> dict[str, Metric]:

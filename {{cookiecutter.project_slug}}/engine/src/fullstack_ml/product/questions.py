@@ -13,7 +13,7 @@ from fullstack_ml.product.cards import PRODUCT_OWNER
 from fullstack_ml.product.types import Finding, Product, Step
 
 START = "start"  # the day from which the weeks of ``schedule`` count
-WEEK = re.compile(r"week (\d+)", re.IGNORECASE)
+WEEK = re.compile(r"week (?P<en>\d+)|(?P<ko>\d+)주 ?차", re.IGNORECASE)  # "week 2", in the languages of the pages
 
 
 def open_questions(product: Product) -> dict[str, str]:
@@ -36,7 +36,7 @@ def dated(schedule: dict[str, str]) -> list[tuple[str, str, date | None]]:
     rows = []
     for name, when in schedule.items():
         week = WEEK.fullmatch(when.strip())
-        due = start + timedelta(weeks=int(week[1]), days=-1) if week and start else day_of(when)
+        due = start + timedelta(weeks=int(week["en"] or week["ko"]), days=-1) if week and start else day_of(when)
         rows.append((name, when, due))
     return rows
 

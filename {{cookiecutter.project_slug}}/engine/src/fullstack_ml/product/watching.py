@@ -45,12 +45,12 @@ WATCHED = {
 
 
 def watched(answer: Any) -> dict[str, Watched]:
-    """Return the metrics by name; ``answer`` is a module of that seam, with its main metric and late shares."""
+    """Return the metrics by name; ``answer`` is the module that the seam found."""
     main, found = answer.METRICS[answer.MAIN], dict[str, Watched]()
     wanted = ">=" if main.better == "higher" else "<="
     for name, row in WATCHED.items():
         if "{late}" in name:
-            found |= {name.format(late=one): row for one in getattr(answer, "LATE", {})}
+            found |= {name.format(late=one): row for one in answer.LATE}
         elif "{main}" in name:
             found[name.format(main=answer.MAIN)] = row._replace(operator=wanted, unit=main.unit)
         else:

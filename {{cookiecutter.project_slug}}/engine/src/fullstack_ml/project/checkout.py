@@ -17,7 +17,7 @@ import yaml
 from fullstack_ml.registry.tracking import ClientRegistry
 from fullstack_ml.registry.versions import SHA256, Version
 from fullstack_ml.workspace import git
-from fullstack_ml.workspace.errors import UserError, guard
+from fullstack_ml.workspace.errors import UserError, first_line, guard
 from fullstack_ml.workspace.files import sha256, write_text
 from fullstack_ml.workspace.paths import LOCK, MODEL, PARAMS, PRODUCT, RAW_LOCK
 
@@ -65,7 +65,7 @@ def bring_back(paths: set[str], version: str) -> list[str]:
             try:
                 repo.pull(targets=kept)
             except DvcException as error:
-                what = f"the data of version {version} cannot be had: {str(error).splitlines()[0]}"
+                what = f"the data of version {version} cannot be had: {first_line(error)}"
                 raise UserError(what, "the cache and the remote of DVC", "dvc remote list; see dvc pull") from error
     return kept
 

@@ -104,7 +104,7 @@ def remove(part: str, root: Path) -> list[str]:
     dead = [path.relative_to(root).as_posix() for path in gone]
     edits = {page: _without(page.read_text(encoding="utf-8"), page, root, dead, targets) for page in _pages(root, gone)}
     for name in names:
-        edits |= _settings(PARTS[name], root, gone)
+        edits |= _settings(PARTS[name], root, gone, edits)
     write_texts(edits)
     for path in gone:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -177,21 +177,27 @@ def _sentences(block: str, speaks: Callable[[str], bool]) -> str:
     return "\n".join(lines)
 
 
-def _settings(part: Part, root: Path, gone: list[Path]) -> dict[Path, str]:
-    """Return the other files that name the part, without it: dependency groups, the workflow's job, the environment."""
+def _settings(part: Part, root: Path, gone: list[Path], before: dict[Path, str]) -> dict[Path, str]:
+    """Return the other files that name the part, without it: dependency groups, the workflow's job, the environment.
+
+    ``before`` are edits of another part, which are kept.
+    """
     edits = {}
     project, workflow, example = root / "pyproject.toml", root / ".github/workflows/main.yml", root / ".env.example"
+
+    def text_of(path: Path) -> str:
+        return before.get(path) or path.read_text(encoding="utf-8")
+
     if part.groups:
-        text = project.read_text(encoding="utf-8")
+        text = text_of(project)
         for group in part.groups:
             text = re.sub(rf"(?m)^#[^\n]*\n{group} = \[(.|\n)*?\]\n", "", text)
             text = re.sub(rf'(default-groups = \[[^\]]*?)(, )?"{group}"', r"\1", text)
         edits[project] = text
     if part.job and workflow.exists():
-        text = workflow.read_text(encoding="utf-8")
-        edits[workflow] = re.sub(rf"(?m)^  {part.job}:(.*\n)((?:    .*\n|\n)*)", "", text)
+        edits[workflow] = re.sub(rf"(?m)^  {part.job}:(.*\n)((?:    .*\n|\n)*)", "", text_of(workflow))
     if part.settings and example.exists():
-        paragraphs = example.read_text(encoding="utf-8").rstrip("\n").split("\n\n")
+        paragraphs = text_of(example).rstrip("\n").split("\n\n")
         names = [path.name for path in gone if path.suffix == ".yaml"]
         kept = [p for p in paragraphs if f"#{part.settings}_" not in p and not any(name in p for name in names)]
         edits[example] = "\n\n".join(kept) + "\n"

@@ -18,7 +18,7 @@ import yaml
 
 from fullstack_ml.registry import local
 from fullstack_ml.registry.versions import Registry, Version, model_name
-from fullstack_ml.workspace.errors import UserError, unwritable
+from fullstack_ml.workspace.errors import UserError, first_line, unwritable
 from fullstack_ml.workspace.paths import LOCK, project_root
 
 # The pages of MLflow open on runs then, not on the traces of an agent.
@@ -115,7 +115,7 @@ def _open_experiment(uri: str, shown: str, where: str, fix: str) -> None:
     except UserError:
         raise
     except Exception as error:
-        what = f"the tracking store {shown} is not usable: {str(error).splitlines()[0]}"
+        what = f"the tracking store {shown} is not usable: {first_line(error)}"
         raise unwritable(error) or UserError(what, where, fix) from error
 
 

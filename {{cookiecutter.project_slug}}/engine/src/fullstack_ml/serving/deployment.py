@@ -21,7 +21,7 @@ from fullstack_ml.registry.versions import CHALLENGER, CHAMPION, SHA256, Registr
 from fullstack_ml.registry.versions import Version as Registered
 from fullstack_ml.serving.model import Served, Version
 from fullstack_ml.serving.settings import Settings
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, first_line
 from fullstack_ml.workspace.files import replacing, sha256, write_text
 
 LOG = logging.getLogger("uvicorn.error")
@@ -128,7 +128,7 @@ class Deployment:
         try:
             wanted = read_arms(self._settings)
         except (UserError, OSError, ValueError) as error:
-            self._refuse(f"the list of versions cannot be read: {str(error).splitlines()[0]}")
+            self._refuse(f"the list of versions cannot be read: {first_line(error)}")
             return
         if self._settings.rollout == "off":
             wanted.pop(CHALLENGER, None)

@@ -88,7 +88,8 @@ class Served:
         """Return the outputs of records, and the word of each: why there is no answer, or ``accept``."""
         scored = self.artefact.score(inputs)
         decided = self.artefact.decide(scored)
-        decided[~np.isfinite(scored.outputs.sum(axis=1) + scored.novelty)] = NOT_FINITE
+        ones = np.ones(scored.outputs.shape[1], scored.outputs.dtype)  # a product adds faster than a sum over columns
+        decided[~np.isfinite(scored.outputs @ ones + scored.novelty)] = NOT_FINITE
         return scored, decided
 
     def said(self, scored: Scored, decided: np.ndarray) -> Scores:

@@ -20,8 +20,7 @@ from fullstack_ml.serving import comparison
 from fullstack_ml.serving.evidence import measured, measures, number, plan_of, planned_size, rows, spelled, window_of
 from fullstack_ml.serving.settings import Settings, read
 from fullstack_ml.serving.sites import TRENDS, roll_out_report
-from fullstack_ml.serving.store import said
-from fullstack_ml.workspace.errors import UserError, guard
+from fullstack_ml.workspace.errors import UserError, first_line, guard
 from fullstack_ml.workspace.files import write_json
 from fullstack_ml.workspace.paths import REPORTS
 
@@ -138,7 +137,7 @@ def main() -> None:
         report = roll_out_report(settings, since, plan, answer) if since else of_arms(settings, plan, answer)
     except SQLAlchemyError as error:
         raise UserError(
-            f"the log cannot be read: {said(error)}", "SERVE_DATABASE_URL", "make serve makes it"
+            f"the log cannot be read: {first_line(error)}", "SERVE_DATABASE_URL", "make serve makes it"
         ) from error
     write_json(REPORT, report)
     show(report, plan.alpha)

@@ -13,7 +13,7 @@ from fullstack_ml.registry.tracking import ClientRegistry
 from fullstack_ml.registry.versions import BEFORE, CHALLENGER, CHAMPION, Registry
 from fullstack_ml.serving.follow import once
 from fullstack_ml.serving.settings import Settings, read
-from fullstack_ml.workspace.errors import UserError, guard
+from fullstack_ml.workspace.errors import UserError, first_line, guard
 
 
 def by_number(versions: list[str]) -> str:
@@ -67,7 +67,7 @@ def main() -> None:
         before, after = promote(registry, next(iter(versions), None)) if action == "promote" else rollback(registry)
     except mlflow.exceptions.MlflowException as error:
         fix = "make, which registers a version"
-        raise UserError(str(error).splitlines()[0], registry.place, fix) from error
+        raise UserError(first_line(error), registry.place, fix) from error
     settings = read()
     let_servers_have(settings, mlflow)
     print(f"{action}: version {after} is {CHAMPION}" + (f", it was {before}" if before else ""))

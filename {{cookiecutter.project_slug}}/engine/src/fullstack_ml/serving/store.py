@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from fullstack_ml.serving.settings import Settings
 from fullstack_ml.serving.tables import FEEDBACK, HEARTBEAT, METADATA, PREDICTIONS, make_engine, sqlite_file
+from fullstack_ml.workspace.errors import first_line
 
 COLUMNS = [column.name for column in PREDICTIONS.columns]
 
@@ -30,11 +31,6 @@ class LogUnavailable(Exception):  # noqa: N818 - a state of the database, which 
 
 class LogBusy(Exception):  # noqa: N818 - not a fault: the same rows are written again by a thread that may wait
     """Writing would have to wait; nothing was written."""
-
-
-def said(error: Exception) -> str:
-    """Return the driver's own words, without the statement and its values."""
-    return str(getattr(error, "orig", None) or error).splitlines()[0]
 
 
 class DatabaseFile:
@@ -98,7 +94,7 @@ class Writer:
             self._forget(wait)
             if not wait and getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
                 raise LogBusy from error
-            raise LogUnavailable(said(error)) from error
+            raise LogUnavailable(first_line(error)) from error
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -135,7 +131,7 @@ class Store:
             self._file.remember()
             self._opened = True
         except (SQLAlchemyError, OSError) as error:
-            raise LogUnavailable(said(error)) from error
+            raise LogUnavailable(first_line(error)) from error
 
     def probe(self) -> None:
         """Write one row, to know that writing works."""
@@ -147,7 +143,7 @@ class Store:
                 connection.execute(delete(HEARTBEAT))
                 connection.execute(insert(HEARTBEAT).values(id=1, at=datetime.now(UTC)))
         except (SQLAlchemyError, OSError) as error:
-            raise LogUnavailable(said(error)) from error
+            raise LogUnavailable(first_line(error)) from error
 
     def find(self, prediction_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
         """Return the answer that was sent and the feedback to it, or None."""
@@ -158,7 +154,7 @@ class Store:
                 wanted = select(FEEDBACK).where(FEEDBACK.c.prediction_id == prediction_id).order_by("received_at")
                 feedback = [dict(found) for found in connection.execute(wanted).mappings()]
         except SQLAlchemyError as error:
-            raise LogUnavailable(said(error)) from error
+            raise LogUnavailable(first_line(error)) from error
         if row is None:
             return None
         found = dict(row)
@@ -187,7 +183,7 @@ class Store:
                 known = connection.execute(select(FEEDBACK).where(mine)).mappings().one()
             return {key: value for key, value in known.items() if key != "arm"}, False
         except SQLAlchemyError as error:
-            raise LogUnavailable(said(error)) from error
+            raise LogUnavailable(first_line(error)) from error
 
     def forget_older_than(self, days: int) -> int:
         """Delete predictions, and the feedback to them, that are older than the contract allows; return how many."""

@@ -14,9 +14,10 @@ from typing import Any
 from fullstack_ml.answers import answer_of
 from fullstack_ml.pages.words import words
 from fullstack_ml.product.contract import load
-from fullstack_ml.simulation.copying import PLACE, PROJECT, make_copy
+from fullstack_ml.simulation.copying import PLACE, PROJECT
+from fullstack_ml.simulation.first import first_model
 from fullstack_ml.simulation.page import EXAMPLES, examples, write_page
-from fullstack_ml.simulation.weeks import ROLLOUTS, Month, alarms_text, begin, score
+from fullstack_ml.simulation.weeks import ROLLOUTS, Month, alarms_text, score
 from fullstack_ml.workspace.errors import UserError, guard
 from fullstack_ml.workspace.files import write_json
 
@@ -87,8 +88,7 @@ def story(month: Month) -> dict[str, Any]:
 def play() -> None:
     """Play the month and tell it."""
     product = load()
-    month = Month(product, make_copy(product))
-    begin(month)
+    month = first_model(product)
     for rollout, parts in ROLLOUTS.items():
         if month.over:
             break

@@ -90,9 +90,14 @@ class Copy:
         done = Ran(" ".join(command), process.returncode, lines[-LINES:], round(time.monotonic() - began, 1))
         self.ran.append(done)
         if done.code not in may:
-            what = f"{done.command} failed in the copy: {next((x for x in lines if x.startswith('error')), lines[-1:])}"
-            raise UserError(what, str(self.folder), f"cd {self.folder}, then {done.command}, which says more")
+            raise self.failed(done)
         return done
+
+    def failed(self, done: Ran) -> UserError:
+        """Return what to tell of a command that failed."""
+        said = next((line for line in done.said if line.startswith("error")), " ".join(done.said[-1:]))
+        what = f"{done.command} failed in the copy: {said.removeprefix('error: ')}"
+        return UserError(what, str(self.folder), f"cd {self.folder}, then {done.command}, which says more")
 
     def commit(self, message: str) -> None:
         """Commit everything, as a team does."""

@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 from ruamel.yaml import YAML
 
+from fullstack_ml.data.collect.names import ROW_KEY
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.tables import raw
 from fullstack_ml.product.types import Product
@@ -27,7 +28,8 @@ from fullstack_ml.workspace.seams import package_name
 
 PLACE = Path(".simulation")
 PROJECT = PLACE / "project"
-HELD = 0.45  # share of the labelled records that are the future
+HELD = (0.4, 0.3, 0.2)  # share of the labelled records that are the future; less where a model of the rest is rejected
+FEWEST = 50  # records of each part of the future
 LABELS_PER_CALIBRATION = 12  # labelled records to have one for calibration, and some to spare
 SPARE = 2  # times the smallest slice, since slices are of different size
 FOLDS = 5  # of a project that is too small for splits
@@ -64,7 +66,8 @@ def drawn_records(product: Product) -> pl.DataFrame:
     Raises:
         UserError: if there is no finished project, its log would keep no input, or nothing of it can change.
     """
-    if not hasattr(input_of(product), "shifted"):
+    shifted = input_of(product).shifted
+    if shifted is None:
         what = f"the input {product.formulation.input.type} does not say what may change: it has no function shifted"
         raise UserError(what, "its module in src/", "write one as inputs/__init__.py of the engine says")
     if not LABELLED.exists():
@@ -74,6 +77,10 @@ def drawn_records(product: Product) -> pl.DataFrame:
         raise UserError(what, str(PRODUCT), "try it in a project on the sample data")
     labels = pl.read_parquet(LABELLED, columns=["id", "label"])
     found = raw().collect().join(labels, on="id", how="left")
+    few = found.head(FEWEST).select(list(input_of(product).columns(product)))
+    if shifted(few, product, 1).equals(few):
+        what = "nothing of a record can change: the month plays a change of measured numbers, and no feature is one"
+        raise UserError(what, f"{PRODUCT}, formulation.input.features", "try it in a project on the sample data")
     return found.with_columns(draw=draws(found)).sort("draw", "id").head(MOST)
 
 
@@ -86,13 +93,20 @@ def draws(found: pl.DataFrame) -> pl.Series:
     return pl.Series("draw", [chance(key) for key in keys], dtype=pl.Float64)
 
 
-def parted(found: pl.DataFrame, product: Product) -> tuple[pl.DataFrame, Future]:
-    """Part the records into the past, as a source yields it, and the future."""
-    future = (pl.col("draw") < found["draw"][int(HELD * len(found))]) & pl.col("label").is_not_null()
+def told(found: pl.DataFrame, product: Product) -> list[str]:
+    """Name the columns by which the project's own source names, dates and splits its records."""
+    wanted = {ROW_KEY: product.data.row_key, "happened_at": product.data.time}
+    given = "given_split" in found.columns and found["given_split"].null_count() < len(found)
+    return [*(name for name, column in wanted.items() if column), *["given_split"] * given]
+
+
+def parted(found: pl.DataFrame, product: Product, share: float = HELD[0]) -> tuple[pl.DataFrame, Future]:
+    """Part the records into the past, as a source yields it, and the future, which is a ``share`` of them."""
+    future = (pl.col("draw") < found["draw"][int(share * len(found))]) & pl.col("label").is_not_null()
     held, past = found.filter(future), found.filter(~future)
     payload = list(input_of(product).columns(product))
-    given = past.with_columns(source_label=pl.coalesce("label", "source_label"))
-    extra = [name for name in product.data.columns if name in found.columns]
+    given = past.with_columns(pl.coalesce("label", "source_label").alias("source_label"), pl.col("id").alias(ROW_KEY))
+    extra = [name for name in (*product.data.columns, *told(found, product)) if name in given.columns]
     ends = [len(held) * 30 // 100, len(held) * 70 // 100]
     held = held.select(*payload, "label")
     parts = held[: ends[0]], held[ends[0] : ends[1]], held[ends[1] :]
@@ -141,14 +155,14 @@ def set_up(project: Path, share: float, small: bool) -> None:
     def quiet(content: Any) -> None:
         content["monitoring"] |= {"command": None, "webhook": None, "server": None}
 
-    def more(content: Any) -> None:
-        content["options"] |= {"records": 400, "url": "env:SERVE_DATABASE_URL"}
+    def since(content: Any) -> None:  # what came since the change, and not what was usual before
+        content["options"] |= {"records": 400, "days": 7, "url": "env:SERVE_DATABASE_URL"}
 
     def waits(content: Any) -> None:
         content["crown"] = False
 
     edits = {"product.yaml": contract, "conf/monitoring.yaml": quiet}
-    edits |= {"conf/split.yaml": folded, "conf/source/predictions.yaml": more, "conf/register.yaml": waits}
+    edits |= {"conf/split.yaml": folded, "conf/source/predictions.yaml": since, "conf/register.yaml": waits}
     for name, change in edits.items():
         edit(project / name, change)
     config = (project / "conf/config.yaml").read_text(encoding="utf-8")  # whose layout others read, as text
@@ -169,18 +183,22 @@ def is_small(records: int, product: Product) -> bool:
     )
 
 
-def make_copy(product: Product) -> Future:
-    """Make the copy anew and return the future.
+def enough(future: Future) -> bool:
+    """Tell whether a future has the records of a month."""
+    return min(map(len, (future.normal, future.shifted, future.later))) >= FEWEST
+
+
+def make_copy(product: Product, found: pl.DataFrame, share: float) -> Future:
+    """Make the copy anew, hold a ``share`` of the records back, and return these.
 
     Raises:
-        UserError: if there is no finished project, or too little of it.
+        UserError: if they are too few.
     """
-    shutil.rmtree(PROJECT, ignore_errors=True)
-    found = drawn_records(product)
-    past, future = parted(found, product)
-    if min(map(len, (future.normal, future.shifted, future.later))) < 50:
+    past, future = parted(found, product, share)
+    if not enough(future):
         what = f"{found['label'].count()} labelled records are too few to hold some back for a month"
         raise UserError(what, str(LABELLED), "label more, or try it in a project on the sample data")
+    shutil.rmtree(PROJECT, ignore_errors=True)
     lay_files(PROJECT)
     set_up(PROJECT, len(past) / raw().select(pl.len()).collect().item(), is_small(len(past), product))
     (PROJECT / PAST).parent.mkdir(parents=True, exist_ok=True)

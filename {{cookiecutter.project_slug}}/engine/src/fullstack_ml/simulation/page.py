@@ -11,14 +11,18 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.answers.drawing import ACCENT, FAINT, INK, figure_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pages.render import html
+from fullstack_ml.pages.words import words
 from fullstack_ml.product.types import Product
+from fullstack_ml.product.watching import watched
 from fullstack_ml.workspace.files import write_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = 6
+UNITS = {"abstain_rate": "share", "latency_ms": "ms"}  # what an online comparison measures beside the main metric
 
 
 def plot(values: list[float | None], names: list[str], title: str, share: bool) -> str:
@@ -27,7 +31,7 @@ def plot(values: list[float | None], names: list[str], title: str, share: bool) 
     axes = figure.add_subplot()
     known = [(place, value) for place, value in enumerate(values) if value is not None]
     axes.plot([x for x, _ in known], [y for _, y in known], marker="o", ms=4, lw=1.5, color=ACCENT)
-    for place, text in ((1.5, "change"), (3.5, "release")):
+    for place, text in ((1.5, words("change")), (3.5, words("release"))):
         axes.axvline(place, color=FAINT, lw=1, ls=":")
         axes.annotate(
             text, (place, 1.0), xycoords=("data", "axes fraction"), fontsize=7, color=INK, ha="center", va="bottom"
@@ -55,12 +59,12 @@ def plots(weeks: list[dict[str, Any]], main: str) -> list[tuple[str, str]]:
         for week in seen
     ]
     shares = {
-        "unfamiliar to the model (share of records)": "unfamiliar_share",
-        "answered (share of records)": "answered_share",
-        f"{main} on labels of a random sample, of what was answered": f"drawn_{main}",
+        words("unfamiliar to the model (share of records)"): "unfamiliar_share",
+        words("answered (share of records)"): "answered_share",
+        words("%(metric)s on labels of a random sample, of what was answered", metric=main): f"drawn_{main}",
     }
     drawn = [(text, [one.get(name, {}).get("value") for one in measures]) for text, name in shares.items()]
-    drawn.insert(1, ("drift of the feature that moved most (PSI)", drift))
+    drawn.insert(1, (words("drift of the feature that moved most (PSI)"), drift))
     bounded = [all(value is None or value <= 1 for value in values) and "PSI" not in text for text, values in drawn]
     return [(plot(values, names, text, share), text) for (text, values), share in zip(drawn, bounded, strict=True)]
 
@@ -76,4 +80,10 @@ def examples(before: pl.DataFrame, after: pl.DataFrame, product: Product) -> lis
 def write_page(story: dict[str, Any], pairs: list[tuple[Markup, Markup]], product: Product, path: Path) -> None:
     """Write the page in one step."""
     facts = {"story": story, "plots": plots(story["weeks"], story["main"]), "pairs": pairs, "product": product}
-    write_text(path, html(TEMPLATES, "story.html.j2", **facts, layout=input_of(product).LAYOUT))
+    answer = answer_of(product)
+    units = (
+        {name: row.unit for name, row in watched(answer).items()}
+        | UNITS
+        | {answer.MAIN: answer.METRICS[answer.MAIN].unit}
+    )
+    write_text(path, html(TEMPLATES, "story.html.j2", **facts, units=units, layout=input_of(product).LAYOUT))

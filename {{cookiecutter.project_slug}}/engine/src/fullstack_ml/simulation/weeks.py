@@ -5,6 +5,7 @@ write; writes nothing but through them and ``clock.py``.
 """
 
 import math
+import re
 import time
 from dataclasses import asdict
 from random import Random
@@ -26,6 +27,7 @@ SEED = 20261130
 JUDGED = 0.6  # share of a week's records that a random sample has judged
 FEWEST = 100  # records of a normal week; where there are not so many, both weeks have the same ones
 CANARY = 1600  # records of the canary, about: each comes as often as that takes, each time changed by another amount
+LAST = 99  # seed of the last week's change
 TRIALS = 2  # of the search after the change, the values of before first
 ROUND, OUTSIDE = "shift", "outside-1"
 
@@ -33,12 +35,12 @@ ROUND, OUTSIDE = "shift", "outside-1"
 class Month:
     """What happened so far, step by step, and what is needed to go on."""
 
-    def __init__(self, product: Product, future: Future) -> None:
+    def __init__(self, product: Product, future: Future, began: float) -> None:
         """Begin in the copy that was just made."""
         self.product, self.future, self.random = product, future, Random(SEED)  # noqa: S311 - no secret
         self.copy, self.steps = Copy(PROJECT.resolve()), list[dict[str, Any]]()
         self.log, self.truths = self.copy.folder / "predictions.db", dict[str, str]()
-        self.began, self.back, self.over = time.monotonic(), 0, False
+        self.began, self.back, self.over = began, 0, False
 
     @property
     def seconds(self) -> float:
@@ -51,7 +53,7 @@ class Month:
             {"title": title, "told": told, "monitor": monitor, "ran": [asdict(one) for one in self.copy.ran]}
         )
         self.copy.ran.clear()
-        print(f"{title or '':<8}{told}  [{self.seconds:.0f} s]", flush=True)
+        print(f"{title or '':<8} {told}  [{self.seconds:.0f} s]", flush=True)
 
     def traffic(
         self, client: httpx.Client, records: pl.DataFrame, judged: float, part: tuple[float, float] = (0.0, 1.0)
@@ -82,7 +84,7 @@ def seen(sent: Sent) -> str:
     text = (
         "%(n)s records, %(share)s answered; users correct %(right)s, spoil %(wrong)s, type %(typed)s; %(drawn)s judged"
     )
-    facts = {"n": len(sent.ids), "share": f"{share:.0%}", "right": sent.corrected, "wrong": sent.mistaken}
+    facts = {"n": len(sent.ids), "share": f"{100 * share:.0f} %", "right": sent.corrected, "wrong": sent.mistaken}
     return words(text, **facts, typed=sent.typed, drawn=sent.labelled)
 
 
@@ -97,17 +99,6 @@ def alarms_text(found: dict[str, Any]) -> str:
 def decision(ran: Ran) -> str:
     """Return the line of ``make release`` that says what was decided."""
     return next((line.split(maxsplit=1)[1] for line in ran.said if line.split()[0] == "decision"), ran.said[-1])
-
-
-def begin(month: Month) -> None:
-    """Make the first model from the past alone."""
-    month.copy.commit("What was known before the month")
-    month.copy.type("make")
-    month.copy.commit("First accepted model")
-    told = month.copy.report("reports/registration.json")
-    held = sum(map(len, (month.future.normal, month.future.shifted, month.future.later)))
-    text = "%(n)s records are held back as the future; make: version %(version)s is %(alias)s"
-    month.say(words("before"), words(text, n=held, version=told["version"], alias=told["alias"]))
 
 
 def normal_weeks(month: Month, client: httpx.Client) -> None:
@@ -129,9 +120,7 @@ def change_week(month: Month, client: httpx.Client) -> None:
     month.back = label_round(month)
     text = "make feedback, round, export-round, import: %(n)s records labelled by people outside"
     month.say("", words(text, n=month.back))
-    month.copy.type("make", "sweep", f"TRIALS={TRIALS}")
-    month.copy.type("make", "adopt")
-    month.copy.commit("Parameters that suit the new records")
+    search_anew(month)
     ran = month.copy.type("make", may=(0, 2))
     month.copy.commit("A model that knows the change")
     rejected = next((line for line in ran.said if line.startswith("error:")), "")
@@ -140,6 +129,17 @@ def change_week(month: Month, client: httpx.Client) -> None:
     made = words("make: version %(version)s is %(alias)s", version=told.get("version"), alias=told["alias"])
     month.say("", f"make: {rejected}" if rejected else made)
     clock.pass_week(month.log)
+
+
+def search_anew(month: Month) -> None:
+    """Search parameters for the new records, where the project says what to search for its model."""
+    model = re.search(
+        r"(?m)^\s*- model: *([\w-]+)", (month.copy.folder / "conf/config.yaml").read_text(encoding="utf-8")
+    )
+    if model and (month.copy.folder / f"conf/search/{model[1]}.yaml").exists():
+        month.copy.type("make", "sweep", f"TRIALS={TRIALS}")
+        month.copy.type("make", "adopt")
+        month.copy.commit("Parameters that suit the new records")
 
 
 def label_round(month: Month) -> int:
@@ -180,6 +180,15 @@ def canary_days(month: Month, client: httpx.Client) -> None:
     clock.pass_week(month.log)
 
 
+def last_records(month: Month) -> pl.DataFrame:
+    """Return what is sent in the last week: of a small project each record several times, changed in another way.
+
+    Fewer would leave too few judged answers for the monitor to measure anything.
+    """
+    later = month.future.later
+    return pl.concat([month.shifted(later, LAST + i) for i in range(math.ceil(2 * FEWEST / len(later)))])
+
+
 def last_week(month: Month, client: httpx.Client) -> None:
     """Going back is practised, and the new champion answers everybody."""
     report = month.copy.report("reports/release.json")
@@ -189,7 +198,7 @@ def last_week(month: Month, client: httpx.Client) -> None:
         took = ran.seconds + wait_for_version(client, "champion", report["version"])
         text = "going back is practised: the first model by make promote; make rollback takes it back in %(s)s s"
         month.say("", words(text, s=f"{took:.1f}"))
-    sent = month.traffic(client, month.shifted(month.future.later, 99), JUDGED)
+    sent = month.traffic(client, last_records(month), JUDGED)
     found = month.monitor()
     month.say(words("week %(n)s", n=5), f"{seen(sent)}; {alarms_text(found)}", found)
 
@@ -200,9 +209,9 @@ def score(month: Month) -> None:
         compared = month.copy.type("make", "compare", "VERSIONS=1 champion", may=(0, 2))
         if compared.code:  # of small data no record is left that both have not seen
             month.say("", f"make compare: {next(line for line in compared.said if line.startswith('error'))}")
-    audit = month.copy.type("make", "audit")
-    lines = [line for line in audit.said if line.startswith("minimum")]
-    month.say("", words("make audit: %(said)s", said=lines[0] if lines else audit.said[-1]))
+    month.copy.type("make", "audit")
+    minimum = f"{month.copy.report('reports/audit.json')['minimum']:.1f}"
+    month.say("", words("make audit: the weakest section has %(minimum)s of 7", minimum=minimum))
 
 
 # Each part with the way in which the server rolls a challenger out meanwhile.

@@ -15,7 +15,7 @@ from typing import Any
 
 from fullstack_ml.pages.provenance import today
 from fullstack_ml.pages.words import language, words
-from fullstack_ml.site import links, pages, places
+from fullstack_ml.site import dialog, links, pages, places
 from fullstack_ml.site.reports import write_reports
 from fullstack_ml.workspace.errors import UserError, guard
 
@@ -28,6 +28,7 @@ docs_dir = "docs"
 site_dir = "site"
 use_directory_urls = false
 copyright = {source}
+extra_css = ["assets/site.css"]
 nav = {nav}
 
 [project.theme]
@@ -108,8 +109,8 @@ def build(program: str, work: Path) -> Path:
     listed = pages.lay(laid)
     reports = write_reports(laid, name)
     (laid / "assets").mkdir(exist_ok=True)
-    for script in SCRIPTS:
-        shutil.copyfile(Path(__file__).with_name(script), laid / "assets" / script)
+    for asset in (*SCRIPTS, "site.css"):
+        shutil.copyfile(Path(__file__).with_name(asset), laid / "assets" / asset)
     ours = [{"path": f"assets/{one}", "type": "text/javascript", "async": False, "defer": False} for one in SCRIPTS]
     told = {
         "name": as_toml(name),
@@ -124,6 +125,7 @@ def build(program: str, work: Path) -> Path:
     if done.returncode or not (built / "index.html").is_file():
         said = (done.stderr or done.stdout).strip().splitlines() or ["it says nothing"]
         raise UserError(f"the site was not built: {said[-1]}", program, "rm -r .venv-docs, then make docs")
+    dialog.translate(built)
     if found := links.broken(built):
         what = f"the site has {len(found)} link(s) that lead nowhere or load from elsewhere: {'; '.join(found[:5])}"
         raise UserError(what, str(places.DOCS), "correct them on these pages, pictures as files; then make docs")

@@ -22,6 +22,7 @@ def about(name: str) -> str:
     """Say what a report answers; nothing of one that is the project's own."""
     known = {
         "analysis": words("How good the model is, where it fails, and which records show it. `make cards` writes it."),
+        "changes": words("What is better and what is worse than with the champion. `make register` writes it."),
         "validation": words("Which records are allowed, doubled, missing or strange. `make validate` writes it."),
         "agreement": words("How far the annotators agree, and where not. `make agreement` writes it."),
         "audit": words("How much of the lifecycle is proved, and by what. `make audit` writes it."),
@@ -54,6 +55,8 @@ def write_reports(folder: Path, site_name: str) -> list[dict[str, Any]]:
         up = "../" * (len(Path(report["place"]).parts) - 1)
         back = f'<nav><a href="{up}{places.REPORTS_PAGE.with_suffix(".html")}">← {escape(site_name)}</a></nav>'
         text = copy.read_text(encoding="utf-8").replace(f'="../{PROVENANCE_PAGE}"', '="../provenance.html"')
+        if not (copy.parent / "changes.html").exists():  # no model was registered yet
+            text = re.sub(r'<a href="changes\.html">(.*?)</a>', r"\1", text)
         before, body, after = re.split(r"(<body[^>]*>)", text, maxsplit=1)
         copy.write_text(f"{before}{body}{back}{after}", encoding="utf-8")
     if told:

@@ -124,6 +124,12 @@ def _keys(model: Any, location: Location) -> list[str]:
     return list(getattr(model, "__pydantic_fields__", ()))
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says; of a database's, the driver's words without statement and values."""
+    words = error.what if isinstance(error, UserError) else str(getattr(error, "orig", None) or error).strip()
+    return words.splitlines()[0] if words else type(error).__name__
+
+
 def guard(function: Callable[[], Any]) -> Any:
     """Read ``.env`` and call ``function``; print a user's mistake in three lines and exit with 1.
 
@@ -165,7 +171,7 @@ def unwritable(error: BaseException | None) -> UserError | None:
 
 def damaged(error: Exception) -> UserError | None:
     """Tell that a Parquet file cannot be read, which the libraries say without its name; None where it is no such."""
-    library, said = type(error).__module__.split(".")[0], str(error).strip().partition("\n")[0]
+    library, said = type(error).__module__.split(".")[0], first_line(error)
     if {"pyarrow": "Parquet ", "polars": "parquet: File out of specification"}.get(library, "\0") not in said:
         return None
     fix = "dvc status names it; dvc checkout --force brings back what DVC keeps"

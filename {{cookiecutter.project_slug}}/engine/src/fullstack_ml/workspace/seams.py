@@ -20,12 +20,12 @@ ENGINE = "fullstack_ml"
 SOURCE = Path("src")
 
 
-def package_name(source: Path = SOURCE) -> str:
+def package_name() -> str:
     """Return the name of the project's package, the only folder of ``src/``; the engine's where there is none."""
-    packages = [path.parent.name for path in sorted(source.glob("*/__init__.py"))]
+    packages = [path.parent.name for path in sorted(SOURCE.glob("*/__init__.py"))]
     if len(packages) > 1:
         fix = "keep one package in src/; put the others beside it as modules"
-        raise UserError(f"src/ holds {len(packages)} packages: {', '.join(packages)}", str(source.resolve()), fix)
+        raise UserError(f"src/ holds {len(packages)} packages: {', '.join(packages)}", str(SOURCE.resolve()), fix)
     return packages[0] if packages else ENGINE
 
 
@@ -35,11 +35,11 @@ def choices(seam: str) -> list[str]:
     found = {path.stem: path for folder in folders for path in folder.glob("[a-z]*.py")}
     found |= {path.parent.name: path for folder in folders for path in folder.glob("[a-z]*/__init__.py")}
     # Read, not imported: a list of names must not need what every choice needs.
-    return sorted(name for name, path in found.items() if _holds(path, _needed(seam)))
+    return sorted(name for name, path in found.items() if _holds(path, _seam(seam).NEEDED))
 
 
 def find_choice(seam: str, name: str, where: str) -> Any:
-    """Import the module that fills ``seam`` under ``name``.
+    """Import the module that fills ``seam`` under ``name``; what it may leave out is there too, as the seam says.
 
     Args:
         seam: dotted folder below the engine, such as ``inputs`` or ``data.collect.sources``.
@@ -51,12 +51,14 @@ def find_choice(seam: str, name: str, where: str) -> Any:
     """
     own = SOURCE / package_name() / seam.rpartition(".")[2] / f"{name}.py"
     module = _own_module(own) if own.exists() else _engine_module(seam, name, where)
-    missing = [word for word in _needed(seam) if not hasattr(module, word)]
+    missing = [word for word in _seam(seam).NEEDED if not hasattr(module, word)]
     if missing:
         place = str(own if own.exists() else inspect.getfile(module))
         raise UserError(
             f"{seam.rpartition('.')[2]} {name!r} lacks {', '.join(missing)}", place, "define what is missing"
         )
+    for word, value in vars(_seam(seam)).get("OPTIONAL", {}).items():
+        vars(module).setdefault(word, value)  # so that nobody who calls has to know what may be missing
     return module
 
 
@@ -70,8 +72,9 @@ def find_own(name: str) -> Any:
     return _own_module(path) if path.exists() else None
 
 
-def _needed(seam: str) -> tuple[str, ...]:
-    return getattr(importlib.import_module(f"{ENGINE}.{seam}"), "NEEDED", ())
+def _seam(seam: str) -> Any:
+    """Import the folder of a seam: ``NEEDED`` names what a module defines, ``OPTIONAL`` what stands in for the rest."""
+    return importlib.import_module(f"{ENGINE}.{seam}")
 
 
 def _holds(path: Path, needed: tuple[str, ...]) -> bool:

@@ -1,11 +1,14 @@
-"""Draw the pictures of an evaluation, as PNG files that are written in one step."""
+"""Draw the pictures of an evaluation, as PNG files that are written in one step.
+
+Writes below the folders that it is given, of stage ``evaluate``; reads nothing.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from fullstack_ml.answers.drawing import ACCENT, FAINT, FEW, INK, figure_of, save
+from fullstack_ml.answers.drawing import ACCENT, FAINT, FEW, INK, beside, figure_of, in_percent, save
 from fullstack_ml.answers.words import Words
 from fullstack_ml.workspace.files import write_text
 from fullstack_ml.workspace.spreadsheet import csv_text
@@ -56,12 +59,12 @@ def draw_reliability(
         filled = [colour if row["records"] >= FEW else "white" for row in points]
         axes.scatter(confidence, hit, color=filled, edgecolors=colour, zorder=3)
     for row in rows:
-        place = (row["confidence"], row["accuracy"])
-        axes.annotate(str(row["records"]), place, fontsize=8, xytext=(4, -10), textcoords="offset points")
+        beside(axes, (row["confidence"], row["accuracy"]), str(row["records"]), fontsize=8)
     axes.legend(frameon=False)
+    in_percent(axes.xaxis, axes.yaxis)
     axes.set_xlabel(words("confidence"))
     axes.set_ylabel(words("accuracy"))
-    axes.set_title(words("Reliability, ECE %(ece)s", ece=f"{ece:.3f}"))
+    axes.set_title(words("Reliability, ECE %(ece)s", ece=f"{100 * ece:.1f} %"))
     save(figure, path)
 
 
@@ -74,7 +77,8 @@ def draw_risk(path: Path, curve: list[dict[str, float]], measured: dict[str, Any
     if measured["answered_error"] is not None:
         axes.plot(measured["answered_share"], measured["answered_error"], marker="o", color=INK)
         place = (measured["answered_share"], measured["answered_error"])
-        axes.annotate(words("operating point"), place, xytext=(-90, 12), textcoords="offset points")
+        beside(axes, place, words("operating point"), above=True)
+    in_percent(axes.xaxis, axes.yaxis)
     axes.set_xlabel(words("share of records answered"))
     axes.set_ylabel(words("error of the answers"))
     axes.set_title(words("Coverage and risk, test split"))

@@ -2,23 +2,25 @@
 
 The numbers of the rule stand in the artefact's metadata under ``decision``; none is chosen by hand. The edge page has
 the same rule in JavaScript, and a test holds the two together.
+
+Reads and writes nothing.
 """
 
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fullstack_ml.answers.calibrating import conformal_quantile, novelty_limit
-from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, Scored
+from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, RuleAsText, Scored
 from fullstack_ml.product.types import Product
 
 POWERS = {None: 0, "absolute": 1, "squared": 2}  # of the steps between two labels: what they do to the cost
+MANY = 64  # records from which on their labels are gone through one by one
 WORDS = np.array([UNCERTAIN, ACCEPT, UNFAMILIAR], dtype=object)
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(RuleAsText):
     """When to answer.
 
     ``novelty``: a record above it is ``unfamiliar``; null when the product never asks. ``floor``: a label belongs to
@@ -33,15 +35,6 @@ class Rule:
     novelty: float | None
     coverage: float
     costs: list[list[float]] | None = None
-
-    def to_json(self) -> str:
-        """Write the rule for the artefact's metadata."""
-        return json.dumps(asdict(self), allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Rule":
-        """Read the rule from the artefact's metadata."""
-        return cls(**json.loads(text))
 
 
 ALWAYS = Rule(floor=0.0, confidence=0.0, novelty=None, coverage=1.0)
@@ -78,6 +71,22 @@ def chosen(probabilities: np.ndarray, rule: Rule) -> np.ndarray:
     return np.asarray(expected_costs(probabilities, rule.costs).argmin(axis=1))
 
 
+def two_largest(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the largest and the second largest of every row; NaN counts as the largest.
+
+    Of many rows column by column, which is several times as fast as a partition of every row.
+    """
+    if len(values) < MANY:
+        second, first = np.partition(values, -2, axis=1)[:, -2:].T
+        return first, second
+    columns = np.ascontiguousarray(values.T)
+    first, second = columns[0], np.full(len(values), -np.inf, values.dtype)
+    for column in columns[1:]:
+        second = np.maximum(second, np.minimum(first, column))
+        first = np.maximum(first, column)
+    return first, second
+
+
 def decide(probabilities: np.ndarray, novelty: np.ndarray, rule: Rule) -> np.ndarray:
     """Return ``accept``, ``unfamiliar`` or ``uncertain`` per record.
 
@@ -87,7 +96,7 @@ def decide(probabilities: np.ndarray, novelty: np.ndarray, rule: Rule) -> np.nda
     """
     if replace(rule, costs=None) == ALWAYS:
         return np.full(len(probabilities), ACCEPT, dtype=object)
-    second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
+    first, second = two_largest(probabilities)
     sure = (first >= max(rule.floor, rule.confidence)) & (second < rule.floor)
     if rule.costs is not None:
         costs = expected_costs(probabilities, rule.costs)

@@ -32,7 +32,7 @@ from fullstack_ml.answers.labels.report import (
     worst,
 )
 from fullstack_ml.answers.labels.rule import HALF, Rule, chosen, decide, fit_rule
-from fullstack_ml.answers.words import Rows, Words
+from fullstack_ml.answers.words import Late, Rows, Words
 from fullstack_ml.answers.words import names_in as named
 from fullstack_ml.product.types import Product
 
@@ -42,12 +42,14 @@ if TYPE_CHECKING:
 OUTPUT, MAIN, ESTIMATOR = "probabilities", "subset_accuracy", "multilabel"
 PAGE: tuple[str, ...] = ("labels.js", "bars.js")
 CALIBRATIONS: tuple[str, ...] = ("platt", "isotonic", "none")
+LATE: Late = {}
 read_rule = Rule.from_json
 
 __all__ = [
     "CALIBRATIONS",
     "ESTIMATOR",
     "HEADLINE",
+    "LATE",
     "MAIN",
     "METRICS",
     "OUTPUT",

@@ -1,11 +1,14 @@
-"""Draw the pictures of an evaluation of several labels, as PNG files that are written in one step."""
+"""Draw the pictures of an evaluation of several labels, as PNG files that are written in one step.
+
+Writes below the folders that it is given, of stage ``evaluate``; reads nothing.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from fullstack_ml.answers.drawing import ACCENT, FAINT, figure_of, save
+from fullstack_ml.answers.drawing import ACCENT, FAINT, figure_of, in_percent, save
 from fullstack_ml.answers.label.figures import PLOTTED, draw_reliability, draw_risk, short
 from fullstack_ml.answers.words import Words
 from fullstack_ml.workspace.files import write_text
@@ -25,6 +28,7 @@ def draw_labels(path: Path, labels: dict[str, Any], words: Words) -> None:
         axes.barh([i + place for i in range(len(rows))], values, height=0.38, color=colour, label=said)
     axes.set_yticks(range(len(rows)), [short(name) for name, _ in rows])
     axes.set_xlim(0, 1)
+    in_percent(axes.xaxis)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     axes.set_title(words("Recall and precision per label, test split"))
     save(figure, path)

@@ -40,7 +40,7 @@ from fullstack_ml.answers.number.report import (
     worst,
 )
 from fullstack_ml.answers.number.rule import Rule, decide, fit_rule
-from fullstack_ml.answers.words import Rows, Words
+from fullstack_ml.answers.words import Late, Rows, Words
 from fullstack_ml.product.types import Product
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 OUTPUT, MAIN, ESTIMATOR = "value", "mae", "regressor"
 PAGE: tuple[str, ...] = ("number.js",)
 CALIBRATIONS: tuple[str, ...] = ("split", "scaled")
-LATE = {"interval_coverage": held}
+LATE: Late = {"interval_coverage": held}
 read_rule = Rule.from_json
 
 __all__ = [

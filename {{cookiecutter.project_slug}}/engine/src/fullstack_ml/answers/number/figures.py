@@ -1,4 +1,7 @@
-"""Draw the pictures of an evaluation of numbers, as PNG files that are written in one step."""
+"""Draw the pictures of an evaluation of numbers, as PNG files that are written in one step.
+
+Writes below the folders that it is given, of stage ``evaluate``; reads nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fullstack_ml.answers.drawing import ACCENT, FAINT, INK, figure_of, save
+from fullstack_ml.answers.drawing import ACCENT, FAINT, INK, beside, figure_of, in_percent, save
 from fullstack_ml.answers.words import Words
 from fullstack_ml.workspace.files import write_text
 from fullstack_ml.workspace.spreadsheet import csv_text
@@ -40,12 +43,12 @@ def draw_intervals(path: Path, numbers: dict[str, Any], words: Words) -> None:
     axes.axhline(numbers["coverage"], linestyle="--", color=FAINT)
     axes.plot([row["given"] for row in rows], [row["interval_coverage"] for row in rows], marker="o", color=ACCENT)
     for row in rows:
-        place = (row["given"], row["interval_coverage"])
-        axes.annotate(str(row["records"]), place, fontsize=8, xytext=(4, -10), textcoords="offset points")
+        beside(axes, (row["given"], row["interval_coverage"]), str(row["records"]), fontsize=8)
     axes.set_ylim(0, 1.05)
+    in_percent(axes.yaxis)
     axes.set_xlabel(words("given, %(unit)s", unit=numbers["unit"]).rstrip(" ,"))
     axes.set_ylabel(words("share of intervals that hold the right number"))
-    axes.set_title(words("Intervals made for %(share)s", share=f"{numbers['coverage']:.0%}"))
+    axes.set_title(words("Intervals made for %(share)s", share=f"{100 * numbers['coverage']:.0f} %"))
     save(figure, path)
 
 
@@ -56,6 +59,7 @@ def draw_curve(path: Path, numbers: dict[str, Any], measured: dict[str, Any], wo
     curve = numbers["curve"]
     axes.plot([point["answered_share"] for point in curve], [point["mae"] for point in curve], color=ACCENT)
     axes.axvline(measured["answered_share"], linestyle="--", color=INK)
+    in_percent(axes.xaxis)
     axes.set_xlabel(words("share of records answered"))
     axes.set_ylabel(words("mean absolute error, %(unit)s", unit=numbers["unit"]).rstrip(" ,"))
     axes.set_title(words("Coverage and error, test split"))

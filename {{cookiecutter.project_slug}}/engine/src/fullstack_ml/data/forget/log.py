@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from fullstack_ml.data.store.index import HALF
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, first_line
 
 FILE = Path("predictions.db")
 BATCH = 500  # ids in one statement: databases bound the number of parameters
@@ -34,7 +34,7 @@ def forget_predictions(ids: Iterable[str]) -> int:
         finally:
             engine.dispose()
     except sa.exc.SQLAlchemyError as error:
-        what = f"the prediction log does not answer: {str(error).splitlines()[0]}"
+        what = f"the prediction log does not answer: {first_line(error)}"
         raise UserError(what, "SERVE_DATABASE_URL", "start the database, then run make forget again") from error
 
 

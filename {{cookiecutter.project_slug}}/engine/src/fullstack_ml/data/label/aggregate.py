@@ -1,6 +1,6 @@
 """One label per record from the labels of several people.
 
-Reads and writes nothing. Takes tables of ``records.LABEL`` in which a missing ``label`` says that the record cannot be
+Reads and writes nothing. Takes tables of ``tables.LABEL`` in which a missing ``label`` says that the record cannot be
 annotated. Every method returns id, label, votes, share, guide_version; ``share`` is how sure the label is, from 0 to 1.
 """
 

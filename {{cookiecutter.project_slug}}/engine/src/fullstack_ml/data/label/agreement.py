@@ -1,6 +1,6 @@
 """How far annotators agree: Krippendorff's alpha with intervals, Cohen's kappa.
 
-Reads and writes nothing. Takes tables of ``records.LABEL`` with one label per annotator and record; a missing label
+Reads and writes nothing. Takes tables of ``tables.LABEL`` with one label per annotator and record; a missing label
 says that the record cannot be annotated, and counts as an answer of its own.
 
 Alpha for nominal and ordinal values: K. Krippendorff (2011), Computing Krippendorff's alpha-reliability. Intervals: 95
@@ -128,6 +128,18 @@ def pairs(said: pl.DataFrame, names: list[str], alpha: Alpha) -> list[dict[str, 
         table[first, second] = units
         result = bootstrap({"": eye[first] + eye[second]}, units, alpha)[""]
         found.append({"annotators": [a, b], "records": int(units.sum()), **result, "kappa": kappa(table)})
+    return found
+
+
+def by_pair(
+    said: pl.DataFrame, column: str, measure: Callable[[pl.DataFrame], dict[str, float | None]]
+) -> list[dict[str, Any]]:
+    """Measure what every two annotators say in ``column`` of the records that they share; they have no kappa."""
+    both = said.join(said, on="id", suffix="_b").filter(pl.col("annotator") < pl.col("annotator_b"))
+    found = []
+    for (a, b), mine in both.sort("annotator", "annotator_b").group_by("annotator", "annotator_b", maintain_order=True):
+        values = pl.concat([mine.select("id", column), mine.select("id", pl.col(f"{column}_b").alias(column))])
+        found.append({"annotators": [a, b], "records": len(mine), **measure(values), "kappa": None})
     return found
 
 

@@ -1,6 +1,6 @@
 """Annotators against items whose answer is known: how many each got right, which were missed, and who passes.
 
-Reads and writes nothing. Takes tables of ``records.LABEL`` with one label per annotator and record.
+Reads and writes nothing. Takes tables of ``tables.LABEL`` with one label per annotator and record.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,16 +9,7 @@ from typing import Any
 import polars as pl
 
 from fullstack_ml.data.label.rounds import Round
-
-
-def share(hits: int, of: int) -> list[float] | None:
-    """Return the 95 % interval of a share (Wilson 1927); None where nothing was counted."""
-    from scipy.stats import binomtest
-
-    if not of:
-        return None
-    found = binomtest(hits, of).proportion_ci(method="wilson")
-    return [float(found.low), float(found.high)]
+from fullstack_ml.product.metrics import wilson
 
 
 def allowed(items: int, right: float) -> int:
@@ -57,6 +48,6 @@ def annotators(said: pl.DataFrame, answers: pl.DataFrame, right: float) -> list[
     for row in rows.sort("annotator").to_dicts():
         hits, items = row.pop("hits"), row["gold"]
         passes = items - hits <= allowed(items, right) if items else None
-        accuracy = hits / items if items else None
-        found.append({**row, "accuracy": accuracy, "accuracy_interval": share(hits, items), "passes": passes})
+        accuracy, interval = (hits / items, wilson(hits, items)) if items else (None, None)
+        found.append({**row, "accuracy": accuracy, "accuracy_interval": interval, "passes": passes})
     return found

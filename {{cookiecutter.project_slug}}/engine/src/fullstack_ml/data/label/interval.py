@@ -1,6 +1,6 @@
 """How far annotators agree on numbers, and the number that stands for theirs.
 
-Reads and writes nothing. Takes tables of ``records.LABEL`` with one label per annotator and record, a number as text; a
+Reads and writes nothing. Takes tables of ``tables.LABEL`` with one label per annotator and record, a number as text; a
 missing one says that the record cannot be annotated. Alpha for interval data, whose difference is the square of a
 distance: K. Krippendorff (2011), Computing Krippendorff's alpha-reliability.
 """
@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from fullstack_ml.data.label.aggregate import Method, adjudicated, shared
-from fullstack_ml.data.label.agreement import bootstrap
+from fullstack_ml.data.label.agreement import bootstrap, by_pair
 
 NUMBER = pl.col("label").cast(pl.Float64, strict=False)  # null for what is none
 
@@ -46,7 +46,7 @@ def measure(said: pl.DataFrame, names: list[str]) -> dict[str, Any]:
         "intervals": {} if every["low"] is None else {"agreement_alpha": [every["low"], every["high"]]},
         "alpha": every,
         "per_label": {},
-        "pairs": pairs(centred),
+        "pairs": by_pair(centred, "value", spread),
         "with_others": {},
         "shared_records": len(several),
         "disagreements": several.filter(pl.col("different") > 1).height,
@@ -70,16 +70,6 @@ def spread(centred: pl.DataFrame) -> dict[str, float | None]:
     units = centred.group_by("id").agg(count=pl.len(), total=x.sum(), squares=(x**2).sum()).filter(pl.col("count") > 1)
     sums = units.sort("id").drop("id").to_numpy().astype(float).reshape(-1, 3)
     return bootstrap({"": sums}, np.ones(len(sums)), alpha)[""]
-
-
-def pairs(centred: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return alpha and shared records of every two annotators who share any."""
-    both = centred.join(centred, on="id", suffix="_b").filter(pl.col("annotator") < pl.col("annotator_b"))
-    found = []
-    for (a, b), mine in both.sort("annotator", "annotator_b").group_by("annotator", "annotator_b", maintain_order=True):
-        values = pl.concat([mine.select("id", "value"), mine.select("id", value="value_b")])
-        found.append({"annotators": [a, b], "records": len(mine), **spread(values), "kappa": None})
-    return found
 
 
 def middle(labels: pl.DataFrame) -> pl.DataFrame:

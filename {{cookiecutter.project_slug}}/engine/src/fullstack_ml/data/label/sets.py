@@ -1,6 +1,6 @@
 """How far annotators agree on sets of labels, and the set that stands for theirs.
 
-Reads and writes nothing. Takes tables of ``records.LABEL`` with one answer per annotator and record, as ``a;b`` or
+Reads and writes nothing. Takes tables of ``tables.LABEL`` with one answer per annotator and record, as ``a;b`` or
 ``none``; a missing one says that the record cannot be annotated, and is as far from every set as two can be. Two sets
 are apart by MASI: R. Passonneau (2006), Measuring Agreement on Set-valued Items (MASI) for Semantic and Pragmatic
 Annotation.
@@ -14,7 +14,7 @@ import polars as pl
 
 from fullstack_ml.answers.words import JOINT, NONE, names_in
 from fullstack_ml.data.label.aggregate import Method, adjudicated, dawid_skene, shared
-from fullstack_ml.data.label.agreement import CANNOT, alpha, bootstrap
+from fullstack_ml.data.label.agreement import CANNOT, alpha, bootstrap, by_pair
 
 
 def masi(one: set[str], other: set[str]) -> float:
@@ -65,16 +65,6 @@ def per_label(said: pl.DataFrame, names: list[str]) -> dict[str, dict[str, float
     return found
 
 
-def pairs(said: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return alpha and shared records of every two annotators who share any."""
-    both = said.join(said, on="id", suffix="_b").filter(pl.col("annotator") < pl.col("annotator_b"))
-    found = []
-    for (a, b), mine in both.sort("annotator", "annotator_b").group_by("annotator", "annotator_b", maintain_order=True):
-        values = pl.concat([mine.select("id", "label"), mine.select("id", label="label_b")])
-        found.append({"annotators": [a, b], "records": len(mine), **whole(values), "kappa": None})
-    return found
-
-
 def with_others(said: pl.DataFrame) -> dict[str, float]:
     """Return for each annotator alpha over all comparisons with somebody else."""
     values = said["label"].unique().sort().to_list()
@@ -101,7 +91,7 @@ def measure(said: pl.DataFrame, names: list[str]) -> dict[str, Any]:
         "intervals": {} if every["low"] is None else {"agreement_alpha": [every["low"], every["high"]]},
         "alpha": every,
         "per_label": labels if len(several) else {},
-        "pairs": pairs(said),
+        "pairs": by_pair(said, "label", whole),
         "with_others": with_others(said),
         "shared_records": len(several),
         "disagreements": several.filter(pl.col("different") > 1).height,

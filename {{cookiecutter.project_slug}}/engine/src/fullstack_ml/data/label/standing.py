@@ -15,7 +15,7 @@ from fullstack_ml.data.label.rounds import Round
 from fullstack_ml.pipeline.config import Withdrawn
 from fullstack_ml.pipeline.tables import LABEL, shards
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, first_line
 from fullstack_ml.workspace.paths import LABELS
 
 LONGEST = 3600  # seconds: who takes longer has left the record open, and the time says nothing
@@ -36,7 +36,7 @@ def annotations() -> pl.DataFrame:
                 table = table.with_columns(note=pl.lit(None, pl.String))
             table = table.select(*LABEL).cast(pl.Schema(LABEL))
         except pl.exceptions.PolarsError as error:
-            what = f"{file.name} is no table of labels: {str(error).splitlines()[0]}"
+            what = f"{file.name} is no table of labels: {first_line(error)}"
             raise UserError(what, str(file), fix) from error
         version = pl.col("guide_version").fill_null("").str.contains(r"^\d+\.\d+$")
         wrong = table.filter(pl.any_horizontal(pl.col("id", "annotator", "round", "annotated_at").is_null()) | ~version)

@@ -1,6 +1,6 @@
 """Agreement over time: round by round, guide version by guide version, and which answers are mixed up.
 
-Reads and writes nothing. Takes tables of ``records.LABEL`` in which what a model suggested is left out. A round is
+Reads and writes nothing. Takes tables of ``tables.LABEL`` in which what a model suggested is left out. A round is
 measured on its own labels, whatever guide came later: a better guide shows as a better round.
 """
 

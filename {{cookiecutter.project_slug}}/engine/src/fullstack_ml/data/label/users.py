@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from fullstack_ml.data.label.gold import share
+from fullstack_ml.product.metrics import wilson
 
 USERS = "users"
 OF_USERS = pl.col("annotator") == USERS
@@ -27,8 +27,6 @@ def agreement(said: pl.DataFrame, people: pl.DataFrame) -> dict[str, Any]:
     both = mine.join(others, on="id").join(people.select("id", decided="label"), on="id")
     same = both.filter(pl.col("label").eq_missing(pl.col("decided"))).height
     found = {"labels": len(mine), "judged": len(both)}
-    return (
-        {**found, "same": same / len(both), "interval": share(same, len(both))}
-        if len(both)
-        else {**found, "same": None}
-    )
+    if both.is_empty():
+        return {**found, "same": None}
+    return {**found, "same": same / len(both), "interval": wilson(same, len(both))}

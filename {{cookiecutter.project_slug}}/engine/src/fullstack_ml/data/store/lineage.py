@@ -19,7 +19,7 @@ from fullstack_ml.data.store.index import Index, keys, marks
 from fullstack_ml.data.store.manifest import MANIFEST, WORK, Manifest
 from fullstack_ml.data.store.shards import label_late, write_shard
 from fullstack_ml.pipeline.tables import read_batches, shard_file
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, first_line
 from fullstack_ml.workspace.files import digest, read_json
 from fullstack_ml.workspace.paths import RAW, RAW_LOCK
 
@@ -68,7 +68,7 @@ def kept(names: list[str], needed: bool = True) -> dict[str, Path]:
             try:
                 repo.cloud.pull([HashInfo("md5", name) for name in lacking])
             except (DvcException, OSError) as error:
-                print(f"the remote of DVC: {str(error).splitlines()[0]}")
+                print(f"the remote of DVC: {first_line(error)}")
         return {name: Path(cache.oid_to_path(name)) for name in names if cache.exists(name)}
 
 

@@ -52,7 +52,10 @@ def stop(findings: Findings) -> None:
     what = f"{findings.faulty} of {findings.total} records break product.yaml: {counts}; such as {shown}"
     # Not make forget: it would keep the record away for good, also once it is mended.
     mend = "mend the source, rm -r data/raw data/raw.lock, then make"
-    fix = mend if MENDED.issuperset(rules) else f"allow it in product.yaml; or {mend}"
+    allow = "allow it in product.yaml"
+    if rules[0] == "source_label" and findings.product.formulation.label_names:
+        allow = "name the label in product.yaml, or at was: [<old name>] of the label that took its place"
+    fix = mend if MENDED.issuperset(rules) else f"{allow}; or {mend}"
     raise UserError(what, f"{RAW}, see {VALIDATION_PAGE}", fix)
 
 

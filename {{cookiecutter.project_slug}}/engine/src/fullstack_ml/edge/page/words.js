@@ -1,5 +1,6 @@
 // What moved the answer to a text: each word is left out once and the model asked again, as in inputs/omissions.py.
 
+import { tell } from "./language.js";
 import { encode, plain } from "./letters.js";
 
 const PIECE = 6; // letters of a part where a text has no blanks
@@ -41,7 +42,7 @@ const foremost = (outputs, labels) => (labels.length ? outputs.indexOf(Math.max(
 /** Put what is shown into `root`; return the function that takes the parts, the outputs and those without each part. */
 export function mount(root, { answer }) {
   const made = (tag, properties) => Object.assign(document.createElement(tag), properties);
-  const heading = made("h2", { textContent: "What moved the answer" });
+  const heading = made("h2", { textContent: tell("What moved the answer") });
   const words = made("p", { id: "words", dir: "auto" });
   const said = made("p", { id: "moved", className: "note" });
   const labels = answer.labels ?? [];
@@ -58,18 +59,24 @@ export function mount(root, { answer }) {
     const largest = Math.max(...effects.map(Math.abs), Number.MIN_VALUE);
     words.replaceChildren(
       ...parts.flatMap(([part], i) => {
-        const mark = made("span", { textContent: part, title: `without it ${shown(without[i][place])}` });
+        const mark = made("span", { textContent: part, title: tell("without it %(value)s", { value: shown(without[i][place]) }) });
         mark.dataset.moves = effects[i] > 0 ? "for" : "against";
         mark.style.setProperty("--share", `${Math.round((70 * Math.abs(effects[i])) / largest)}%`);
         return [mark, " "];
       }),
     );
     const order = parts.map((_, i) => i).sort((a, b) => Math.abs(effects[b]) - Math.abs(effects[a]));
-    const told = order.slice(0, NAMED).map((i) => `without “${parts[i][0]}” ${shown(without[i][place])}`);
-    const what = labels.length ? labels[place].name : "the number";
+    const told = order
+      .slice(0, NAMED)
+      .map((i) => tell("without “%(part)s” %(value)s", { part: parts[i][0], value: shown(without[i][place]) }));
     const unit = labels.length ? "" : ` ${answer.options.unit ?? ""}`.trimEnd();
-    said.textContent =
-      `For ${what} it is ${shown(outputs[place])}${unit}; ${told.join(", ")}. ` +
-      "The stronger the colour, the more a word moves it: blue words raise it, orange ones lower it.";
+    said.textContent = [
+      tell("%(what)s: %(value)s; %(without)s.", {
+        what: labels.length ? labels[place].name : tell("The number"),
+        value: `${shown(outputs[place])}${unit}`,
+        without: told.join(", "),
+      }),
+      tell("The stronger the colour, the more a word moves it: blue words raise it, orange ones lower it."),
+    ].join(" ");
   };
 }

@@ -7,6 +7,7 @@ Run: ``python -m fullstack_ml.modeling.cards``.
 """
 
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,7 +18,7 @@ from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.modeling.cards import cautions
 from fullstack_ml.modeling.cards.croissant import write_croissant
-from fullstack_ml.modeling.cards.meaning import meaning
+from fullstack_ml.modeling.cards.meaning import meaning, unknown
 from fullstack_ml.modeling.cards.report import write_analysis
 from fullstack_ml.pages.provenance import locked_data, made_from
 from fullstack_ml.pages.render import markdown
@@ -25,9 +26,9 @@ from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.cards import OWNERS
-from fullstack_ml.product.contract import load
+from fullstack_ml.product.contract import guesses, load
 from fullstack_ml.product.guide import guide_version
-from fullstack_ml.product.metrics import applicable, unit_of
+from fullstack_ml.product.metrics import applicable, told, unit_of
 from fullstack_ml.product.questions import dated, open_questions
 from fullstack_ml.product.types import Product, Step
 from fullstack_ml.product.watching import watched
@@ -53,15 +54,35 @@ from fullstack_ml.workspace.paths import (
 )
 
 TEMPLATES = Path(__file__).parent / "templates"
+KINDS = {f"tensor({name})": numpy for name, numpy in (("uint8", "uint8"), ("float", "float32"), ("int32", "int32"))}
 PAGES = {"requirements": REQUIREMENTS_PAGE, "data-card": DATA_CARD, "model-card": MODEL_CARD}
 
+REPORTS = {
+    "acceptance": ACCEPTANCE,
+    "agreement": AGREEMENT,
+    "evaluation": EVALUATION,
+    "leakage": LEAKAGE,
+    "performance": PERFORMANCE,
+    "training": TRAINING,
+    "validation": VALIDATION,
+    "splits": SPLITS / "manifest.json",
+    "manifest": RAW / "manifest.json",
+}
 
-def taken(artefact: Artefact) -> str:
-    """Say what the graph takes: its type, and its shape after the records."""
+
+def taken(artefact: Artefact) -> tuple[str, str]:
+    """Say what the graph takes, its type and its shape after the records; and one record of zeros, as code."""
     graph_input = artefact.session.get_inputs()[0]
-    kind = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}.get(graph_input.type, graph_input.type)
-    shape = ", ".join(map(str, ("records", *graph_input.shape[1:])))
-    return words("%(kind)s of shape (%(shape)s)", kind=kind, shape=shape)
+    kind = KINDS.get(graph_input.type, graph_input.type)
+    after = graph_input.shape[1:]
+    shape = ", ".join(map(str, ("records", *after)))
+    return words("%(kind)s of shape (%(shape)s)", kind=kind, shape=shape), f"{(1, *after)}, np.{kind}"
+
+
+def without_model(evaluation: dict[str, Any], main: str, better: str) -> float | None:
+    """Return the best that a baseline reaches on the main metric, None where none has it."""
+    reached = [row[main] for row in evaluation["baseline"].values() if row.get(main) is not None]
+    return (max if better == "higher" else min)(reached, default=None)
 
 
 def hub(product: Product) -> str:
@@ -74,37 +95,33 @@ def hub(product: Product) -> str:
 
 def facts() -> dict[str, Any]:
     """Collect everything that the pages name."""
-    reports = {
-        "acceptance": ACCEPTANCE,
-        "agreement": AGREEMENT,
-        "evaluation": EVALUATION,
-        "leakage": LEAKAGE,
-        "performance": PERFORMANCE,
-        "training": TRAINING,
-        "validation": VALIDATION,
-        "splits": SPLITS / "manifest.json",
-        "manifest": RAW / "manifest.json",
-    }
     product, params = load(), yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    read = {name: read_json(path) for name, path in reports.items()}
+    read = {name: read_json(path) for name, path in REPORTS.items()}
+    main, metrics = answer_of(product).MAIN, applicable(product)
+    given, example = taken(Artefact(MODEL))
     return {
         "product": product,
         "said": product.cards.model_dump(),
         "owners": OWNERS,
         "open": open_questions(product),
+        "guesses": guesses(),
         "dated": dated(product.schedule),
         "steps": get_args(Step),
-        "units": {name: row.unit for name, row in watched(answer_of(product)).items()},
+        "monitored": product.monitoring is not None and find_spec("fullstack_ml.monitoring") is not None,
+        "units": {name: told(row.unit, product) for name, row in watched(answer_of(product)).items()},
         "meaning": meaning(product, read["evaluation"], read["validation"]) + cautions.drawn(read["evaluation"]),
         "cautions": cautions.on_data(product, read["validation"], read["leakage"]),
         "on_risk": cautions.on_risk(read["evaluation"]),
-        "metrics": (metrics := applicable(product)),
+        "missing": unknown(product, read["evaluation"], read["validation"]),
+        "without_model": without_model(read["evaluation"], main, metrics[main].better),
+        "metrics": metrics,
         "unit": {name: unit_of(metric, product) for name, metric in metrics.items()},
-        "main": answer_of(product).MAIN,
+        "main": main,
         "output": answer_of(product).OUTPUT,
         "params": params,
         "hub": hub(product),
-        "given": taken(Artefact(MODEL)),
+        "given": given,
+        "example": example,
         "guide_version": guide_version(),
         "label_errors": int(pl.read_parquet(ERRORS)["suspect"].is_not_null().sum()),
         **read,

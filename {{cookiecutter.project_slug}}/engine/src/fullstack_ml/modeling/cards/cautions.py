@@ -46,7 +46,7 @@ def drawn(evaluation: dict[str, Any]) -> list[str]:
     """Tell how much of what was drawn, and is out of scope, the product would answer."""
     rows = evaluation.get("drawn", {})
     names = ", ".join(f"{words(name)} {share(row['answered'])}" for name, row in rows.items())
-    text = "The model wrongly answers these inputs out of scope, which were drawn for the test: %(names)s."
+    text = "Inputs out of scope, drawn for the test, that the model answers all the same: %(names)s."
     return [words(text, names=names)] if rows else []
 
 

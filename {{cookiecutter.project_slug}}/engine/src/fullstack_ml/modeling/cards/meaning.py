@@ -9,6 +9,7 @@ from typing import Any
 from fullstack_ml.answers import answer_of
 from fullstack_ml.pages.formats import number, quantity, share
 from fullstack_ml.pages.words import words
+from fullstack_ml.product.metrics import unit_of
 from fullstack_ml.product.types import Product
 
 SHOWN = 3  # labels that are named
@@ -19,7 +20,7 @@ def meaning(product: Product, evaluation: dict[str, Any], validation: dict[str, 
     """Return sentences, the most important first: what 1,000 records become, what is weak, what is not known."""
     answer = answer_of(product)
     row = answer.METRICS[answer.MAIN]
-    weak = weak_slices(evaluation, answer.MAIN, row.better == "higher", row.unit)
+    weak = weak_slices(evaluation, answer.MAIN, row.better == "higher", unit_of(row, product))
     said = [*answered(product, evaluation), *weak_labels(evaluation), *weak]
     return [*said, *unknown(product, evaluation, validation)]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import polars as pl
 
-from fullstack_ml.product.metrics import Metric, Sums
+from fullstack_ml.product.metrics import Metric, Sums, wilson
 
 CHUNK = 8192
 # Poisson(1) by table: a uniform 16-bit number is looked up here.
@@ -96,12 +96,3 @@ def bounds(values: dict[str, np.ndarray], sums: Sums, metrics: Mapping[str, Metr
             fewest = int(sums[metrics[name].fewest][0].min())
             found[name] = wilson(fewest, fewest)
     return found
-
-
-def wilson(hits: int, records: int) -> list[float]:
-    """Return the 95 % interval of a share (Wilson 1927), which also holds for few records."""
-    z = 1.959964
-    share, spread = hits / records, z * z / records
-    middle = (share + spread / 2) / (1 + spread)
-    half = z * float(np.sqrt(share * (1 - share) / records + spread / (4 * records))) / (1 + spread)
-    return [max(0.0, middle - half), min(1.0, middle + half)]

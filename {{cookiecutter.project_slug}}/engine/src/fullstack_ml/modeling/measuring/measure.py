@@ -16,7 +16,8 @@ from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.modeling.measuring.gaps import gaps, score_interval
 from fullstack_ml.modeling.measuring.intervals import bounds, groups_of, totals, weights
 from fullstack_ml.modeling.measuring.novelty import apart
-from fullstack_ml.modeling.measuring.seats import Judged, detected, one_seat
+from fullstack_ml.modeling.measuring.seats import Judged, one_seat, outside
+from fullstack_ml.pages.words import sentence
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, joined, moments_of, read, read_folds, read_out_of_scope
 from fullstack_ml.pipeline.tables import slice_mask
@@ -26,7 +27,7 @@ from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json
 from fullstack_ml.workspace.paths import TRAINING
 
-UNMEASURED = ("group_gap", "unknown_detected")  # without slices, and without records out of scope
+UNMEASURED = ("group_gap", "unknown_detected", "unknown_answered")  # without slices, and without what is out of scope
 FEWER = 200  # resamples of a metric that is no sum over records: each takes as long as measuring it
 
 
@@ -55,8 +56,8 @@ def test(
     """
     answer, rule, settings = artefact.answer, artefact.rule, config.evaluate
     seats = folds or [(artefact, unfolded(product))]
-    outside = read_out_of_scope(product)
-    seen = [one_seat(by, part, outside, product, config) for by, part in seats]
+    beyond = read_out_of_scope(product)
+    seen = [one_seat(by, part, beyond, product, config) for by, part in seats]
     examples = joined([part for _, part in seats])
     scored = Scored.joined([one.scored for one in seen])
     words, truth = np.concatenate([one.words for one in seen]), examples.truth
@@ -67,7 +68,7 @@ def test(
     summary = read_json(TRAINING)["answers"]
     found = measured_of(answer, product, config, examples, scored.outputs, table, summary)
     unknown = np.concatenate([one.unknown for one in seen])
-    shares, ends = detected(unknown, settings.resamples, config.seed)
+    shares, ends = outside(unknown, drawn, settings.resamples, config.seed)
     report = {
         "records": len(truth),
         "folds": len(folds),
@@ -190,7 +191,10 @@ def per_slice(
         mine = examples.frame.select(mask=slice_mask(part))["mask"].to_numpy()
         records = int(mine.sum())
         if records < smallest:
-            slices[part.id] = {"records": records, "not_measurable": f"fewer than {smallest} records"}
+            slices[part.id] = {
+                "records": records,
+                "not_measurable": sentence("fewer than %(smallest)s records", smallest=smallest),
+            }
             continue
         kept = {name: column[mine] for name, column in table.items()}
         values = measured(own, Sums.of(kept, facts))

@@ -15,10 +15,10 @@ from fullstack_ml.answers import Answer
 from fullstack_ml.answers.words import ACCEPT, UNFAMILIAR, Scored
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.inputs import input_of
-from fullstack_ml.modeling.measuring.intervals import wilson
 from fullstack_ml.modeling.measuring.novelty import separation
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples
+from fullstack_ml.product.metrics import wilson
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 
@@ -77,14 +77,23 @@ def judged(by: Artefact, inputs: np.ndarray) -> Judged:
     return Judged(scored.novelty, by.decide(scored))
 
 
-def detected(unknown: np.ndarray, resamples: int, seed: int) -> tuple[dict[str, np.ndarray], dict[str, list[float]]]:
-    """Return the share of the records out of scope that were not answered, and of every resample; and its interval."""
-    count, hits = len(unknown), int((unknown != ACCEPT).sum())
-    if not count:
-        return {}, {}
-    drawn = np.random.default_rng(seed).binomial(count, hits / count, resamples)
-    shares = np.concatenate([[hits], drawn]) / count
-    return {"unknown_detected": shares}, {"unknown_detected": wilson(hits, count)}
+def outside(
+    unknown: np.ndarray, drawn: dict[str, Judged], resamples: int, seed: int
+) -> tuple[dict[str, np.ndarray], dict[str, list[float]]]:
+    """Return what becomes of inputs out of scope, on all and on every resample, and the intervals: ``unknown_detected``
+    is the share of the ``unknown`` records that are not answered; ``unknown_answered`` is the share that is answered
+    of these records, or of a kind of ``drawn`` inputs where that is higher.
+    """
+    kinds = [one for one in (unknown, *(made.words for made in drawn.values())) if len(one)]
+    counts = {"unknown_detected": (int((unknown != ACCEPT).sum()), len(unknown))} if len(unknown) else {}
+    if kinds:
+        worst = max(kinds, key=lambda words: float((words == ACCEPT).mean()))
+        counts["unknown_answered"] = (int((worst == ACCEPT).sum()), len(worst))
+    shares = {
+        name: np.concatenate([[hits], np.random.default_rng(seed).binomial(count, hits / count, resamples)]) / count
+        for name, (hits, count) in counts.items()
+    }
+    return shares, {name: wilson(*count) for name, count in counts.items()}
 
 
 def records_table(

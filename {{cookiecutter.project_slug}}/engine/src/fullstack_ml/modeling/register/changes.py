@@ -31,6 +31,15 @@ class Difference:
     relative: float
 
     @property
+    def word(self) -> str:
+        """What may be said of it: without an interval nobody knows whether it is more than chance."""
+        if not self.value:
+            return "same"
+        if self.bounds is None:
+            return "unknown"
+        return "chance" if self.bounds[0] <= 0 <= self.bounds[1] else "better" if self.value > 0 else "worse"
+
+    @property
     def worse(self) -> bool:
         """Whether the whole interval is on the worse side."""
         return self.bounds is not None and self.bounds[1] < 0
@@ -57,13 +66,10 @@ def rows_of(new: Tested, old: Tested, product: Product) -> list[dict[str, Any]]:
         gap = difference(name, new, old, metrics)
         if gap is None:
             continue
-        said = (
-            "chance" if gap.bounds and gap.bounds[0] <= 0 <= gap.bounds[1] else "better" if gap.value > 0 else "worse"
-        )
         unit = unit_of(metrics[name], product)
         values = {key: quantity(one.report["metrics"][name], unit) for key, one in (("old", old), ("new", new))}
         bounds = range_of(gap.bounds, unit) if gap.bounds else ""
-        rows.append({"metric": name, **values, "bounds": bounds, "said": "same" if not gap.value else said})
+        rows.append({"metric": name, **values, "bounds": bounds, "said": gap.word})
     return rows
 
 

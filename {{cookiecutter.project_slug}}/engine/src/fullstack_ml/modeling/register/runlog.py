@@ -14,7 +14,7 @@ import yaml
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.session import Artefact
-from fullstack_ml.pages.formats import number, row, share
+from fullstack_ml.pages.formats import quantity, row, share
 from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.examples import Examples, read, read_folds
 from fullstack_ml.product.types import Product
@@ -48,7 +48,7 @@ from fullstack_ml.workspace.paths import (
 )
 
 
-def log_run(mlflow: Any, tags: dict[str, str], stages: dict[str, Any], product: Product) -> str:
+def log_run(mlflow: Any, tags: dict[str, str], product: Product) -> str:
     """Find or make the run of this pipeline, write everything into it, and return its id."""
     found = tracking.find_run(mlflow, {"pipeline": tags["pipeline"]})
     training = read_json(TRAINING)
@@ -81,8 +81,8 @@ def verdict_table() -> str:
             r["id"],
             words(r["verdict"]),
             r["metric"],
-            number(r["value"]),
-            f"{r['operator']} {r['threshold']:g} {r['unit']}",
+            quantity(r["value"], r["unit"]),
+            f"{'≥' if r['operator'] == '>=' else '≤'} {quantity(r['threshold'], r['unit'])}",
         )
         for r in rows
     ]
@@ -161,7 +161,10 @@ def add_version(registry: ClientRegistry, mlflow: Any, run_id: str, tags: dict[s
     version = str(logged.registered_model_version)
     scores = read_json(METRICS)
     main = answer_of(product).MAIN
-    values = {"value": number(scores[main]), "share": share(scores["answered_share"])}
+    values = {
+        "value": quantity(scores[main], answer_of(product).METRICS[main].unit),
+        "share": share(scores["answered_share"]),
+    }
     said = words("%(metric)s %(value)s, answers %(share)s", metric=main, **values)
     mlflow.MlflowClient().update_model_version(registry.name, version, description=f"{said}\n\n{verdict_table()}")
     for key, value in tags.items():

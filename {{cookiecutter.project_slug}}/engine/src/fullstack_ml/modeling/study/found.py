@@ -11,12 +11,14 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from fullstack_ml.modeling.study.space import stated
 from fullstack_ml.modeling.study.trials import TIE
 from fullstack_ml.modeling.study.worker import Contender, best_of, parent_run
 from fullstack_ml.pages.formats import measured, number
 from fullstack_ml.pages.render import html
 from fullstack_ml.product.types import Product
 from fullstack_ml.registry import tracking
+from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import write_json, write_text
 from fullstack_ml.workspace.paths import SWEEPS, WINNER
 
@@ -101,3 +103,23 @@ def log(field: list[Contender], best: dict[str, FrozenTrial]) -> None:
     for one in field:
         if one.model.name in best:
             mlflow.MlflowClient().log_artifact(parent_run(mlflow, one.name, one.model.name), str(REPORT))
+
+
+def refuse_untuned(field: list[Contender], chosen: str) -> None:
+    """Stop where the search found values that are better than those of the ``chosen`` model beyond chance.
+
+    Beyond chance: what the values of ``conf/`` reached lies outside the interval of the winner.
+
+    Raises:
+        UserError: with both.
+    """
+    trials = {one.model.name: one.study().get_trials(states=[TrialState.COMPLETE]) for one in field}
+    winner = best_of(trial for tried in trials.values() for trial in tried)
+    known = next((stated(one.space, one.model) for one in field if one.model.name == chosen), {})
+    mine = next((one for one in trials.get(chosen, []) if known and known.items() <= one.params.items()), None)
+    if winner is None or mine is None or not winner.user_attrs["cost"]:
+        return print(f"sweep: whether conf/model/{chosen}.yaml is good enough cannot be told from these trials")
+    if (mine.value or 0.0) > winner.user_attrs["cost"][1] + TIE * max(1.0, abs(mine.user_attrs["loss"])):
+        what = f"the search found {reached(winner)}, and the values of conf/model/{chosen}.yaml reach {reached(mine)}"
+        raise UserError(what, str(REPORT), "make sweep, then make adopt, which takes the winner into conf/")
+    print(f"sweep: no values were found that are better than conf/model/{chosen}.yaml beyond chance")

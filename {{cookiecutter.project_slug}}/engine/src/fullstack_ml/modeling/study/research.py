@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from fullstack_ml.answers import answer_of
-from fullstack_ml.modeling.measuring.intervals import wilson
 from fullstack_ml.pages.formats import measured, row
 from fullstack_ml.product.contract import load
+from fullstack_ml.product.metrics import wilson
 from fullstack_ml.registry import tracking
 from fullstack_ml.registry.versions import Registry
 from fullstack_ml.workspace.errors import UserError, guard

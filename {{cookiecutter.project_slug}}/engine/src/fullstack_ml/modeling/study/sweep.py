@@ -3,7 +3,8 @@
 Reads the splits but test, ``conf/sweep.yaml`` and ``conf/search/<model>.yaml``; writes MLflow runs and, in ``sweeps/``,
 ``trials.db``, ``winner.json`` and ``report.html``, and nothing else: the pipeline's files stay as they are. Trials are
 judged by ``release.better_on`` of product.yaml. A sweep that was stopped goes on where it was, as long as model, search
-space and data are the same. Run: ``make sweep MODEL=all TRIALS=60 MINUTES=20``.
+space and data are the same. Run: ``make sweep MODEL=all TRIALS=60 MINUTES=20``; with ``CHECK=1`` it fails where the
+values of ``conf/model`` are worse than what it found, beyond chance.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ import optuna
 from optuna.trial import TrialState
 from pydantic import TypeAdapter
 
-from fullstack_ml.modeling.study.found import conclude
+from fullstack_ml.modeling.study.found import conclude, refuse_untuned
 from fullstack_ml.modeling.study.space import Space, inside, read_conf, stated
 from fullstack_ml.modeling.study.worker import COUNTED, STORE, Contender, Worker
 from fullstack_ml.modeling.train.compatible import check_compatible, compatible_models, misfit
@@ -140,6 +141,8 @@ def run(config: Config, trials: int | None = None, minutes: float | None = None,
         workers = min(settings.workers, wanted - done)
         search(Worker(config, field, metric, settings.seed, wanted, until, workers))
     conclude(field, metric, product)
+    if os.environ.get("CHECK"):
+        refuse_untuned(field, config.model.name)
 
 
 def positive(arguments: Mapping[str, str], name: str) -> float | None:

@@ -151,7 +151,7 @@ class Judge:
 
     def embedded(self, backend: Backend, fitted: Any, lesson: Lesson) -> tuple[Look, dict[str, np.ndarray] | None]:
         """Return the novelty score of the model's embedding, where ``conf/train.yaml`` asks for it and there is one."""
-        if self.config.train.novelty != EMBEDDING or not hasattr(backend, "embeddings"):
+        if self.config.train.novelty != EMBEDDING or backend.embeddings is None:
             return lambda rows: rows, None
         look = looks_at(EMBEDDING, backend, fitted)
         strata = self.answer.strata(lesson.truth)

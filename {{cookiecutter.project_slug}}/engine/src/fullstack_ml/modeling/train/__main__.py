@@ -25,6 +25,7 @@ from fullstack_ml.modeling.train.novelty import distance, mahalanobis, mahalanob
 from fullstack_ml.modeling.train.novelty_nodes import with_novelty
 from fullstack_ml.modeling.train.over_time import cost_of_time, is_later
 from fullstack_ml.modeling.train.shortcuts import check
+from fullstack_ml.pages.words import told, words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, joined, moments_of, read, read_folds
 from fullstack_ml.pipeline.stage import stage
@@ -86,9 +87,9 @@ def novelty_constants(
     return mahalanobis(rows.astype(np.float64), strata, alike)
 
 
-def check_score(name: str, answer: Answer, backend: Backend | None = None) -> None:
+def check_score(name: str, answer: Answer, backend: Backend) -> None:
     """Raise where the novelty score asks a model what it cannot say: how sure it is of a label, or an embedding."""
-    if name == EMBEDDING and not hasattr(backend, "embeddings"):
+    if name == EMBEDDING and backend.embeddings is None:
         what = "the model of conf/config.yaml has no embedding, by which a novelty score could go"
         fix = "set novelty: mahalanobis, or choose a network, such as cnn"
         raise UserError(what, "novelty in conf/train.yaml", fix)
@@ -174,7 +175,7 @@ def make(
         unseen = seen(unseen, held_out)
         few = slice(max(1, VALUES // 4 // unseen.shape[1]))
         check_novelty(distance(constants, look(unseen[few])), scored.novelty[few])
-    device: str = backend.device(fitted) if hasattr(backend, "device") else "cpu"
+    device = backend.device(fitted)
     return Made(expected, difference, backend.history(fitted), device)
 
 
@@ -188,7 +189,7 @@ def show(report: dict[str, Any], headline: str) -> None:
         print(f"train: {over['metric']} {same}, {later}")
     for found in report["shortcuts"].values():
         if found["warning"]:
-            print(f"warning: {found['warning']}")
+            print(words("Warning: %(warning)s.", warning=told(found["warning"])))
 
 
 def run(config: Config) -> None:

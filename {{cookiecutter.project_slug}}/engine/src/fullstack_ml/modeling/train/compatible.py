@@ -7,7 +7,7 @@ the input, by what it gives a model to take; and the backend, where it defines `
 
 from contextlib import suppress
 
-from fullstack_ml.inputs import gives_of
+from fullstack_ml.inputs import input_of
 from fullstack_ml.modeling.train.backends import backend_of
 from fullstack_ml.pipeline.compose import resolve
 from fullstack_ml.pipeline.config import Model
@@ -22,11 +22,11 @@ def misfit(model: Model, product: Product) -> str | None:
     kind = product.formulation.input.type
     if model.inputs and kind not in model.inputs:
         return f"it is made for an input of type {' or '.join(model.inputs)}, and this one is of type {kind}"
-    if model.takes not in gives_of(product):
+    if model.takes not in input_of(product).GIVES:
         return f"it takes {model.takes}, and an input of type {kind} has none"
     told: str | None = None
     with suppress(UserError):  # a mistake in the file, which fitting tells better
-        told = getattr(backend_of(model), "misfit", lambda *_: None)(model, product)
+        told = backend_of(model).misfit(model, product)
     return told
 
 

@@ -21,12 +21,11 @@ def usual_rounds(config: Config, product: Product, parts: list[Examples]) -> tup
     and all models, also the one that ships, take the median.
     """
     backend, took, curves = backend_of(config.model), list[list[int]](), Curves()
-    rounds = getattr(backend, "rounds", None)
-    if rounds is None:
+    if backend.rounds is None:
         return None, curves
     for i in range(len(parts)):
         fitted = backend.fit(config.model, config.seed, lesson_of(config.model, rest_of(parts, i), product))
-        took.append(rounds(fitted))
+        took.append(backend.rounds(fitted))
         curves = curves or backend.history(fitted)
         if not took[0] or len(took[i]) != len(took[0]):
             return None, curves

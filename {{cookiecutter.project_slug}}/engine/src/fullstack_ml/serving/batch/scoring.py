@@ -20,6 +20,7 @@ from fullstack_ml.serving.model import Served
 from fullstack_ml.serving.schema import ABSTAIN, ANSWER, NOT_FINITE
 
 VALUES = 2**23  # of inputs that are made at once: 32 MiB as float32
+ROWS = 2**14  # that are judged at once: what is made of them is still in the core's cache at the next step
 WORDS = pl.Enum([ANSWER, ABSTAIN, UNCERTAIN, UNFAMILIAR, NOT_FINITE])  # a byte each, and not a text
 REJECTED, RECORD = "rejected", "record"
 
@@ -53,7 +54,7 @@ class Answerer:
         self._input = input_of(self._product)
         self._decode = self._input.decoder(self._product)
         shape = served.artefact.session.get_inputs()[0].shape[1:]
-        self._rows = max(1, VALUES // math.prod(size for size in shape if isinstance(size, int)))
+        self._rows = max(1, min(ROWS, VALUES // math.prod(size for size in shape if isinstance(size, int))))
         width = served.answer.width(self._product)
         told = served.answer.scores(np.zeros((1, width), np.float32), self._product)[0]
         named = list(told) if isinstance(told, dict) and len(told) == width else range(width)

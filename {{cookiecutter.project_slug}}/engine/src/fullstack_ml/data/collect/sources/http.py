@@ -20,7 +20,7 @@ from fullstack_ml.data.collect.sources.tables import Columns, records
 from fullstack_ml.data.collect.sources.terms import kind_of, licence_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.errors import UserError, check_arguments
+from fullstack_ml.workspace.errors import UserError, check_arguments, first_line
 
 WHERE = "source.options in conf/source/http.yaml"
 SCHEMA = dict.fromkeys(("source_label", "given_split", "source", "group", "rejected"), pl.String) | {
@@ -95,7 +95,7 @@ def _listed(path: str, label: str | None, group: str | None, split: str | None) 
             table = pl.DataFrame({"url": lines.filter((lines != "") & ~lines.str.starts_with("#"))})
     except (OSError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
         fix = "give a text file with a URL per line, or a CSV file, in UTF-8"
-        raise UserError(f"the list {path} cannot be read: {str(error).splitlines()[0]}", WHERE, fix) from error
+        raise UserError(f"the list {path} cannot be read: {first_line(error)}", WHERE, fix) from error
     missing = [name for name in names.values() if name and name not in table.columns]
     if missing:
         fix = f"it has {', '.join(table.columns)}; write null where there is no label, group or split"

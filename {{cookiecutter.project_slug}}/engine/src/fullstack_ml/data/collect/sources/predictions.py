@@ -24,7 +24,7 @@ from fullstack_ml.data.store.index import HALF, content_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pipeline.tables import raw, shards
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, first_line
 from fullstack_ml.workspace.paths import RAW
 from fullstack_ml.workspace.seams import package_name
 
@@ -69,7 +69,7 @@ def read(
             chosen = choose(Candidates(connection, since, product), set(known), before, records, shares)
             frame = with_inputs(connection, chosen)
     except sql.exc.SQLAlchemyError as error:
-        what = f"the log cannot be read: {str(getattr(error, 'orig', None) or error).splitlines()[0]}"
+        what = f"the log cannot be read: {first_line(error)}"
         raise UserError(what, WHERE, "make serve makes it; SERVE_DATABASE_URL names it") from error
     finally:
         engine.dispose()

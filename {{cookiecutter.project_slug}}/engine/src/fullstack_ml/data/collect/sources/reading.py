@@ -26,7 +26,7 @@ from fsspec.implementations.local import LocalFileOpener
 
 from fullstack_ml.data.collect.sources import cells, delimited, dialect, numbers
 from fullstack_ml.data.collect.sources.delimited import ROW, BadRow
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, first_line
 
 ROWS = 100_000
 FORMS = {
@@ -123,7 +123,7 @@ SAID = {
 
 def _unreadable(name: str, error: Exception, where: str, ending: str) -> UserError:
     """Say that the bytes are not what the ending says."""
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    reason = first_line(error)
     words, fix = next((found for said, found in SAID.items() if said in reason), ("", f"give {FORMS[ending]}"))
     return UserError(f"{name} is unreadable: {words or reason}", where, fix)
 

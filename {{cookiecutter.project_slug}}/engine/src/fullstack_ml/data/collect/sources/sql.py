@@ -18,7 +18,7 @@ from fullstack_ml.data.collect.sources.rows import as_records
 from fullstack_ml.data.collect.sources.tables import Columns
 from fullstack_ml.data.collect.sources.terms import kind_of, licence_of
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, first_line
 
 DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb", "oracle", "mssql", "duckdb")
 UUID_TEXT = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -71,7 +71,7 @@ def fetched(engine: Any, statement: Any, most: int) -> Iterator[tuple[list[str],
 
 def reason(error: Exception) -> str:
     """Return the first line of what a database says."""
-    return f"the database says: {str(getattr(error, 'orig', None) or error).splitlines()[0]}"
+    return f"the database says: {first_line(error)}"
 
 
 def is_database(place: str) -> bool:

@@ -8,6 +8,7 @@ stands under ``estimator`` in that file is the backend's own: each reads the key
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -120,14 +121,30 @@ class Backend(Protocol):
     """What a module of this seam defines.
 
     ``rows`` are float32 (records, values), the same numbers that the graph gets under the name ``features``.
-    ``fitted`` is whatever ``fit`` returns; nobody but the backend looks into it. A module of networks may also define
-    ``embeddings(fitted, rows)``, what a network makes of rows before it answers: float32 (records, width). Its graph
-    then has that as a second output, ``embedding``, of which ``novelty: embedding`` tells what is strange. One that
-    stops by records held back defines ``rounds(fitted)``, a list of how many iterations each model inside took: with
-    folds all models take the median, so that the one that ships is as sure of its answers as those that test it.
-    It may also define ``device(fitted)``, the name of what it was fitted on, where that is not the CPU; and
-    ``misfit(model, product)``, which says why a model cannot learn the contract's input or answer, or returns None.
+    ``fitted`` is whatever ``fit`` returns; nobody but the backend looks into it. The first four may be left out.
     """
+
+    @property
+    def embeddings(self) -> Callable[[Any, np.ndarray], np.ndarray] | None:
+        """What a network makes of rows before it answers, ``(fitted, rows)``: float32 (records, width).
+
+        The graph then has that as a second output, ``embedding``, of which ``novelty: embedding`` tells what is
+        strange.
+        """
+
+    @property
+    def rounds(self) -> Callable[[Any], list[int]] | None:
+        """How many iterations each model inside ``fitted`` took, where it stops by records held back.
+
+        With folds all models take the median, so that the one that ships is as sure of its answers as those that test
+        it.
+        """
+
+    def device(self, fitted: Any) -> str:
+        """Return the name of what it was fitted on; the CPU where the module leaves this out."""
+
+    def misfit(self, model: Model, product: Product) -> str | None:
+        """Return why a model cannot learn the contract's input or answer; None where it can, or this is left out."""
 
     def fit(self, model: Model, seed: int, lesson: Lesson) -> Any:
         """Fit what ``model`` describes and return it.
@@ -167,8 +184,15 @@ class Backend(Protocol):
         """Return what was measured while fitting, a list per curve such as ``loss``; empty where nothing was."""
 
 
+# What stands in for what a module leaves out.
+OPTIONAL: dict[str, Any] = {
+    "embeddings": None,
+    "rounds": None,
+    "device": lambda fitted: "cpu",
+    "misfit": lambda model, product: None,
+}
 # What a module has to define; find_choice() names what is missing.
-NEEDED = tuple(name for name in vars(Backend) if not name.startswith("_"))
+NEEDED = tuple(name for name in vars(Backend) if not name.startswith("_") and name not in OPTIONAL)
 
 
 def backend_of(model: Model) -> Backend:

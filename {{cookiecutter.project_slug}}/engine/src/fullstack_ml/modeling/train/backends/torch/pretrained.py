@@ -15,7 +15,7 @@ from torch.nn import functional
 from fullstack_ml.modeling.train.backends import installed
 from fullstack_ml.modeling.train.backends.torch.answering import Parts, Shape
 from fullstack_ml.modeling.train.backends.torch.torchvision_operators import declare_operators
-from fullstack_ml.workspace.errors import UserError, suggest
+from fullstack_ml.workspace.errors import UserError, first_line, suggest
 
 FORMATS = (".safetensors", ".pt", ".pth", ".bin")
 WHERE = "weights_from under model.estimator"
@@ -72,7 +72,7 @@ def pretrained(
             width = body.eval()(torch.zeros(1, *shape)).shape[1]
     except (AssertionError, RuntimeError) as error:
         given = f"{size} x {size}" if size else f"{shape[1]} x {shape[2]}"
-        what = f"{backbone} takes no pictures of {given}: {str(error).splitlines()[0]}"
+        what = f"{backbone} takes no pictures of {given}: {first_line(error)}"
         fix = f"set size to {inner.default_cfg['input_size'][1]}, to which pictures are then scaled"
         raise UserError(what, "size under model.estimator", fix) from error
     return Parts(body, width, dropout, frozen)
@@ -96,7 +96,7 @@ def fetched(timm: ModuleType, backbone: str, channels: int) -> nn.Module:
     try:
         return timm.create_model(backbone, pretrained=True, num_classes=0, in_chans=channels)
     except Exception as error:  # what the libraries of the hub raise differs from one to the other
-        what = f"the weights of {backbone} cannot be fetched: {str(error).splitlines()[0]}"
+        what = f"the weights of {backbone} cannot be fetched: {first_line(error)}"
         fix = "look at the network, or name a file that somebody has fetched: weights_from: path/to/model.safetensors"
         raise UserError(what, WHERE, fix) from error
 
@@ -128,7 +128,7 @@ def stored(file: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise UserError(f"{file.name} holds more than weights, which could run code", WHERE, fix) from error
     except Exception as error:  # of safetensors, of zip, of a short file
-        raise UserError(f"{file.name} cannot be read: {str(error).splitlines()[0]}", WHERE, fix) from error
+        raise UserError(f"{file.name} cannot be read: {first_line(error)}", WHERE, fix) from error
     for name in ("state_dict_ema", "model_ema", "state_dict", "model"):
         found = found.get(name, found) if isinstance(found, dict) else found
     if not (isinstance(found, dict) and all(isinstance(value, Tensor) for value in found.values())):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fullstack_ml.modeling.train.backends import installed
 from fullstack_ml.modeling.train.backends.torch.answering import Parts, Shape
 from fullstack_ml.modeling.train.backends.torch.torchvision_operators import declare_operators
-from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.errors import UserError, first_line
 
 ENCODERS = {"canine": "CanineModel"}  # by ``model_type`` of config.json: Clark et al. 2022, CANINE
 WHERE = "weights_from under model.estimator"
@@ -79,7 +79,7 @@ def loaded(transformers: Any, folder: Path) -> nn.Module:
         given = {"config": config, "use_safetensors": True, "output_loading_info": True}
         found, about = kind.from_pretrained(folder, **given, **here) if kind else (None, {})
     except Exception as error:  # no JSON, a short file, other shapes: what the libraries raise differs
-        what = f"{folder} cannot be read: {str(error).strip().splitlines()[0]}"
+        what = f"{folder} cannot be read: {first_line(error)}"
         raise UserError(what, WHERE, fix) from error
     if kind is None:
         what = f"{folder} holds an encoder {config.model_type!r}, which takes pieces of words"
