@@ -182,6 +182,15 @@ def test_what_is_said_stands_apart_from_what_decides(project: Path) -> None:
     assert changed == {"requirements", "monitoring"}
 
 
+def test_the_pages_follow_when_a_guess_is_settled(project: Path) -> None:
+    before = compose.keys_of_contract()["says"]
+    with Path("product.yaml").open("a", encoding="utf-8") as text:
+        text.write("# draft: say who\n")
+    after = compose.keys_of_contract()["says"]
+    assert {name for name in after if after[name] != before[name]} == {"guesses"}
+    assert "says" in listed("cards")
+
+
 def test_what_is_left_out_is_the_same_as_its_default_written_down(project: Path) -> None:
     before = compose.keys_of_contract()
     text = Path("product.yaml").read_text(encoding="utf-8")

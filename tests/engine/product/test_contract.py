@@ -443,6 +443,14 @@ def test_the_command_says_that_nothing_is_wrong(project: Path, capsys: pytest.Ca
     assert "no mistake" in said
     assert "13 questions are open: cards.made_by, cards.harm," in said
     assert "service." not in said, "the sample answers them"
+    assert "guesses" not in said, "nobody drafted it"
+
+
+def test_the_command_counts_the_guesses_of_a_draft(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Path("product.yaml").open("a", encoding="utf-8") as text:
+        text.write("# draft: say who\n# draft: say why\n")
+    contract.main()
+    assert "product.yaml: 2 guesses of make draft are not settled" in capsys.readouterr().out
 
 
 @pytest.mark.task("tabular-classification")

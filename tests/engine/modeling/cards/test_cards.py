@@ -166,6 +166,14 @@ def test_the_client_reads_how_it_is_served_and_what_is_open_with_its_owner(
     assert set(asked) == wanted
 
 
+def test_the_client_reads_that_a_contract_is_a_draft(finished: Path, config: Any) -> None:
+    assert "This is a draft" not in REQUIREMENTS.read_text(encoding="utf-8")
+    contract = Path("product.yaml")
+    contract.write_text(contract.read_text(encoding="utf-8") + "# draft: say who\n# draft: say why\n", encoding="utf-8")
+    cards.run(config)
+    assert "**This is a draft**: 2 lines of `product.yaml`" in REQUIREMENTS.read_text(encoding="utf-8")
+
+
 def test_the_client_reads_what_is_watched_with_the_number_that_raises_an_alarm(finished: Path, product: Any) -> None:
     text = REQUIREMENTS.read_text(encoding="utf-8")
     row = next(row for row in product.monitoring.watch if row.metric == "estimated_accuracy")

@@ -220,7 +220,7 @@ def by_label(asked: Asked, size: Size, recall: float, collapse: float) -> None:
     if collapse + room(0.5, rarest) < 0.9:
         limit = max(0.5, round(collapse + room(0.5, rarest), 2))
         why = f"the quick model had {collapse:.3f}"
-        asked.ask("collapse", "<=", limit, "share", "a model that never says one of the labels is no model", why)
+        asked.ask("collapse", "<=", limit, "share", "a model that never answers with one of the labels is useless", why)
     else:
         asked.unasked.append(f"collapse: the quick model had {collapse:.2f}, and the rarest label has few records")
 

@@ -75,7 +75,11 @@ def keys_of_contract() -> dict[str, Any]:
         UserError: if ``product.yaml`` does not hold together.
     """
     decides, says = divide(contract.load().model_dump(mode="json"))
-    return {**digests(decides), "says": digests(says), "own": own_code(SOURCE / package_name())}
+    return {
+        **digests(decides),
+        "says": {**digests(says), "guesses": contract.guesses()},
+        "own": own_code(SOURCE / package_name()),
+    }
 
 
 def digests(parts: dict[str, Any]) -> dict[str, Any]:

@@ -104,6 +104,11 @@ def of_the_sample(product: Product) -> list[str]:
     return [".".join(key) for key in TEXTS if str(first.get(key[0], {}).get(key[1])) == str(now[key[0]][key[1]])]
 
 
+def guesses() -> int:
+    """Count the guesses of ``make draft`` in the contract that nobody has settled."""
+    return PRODUCT.read_text(encoding="utf-8").count("# draft:")
+
+
 def main() -> None:
     """Say that the contract holds together, or what is wrong with it."""
     product = load()
@@ -112,6 +117,8 @@ def main() -> None:
     print(f"{PRODUCT}: {len(product.requirements)} requirements, no mistake")
     if unanswered := open_questions(product):
         print(f"{PRODUCT}: {len(unanswered)} questions are open: {', '.join(unanswered)}")
+    if many := guesses():
+        print(f"{PRODUCT}: {many} guesses of make draft are not settled: grep -n '# draft:' {PRODUCT}")
     if left := of_the_sample(product):
         print(f"still the sample's words, perhaps: {', '.join(left)}")
 

@@ -112,7 +112,7 @@ COMMON: dict[str, Metric] = {
     ),
     "unknown_detected": Metric("share", "higher", "share of the records out of scope that the model does not answer"),
     "unknown_answered": Metric(
-        "share", "lower", "highest share that the model answers of a kind of input out of scope"
+        "share", "lower", "of the worst kind of input out of scope, the share that the model answers"
     ),
     "unknown_false_alarms": _share("lower", "share of the records in scope that it does not answer", "silent"),
     "artefact_kib": _measured("KiB", "lower", "size of the ONNX file"),

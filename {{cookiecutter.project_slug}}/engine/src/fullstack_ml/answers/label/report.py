@@ -10,6 +10,7 @@ import numpy as np
 from fullstack_ml.answers.label.metrics import BINS, METRICS, columns, right_probability
 from fullstack_ml.answers.label.rule import ALWAYS, Rule, chosen, decide, expected_costs
 from fullstack_ml.answers.words import ACCEPT, Scored
+from fullstack_ml.pages.words import sentence
 from fullstack_ml.product.metrics import Sums
 from fullstack_ml.product.types import Product
 
@@ -96,16 +97,18 @@ def baselines(
     }
 
 
-def collapsed(labels: dict[str, Any], threshold: float) -> str:
-    """Say in words which labels the model never predicts, or too rarely for the threshold."""
-    short = {
-        "never predicts": [name for name, row in labels.items() if row["records"] and not row["predicted"]],
-        "too rarely predicts": [
-            n for n, row in labels.items() if 0 < row["predicted"] < (1 - threshold) * row["records"]
-        ],
-    }
-    phrases = [f"{words} {', '.join(names)}" for words, names in short.items() if names]
-    return f"collapsed: the model {' and '.join(phrases) or 'may predict a label too rarely'}"
+def collapsed(labels: dict[str, Any], threshold: float) -> dict[str, Any]:
+    """Say which labels the model never predicts, or too rarely for the threshold."""
+    never = ", ".join(name for name, row in labels.items() if row["records"] and not row["predicted"])
+    rare = ", ".join(n for n, row in labels.items() if 0 < row["predicted"] < (1 - threshold) * row["records"])
+    if never and rare:
+        text = "collapsed: the model never predicts %(never)s and too rarely predicts %(rare)s"
+        return sentence(text, never=never, rare=rare)
+    if never:
+        return sentence("collapsed: the model never predicts %(never)s", never=never)
+    if rare:
+        return sentence("collapsed: the model too rarely predicts %(rare)s", rare=rare)
+    return sentence("collapsed: the model may predict a label too rarely")
 
 
 def explain(before: np.ndarray, final: Scored, rule: Rule, product: Product) -> list[str]:
@@ -180,7 +183,7 @@ def suspects(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return likely_label_errors(outputs, truth)
 
 
-def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
+def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any] | None:
     """Return what a reader has to know of a failed verdict beside the numbers, or None."""
     if verdict["metric"] == "collapse" and verdict["verdict"] == "fail":
         return collapsed(evaluation["labels"], verdict["threshold"])

@@ -13,6 +13,7 @@ from fullstack_ml.answers.labels.contract import texts
 from fullstack_ml.answers.labels.metrics import BINS, METRICS, columns, f1_of
 from fullstack_ml.answers.labels.rule import Rule, candidates, chosen, confidences, decide, plain
 from fullstack_ml.answers.words import ACCEPT, Scored
+from fullstack_ml.pages.words import sentence
 from fullstack_ml.product.metrics import Sums
 from fullstack_ml.product.types import Product
 
@@ -187,7 +188,7 @@ def explain(before: np.ndarray, final: Scored, rule: Rule, product: Product) -> 
     ]
 
 
-def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
+def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any] | None:
     """Say which labels a failed verdict is about, or None."""
     if verdict["verdict"] != "fail" or not verdict["metric"].startswith(("worst_label", "collapse")):
         return None
@@ -195,6 +196,6 @@ def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
     rows = evaluation["sets"]["labels"]
     if key:
         low = sorted((row[key] or 0, name) for name, row in rows.items())
-        return f"the lowest: {', '.join(f'{name} {value:.3f}' for value, name in low[:3])}"
+        return sentence("the lowest: %(names)s", names=", ".join(f"{name} {value:.3f}" for value, name in low[:3]))
     rare = [name for name, row in rows.items() if row["predicted"] < (1 - verdict["threshold"]) * row["records"]]
-    return f"collapsed: the model too rarely predicts {', '.join(rare)}" if rare else None
+    return sentence("collapsed: the model too rarely predicts %(rare)s", rare=", ".join(rare)) if rare else None

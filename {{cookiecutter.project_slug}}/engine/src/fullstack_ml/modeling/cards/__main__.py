@@ -26,7 +26,7 @@ from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.cards import OWNERS
-from fullstack_ml.product.contract import load
+from fullstack_ml.product.contract import guesses, load
 from fullstack_ml.product.guide import guide_version
 from fullstack_ml.product.metrics import applicable, told, unit_of
 from fullstack_ml.product.questions import dated, open_questions
@@ -104,6 +104,7 @@ def facts() -> dict[str, Any]:
         "said": product.cards.model_dump(),
         "owners": OWNERS,
         "open": open_questions(product),
+        "guesses": guesses(),
         "dated": dated(product.schedule),
         "steps": get_args(Step),
         "monitored": product.monitoring is not None and find_spec("fullstack_ml.monitoring") is not None,
