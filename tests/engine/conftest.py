@@ -34,8 +34,9 @@ from fullstack_ml.pipeline import compose, config, stage
 from fullstack_ml.product import contract
 from fullstack_ml.product import types as product
 from fullstack_ml.workspace import errors, seams
-from laid import PACKAGE, TASKS, lay_template
+from laid import PACKAGE, TASKS, TEMPLATE, lay_template, render
 
+LANGUAGES = sorted(path.name for path in (TEMPLATE / "_overlays/sample").iterdir())
 # Enough that every label reaches every split, few enough that the stages take seconds.
 RECORDS = 1500
 STAGES = [f"data.{name}" for name in ("collect", "validate", "label", "split")]
@@ -265,6 +266,13 @@ def finished(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     shutil.copytree(drawn, folder)
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(params=LANGUAGES)
+def translate(request: pytest.FixtureRequest, task: str) -> Callable[[], None]:
+    """Return how the project of the test gets its contract in another language, whatever was measured before."""
+    contract = TEMPLATE / "_overlays/sample" / request.param / task / "product.yaml"
+    return lambda: render(contract, Path("product.yaml"), task)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from english import sentences
 from fullstack_ml.annotation import annotate, labels, queue, report
 from fullstack_ml.data.label import __main__ as label_stage
 from fullstack_ml.data.label import rounds, trend
@@ -40,6 +41,12 @@ def annotated(
     labels.run(config)
     label_stage.run(config)
     return config
+
+
+def test_the_page_in_another_language_holds_no_english_sentence(annotated: Any, translate: Callable[[], None]) -> None:
+    translate()
+    report.run(annotated)
+    assert sentences(Path("reports/agreement.html")) == []
 
 
 def test_the_page_shows_every_disagreement_as_a_person_sees_it(annotated: Any, studio: Any, product: Any) -> None:

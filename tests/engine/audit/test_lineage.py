@@ -1,6 +1,7 @@
 """Lineage: what is told of an answer, a record, and the labels of a person, in a project without a registry yet."""
 
 import contextlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from english import sentences
 from fullstack_ml.audit import lineage
 from fullstack_ml.pipeline.tables import LABEL
 from fullstack_ml.serving.batch import __main__ as batch
@@ -59,6 +61,15 @@ def test_a_record_leads_to_the_requests_that_brought_it(
     assert "Labels of the annotator ann" in told("ann", monkeypatch, capsys)
     assert "Labels of the round pilot" in told("pilot", monkeypatch, capsys)
     assert "Label " in told(record["source_label"], monkeypatch, capsys)
+
+
+def test_the_page_in_another_language_holds_no_english_sentence(
+    record: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: Any, translate: Callable[[], None]
+) -> None:
+    translate()
+    for name in (record["prediction"], record["id"], "ann", "pilot", record["source_label"]):
+        told(name, monkeypatch, capsys)
+        assert sentences(Path("reports/lineage.html")) == []
 
 
 def test_feedback_stands_beside_the_answer(

@@ -49,6 +49,21 @@ def test_numbers_grow_and_stay_within_the_contract(project: Path) -> None:
         assert end == high[name]
 
 
+@pytest.mark.task("tabular-classification")
+def test_where_all_numbers_are_whole_they_grow_and_stay_whole(project: Path) -> None:
+    product = contract.load()
+    whole = [f.model_copy(update={"type": "whole", "low": 0, "high": 100}) for f in product.formulation.input.features]
+    given = product.formulation.input.model_copy(update={"features": whole})
+    counts = product.model_copy(update={"formulation": product.formulation.model_copy(update={"input": given})})
+    frame = pl.DataFrame({f.name: [10, 60, None, 100] for f in whole})
+    after = shifts.of_table(frame, counts, 1)
+    assert after.schema == frame.schema
+    for name in frame.columns:
+        assert 10 < after[name][0] <= 14
+        assert 60 < after[name][1] <= 84
+        assert after[name].to_list()[2:] == [None, 100]
+
+
 def test_a_text_is_typed_on_the_keys_of_another_keyboard() -> None:
     assert shifts.mistyped("안녕") == "dkssud", "as two-set Korean on an English keyboard"
     assert shifts.mistyped("값") == "rkqt"

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from english import sentences
 from fullstack_ml.monitoring import monitor
 from fullstack_ml.pages import formats
 from fullstack_ml.pipeline.config import Config
@@ -104,6 +105,17 @@ def test_drawn_labels_and_noticed_errors_are_never_mixed(
     assert measured["drawn_accuracy"]["estimated"] == pytest.approx(measured["drawn_accuracy"]["value"], abs=0.15)
     assert measured["corrected_share"]["value"] == pytest.approx(5 / len(answers))
     assert "1 words are on predictions that the log does not hold" in " ".join(report()["notes"])
+
+
+@TABLE
+def test_the_page_in_another_language_holds_no_english_sentence(
+    log: Logged, usual: pl.DataFrame, monitored: Config, translate: Callable[[], None]
+) -> None:
+    translate()
+    log(usual.head(100), labels=usual["source_label"].to_list(), accepted=True)
+    log(usual.slice(100, 10), days=-40, keep=False)
+    try_run(monitored)
+    assert sentences(monitor.PAGE) == []
 
 
 def try_run(config: Config) -> None:

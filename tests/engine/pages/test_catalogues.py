@@ -14,10 +14,10 @@ from jinja2 import Environment
 from fullstack_ml.answers import drawing, label, labels, number
 from fullstack_ml.answers.number import seasons
 from fullstack_ml.audit import __main__ as audit
-from fullstack_ml.audit import debts, rubric
+from fullstack_ml.audit import debts, roles, rubric
 from fullstack_ml.edge import build
 from fullstack_ml.pages import words
-from fullstack_ml.product import cards, metrics, types
+from fullstack_ml.product import cards, metrics, types, watching
 
 ENGINE = Path(words.__file__).parents[1]
 LANGUAGES = get_args(types.Service.model_fields["language"].annotation)
@@ -25,8 +25,9 @@ OTHERS = [language for language in LANGUAGES if language != words.ENGLISH]
 # Words that pages take out of reports, one by one.
 IN_REPORTS = """
 accept, uncertain, unfamiliar, pass, fail, not measurable, not measured, alarm, beyond, accepted, rejected, in, out,
-mean, median, last value, most frequent, shares, shown, blind, tie, unsure, old guide, split label,
-turned by 90 degrees, turned by 180 degrees, inverted, blurred, noise, shuffled pixels, blank, blank with dust,
+better, worse, open, not-worse, mean, median, last value, most frequent, shares, shown, blind, tie, unsure, old guide,
+split label, turned by 90 degrees, turned by 180 degrees, inverted, blurred, noise, shuffled pixels, blank,
+blank with dust,
 photographs, rows mixed, columns swapped, another unit (x 10), all zero, noise of three deviations, letters shuffled,
 keys hit at random, another script, one letter, letters, signs, pairs, open
 """
@@ -52,7 +53,7 @@ def constants(node: ast.AST) -> list[str]:
 
 
 def of_code() -> Iterator[str]:
-    """Yield the texts that Python hands to ``words``: as they stand, or by a name of the same function."""
+    """Yield the texts that Python hands to ``words`` or ``sentence``: as they stand, or by a name of the function."""
     for path in ENGINE.rglob("*.py"):
         for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(function, ast.FunctionDef):
@@ -62,7 +63,7 @@ def of_code() -> Iterator[str]:
                 named, first = getattr(call.func, "id", ""), call.args[0]
                 if named == "map" and getattr(first, "id", "") == "words":
                     yield from (text for one in ast.walk(call.args[1]) for text in constants(one))
-                if named != "words":
+                if named not in ("words", "sentence"):
                     continue
                 yield from constants(first)
                 if isinstance(first, ast.Name):
@@ -82,6 +83,7 @@ def of_tables() -> Iterator[str]:
     yield from (word.strip() for word in IN_REPORTS.replace("\n", " ").split(","))
     for rows in (metrics.COMMON, label.METRICS, labels.METRICS, number.METRICS):
         yield from (text for row in rows.values() for text in (row.meaning, row.unit))
+    yield from (row.unit for row in watching.WATCHED.values() if row.unit)
     yield from (f"mean of the {season}" for season in seasons.SEASONS)
     yield from rubric.SECTIONS.values()
     yield from (test.says for test in rubric.TESTS)
@@ -90,6 +92,21 @@ def of_tables() -> Iterator[str]:
     yield from get_args(types.Step)
     yield from cards.OWNERS.values()
     yield cards.PLATFORM_ENGINEER
+
+
+def of_the_audit() -> Iterator[str]:
+    """Yield what the looks of an audit find, and what is next; a command alone is the same in every language."""
+    named = {"file": 1, "text": 2, "report": 1, "version": 0, "logged": 1, "tested": 1}
+    for path in (ENGINE / "audit").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                place = named.get(str(getattr(node.func, "attr", getattr(node.func, "id", ""))))
+                given = [] if place is None or len(node.args) <= place else constants(node.args[place])
+                yield from (text for text in given if text and not text.endswith(".py"))
+    fixes = [test.fix for test in rubric.TESTS] + [fix for *_, fix in debts.DEBTS]
+    yield from (fix for fix in fixes if not re.fullmatch(r"make( [a-z-]+)?( [A-Z]+=\S+)?", fix))
+    yield from roles.NOBODY.values()
+    yield "the prediction log"
 
 
 def of_the_lineage() -> Iterator[str]:
@@ -128,7 +145,7 @@ def of_the_page() -> Iterator[str]:
         yield from build.TOLD.findall(path.read_text(encoding="utf-8"))
 
 
-KEYS = {*of_templates(), *of_code(), *of_tables(), *of_the_lineage(), *of_the_api(), *of_the_page()}
+KEYS = {*of_templates(), *of_code(), *of_tables(), *of_the_audit(), *of_the_lineage(), *of_the_api(), *of_the_page()}
 
 
 def marks(text: str) -> list[str]:

@@ -57,6 +57,8 @@ def test_the_api_describes_itself_in_the_language_of_the_product(finished: Any, 
         made = client.get("/openapi.json").json()
     assert "\n\n사용자: " in made["info"]["description"]
     told = [one["description"] for path in made["paths"].values() for one in path.values()]
+    names = [one["summary"] for path in made["paths"].values() for one in path.values()]
+    assert all(text.startswith(name) and " " in name for text, name in zip(told, names, strict=True))
     told += [made["components"]["schemas"]["PredictionAnswer"]["properties"]["novelty"]["description"]]
     assert [text for text in told if not any("가" <= letter <= "힣" for letter in text)] == []
 

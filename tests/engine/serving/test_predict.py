@@ -93,6 +93,15 @@ def test_a_personal_payload_is_only_hashed(
     assert len(row["input_sha256"]) == 64
 
 
+def test_the_log_knows_a_caller_by_a_pseudonym_alone(client: TestClient, asked: Asked, logged: Logged) -> None:
+    for name in ("kim@example.com", "kim@example.com", "lee@example.com"):
+        client.post("/v1/predict", json={"records": asked(1)}, headers={"X-Caller": name})
+    rows = logged("SELECT * FROM predictions ORDER BY requested_at")
+    first, again, other = (row["caller"] for row in rows)
+    assert first == again != other
+    assert all(len(name) == 16 and "@" not in name for name in (first, other))
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

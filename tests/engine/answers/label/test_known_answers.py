@@ -100,7 +100,7 @@ def test_the_risk_curve_answers_the_surest_first() -> None:
     top = np.linspace(0.99, 0.6, 100)
     scores = np.column_stack([top, 1 - top]).astype(np.float32)
     truth = np.where(np.arange(100) < 90, 0, 1)
-    curve = report.risk_curve(scores, scores.argmax(axis=1), truth)
+    curve = report.risk_curve(scores.max(axis=1), scores.argmax(axis=1) == truth)
     errors = {round(100 * point["answered_share"]): point["answered_error"] for point in curve}
     assert max(error for answered, error in errors.items() if answered <= 90) == 0
     assert errors[100] == pytest.approx(0.1)

@@ -194,6 +194,7 @@ def test_a_label_that_comes_later_is_history_and_no_error(
     assert not Path("data/rejected/collect.parquet").exists()
     again = gather(unlabelled)
     assert again["source_label"].null_count() == 0, "a source that states no label takes none away"
+    assert not Path("data/rejected/collect.parquet").exists(), "and contradicts none"
 
 
 @pytest.mark.task("image-classification")

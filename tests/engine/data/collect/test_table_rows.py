@@ -160,6 +160,14 @@ def test_labels_that_come_later_go_to_the_rows_that_lacked_them(
     assert gather(table, label=None)["source_label"].null_count() == 0
 
 
+def test_equal_rows_of_one_run_are_two_where_one_has_no_label(
+    gather: Callable[..., pl.DataFrame], rows: Callable[..., pl.DataFrame]
+) -> None:
+    gather(rows([0, 1], ["low", "high"]))  # only where something is stored can a label come later
+    stored = gather(rows([0, 1, 2], ["low", "high", None]), rows([2], ["high"]))
+    assert sorted(stored["source_label"].to_list(), key=str) == [None, "high", "high", "low"]
+
+
 def test_rows_without_a_label_say_nothing_of_rows_that_have_one(
     gather: Callable[..., pl.DataFrame], rows: Callable[..., pl.DataFrame]
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from fullstack_ml.data.store import shards
 from fullstack_ml.data.validate import __main__ as validate
 from fullstack_ml.data.validate import personal
+from fullstack_ml.workspace.paths import RAW
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -60,7 +61,7 @@ def test_it_stops_the_pipeline_unless_the_privacy_class_allows_it(
 ) -> None:  # fmt: skip
     found = product.model_copy(update={"data": product.data.model_copy(update={"privacy": privacy})})
     monkeypatch.setattr(validate, "load", lambda: found)
-    shards.write_shard(records[:10].with_columns(group=pl.lit("minseo@example.com")), 0)
+    shards.write_shard(records[:10].with_columns(group=pl.lit("minseo@example.com")), 0, RAW)
     if stops:
         with refused("10 of 10 records break product.yaml: personal (10); such as e-mail address in group"):
             validate.run(config)

@@ -10,6 +10,7 @@ import pytest
 
 from fullstack_ml.data.store import shards
 from fullstack_ml.data.validate import __main__ as validate
+from fullstack_ml.workspace.paths import RAW
 
 pytestmark = pytest.mark.task("tabular-classification")
 
@@ -19,7 +20,7 @@ Refused = Callable[..., AbstractContextManager[None]]
 def store(records: pl.DataFrame, column: str, value: float | None) -> None:
     """Store ten records of which the third has ``value`` in ``column``."""
     wrong = pl.when(pl.arange(0, pl.len()) == 2).then(pl.lit(value, dtype=pl.Float64)).otherwise(pl.col(column))
-    shards.write_shard(records[:10].with_columns(wrong.alias(column)), 0)
+    shards.write_shard(records[:10].with_columns(wrong.alias(column)), 0, RAW)
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf"), -float("inf"), "above", "below"])

@@ -14,13 +14,14 @@ import pytest
 from fullstack_ml.data.collect import __main__ as collect
 from fullstack_ml.data.store import shards
 from fullstack_ml.data.validate import __main__ as validate
+from fullstack_ml.workspace.paths import RAW
 
 Refused = Callable[..., AbstractContextManager[None]]
 
 
 def raw(frame: pl.DataFrame, number: int = 0) -> None:
     """Store ``frame`` as a raw shard."""
-    shards.write_shard(frame, number)
+    shards.write_shard(frame, number, RAW)
 
 
 def report() -> Any:

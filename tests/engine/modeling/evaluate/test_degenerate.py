@@ -13,6 +13,7 @@ from fullstack_ml.modeling.accept import __main__ as accept
 from fullstack_ml.modeling.evaluate import __main__ as evaluate
 from fullstack_ml.modeling.export import __main__ as export
 from fullstack_ml.modeling.train import __main__ as train
+from fullstack_ml.pages.words import in_english
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_always_the_most_frequent_label_is_refused_by_id_and_called_collapsed(
     guards = [r.id for r in product.requirements if r.metric in ("collapse", "margin_over_baseline")]
     assert guards
     assert set(guards) <= set(decided["failed"])
-    note = next(row["note"] for row in decided["verdicts"] if row["metric"] == "collapse")
+    note = in_english(next(row["note"] for row in decided["verdicts"] if row["metric"] == "collapse"))
     counts = json.loads(Path("reports/training.json").read_text(encoding="utf-8"))["answers"]
     never = [name for name in product.formulation.label_names if name != max(counts, key=counts.__getitem__)]
     assert note == f"collapsed: the model never predicts {', '.join(never)}"

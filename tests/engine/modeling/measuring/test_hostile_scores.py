@@ -17,6 +17,7 @@ from fullstack_ml.modeling.accept import __main__ as accept
 from fullstack_ml.modeling.export import __main__ as export
 from fullstack_ml.modeling.measuring import intervals, measure
 from fullstack_ml.modeling.train import novelty
+from fullstack_ml.pages.words import in_english
 from measured import ROWS, as_sums, label_metrics, label_table
 
 TEST, CALIBRATION = Path("data/splits/test.parquet"), Path("data/splits/calibration.parquet")
@@ -93,7 +94,7 @@ def test_a_slice_that_is_too_small_is_not_measurable(finished: Path, product: An
     contract = product.model_copy(update={"data": data, "requirements": [asked, *product.requirements]})
     found = measured(contract, config, lambda scores: None).report
     assert found["slices"][empty.id]["records"] == 0
-    assert found["slices"][empty.id]["not_measurable"] == f"fewer than {config.evaluate.min_slice} records"
+    assert in_english(found["slices"][empty.id]["not_measurable"]) == f"fewer than {config.evaluate.min_slice} records"
     verdict = verdicts(contract, found)
     assert verdict[f"accuracy {empty.id}"] == "not measurable"
     assert verdict["worst_slice_accuracy all"] == "not measurable"
@@ -106,13 +107,17 @@ def test_a_label_that_is_never_predicted_is_named(finished: Path, product: Any, 
     found = measured(product, config, always_first).report
     names = product.formulation.label_names
     assert found["metrics"]["collapse"] == 1.0
-    assert report.collapsed(found["labels"], 0.5) == f"collapsed: the model never predicts {', '.join(names[1:])}"
+    note = in_english(report.collapsed(found["labels"], 0.5))
+    assert note == f"collapsed: the model never predicts {', '.join(names[1:])}"
 
 
 def test_a_label_that_is_predicted_too_rarely_is_named() -> None:
     labels = {"often": {"records": 50, "predicted": 71}, "seldom": {"records": 50, "predicted": 19}}
-    assert report.collapsed(labels, 0.6) == "collapsed: the model too rarely predicts seldom"
-    assert "seldom" not in report.collapsed(labels, 0.7)
+    assert in_english(report.collapsed(labels, 0.6)) == "collapsed: the model too rarely predicts seldom"
+    assert "seldom" not in in_english(report.collapsed(labels, 0.7))
+    labels["never"] = {"records": 10, "predicted": 0}
+    both = "collapsed: the model never predicts never and too rarely predicts seldom"
+    assert in_english(report.collapsed(labels, 0.6)) == both
 
 
 @pytest.mark.parametrize("records", [10, 40])

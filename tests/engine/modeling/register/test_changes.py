@@ -1,5 +1,6 @@
 """What changed since the champion is told metric by metric, with what chance explains."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from english import sentences
 from fullstack_ml.modeling.register import changes
+from fullstack_ml.product.contract import load
 
 pytestmark = pytest.mark.task("image-classification")
 PAGE = Path("reports/changes.html")
@@ -36,6 +39,14 @@ def test_the_page_names_the_champion_and_the_labels_that_differ(project: Path, p
     text = PAGE.read_text(encoding="utf-8")
     for part in ("Version 4 was champion", "<td>accuracy</td>", "95 %", "<td>7</td><td>recall</td>", "0.95</td>"):
         assert part in text
+
+
+def test_the_page_in_another_language_holds_no_english_sentence(project: Path, translate: Callable[[], None]) -> None:
+    translate()
+    new, old = model({}, recall=0.95, accuracy=0.95), model({}, recall=0.8, accuracy=0.9)
+    for made in ((), ("4", (new, old))):
+        changes.write_changes(load(), *made)
+        assert sentences(PAGE) == []
 
 
 def test_without_a_champion_the_page_says_so(project: Path, product: Any) -> None:

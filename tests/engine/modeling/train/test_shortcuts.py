@@ -10,6 +10,7 @@ import pytest
 
 from fullstack_ml.modeling.train import __main__ as train
 from fullstack_ml.modeling.train import shortcuts
+from fullstack_ml.pages.words import in_english
 
 COUNT = 400
 TRUTH = np.arange(COUNT) % 2
@@ -24,8 +25,8 @@ def frame(**columns: Any) -> pl.DataFrame:
 def test_a_source_that_gives_the_label_away_is_reported() -> None:
     found = shortcuts.check(frame(source=[f"camera {label}" for label in TRUTH]), TRUTH)
     assert found["source"]["accuracy"] == 1.0
-    for part in ("source", "100%", "50%", "collect every label with every source"):
-        assert part in found["source"]["warning"]
+    for part in ("source", "100 %", "50 %", "collect every label with every source"):
+        assert part in in_english(found["source"]["warning"])
     assert found["kind"]["warning"] is None
 
 
@@ -72,4 +73,4 @@ def test_train_reports_a_planted_shortcut_and_prints_it(
     train.run(config)
     report = json.loads(Path("reports/training.json").read_text(encoding="utf-8"))
     assert report["shortcuts"]["source"]["accuracy"] == 1.0
-    assert f"warning: {report['shortcuts']['source']['warning']}" in capsys.readouterr().out
+    assert f"Warning: {in_english(report['shortcuts']['source']['warning'])}." in capsys.readouterr().out

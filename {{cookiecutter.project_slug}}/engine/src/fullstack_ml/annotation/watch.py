@@ -2,7 +2,7 @@
 
 Reads the projects of all rounds every ``pull_every`` seconds; writes ``.labelstudio/pulled/<round>.parquet``, from
 which ``make labels`` and ``make annotate`` take what is gone. ``make annotate`` starts it, ``make annotate-stop`` ends
-it.
+it. Run: ``python -m fullstack_ml.annotation.watch``.
 """
 
 import time

@@ -159,8 +159,9 @@ class Answer(Protocol):
         """Tell in lines what the model says of one record, ``before`` calibration (values,) and finally, and why it
         answers or abstains."""
 
-    def note(self, verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
-        """Return what a reader has to know of a failed verdict beside the numbers, or None."""
+    def note(self, verdict: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any] | str | None:
+        """Return what a reader has to know of a failed verdict beside the numbers, or None: a ``sentence()`` of
+        ``pages.words``, or a text, which stays as it is."""
 
     def draw(
         self, report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path, words: Words

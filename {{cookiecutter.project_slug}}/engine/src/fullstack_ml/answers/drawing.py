@@ -1,4 +1,7 @@
-"""How the pictures of an evaluation look, and how one is written: as PNG, in one step."""
+"""How the pictures of an evaluation look, and how one is written: as PNG, in one step.
+
+Reads the typeface of koreanize-matplotlib, where it is installed; writes the picture.
+"""
 
 from __future__ import annotations
 
@@ -50,9 +53,12 @@ def in_percent(*sides: Axis) -> None:
 
 
 def beside(axes: Axes, place: tuple[float, float], text: str, above: bool = False, **look: Any) -> None:
-    """Write a text beside a dot, towards the middle of the plot, so that no edge cuts it."""
+    """Write a text to the right of a dot, or to the left where an edge would cut it.
+
+    ``above`` a curve that rises, the left has more room.
+    """
     left, right = axes.get_xlim()
-    low = (place[0] - left) / (right - left) < 0.8
+    low = (place[0] - left) / (right - left) < (0.4 if above else 0.8)
     shift = (5 if low else -5, 8 if above else -10)
     axes.annotate(text, place, xytext=shift, textcoords="offset points", ha="left" if low else "right", **look)
 

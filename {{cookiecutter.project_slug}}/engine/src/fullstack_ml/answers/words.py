@@ -1,11 +1,14 @@
-"""What every answer shares: the scores of an artefact, the three words of a decision, and how sets are written."""
+"""What every answer shares: scores, the three words of a decision, and how a rule and a set of labels are written.
+
+Reads and writes nothing.
+"""
 
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -36,6 +39,20 @@ class Scored:
         if len(parts) == 1:
             return parts[0]
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("outputs", "novelty")))
+
+
+@dataclass(frozen=True)
+class RuleAsText:
+    """How the numbers of a rule to answer or abstain stand in the artefact's metadata, under ``decision``."""
+
+    def to_json(self) -> str:
+        """Write the rule."""
+        return json.dumps(asdict(self), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read the rule."""
+        return cls(**json.loads(text))
 
 
 def names_in(text: str) -> list[str]:

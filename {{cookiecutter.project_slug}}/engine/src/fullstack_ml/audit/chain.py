@@ -13,7 +13,8 @@ from fullstack_ml.audit import answers
 from fullstack_ml.data.forget.trained import found_in
 from fullstack_ml.data.label.standing import annotations
 from fullstack_ml.data.store.index import HALF
-from fullstack_ml.pages.formats import number
+from fullstack_ml.pages.formats import number, quantity
+from fullstack_ml.pages.words import translated, words
 from fullstack_ml.registry import tracking
 from fullstack_ml.registry.versions import BEFORE, ROLLED_BACK, SHA256, Version
 from fullstack_ml.workspace import git
@@ -51,11 +52,11 @@ def answer_links(said: list[dict[str, Any]], heard: list[dict[str, Any]]) -> lis
     first = said[0]
     names = ("prediction_id", "requested_at", "arm", "model_version", "answer", "decision", "reason", "novelty")
     facts = [(name, shown(first[name])) for name in (*names, "scores", "caller", "latency_ms", "input_sha256")]
-    facts.append(("input kept", "no" if first["input"] is None else f"{len(first['input'])} bytes"))
+    facts.append(("input kept", words("no") if first["input"] is None else words("%(n)s bytes", n=len(first["input"]))))
     others = table(["arm", "model_version", "answer", "decision", "reason"], said[1:])
     links = [Link("Request and answer", facts, others)]
-    words = table(["answer", "who", "how", "received_at"], heard)
-    return [*links, Link("What people said of it", [("words", str(len(heard)))], words)]
+    said_since = table(["answer", "who", "how", "received_at"], heard)
+    return [*links, Link("What people said of it", [("words", str(len(heard)))], said_since)]
 
 
 # --- a version -----------------------------------------------------------------------------------------------
@@ -72,37 +73,44 @@ def kept(registry: Any, version: Version, path: str) -> Any:
 def version_links(registry: Any, version: Version) -> list[Link]:
     """Tell of a version: code, data, labels, the verdicts of its day, and what it answered."""
     tags, aliases = version.tags, registry.aliases()
-    commit = tags.get("git.commit", UNKNOWN)
+    commit = tags.get("git.commit", words("unknown"))
     named = [alias for alias, held in aliases.items() if held == version.number]
-    facts = [("version", f"{registry.name} {version.number}"), ("aliases", ", ".join(sorted(named)) or "none")]
+    facts = [("version", f"{registry.name} {version.number}"), ("aliases", ", ".join(sorted(named)) or words("none"))]
     facts += [("artefact SHA-256", shown(tags.get(SHA256))), ("run", shown(version.run_id))]
-    facts += [("replaced version", shown(tags.get(BEFORE))), ("rolled back", tags.get(ROLLED_BACK, "no"))]
+    facts += [("replaced version", shown(tags.get(BEFORE))), ("rolled back", tags.get(ROLLED_BACK, words("no")))]
     about = (git.git("show", "--no-patch", "--format=%an, %ad: %s", "--date=short", commit) or "").strip()
-    code = [("commit", commit + (" with uncommitted changes" if tags.get("git.dirty") == "true" else ""))]
-    code += [("who and when", about or "the commit is not in this clone"), ("lock", "pipeline/dvc.lock of the run")]
+    dirty = tags.get("git.dirty") == "true"
+    code = [("commit", words("%(commit)s and changes that are not committed", commit=commit) if dirty else commit)]
+    code += [("who and when", about or words("the commit is not in this clone"))]
+    code += [("lock", words("pipeline/dvc.lock of the run"))]
     code += [
         ("problem", shown(tags.get("formulation.sha256"))),
         ("bring it back", f"make checkout VERSION={version.number}"),
     ]
     judged = kept(registry, version, "reports/acceptance.json").get("verdicts", [])
     for row in judged:
-        row["required"] = f"{row['operator']} {row['threshold']:g} {row['unit']}"
+        row["required"] = f"{row['operator']} {quantity(row['threshold'], row['unit'])}"
+        row["verdict"] = translated(row["verdict"])
     verdicts = table(["id", "metric", "slice", "value", "required", "verdict", "owner"], judged)
     spoken = table(["model_version", "decision", "answers", "first", "last"], answers.of_versions([version.number]))
     return [
         Link("Version", facts),
         Link("Code", code),
         data_link(registry, version),
-        Link("Requirements, as they were judged that day", [("verdict", shown(tags.get("verdict")))], verdicts),
-        Link("What it answered", [("in the log", "yes" if spoken else "nothing yet")], spoken),
+        Link(
+            "Requirements, as they were judged that day",
+            [("verdict", translated(shown(tags.get("verdict"))))],
+            verdicts,
+        ),
+        Link("What it answered", [("in the log", words("yes") if spoken else words("nothing yet"))], spoken),
     ]
 
 
 def data_link(registry: Any, version: Version) -> Link:
     """Tell which data and labels a version learned from."""
     validation, agreement = (kept(registry, version, f"reports/{name}.json") for name in ("validation", "agreement"))
-    facts = [("data version", version.tags.get("data.version", UNKNOWN))]
-    facts += [("guide version", version.tags.get("guide.version", UNKNOWN))]
+    facts = [("data version", version.tags.get("data.version", words("unknown")))]
+    facts += [("guide version", version.tags.get("guide.version", words("unknown")))]
     facts += [("records", shown(validation.get("metrics", {}).get("records")))]
     facts += [("labelled by people", shown(agreement.get("labelled_by_people")))]
     facts += [("labelled by the source", shown(agreement.get("labelled_by_source")))]
@@ -111,7 +119,7 @@ def data_link(registry: Any, version: Version) -> Link:
     columns = [
         name for name in ("round", "kind", "guide_version", "items", "labels", "alpha") if rounds and name in rounds[0]
     ]
-    return Link("Data and labels", [*facts, ("annotators", ", ".join(people) or "none")], table(columns, rounds))
+    return Link("Data and labels", [*facts, ("annotators", ", ".join(people) or words("none"))], table(columns, rounds))
 
 
 # --- records and labels --------------------------------------------------------------------------------------
@@ -129,7 +137,7 @@ def record_links(record: dict[str, Any]) -> list[Link]:
     if LABELLED.exists():
         found = pl.scan_parquet(LABELLED).filter(pl.col("id") == record["id"]).collect().to_dicts()
         names = ("label", "labelled_by", "votes", "share", "guide_version")
-        label = [(name, shown(found[0][name])) for name in names] if found else [("label", "none yet")]
+        label = [(name, shown(found[0][name])) for name in names] if found else [("label", words("none yet"))]
         links.append(Link("Label that counts", label))
     return links
 
@@ -148,7 +156,7 @@ def forward_links(ids: list[str]) -> list[Link]:
     """Tell which versions learned from records, or were judged on them, and what these versions answered."""
     store = tracking.local_store()
     if store and not store.exists():
-        return [Link("Versions that it touched", [("versions", "none is registered yet")])]
+        return [Link("Versions that it touched", [("versions", words("none is registered yet"))])]
     registry, rows, touched, splits = tracking.ClientRegistry(), [], [], dict[str, list[str] | None]()
     aliases = registry.aliases()
     for version in registry.versions():
@@ -158,16 +166,15 @@ def forward_links(ids: list[str]) -> list[Link]:
         used = splits[data]
         if used or used is None:
             named = ", ".join(alias for alias, held in aliases.items() if held == version.number)
-            what = (
-                "out of reach: its data is neither in the cache nor on the remote" if used is None else ", ".join(used)
-            )
+            lost = words("out of reach: its data is neither in the cache nor on the remote")
+            what = lost if used is None else ", ".join(used)
             rows.append({"version": version.number, "alias": named, "splits": what, "data version": data})
             touched.append(version.number)
     spoken = table(["model_version", "decision", "answers", "first", "last"], answers.of_versions(touched))
     columns = ["version", "alias", "splits", "data version"]
     return [
         Link("Versions that it touched", [("versions", str(len(rows)))], table(columns, rows)),
-        Link("Answers of these versions", [("in the log", "yes" if spoken else "none")], spoken),
+        Link("Answers of these versions", [("in the log", words("yes") if spoken else words("none"))], spoken),
     ]
 
 

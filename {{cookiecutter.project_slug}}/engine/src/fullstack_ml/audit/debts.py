@@ -46,7 +46,7 @@ DEBTS: list[tuple[str, str, Callable[[Evidence], list[Proof]], str]] = [
     (
         "undeclared consumers",
         "who uses the answers?",
-        lambda e: e.logged("caller <> ''", "answers, each with its caller"),
+        lambda e: e.logged("caller <> ''", "%(count)s answers, each with its caller"),
         "serve with SERVE_API_KEY, and let callers send x-caller",
     ),
     (
@@ -106,10 +106,15 @@ DEBTS: list[tuple[str, str, Callable[[Evidence], list[Proof]], str]] = [
     (
         "reproducibility",
         "does a run come out again?",
-        lambda e: e.version("made from a commit", "git.commit"),
+        lambda e: e.version("made from commit %(tag)s", "git.commit"),
         "commit, then make",
     ),
-    ("process", "are many models run in one way?", lambda e: e.version("pipeline of a version", "pipeline"), "make"),
+    (
+        "process",
+        "are many models run in one way?",
+        lambda e: e.version("pipeline of a version: %(tag)s", "pipeline"),
+        "make",
+    ),
     (
         "culture",
         "is it told who decides?",

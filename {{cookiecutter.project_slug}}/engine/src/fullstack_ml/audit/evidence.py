@@ -14,6 +14,7 @@ import yaml
 
 from fullstack_ml.audit.answers import opened
 from fullstack_ml.audit.proof import Proof, today
+from fullstack_ml.pages.words import sentence
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.registry import tracking
@@ -33,7 +34,7 @@ class Evidence:
 
     product: Product = field(default_factory=load)
 
-    def file(self, place: str | Path, what: str) -> list[Proof]:
+    def file(self, place: str | Path, what: Any) -> list[Proof]:
         """Return a file as proof: of the day of its last commit, or else of its last change."""
         path = Path(place)
         if not path.exists():
@@ -41,7 +42,7 @@ class Evidence:
         day = (git.git("log", "-1", "--format=%cs", "--", str(path)) or "").strip()
         return [Proof(what, str(path), day or date.fromtimestamp(path.stat().st_mtime).isoformat())]
 
-    def text(self, place: str | Path, pattern: str, what: str) -> list[Proof]:
+    def text(self, place: str | Path, pattern: str, what: Any) -> list[Proof]:
         """Return the first file of a pattern such as ``tests/*.py`` in which a text stands."""
         for path in sorted(Path().glob(str(place))):
             if re.search(pattern, path.read_text(encoding="utf-8")):
@@ -60,7 +61,7 @@ class Evidence:
 
     def stage(self, name: str) -> list[Proof]:
         """Return a stage of the pipeline that ran, as ``dvc.lock`` has it."""
-        return self.file(LOCK, f"stage {name} ran") if name in self.stages else []
+        return self.file(LOCK, sentence("stage %(name)s ran", name=name)) if name in self.stages else []
 
     def verdict(self, *metrics: str) -> list[Proof]:
         """Return a requirement on one of the metrics that the gate judged, whatever it said; pass or fail is told."""
@@ -68,11 +69,12 @@ class Evidence:
             return []
         day = date.fromtimestamp(ACCEPTANCE.stat().st_mtime).isoformat()
         rows = [row for row in read_json(ACCEPTANCE)["verdicts"] if row["metric"] in metrics]
-        return [Proof(f"{row['id']} {row['metric']} {row['verdict']}", str(ACCEPTANCE), day) for row in rows]
+        return [Proof(judged(row), str(ACCEPTANCE), day) for row in rows]
 
     def workflow(self, command: str) -> list[Proof]:
         """Return a workflow that runs a command, and so fails when it does."""
-        return self.text(WORKFLOWS / "*.yml", rf"\b{re.escape(command)}\b", f"{command} on every change")
+        what = sentence("%(command)s on every change", command=command)
+        return self.text(WORKFLOWS / "*.yml", rf"\b{re.escape(command)}\b", what)
 
     @cached_property
     def stages(self) -> dict[str, Any]:
@@ -99,16 +101,20 @@ class Evidence:
         return self.registry.holder(CHAMPION) if self.registry else None
 
     def version(self, what: str, tag: str) -> list[Proof]:
-        """Return the newest version that has a tag."""
+        """Return the newest version that has a tag, whose value stands in ``what`` as ``%(tag)s``."""
         held = [version for version in self.versions if version.tags.get(tag)]
         if not held:
             return []
         value = held[-1].tags[tag]
         shown = value[:12] if re.fullmatch("[0-9a-f]{32,64}", value) else value  # the hash of a commit, say
-        return [Proof(f"{what} ({shown})", f"version {held[-1].number}", today())]
+        place = sentence("version %(version)s", version=held[-1].number)
+        return [Proof(sentence(what, tag=shown), place, today())]
 
     def logged(self, condition: str, what: str) -> list[Proof]:
-        """Return what the prediction log holds of a kind, where it holds any; ``condition`` is SQL of the engine."""
+        """Return what the prediction log holds of a kind, where it holds any; ``condition`` is SQL of the engine.
+
+        How many there are stands in ``what`` as ``%(count)s``.
+        """
         import sqlalchemy as sa
 
         with opened() as log:
@@ -117,7 +123,7 @@ class Evidence:
             table = "feedback" if condition.startswith("feedback") else "predictions"
             where = condition.removeprefix("feedback").strip() or "1 = 1"
             count = log[0].execute(sa.text(f"SELECT count(*) FROM {table} WHERE {where}")).scalar()  # noqa: S608
-        return [Proof(f"{count:,} {what}", "the prediction log", today())] if count else []
+        return [Proof(sentence(what, count=f"{count:,}"), "the prediction log", today())] if count else []
 
     def monitored(self, *metrics: str) -> list[Proof]:
         """Return what ``make monitor`` judged of one of the metrics, by their beginnings, whatever it said."""
@@ -125,5 +131,10 @@ class Evidence:
             return []
         day = date.fromtimestamp(MONITORING.stat().st_mtime).isoformat()
         rows = [row for row in read_json(MONITORING)["verdicts"] if row["metric"].startswith(metrics)]
-        judged = [row for row in rows if row["verdict"] != "not measured"]
-        return [Proof(f"{row['id']} {row['metric']} {row['verdict']}", str(MONITORING), day) for row in judged]
+        return [Proof(judged(row), str(MONITORING), day) for row in rows if row["verdict"] != "not measured"]
+
+
+def judged(row: dict[str, Any]) -> dict[str, Any]:
+    """Say what was judged, and how."""
+    verdict = sentence(row["verdict"])
+    return sentence("%(id)s %(metric)s: %(verdict)s", id=row["id"], metric=row["metric"], verdict=verdict)

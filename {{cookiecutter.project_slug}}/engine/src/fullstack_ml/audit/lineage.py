@@ -16,7 +16,7 @@ from fullstack_ml.audit.chain import Link
 from fullstack_ml.data.label.standing import annotations
 from fullstack_ml.data.store.identity import named
 from fullstack_ml.pages.render import html
-from fullstack_ml.pages.words import words
+from fullstack_ml.pages.words import translated, words
 from fullstack_ml.pipeline.tables import raw
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
@@ -56,7 +56,8 @@ def of_prediction(name: str) -> list[Link]:
         return []
     links = chain.answer_links(said, heard)
     version = of_version(str(said[0]["model_version"]))
-    links += version or [Link("Version", [("version", f"{said[0]['model_version']}, which no registry here knows")])]
+    lost = words("%(version)s, which no registry here knows", version=said[0]["model_version"])
+    links += version or [Link("Version", [("version", lost)])]
     return [*links, *of_record(said[0]["input_sha256"], whole=False)]
 
 
@@ -78,10 +79,12 @@ def of_record(name: str, whole: bool = True) -> list[Link]:
 def of_labels(name: str, product: Product) -> list[Link]:
     """Return the links of the labels that a person or a round gave, or that have a name."""
     said = annotations()
-    for column, title in (("annotator", "Labels of the annotator"), ("round", "Labels of the round")):
+    titles = {"annotator": words("Labels of the annotator %(name)s", name=name)}
+    titles["round"] = words("Labels of the round %(name)s", name=name)
+    for column, title in titles.items():
         mine = said.filter(pl.col(column) == name)
         if len(mine):
-            return [chain.label_link(mine, f"{title} {name}"), *chain.forward_links(mine["id"].unique().to_list())]
+            return [chain.label_link(mine, title), *chain.forward_links(mine["id"].unique().to_list())]
     if name not in product.formulation.label_names:
         return []
     mine = said.filter(pl.col("label") == name)
@@ -89,9 +92,9 @@ def of_labels(name: str, product: Product) -> list[Link]:
     origins = [] if records is None else records.group_by("labelled_by", "guide_version").len("records").to_dicts()
     counted = chain.table(["labelled_by", "guide_version", "records"], origins)
     meaning = next((one.definition for one in product.formulation.answer.labels if one.name == name), "")
-    about = Link(f"Label {name}", [("definition", meaning)], counted)
+    about = Link(words("Label %(name)s", name=name), [("definition", meaning)], counted)
     ids = [] if records is None else records["id"].to_list()
-    return [about, chain.label_link(mine, "What people gave it"), *chain.forward_links(ids)]
+    return [about, chain.label_link(mine, words("What people gave it")), *chain.forward_links(ids)]
 
 
 def follow(name: str, product: Product) -> list[Link]:
@@ -116,9 +119,9 @@ def in_short(links: list[Link]) -> str:
     """Write the links for a console."""
     lines = []
     for link in links:
-        lines += [link.title, *(f"  {name:<22} {value}" for name, value in link.facts)]
+        lines += [translated(link.title), *(f"  {translated(name):<22} {value}" for name, value in link.facts)]
         lines += [f"  {'  '.join(row)}" for row in link.rows[: LINES + 1]]
-        lines += [f"  ... {len(link.rows) - 1 - LINES} more"] * (len(link.rows) > LINES + 1)
+        lines += [words("  ... %(n)s more", n=len(link.rows) - 1 - LINES)] * (len(link.rows) > LINES + 1)
     return "\n".join(lines)
 
 

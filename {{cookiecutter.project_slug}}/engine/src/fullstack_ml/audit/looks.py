@@ -43,7 +43,7 @@ def clean(e: Evidence) -> list[Proof]:
     """Look whether the champion was made from committed code."""
     held = e.champion
     dirty = held is None or held.tags.get("git.dirty") != "false"
-    return [] if dirty or held is None else e.version("made from a commit", "git.commit")
+    return [] if dirty or held is None else e.version("made from commit %(tag)s", "git.commit")
 
 
 def owners(e: Evidence) -> list[Proof]:
@@ -94,7 +94,7 @@ def sliced(e: Evidence) -> list[Proof]:
 
 def stable(e: Evidence) -> list[Proof]:
     """Look for answers in the log, none of which was no number."""
-    return [] if e.logged("reason = 'not-finite'", "") else e.logged("", "answers, each of them a number")
+    return [] if e.logged("reason = 'not-finite'", "") else e.logged("", "%(count)s answers, each of them a number")
 
 
 def scored(test: Test, evidence: Evidence) -> tuple[float, list[Proof]]:

@@ -2,19 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Proof:
-    """A file, run or command that shows something, and the day of it."""
+    """A file, run or command that shows something, and the day of it; ``what`` and ``place`` may be sentences."""
 
-    what: str
-    place: str
+    what: Any
+    place: Any
     day: str
-
-    def __str__(self) -> str:
-        """Return it as one line."""
-        return f"{self.what}: {self.place}, {self.day}"
 
 
 def today() -> str:

@@ -14,6 +14,7 @@ from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.audit.answers import opened
 from fullstack_ml.audit.proof import Proof, today
 from fullstack_ml.inputs import input_of
+from fullstack_ml.pages.words import sentence
 from fullstack_ml.product.types import Product
 
 if TYPE_CHECKING:
@@ -63,4 +64,5 @@ def recomputed(evidence: "Evidence") -> list[Proof]:
         if said != row["answer"]:
             return []
         count += 1
-    return [Proof(f"{count} logged answers computed again, all alike", "the prediction log", today())] if count else []
+    what = sentence("%(count)s logged answers computed again, all alike", count=count)
+    return [Proof(what, "the prediction log", today())] if count else []

@@ -4,21 +4,27 @@ Reads ``roles`` of ``product.yaml``; where it is left out, the owners of require
 """
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
+from fullstack_ml.pages.words import sentence
 from fullstack_ml.product import types
 from fullstack_ml.product.types import Product
 
-PARTS = ("decides", "does", "reviews", "told")
+NOBODY = {
+    "decides": "nobody decides",
+    "does": "nobody does it",
+    "reviews": "nobody reviews it",
+    "told": "nobody is told",
+}
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the lifecycle with its people; ``gaps`` are the parts that nobody has, or one has alone."""
+    """A step of the lifecycle with its people; ``gaps`` say which parts nobody has, or one has alone."""
 
     name: str
     people: dict[str, str | None]
-    gaps: list[str]
+    gaps: list[Any]
 
 
 def steps(product: Product) -> list[Step]:
@@ -26,10 +32,10 @@ def steps(product: Product) -> list[Step]:
     found = []
     for name in get_args(types.Step):
         role = product.roles.get(name)
-        people = {part: getattr(role, part) if role else None for part in PARTS}
-        gaps = [f"nobody {part}" if part != "told" else "nobody is told" for part, who in people.items() if not who]
+        people = {part: getattr(role, part) if role else None for part in NOBODY}
+        gaps: list[Any] = [NOBODY[part] for part, who in people.items() if not who]
         if people["does"] and people["does"] == people["reviews"]:
-            gaps.append(f"{people['does']} reviews the own work")
+            gaps.append(sentence("%(who)s reviews the own work", who=people["does"]))
         found.append(Step(name, people, gaps))
     return found
 

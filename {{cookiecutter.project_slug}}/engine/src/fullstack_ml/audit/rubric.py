@@ -25,7 +25,7 @@ TESTS = [
     Test(
         "D1",
         "feature expectations are in a schema",
-        (lambda e: e.stage("validate"), lambda e: e.report(VALIDATION, "records keep product.yaml", "valid")),
+        (lambda e: e.stage("validate"), lambda e: e.report(VALIDATION, "records comply with product.yaml", "valid")),
         (),
         "make validate",
     ),
@@ -82,7 +82,7 @@ TESTS = [
         "M2",
         "the offline metric follows the online one",
         (lambda e: e.monitored("drawn_"),),
-        (lambda e: e.logged("feedback", "late answers"),),
+        (lambda e: e.logged("feedback", "%(count)s late answers"),),
         "send late answers, then make monitor",
     ),
     Test(
@@ -147,7 +147,7 @@ TESTS = [
     Test(
         "I4",
         "quality is checked before serving",
-        (lambda e: e.stage("accept"), lambda e: e.version("judged before the alias moved", "verdict")),
+        (lambda e: e.stage("accept"), lambda e: e.version("judged before the alias moved: %(tag)s", "verdict")),
         (),
         "make",
     ),
@@ -161,7 +161,7 @@ TESTS = [
     Test(
         "I6",
         "a model is tried on some before all",
-        (lambda e: e.logged("arm = 'challenger'", "answers of a challenger"),),
+        (lambda e: e.logged("arm = 'challenger'", "%(count)s answers of a challenger"),),
         (),
         "SERVE_ROLLOUT=shadow or canary beside a champion",
     ),
@@ -169,7 +169,7 @@ TESTS = [
         "I7",
         "a model is rolled back quickly",
         (),
-        (lambda e: e.version("rolled back", "rolled_back"),),
+        (lambda e: e.version("rolled back: %(tag)s", "rolled_back"),),
         "practise make rollback, and write down who did",
     ),
     Test(
@@ -185,7 +185,7 @@ TESTS = [
     Test(
         "O2",
         "training and serving hold the same invariants",
-        (lambda e: e.version("served by the contract of", "formulation.sha256"), lambda e: e.stage("validate")),
+        (lambda e: e.version("served by the contract %(tag)s", "formulation.sha256"), lambda e: e.stage("validate")),
         (),
         "make",
     ),
@@ -221,7 +221,7 @@ TESTS = [
         "O7",
         "answers have not become worse",
         (lambda e: e.monitored("drawn_", "corrected_share"),),
-        (lambda e: e.logged("feedback", "late answers"),),
+        (lambda e: e.logged("feedback", "%(count)s late answers"),),
         "send late answers, then make monitor",
     ),
 ]

@@ -2,6 +2,8 @@
 
 ``formulation.input`` of ``product.yaml`` says how: ``shape`` (``[height, width]`` grey, ``[height, width, 3]`` colour),
 ``fit`` and ``ground``. The page in the browser does the same (edge/page/image.js); a test holds the two together.
+
+Reads and writes nothing.
 """
 
 import sys

@@ -1,23 +1,19 @@
-"""Input ``image``: pictures in any common format, grey or colour, brought to the contract's shape."""
+"""Input ``image``: pictures in any common format, grey or colour, brought to the contract's shape.
+
+Reads and writes nothing. ``canvas.py`` decodes a picture, ``uploads.py`` says what a request holds.
+"""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import io
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html import escape
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageDraw
-from pydantic import BaseModel, ConfigDict, Field
 
-from fullstack_ml.inputs import FEATURES, Decoded, Region, UnreadableError, glyphs, pictures, shifts
-from fullstack_ml.inputs.canvas import Canvas, canvas_of, decode, decode_opened, open_picture
+from fullstack_ml.inputs import FEATURES, Region, glyphs, pictures, shifts, uploads
+from fullstack_ml.inputs.canvas import Canvas, canvas_of, decode
 from fullstack_ml.inputs.pictures import THUMBNAIL, picture
 from fullstack_ml.product.types import Finding, Product
 
@@ -33,7 +29,7 @@ ALIKE = True
 strangers, typical, draw, logged = pictures.strangers, pictures.typical, pictures.draw, pictures.logged
 shifted, drawn = shifts.of_pictures, glyphs.drawn
 omissions = pictures.omissions
-KEPT_PIXELS = 1_000_000  # of pictures of a request that stay open
+record_type, example, opened, decoder = uploads.record_type, uploads.example, uploads.opened, uploads.decoder
 GRID = 4  # an image is cut into GRID x GRID regions
 
 
@@ -53,11 +49,6 @@ def slice_columns(product: Product) -> list[str]:
     return ["ink"]
 
 
-def identity(payload: bytes) -> str:
-    """Name a record by the hex SHA-256 of its image bytes, as collected."""
-    return hashlib.sha256(payload).hexdigest()
-
-
 def columns(product: Product) -> dict[str, pl.DataType]:
     """One column: the image's bytes as collected."""
     import polars as pl
@@ -69,7 +60,7 @@ def content_id(frame: pl.DataFrame, product: Product) -> pl.Series:
     """Name every record by the hex SHA-256 of its image bytes."""
     import polars as pl
 
-    return pl.Series("id", [identity(payload) for payload in frame["payload"]], dtype=pl.String)
+    return pl.Series("id", [uploads.identity(payload) for payload in frame["payload"]], dtype=pl.String)
 
 
 def matrix(frame: pl.DataFrame, product: Product) -> np.ndarray:
@@ -170,72 +161,6 @@ def front(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
 def random_inputs(product: Product, count: int, seed: int) -> np.ndarray:
     """Draw pictures of noise."""
     return np.random.default_rng(seed).integers(0, 256, (count, *canvas_of(product).shape)).astype(np.uint8)
-
-
-def record_type(product: Product) -> type[BaseModel]:
-    """One field: the picture's bytes in base64."""
-    height, width = canvas_of(product)[:2]
-    meaning = product.formulation.input.meaning
-    what = f"{meaning}; PNG, JPEG or another picture format, scaled to {width} x {height} pixels"
-    encoding = {"contentEncoding": "base64", "contentMediaType": "image/png"}
-
-    class Record(BaseModel):
-        model_config = ConfigDict(extra="forbid", json_schema_extra={"example": example(product)})
-
-        image: Annotated[str, Field(strict=True, min_length=4, description=what, json_schema_extra=encoding)]
-
-    return Record
-
-
-def example(product: Product) -> dict[str, Any]:
-    """Draw the name of the first label, dark on white, as large as the model's input."""
-    height, width = canvas_of(product)[:2]
-    image = Image.new("L", (64, 64), 255)
-    ImageDraw.Draw(image).text((32, 32), product.formulation.label_names[0], 0, anchor="mm", font_size=64)
-    file = io.BytesIO()
-    image.resize((width, height), Image.Resampling.BOX).save(file, "PNG")
-    return {"image": base64.b64encode(file.getvalue()).decode()}
-
-
-def unreadable(place: int, error: ValueError) -> UnreadableError:
-    """Say which picture of a request cannot be read, and why."""
-    return UnreadableError(place, "image", "not base64" if isinstance(error, binascii.Error) else str(error))
-
-
-def opened(records: list[Any]) -> tuple[int, list[Any]]:
-    """Add up the pixels that the pictures' headers state; a picture is its bytes and, of small ones, what was opened.
-
-    Large ones are opened again when their turn comes: Pillow makes room for a WebP's pixels when it reads its header.
-    """
-    pixels, found = 0, []
-    for i, record in enumerate(records):
-        try:
-            data = record if isinstance(record, bytes) else base64.b64decode(record.image, validate=True)
-            image = open_picture(data)
-        except ValueError as error:
-            raise unreadable(i, error) from error
-        pixels += image.width * image.height
-        found.append((data, image if pixels <= KEPT_PIXELS else None))
-    return pixels, found
-
-
-def decoder(product: Product) -> Callable[[list[Any], float], Decoded]:
-    """Decode pictures that were opened, from base64 of JSON or the files of a form."""
-    canvas = canvas_of(product)
-
-    def decode_all(found: list[Any], until: float = math.inf) -> Decoded:
-        arrays = []
-        for i, (data, image) in enumerate(found):
-            if time.monotonic() > until:
-                raise TimeoutError
-            try:
-                arrays.append(decode_opened(image or open_picture(data), canvas))
-            except ValueError as error:
-                raise unreadable(i, error) from error
-        inputs = np.stack(arrays) if len(arrays) > 1 else arrays[0][np.newaxis]
-        return inputs, [identity(data) for data, _ in found], [data for data, _ in found]
-
-    return decode_all
 
 
 def fields(record: dict[str, Any], product: Product) -> dict[str, str]:

@@ -60,19 +60,22 @@ def of_pictures(frame: pl.DataFrame, product: Product, seed: int) -> pl.DataFram
 def of_table(frame: pl.DataFrame, product: Product, seed: int) -> pl.DataFrame:
     """Return rows as another instrument measures them: every number that is no whole one is larger by a third or so.
 
-    What would leave the contract's range stays at its end.
+    Where all are whole, these are larger. What would leave the contract's range stays at its end.
     """
     import polars as pl
 
     times = pl.Series(np.random.default_rng(seed).uniform(*READS, len(frame)))
-    measured = [feature for feature in product.formulation.input.features if feature.type == "number"]
+    features = product.formulation.input.features
+    measured = [feature for feature in features if feature.type == "number"]
     made = [
         (pl.lit(feature.bounds[0]) + (pl.col(feature.name) - feature.bounds[0]) * times)
         .clip(*feature.bounds)
         .alias(feature.name)
-        for feature in measured
+        for feature in measured or [feature for feature in features if feature.type == "whole"]
     ]
-    return frame.with_columns(made)
+    return frame.with_columns(made).with_columns(
+        pl.col(name).round().cast(kind) for name, kind in frame.schema.items() if kind.is_integer()
+    )
 
 
 def mistyped(text: str) -> str:

@@ -1,4 +1,7 @@
-"""How numbers stand in pages, tables and printed lines: one way for all."""
+"""How numbers stand in pages, tables and printed lines: one way for all.
+
+Reads and writes nothing.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import date

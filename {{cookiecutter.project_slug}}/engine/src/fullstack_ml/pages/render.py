@@ -2,6 +2,7 @@
 
 A stage keeps its templates in ``templates/`` beside its ``__main__.py``. An HTML page extends ``base.html.j2``, which
 has the style sheet and lets the page open without a network. A name that a page uses and nothing defines is an error.
+Reads templates; the caller writes the page.
 """
 
 from pathlib import Path
@@ -11,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fullstack_ml.pages import provenance
 from fullstack_ml.pages.formats import FILTERS
-from fullstack_ml.pages.words import language, translated
+from fullstack_ml.pages.words import language, told, translated
 
 BASE = Path(__file__).parent / "templates"
 
@@ -28,7 +29,7 @@ def environment(folder: Path, escape: bool) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     made.policies["ext.i18n.trimmed"] = True
-    made.filters |= {**FILTERS, "translated": translated}
+    made.filters |= {**FILTERS, "translated": translated, "told": told}
     # What a page is not told otherwise: it says where it comes from at this moment.
     made.globals |= {"language": language(), "provenance": provenance.today}
     made.install_gettext_callables(  # type: ignore[attr-defined]

@@ -1,12 +1,14 @@
 """The words of pages and printed lines, in the language of the project.
 
 Every text that people read goes through ``words()``, which templates call as ``_()`` or by a block ``trans``. A text is
-written in English where it is used, with values as ``%(name)s`` and a percent sign as ``%%``. Another language is one
-file, ``catalogues/<language>.yaml``, which maps each English text of the engine to its translation, and a word in
+written in English where it is used, with values as ``%(name)s`` and a percent sign as ``%%``. What a report keeps for a
+page is a ``sentence()``, which the page tells by the filter ``told``. Another language is one file,
+``catalogues/<language>.yaml``, which maps each English text of the engine to its translation, and a word in
 ``Service.language``; what a product says itself, such as the meaning of a metric of its own, stays as it is.
 Reads ``service.language`` of ``product.yaml``.
 """
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,32 @@ def words(text: str, **values: Any) -> str:
 def translated(text: str) -> str:
     """Return ``text`` in the project's language as it stands in the catalogue, without its values."""
     return catalogue(language()).get(text, text)
+
+
+def sentence(text: str, **values: Any) -> dict[str, Any]:
+    """Return a text with its values as a report keeps them, so that a page can tell it in any language.
+
+    A value may be a sentence itself, such as a verdict.
+    """
+    return {"text": text, "values": values}
+
+
+def told(kept: Any) -> str:
+    """Return what a report keeps in the project's language: a sentence, or a text alone, such as one of the product."""
+    if isinstance(kept, dict):
+        return words(kept["text"], **{name: _part(value, told) for name, value in kept["values"].items()})
+    return translated(str(kept))
+
+
+def in_english(kept: Any) -> str:
+    """Return what a report keeps in English, the language of errors."""
+    if isinstance(kept, dict):
+        return str(kept["text"]) % {name: _part(value, in_english) for name, value in kept["values"].items()}
+    return str(kept)
+
+
+def _part(value: Any, tell: Callable[[Any], str]) -> Any:
+    return tell(value) if isinstance(value, dict) else value
 
 
 def described(part: Any) -> Any:

@@ -1,7 +1,7 @@
 """Load ``product.yaml`` and say what is wrong with it by line.
 
 Reads ``product.yaml``; writes nothing. The classes are in ``types.py``, the checks across them in
-``contradictions.py``; here stand the three-line errors.
+``contradictions.py``; here stand the three-line errors. Run: ``make check``.
 """
 
 import unicodedata

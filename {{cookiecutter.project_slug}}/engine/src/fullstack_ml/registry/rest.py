@@ -1,6 +1,6 @@
 """The registry of an MLflow tracking server, over its REST API: needs no MLflow library.
 
-The tracking server has to serve artefacts itself, which is its default.
+Reads and writes at ``MLFLOW_TRACKING_URI``. The tracking server has to serve artefacts itself, which is its default.
 """
 
 import base64

@@ -1,4 +1,8 @@
-"""Start the server on the address of the settings. Run: ``python -m PACKAGE.serving``, or ``make serve``."""
+"""Start the server on the address of the settings.
+
+Reads the settings from ``SERVE_*`` and ``.env``; what the server reads and writes stands in ``service.py`` and
+``store.py``. Run: ``python -m fullstack_ml.serving``, or ``make serve``.
+"""
 
 import errno
 import socket

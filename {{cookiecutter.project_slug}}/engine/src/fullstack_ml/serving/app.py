@@ -1,7 +1,7 @@
 """The API: predict, feedback, look-up, and what an operator asks.
 
 Reads ``product.yaml``, the served versions and the database; writes the database. Run: ``make serve``, or
-``python -m PACKAGE.serving``.
+``python -m fullstack_ml.serving``.
 """
 
 import asyncio

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from fullstack_ml.answers import answer_of
+from fullstack_ml.pages.words import in_english, sentence, told, words
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Plan
 from fullstack_ml.registry import tracking
@@ -40,25 +41,33 @@ def holds(report: dict[str, Any], plan: Plan, sign: int) -> bool:
     return bool(worst > (0 if plan.promote == "better" else -plan.detect))
 
 
-def decide(modes: Modes, plan: Plan, sign: int, rollout: str) -> tuple[str, str]:
-    """Return what the plan decides, and why, or what is missing until it does."""
+def decide(modes: Modes, plan: Plan, sign: int, rollout: str) -> tuple[str, dict[str, Any]]:
+    """Return what the plan decides, and why, or what is missing until it does: a ``sentence()``."""
     for mode, report in modes.items():
         if report["verdict"] == "worse":
-            return WITHDRAW, f"it is worse in {mode}"
+            return WITHDRAW, sentence("it is worse in %(mode)s", mode=mode)
     last = modes.get("canary") or modes.get("shadow")
     if last is None:
-        begin = "make serve scores with it" if rollout != "off" else "SERVE_ROLLOUT=shadow in .env, then make serve"
-        return WAIT, f"it has scored no record yet: {begin}"
-    count = f"{last['labelled']} of {last['planned']} planned late answers"
-    shown = holds(last, plan, sign)
+        text = "it has scored no record yet: make serve scores with it"
+        if rollout == "off":
+            text = "it has scored no record yet: SERVE_ROLLOUT=shadow in .env, then make serve"
+        return WAIT, sentence(text)
+    count = {"labelled": last["labelled"], "planned": last["planned"]}
+    shown, wanted = holds(last, plan, sign), sentence(plan.promote)
     if last["mode"] == "canary" and shown:
-        return PROMOTE, f"it is {plan.promote} in canary, on {count}"
+        text = "it is %(promote)s in canary, on %(labelled)s of %(planned)s planned late answers"
+        return PROMOTE, sentence(text, promote=wanted, **count)
     if last["labelled"] < last["planned"] and not shown:
-        return WAIT, f"{last['mode']} has {count}; POST /v1/feedback takes more"
+        text = "%(mode)s has %(labelled)s of %(planned)s planned late answers; POST /v1/feedback takes more"
+        return WAIT, sentence(text, mode=last["mode"], **count)
     if last["mode"] == "shadow":
-        return WAIT, "shadow is over; next SERVE_ROLLOUT=canary in .env, then start the server again"
-    why = f"canary has {count}, and whether it is {plan.promote} by them stays open"
-    return WAIT, f"{why}: make promote or leave it, with the product owner"
+        text = "shadow is over; next SERVE_ROLLOUT=canary in .env, then start the server again"
+        return WAIT, sentence(text)
+    text = (
+        "canary has %(labelled)s of %(planned)s planned late answers, and whether it is %(promote)s by them stays "
+        "open: make promote or leave it, with the product owner"
+    )
+    return WAIT, sentence(text, promote=wanted, **count)
 
 
 def line(mode: str, report: dict[str, Any] | None) -> str:
@@ -71,8 +80,8 @@ def line(mode: str, report: dict[str, Any] | None) -> str:
 
 def offline(number: str) -> str:
     """Say why the gate left the champion where it is, if it was this very version that it measured last."""
-    told: dict[str, Any] = read_json(REGISTRATION) if REGISTRATION.exists() else {}
-    stays = told.get("champion_stays", []) if told.get("version") == number else []
+    known: dict[str, Any] = read_json(REGISTRATION) if REGISTRATION.exists() else {}
+    stays = known.get("champion_stays", []) if known.get("version") == number else []
     return "accepted" + ("; the champion stayed: " + "; ".join(stays) if stays else "")
 
 
@@ -94,16 +103,19 @@ def evidence(settings: Settings, number: str, plan: Plan) -> Modes:
         raise UserError(what, "SERVE_DATABASE_URL", "make serve makes it") from error
 
 
-def act(registry: Registry, decision: str, number: str, why: str) -> str:
+def act(registry: Registry, decision: str, number: str, why: dict[str, Any]) -> str:
     """Do what was decided; return what there is to say."""
+    facts = {"number": number, "why": told(why)}
     if decision == WAIT:
-        return f"open: {why}"
-    registry.set_tag(number, TAG, f"{time.strftime('%Y-%m-%d %H:%M')} {decision}: {why}")
+        return words("open: %(why)s", why=told(why))
+    registry.set_tag(number, TAG, f"{time.strftime('%Y-%m-%d %H:%M')} {decision}: {in_english(why)}")
     if decision == PROMOTE:
         before, _ = promote(registry, number)
-        return f"version {number} is {CHAMPION} now, it was {before}: {why}; to go back: make rollback"
+        text = "version %(number)s is champion now, it was %(before)s: %(why)s; to go back: make rollback"
+        return words(text, before=before, **facts)
     registry.set_alias(CHALLENGER, None)
-    return f"version {number} is no {CHALLENGER} any more: {why}; it stays registered, make promote VERSION={number}"
+    text = "version %(number)s is no challenger any more: %(why)s; it stays registered, make promote VERSION=%(number)s"
+    return words(text, **facts)
 
 
 def main() -> None:

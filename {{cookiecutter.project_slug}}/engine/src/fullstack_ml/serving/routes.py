@@ -7,6 +7,7 @@ parsing of a body costs more than the model.
 
 import asyncio
 import json
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Request, Response
@@ -186,7 +187,10 @@ def describe(app: FastAPI, title: str, types: Schema, keyed: bool) -> None:
         if keyed:
             made["components"]["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
             made["security"] = [{"key": []}]
-        app.openapi_schema = described(made)
+        app.openapi_schema = made = described(made)
+        for operation in (one for path in made["paths"].values() for one in path.values()):
+            # What stands beside the path while it is folded, in place of the function's name.
+            operation["summary"] = re.split(r"[.;:]", operation["description"])[0]
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -66,7 +66,8 @@ def drawn_records(product: Product) -> pl.DataFrame:
     Raises:
         UserError: if there is no finished project, its log would keep no input, or nothing of it can change.
     """
-    if input_of(product).shifted is None:
+    shifted = input_of(product).shifted
+    if shifted is None:
         what = f"the input {product.formulation.input.type} does not say what may change: it has no function shifted"
         raise UserError(what, "its module in src/", "write one as inputs/__init__.py of the engine says")
     if not LABELLED.exists():
@@ -76,6 +77,10 @@ def drawn_records(product: Product) -> pl.DataFrame:
         raise UserError(what, str(PRODUCT), "try it in a project on the sample data")
     labels = pl.read_parquet(LABELLED, columns=["id", "label"])
     found = raw().collect().join(labels, on="id", how="left")
+    few = found.head(FEWEST).select(list(input_of(product).columns(product)))
+    if shifted(few, product, 1).equals(few):
+        what = "nothing of a record can change: the month plays a change of measured numbers, and no feature is one"
+        raise UserError(what, f"{PRODUCT}, formulation.input.features", "try it in a project on the sample data")
     return found.with_columns(draw=draws(found)).sort("draw", "id").head(MOST)
 
 

@@ -5,6 +5,7 @@ write; writes nothing but through them and ``clock.py``.
 """
 
 import math
+import re
 import time
 from dataclasses import asdict
 from random import Random
@@ -52,7 +53,7 @@ class Month:
             {"title": title, "told": told, "monitor": monitor, "ran": [asdict(one) for one in self.copy.ran]}
         )
         self.copy.ran.clear()
-        print(f"{title or '':<8}{told}  [{self.seconds:.0f} s]", flush=True)
+        print(f"{title or '':<8} {told}  [{self.seconds:.0f} s]", flush=True)
 
     def traffic(
         self, client: httpx.Client, records: pl.DataFrame, judged: float, part: tuple[float, float] = (0.0, 1.0)
@@ -119,9 +120,7 @@ def change_week(month: Month, client: httpx.Client) -> None:
     month.back = label_round(month)
     text = "make feedback, round, export-round, import: %(n)s records labelled by people outside"
     month.say("", words(text, n=month.back))
-    month.copy.type("make", "sweep", f"TRIALS={TRIALS}")
-    month.copy.type("make", "adopt")
-    month.copy.commit("Parameters that suit the new records")
+    search_anew(month)
     ran = month.copy.type("make", may=(0, 2))
     month.copy.commit("A model that knows the change")
     rejected = next((line for line in ran.said if line.startswith("error:")), "")
@@ -130,6 +129,17 @@ def change_week(month: Month, client: httpx.Client) -> None:
     made = words("make: version %(version)s is %(alias)s", version=told.get("version"), alias=told["alias"])
     month.say("", f"make: {rejected}" if rejected else made)
     clock.pass_week(month.log)
+
+
+def search_anew(month: Month) -> None:
+    """Search parameters for the new records, where the project says what to search for its model."""
+    model = re.search(
+        r"(?m)^\s*- model: *([\w-]+)", (month.copy.folder / "conf/config.yaml").read_text(encoding="utf-8")
+    )
+    if model and (month.copy.folder / f"conf/search/{model[1]}.yaml").exists():
+        month.copy.type("make", "sweep", f"TRIALS={TRIALS}")
+        month.copy.type("make", "adopt")
+        month.copy.commit("Parameters that suit the new records")
 
 
 def label_round(month: Month) -> int:
@@ -199,9 +209,9 @@ def score(month: Month) -> None:
         compared = month.copy.type("make", "compare", "VERSIONS=1 champion", may=(0, 2))
         if compared.code:  # of small data no record is left that both have not seen
             month.say("", f"make compare: {next(line for line in compared.said if line.startswith('error'))}")
-    audit = month.copy.type("make", "audit")
-    lines = [line for line in audit.said if line.startswith("minimum")]
-    month.say("", words("make audit: %(said)s", said=lines[0] if lines else audit.said[-1]))
+    month.copy.type("make", "audit")
+    minimum = f"{month.copy.report('reports/audit.json')['minimum']:.1f}"
+    month.say("", words("make audit: the weakest section has %(minimum)s of 7", minimum=minimum))
 
 
 # Each part with the way in which the server rolls a challenger out meanwhile.

@@ -7,41 +7,32 @@ index of its label. What only the pipeline needs is imported where it is used, s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fullstack_ml.answers.label.annotation import SCALE, asked, control, said, suggestion, unsure
-from fullstack_ml.answers.label.api import (
-    example,
-    expected,
-    from_text,
-    json_type,
-    judge,
-    named,
-    scores,
-    scores_type,
-    to_text,
-    written,
-)
+from fullstack_ml.answers.label.api import example, expected, from_text, json_type, judge, scores, scores_type, to_text
+from fullstack_ml.answers.label.contract import check, illegal, named, truth, written
 from fullstack_ml.answers.label.metrics import METRICS, TINY, columns, right_probability
 from fullstack_ml.answers.label.report import (
     HEADLINE,
     baselines,
-    collapsed,
-    confusion,
+    case_columns,
     explain,
     headline,
-    per_label,
-    reliability,
-    risk_curve,
-    worst_errors,
+    missing,
+    note,
+    sections,
+    summary,
+    suspects,
+    training_facts,
+    worst,
 )
 from fullstack_ml.answers.label.rule import Rule, chosen, decide, fit_rule, price_list
 from fullstack_ml.answers.words import Late, Rows, Words
-from fullstack_ml.product.types import Finding, Product
+from fullstack_ml.product.types import Product
 
 if TYPE_CHECKING:
     import onnx
@@ -106,36 +97,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def check(product: Product) -> Iterator[Finding]:
-    """Find fewer than two labels, one that was what it is, and a difference in accuracy that cannot be."""
-    labels = product.formulation.answer.labels
-    if len(labels) < 2:
-        fix = "list at least two: {name: ..., definition: ...}"
-        yield ("formulation", "answer", "labels"), f"an answer of type label has {len(labels)} label(s)", fix
-    for i, label in enumerate(labels):
-        if label.name in label.was:
-            yield ("formulation", "answer", "labels", i, "was"), f"label {label.name!r} names itself", "take it out"
-    for i, cell in enumerate(product.evaluation):
-        if cell.plan and cell.plan.detect >= 1:
-            what = f"no two accuracies differ by {cell.plan.detect:g}"
-            yield ("evaluation", i, "plan", "detect"), what, "a share below 1, such as 0.03"
-
-
 def width(product: Product) -> int:
     """Return the number of labels."""
     return len(product.formulation.answer.labels)
-
-
-def illegal(answers: Sequence[str], product: Product) -> dict[str, str]:
-    """Return the names that are no label of the contract, and never were."""
-    names = product.formulation.label_names
-    return dict.fromkeys(sorted(set(answers) - {*names, *product.formulation.earlier}), f"is not in {names}")
-
-
-def truth(answers: Sequence[str], product: Product) -> np.ndarray:
-    """Return the index of every label, int64 (records,)."""
-    place = {name: i for i, name in enumerate(product.formulation.label_names)}
-    return np.array([place[name] for name in answers], dtype=np.int64)
 
 
 def text(outputs: np.ndarray, rule: Rule, product: Product) -> list[str]:
@@ -147,22 +111,6 @@ def text(outputs: np.ndarray, rule: Rule, product: Product) -> list[str]:
 def strata(truth: np.ndarray) -> np.ndarray:
     """Records of one label belong together."""
     return truth
-
-
-def summary(truth: np.ndarray, product: Product, moments: np.ndarray | None = None) -> dict[str, Any]:
-    """Count the records of every label."""
-    counts = np.bincount(truth, minlength=width(product))
-    return dict(zip(product.formulation.label_names, counts.tolist(), strict=True))
-
-
-def missing(summary: dict[str, Any], product: Product) -> list[str]:
-    """Return the labels without a training record: the model could never answer them."""
-    return [name for name in product.formulation.label_names if not summary[name]]
-
-
-def training_facts(summary: dict[str, Any], product: Product) -> dict[str, Any]:
-    """Return what metrics ask beside the records: the label that the baseline answers."""
-    return {"majority": int(np.argmax([summary[name] for name in product.formulation.label_names]))}
 
 
 def record_columns(
@@ -197,49 +145,6 @@ def metadata(product: Product) -> dict[str, str]:
         "labels": json.dumps(product.formulation.label_names, ensure_ascii=False),
         "output": "probabilities: float32 (records, labels), calibrated; novelty: float32 (records,)",
     }
-
-
-def sections(
-    outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Rule, product: Product, bins: int
-) -> dict[str, Any]:
-    """Return what the evaluation report holds beside the metrics of any answer."""
-    names, predicted = product.formulation.label_names, chosen(outputs, rule)
-    return {
-        "labels": per_label(names, outputs, truth, words, rule),
-        "reliability": reliability(outputs, truth, bins),
-        "confusion": confusion(predicted, truth, len(names)).tolist(),
-        "risk_curve": risk_curve(outputs, predicted, truth),
-    }
-
-
-def worst(outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Rule) -> np.ndarray:
-    """Return the indices of the records to look at, the worst first."""
-    return worst_errors(outputs, chosen(outputs, rule), truth, words)
-
-
-def suspects(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the indices of records whose label is likely wrong, the most suspicious first."""
-    from fullstack_ml.answers.label.confident import likely_label_errors
-
-    return likely_label_errors(outputs, truth)
-
-
-def case_columns(outputs: np.ndarray, truth: np.ndarray, rule: Rule, product: Product) -> dict[str, list[Any]]:
-    """Return what is shown of a case: both labels with their probabilities."""
-    names = product.formulation.label_names
-    return {
-        "label": [names[i] for i in truth],
-        "predicted": text(outputs, rule, product),
-        "probability": right_probability(outputs, chosen(outputs, rule)).astype(np.float64).tolist(),
-        "right_probability": right_probability(outputs, truth).astype(np.float64).tolist(),
-    }
-
-
-def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
-    """Return what a reader has to know of a failed verdict beside the numbers, or None."""
-    if verdict["metric"] == "collapse" and verdict["verdict"] == "fail":
-        return collapsed(evaluation["labels"], verdict["threshold"])
-    return None
 
 
 def draw(report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path, words: Words) -> None:

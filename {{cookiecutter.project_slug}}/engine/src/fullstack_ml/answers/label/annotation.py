@@ -1,4 +1,7 @@
-"""A label at the annotator's screen: the choices of Label Studio, what was chosen, and which records to ask about."""
+"""A label at the annotator's screen: the choices of Label Studio, what was chosen, and which records to ask about.
+
+Reads and writes nothing.
+"""
 
 from html import escape
 from typing import Any

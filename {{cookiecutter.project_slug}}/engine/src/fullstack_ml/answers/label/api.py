@@ -1,6 +1,9 @@
-"""A label at the server: its type in requests and answers, its scores, and whether a late answer was right."""
+"""A label at the server: its type in requests and answers, its scores, and whether a late answer was right.
 
-from collections.abc import Mapping, Sequence
+Reads and writes nothing.
+"""
+
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -37,16 +40,6 @@ def to_text(answer: str, product: Product) -> str:
     return answer
 
 
-def written(answers: Sequence[str], renames: Mapping[str, str]) -> list[str]:
-    """A label is kept as it is, under its name of now."""
-    return [renames.get(name, name) for name in answers]
-
-
-def named(answer: str) -> list[str]:
-    """A label names itself."""
-    return [answer]
-
-
 def scores(outputs: np.ndarray, product: Product) -> list[dict[str, float]]:
     """Return the probabilities of every record by label."""
     names = product.formulation.label_names
@@ -54,7 +47,7 @@ def scores(outputs: np.ndarray, product: Product) -> list[dict[str, float]]:
 
 
 def judge(given: Sequence[str | None], right: Sequence[str]) -> np.ndarray:
-    """Return 1 where the label was right, else 0: the mean is the accuracy."""
+    """Return 1 where the answer was right, else 0: the mean is the accuracy."""
     return np.array([one == other for one, other in zip(given, right, strict=True)], dtype=np.float64)
 
 

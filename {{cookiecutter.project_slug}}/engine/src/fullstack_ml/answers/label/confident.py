@@ -1,4 +1,7 @@
-"""Which labels are likely wrong, by confident learning (Northcutt, Jiang and Chuang 2021, JAIR 70)."""
+"""Which labels are likely wrong, by confident learning (Northcutt, Jiang and Chuang 2021, JAIR 70).
+
+Reads and writes nothing.
+"""
 
 import numpy as np
 

@@ -1,4 +1,7 @@
-"""Draw the pictures of an evaluation, as PNG files that are written in one step."""
+"""Draw the pictures of an evaluation, as PNG files that are written in one step.
+
+Writes below the folders that it is given, of stage ``evaluate``; reads nothing.
+"""
 
 from __future__ import annotations
 

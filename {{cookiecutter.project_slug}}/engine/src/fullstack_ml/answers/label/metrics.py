@@ -1,4 +1,7 @@
-"""The metrics of one label: what each record adds, and the row of every metric with its function."""
+"""The metrics of one label: what each record adds, and the row of every metric with its function.
+
+Reads and writes nothing.
+"""
 
 from collections.abc import Callable
 
@@ -57,8 +60,8 @@ def _macro_f1(sums: Sums) -> Values:
     return np.asarray(f1.mean(axis=1))
 
 
-def _ece(sums: Sums) -> Values:
-    """Weigh |accuracy - confidence| per bin by the records (Naeini et al. 2015)."""
+def ece(sums: Sums) -> Values:
+    """Weigh |share that is right - probability| per bin by the records (Naeini et al. 2015)."""
     return np.asarray(np.abs(sums["bin_gap"]).sum(axis=1) / sums["one"][:, 0])
 
 
@@ -81,7 +84,8 @@ def _quadratic_kappa(sums: Sums) -> Values:
     return np.asarray(1 - sums.mean("steps_squared") / by_chance)
 
 
-def _collapse(sums: Sums) -> Values:
+def collapse(sums: Sums) -> Values:
+    """Return how far the rarest prediction falls short of its label's records, from 0 to 1."""
     return np.asarray(1 - np.minimum(1, (sums["predicted"] / sums["truth"]).min(axis=1)))
 
 
@@ -111,7 +115,8 @@ def precision_of(probability: np.ndarray, mine: np.ndarray) -> Callable[[np.ndar
     return measure
 
 
-def _mean(name: str, unit: str, meaning: str) -> Metric:
+def mean_loss(name: str, unit: str, meaning: str) -> Metric:
+    """Return the metric that is the mean of a column, better when lower."""
     return Metric(unit, "lower", meaning, lambda sums: sums.mean(name))
 
 
@@ -130,9 +135,9 @@ METRICS: dict[str, Metric] = {
         _quadratic_kappa,
         needs="ordered",
     ),
-    "log_loss": _mean("log_loss", "nats", "mean negative log probability of the right label"),
-    "brier": _mean("brier", "share", "mean squared error of the probabilities, summed over labels"),
-    "ece": Metric("share", "lower", "average gap between the stated probability and the share that is right", _ece),
+    "log_loss": mean_loss("log_loss", "nats", "mean negative log probability of the right label"),
+    "brier": mean_loss("brier", "share", "mean squared error of the probabilities, summed over labels"),
+    "ece": Metric("share", "lower", "average gap between the stated probability and the share that is right", ece),
     "margin_over_baseline": Metric(
         "share", "higher", "accuracy beyond that of always giving the most frequent label", _margin
     ),
@@ -140,7 +145,7 @@ METRICS: dict[str, Metric] = {
     "worst_label_recall": Metric(
         "share", "higher", "share that is found of the label that is missed most", _worst_recall, fewest="truth"
     ),
-    "collapse": Metric("share", "lower", "how strongly the most neglected label is under-predicted", _collapse),
+    "collapse": Metric("share", "lower", "how strongly the most neglected label is under-predicted", collapse),
     "set_coverage": Metric(
         "share",
         "higher",

@@ -1,4 +1,7 @@
-"""What an evaluation says of one label beside its metrics: confusion, reliability, recall, risk, baselines, cases."""
+"""What an evaluation says of one label beside its metrics: confusion, reliability, recall, risk, baselines, cases.
+
+Reads and writes nothing.
+"""
 
 from typing import Any
 
@@ -7,6 +10,7 @@ import numpy as np
 from fullstack_ml.answers.label.metrics import BINS, METRICS, columns, right_probability
 from fullstack_ml.answers.label.rule import ALWAYS, Rule, chosen, decide, expected_costs
 from fullstack_ml.answers.words import ACCEPT, Scored
+from fullstack_ml.pages.words import sentence
 from fullstack_ml.product.metrics import Sums
 from fullstack_ml.product.types import Product
 
@@ -27,24 +31,24 @@ def recalls(matrix: np.ndarray) -> np.ndarray:
 
 def reliability(probabilities: np.ndarray, truth: np.ndarray, bins: int) -> list[dict[str, float]]:
     """Per bin of the top probability: records, mean probability, accuracy; empty bins are left out."""
-    top = probabilities.max(axis=1)
-    hit = probabilities.argmax(axis=1) == truth
-    which = np.minimum((top * bins).astype(int), bins - 1)
+    return binned(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth, bins)
+
+
+def binned(shares: np.ndarray, right: np.ndarray, bins: int) -> list[dict[str, float]]:
+    """Per bin of ``shares`` from 0 to 1: how many, their mean, and how many of them are ``right``."""
+    which = np.minimum((shares * bins).astype(int), bins - 1)
     return [
-        {"records": int(mine.sum()), "confidence": float(top[mine].mean()), "accuracy": float(hit[mine].mean())}
+        {"records": int(mine.sum()), "confidence": float(shares[mine].mean()), "accuracy": float(right[mine].mean())}
         for mine in (which == b for b in range(bins))
         if mine.any()
     ]
 
 
-def risk_curve(
-    probabilities: np.ndarray, predicted: np.ndarray, truth: np.ndarray, points: int = 50
-) -> list[dict[str, float]]:
-    """Return error against share of answers, when the most confident records are answered first."""
-    order = np.argsort(-probabilities.max(axis=1), kind="stable")
-    wrong = np.cumsum(predicted[order] != truth[order])
-    steps = np.unique(np.linspace(1, len(truth), min(points, len(truth))).astype(int))
-    return [{"answered_share": n / len(truth), "answered_error": float(wrong[n - 1] / n)} for n in steps.tolist()]
+def risk_curve(sure: np.ndarray, hit: np.ndarray, points: int = 50) -> list[dict[str, float]]:
+    """Return error against share of answers, when the records that the model is most ``sure`` of are answered first."""
+    wrong = np.cumsum(~hit[np.argsort(-sure, kind="stable")])
+    steps = np.unique(np.linspace(1, len(hit), min(points, len(hit))).astype(int))
+    return [{"answered_share": n / len(hit), "answered_error": float(wrong[n - 1] / n)} for n in steps.tolist()]
 
 
 def per_label(
@@ -93,24 +97,18 @@ def baselines(
     }
 
 
-def worst_errors(probabilities: np.ndarray, predicted: np.ndarray, truth: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """Return the indices of wrong predictions: those that were answered first, then by falling probability."""
-    wrong = np.flatnonzero(predicted != truth)
-    silent = words[wrong] != ACCEPT
-    order: np.ndarray = wrong[np.lexsort((-probabilities[wrong].max(axis=1), silent))]
-    return order
-
-
-def collapsed(labels: dict[str, Any], threshold: float) -> str:
-    """Say in words which labels the model never predicts, or too rarely for the threshold."""
-    short = {
-        "never predicts": [name for name, row in labels.items() if row["records"] and not row["predicted"]],
-        "too rarely predicts": [
-            n for n, row in labels.items() if 0 < row["predicted"] < (1 - threshold) * row["records"]
-        ],
-    }
-    phrases = [f"{words} {', '.join(names)}" for words, names in short.items() if names]
-    return f"collapsed: the model {' and '.join(phrases) or 'may predict a label too rarely'}"
+def collapsed(labels: dict[str, Any], threshold: float) -> dict[str, Any]:
+    """Say which labels the model never predicts, or too rarely for the threshold."""
+    never = ", ".join(name for name, row in labels.items() if row["records"] and not row["predicted"])
+    rare = ", ".join(n for n, row in labels.items() if 0 < row["predicted"] < (1 - threshold) * row["records"])
+    if never and rare:
+        text = "collapsed: the model never predicts %(never)s and too rarely predicts %(rare)s"
+        return sentence(text, never=never, rare=rare)
+    if never:
+        return sentence("collapsed: the model never predicts %(never)s", never=never)
+    if rare:
+        return sentence("collapsed: the model too rarely predicts %(rare)s", rare=rare)
+    return sentence("collapsed: the model may predict a label too rarely")
 
 
 def explain(before: np.ndarray, final: Scored, rule: Rule, product: Product) -> list[str]:
@@ -130,3 +128,63 @@ def explain(before: np.ndarray, final: Scored, rule: Rule, product: Product) -> 
         decision += f"\n  costs in abstentions of answering: {told}; the cheapest is answered, up to 1"
     head = "probabilities, before and after calibration"
     return [head, *rows, "novelty", f"  {final.novelty[0]:.3f}, {limit}", "decision", decision]
+
+
+def summary(truth: np.ndarray, product: Product, moments: np.ndarray | None = None) -> dict[str, Any]:
+    """Count the records of every label."""
+    counts = np.bincount(truth, minlength=len(product.formulation.label_names))
+    return dict(zip(product.formulation.label_names, counts.tolist(), strict=True))
+
+
+def missing(summary: dict[str, Any], product: Product) -> list[str]:
+    """Return the labels without a training record: the model could never answer them."""
+    return [name for name in product.formulation.label_names if not summary[name]]
+
+
+def training_facts(summary: dict[str, Any], product: Product) -> dict[str, Any]:
+    """Return what metrics ask beside the records: the label that the baseline answers."""
+    return {"majority": int(np.argmax([summary[name] for name in product.formulation.label_names]))}
+
+
+def sections(
+    outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Rule, product: Product, bins: int
+) -> dict[str, Any]:
+    """Return what the evaluation report holds beside the metrics of any answer."""
+    names, predicted = product.formulation.label_names, chosen(outputs, rule)
+    return {
+        "labels": per_label(names, outputs, truth, words, rule),
+        "reliability": reliability(outputs, truth, bins),
+        "confusion": confusion(predicted, truth, len(names)).tolist(),
+        "risk_curve": risk_curve(outputs.max(axis=1), predicted == truth),
+    }
+
+
+def worst(outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Rule) -> np.ndarray:
+    """Return the indices of the records with a wrong label: those that were answered first, then the surest."""
+    wrong = np.flatnonzero(chosen(outputs, rule) != truth)
+    return np.asarray(wrong[np.lexsort((-outputs[wrong].max(axis=1), words[wrong] != ACCEPT))])
+
+
+def case_columns(outputs: np.ndarray, truth: np.ndarray, rule: Rule, product: Product) -> dict[str, list[Any]]:
+    """Return what is shown of a case: both labels with their probabilities."""
+    names, given = product.formulation.label_names, chosen(outputs, rule)
+    return {
+        "label": [names[i] for i in truth],
+        "predicted": [names[i] for i in given],
+        "probability": right_probability(outputs, given).astype(np.float64).tolist(),
+        "right_probability": right_probability(outputs, truth).astype(np.float64).tolist(),
+    }
+
+
+def suspects(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the indices of records whose label is likely wrong, the most suspicious first."""
+    from fullstack_ml.answers.label.confident import likely_label_errors
+
+    return likely_label_errors(outputs, truth)
+
+
+def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what a reader has to know of a failed verdict beside the numbers, or None."""
+    if verdict["metric"] == "collapse" and verdict["verdict"] == "fail":
+        return collapsed(evaluation["labels"], verdict["threshold"])
+    return None

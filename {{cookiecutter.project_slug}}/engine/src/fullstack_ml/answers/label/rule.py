@@ -2,15 +2,16 @@
 
 The numbers of the rule stand in the artefact's metadata under ``decision``; none is chosen by hand. The edge page has
 the same rule in JavaScript, and a test holds the two together.
+
+Reads and writes nothing.
 """
 
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fullstack_ml.answers.calibrating import conformal_quantile, novelty_limit
-from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, Scored
+from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, RuleAsText, Scored
 from fullstack_ml.product.types import Product
 
 POWERS = {None: 0, "absolute": 1, "squared": 2}  # of the steps between two labels: what they do to the cost
@@ -19,7 +20,7 @@ WORDS = np.array([UNCERTAIN, ACCEPT, UNFAMILIAR], dtype=object)
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(RuleAsText):
     """When to answer.
 
     ``novelty``: a record above it is ``unfamiliar``; null when the product never asks. ``floor``: a label belongs to
@@ -34,15 +35,6 @@ class Rule:
     novelty: float | None
     coverage: float
     costs: list[list[float]] | None = None
-
-    def to_json(self) -> str:
-        """Write the rule for the artefact's metadata."""
-        return json.dumps(asdict(self), allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Rule":
-        """Read the rule from the artefact's metadata."""
-        return cls(**json.loads(text))
 
 
 ALWAYS = Rule(floor=0.0, confidence=0.0, novelty=None, coverage=1.0)

@@ -1,4 +1,7 @@
-"""Several labels at the annotator's screen: choices of Label Studio of which many may be taken, and what was chosen."""
+"""Several labels at the annotator's screen: choices of Label Studio of which many may be taken, and what was chosen.
+
+Reads and writes nothing.
+"""
 
 from typing import Any
 

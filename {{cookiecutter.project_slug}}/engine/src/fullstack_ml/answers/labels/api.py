@@ -1,4 +1,7 @@
-"""Several labels at the server: a list in requests and answers, their scores, and whether a late answer was right."""
+"""Several labels at the server: a list in requests and answers, their scores, and whether a late answer was right.
+
+Reads and writes nothing. A late answer is right as a whole or not, as one label is.
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,11 +11,12 @@ import numpy as np
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from fullstack_ml.answers.label.api import Share, judge, scores
 from fullstack_ml.answers.labels.contract import contrary, joined
 from fullstack_ml.answers.words import names_in
 from fullstack_ml.product.types import Product
 
-Share = Annotated[float, Field(ge=0, le=1)]
+__all__ = ["example", "expected", "from_text", "json_type", "judge", "scores", "scores_type", "to_text"]
 
 
 def possible(names: list[str], product: Product) -> list[str]:
@@ -50,17 +54,6 @@ def from_text(text: str, product: Product) -> list[str]:
 def to_text(answer: Sequence[str], product: Product) -> str:
     """Write a list of labels as the log keeps it."""
     return joined(answer)
-
-
-def scores(outputs: np.ndarray, product: Product) -> list[dict[str, float]]:
-    """Return the probabilities of every record by label."""
-    names = product.formulation.label_names
-    return [dict(zip(names, shares, strict=True)) for shares in outputs.tolist()]
-
-
-def judge(given: Sequence[str | None], right: Sequence[str]) -> np.ndarray:
-    """Return 1 where all labels were right, else 0: the mean is the subset accuracy."""
-    return np.array([one == other for one, other in zip(given, right, strict=True)], dtype=np.float64)
 
 
 def expected(given: Sequence[str], scores: Sequence[dict[str, float]], product: Product) -> np.ndarray:

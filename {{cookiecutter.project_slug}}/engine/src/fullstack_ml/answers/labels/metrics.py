@@ -1,10 +1,13 @@
-"""The metrics of several labels: what each record adds, and the row of every metric with its function."""
+"""The metrics of several labels: what each record adds, and the row of every metric with its function.
+
+Reads and writes nothing.
+"""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from fullstack_ml.answers.label.metrics import precision_of
+from fullstack_ml.answers.label.metrics import collapse, ece, mean_loss, precision_of
 from fullstack_ml.answers.labels.rule import Rule, candidates, chosen
 from fullstack_ml.product.metrics import Metric, Sums, Values
 
@@ -65,27 +68,14 @@ def _micro_f1(sums: Sums) -> Values:
     return f1_of(*(sums[name].sum(axis=1) for name in ("truth", "predicted", "label_hit")))
 
 
-def _ece(sums: Sums) -> Values:
-    """Weigh |share that have the label - probability| per bin by records and labels (Naeini et al. 2015)."""
-    return np.asarray(np.abs(sums["bin_gap"]).sum(axis=1) / sums["one"][:, 0])
-
-
 def _margin(sums: Sums) -> Values:
     return np.asarray(sums.mean("score") - sums["alone"][:, sums.facts["majority"]] / sums["one"][:, 0])
-
-
-def _collapse(sums: Sums) -> Values:
-    return np.asarray(1 - np.minimum(1, (sums["predicted"] / sums["truth"]).min(axis=1)))
 
 
 def average_precision(outputs: np.ndarray, truth: np.ndarray) -> Callable[[np.ndarray], float]:
     """Return the mean over labels of the average precision, as a function of the records' weights."""
     measures = [precision_of(share, mine) for share, mine in zip(outputs.T, truth.T, strict=True)]
     return lambda weights: float(np.mean([measure(weights) for measure in measures]))
-
-
-def _mean(name: str, unit: str, meaning: str) -> Metric:
-    return Metric(unit, "lower", meaning, lambda sums: sums.mean(name))
 
 
 def _share(meaning: str, part: str, whole: str) -> Metric:
@@ -110,18 +100,18 @@ METRICS: dict[str, Metric] = {
         "share of the records without a label that get none",
         lambda sums: sums["none_hit"][:, 0] / sums["alone"][:, -1],
     ),
-    "hamming_loss": _mean("wrong_labels", "share", "share of all labels of all records that are wrong"),
+    "hamming_loss": mean_loss("wrong_labels", "share", "share of all labels of all records that are wrong"),
     "average_precision": Metric(
         "share", "higher", "mean over labels of the area under precision and recall", weighted=average_precision
     ),
-    "log_loss": _mean("log_loss", "nats", "mean over labels of the negative log probability of what is right"),
-    "brier": _mean("brier", "share", "mean over labels of the squared error of the probability"),
-    "ece": Metric("share", "lower", "expected calibration error of the probabilities of all labels", _ece),
+    "log_loss": mean_loss("log_loss", "nats", "mean over labels of the negative log probability of what is right"),
+    "brier": mean_loss("brier", "share", "mean over labels of the squared error of the probability"),
+    "ece": Metric("share", "lower", "expected calibration error of the probabilities of all labels", ece),
     "margin_over_baseline": Metric(
         "share", "higher", "subset accuracy above always answering the most frequent label alone, or none", _margin
     ),
     "worst_slice_subset_accuracy": Metric("share", "higher", "lowest subset accuracy of a measurable slice"),
-    "collapse": Metric("share", "lower", "how strongly the most neglected label is under-predicted", _collapse),
+    "collapse": Metric("share", "lower", "how strongly the most neglected label is under-predicted", collapse),
     "set_coverage": Metric(
         "share",
         "higher",

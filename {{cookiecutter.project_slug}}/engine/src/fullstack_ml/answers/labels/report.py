@@ -1,14 +1,19 @@
-"""What an evaluation says of several labels beside its metrics: each label, how many, reliability, risk, cases."""
+"""What an evaluation says of several labels beside its metrics: each label, how many, reliability, risk, cases.
+
+Reads and writes nothing.
+"""
 
 from collections import Counter
 from typing import Any
 
 import numpy as np
 
+from fullstack_ml.answers.label.report import binned, risk_curve
 from fullstack_ml.answers.labels.contract import texts
 from fullstack_ml.answers.labels.metrics import BINS, METRICS, columns, f1_of
 from fullstack_ml.answers.labels.rule import Rule, candidates, chosen, confidences, decide, plain
 from fullstack_ml.answers.words import ACCEPT, Scored
+from fullstack_ml.pages.words import sentence
 from fullstack_ml.product.metrics import Sums
 from fullstack_ml.product.types import Product
 
@@ -74,24 +79,6 @@ def mistaken(given: np.ndarray, truth: np.ndarray, names: list[str]) -> list[dic
     return [{"missed": a, "added": b, "records": n} for (a, b), n in counts.most_common(SHOWN)]
 
 
-def reliability(outputs: np.ndarray, truth: np.ndarray, bins: int) -> list[dict[str, float]]:
-    """Per bin of the probabilities of all labels: how many, their mean, and the share that have the label."""
-    shares, right = outputs.ravel(), truth.ravel()
-    which = np.minimum((shares * bins).astype(int), bins - 1)
-    return [
-        {"records": int(mine.sum()), "confidence": float(shares[mine].mean()), "accuracy": float(right[mine].mean())}
-        for mine in (which == b for b in range(bins))
-        if mine.any()
-    ]
-
-
-def risk_curve(sure: np.ndarray, hit: np.ndarray, points: int = 50) -> list[dict[str, float]]:
-    """Return error against share of answers, when the records with the most probable answers come first."""
-    wrong = np.cumsum(~hit[np.argsort(-sure, kind="stable")])
-    steps = np.unique(np.linspace(1, len(hit), min(points, len(hit))).astype(int))
-    return [{"answered_share": n / len(hit), "answered_error": float(wrong[n - 1] / n)} for n in steps.tolist()]
-
-
 def sections(
     outputs: np.ndarray, truth: np.ndarray, words: np.ndarray, rule: Rule, product: Product, bins: int
 ) -> dict[str, Any]:
@@ -105,7 +92,7 @@ def sections(
         "coverage": rule.coverage,
     }
     curve = risk_curve(confidences(outputs, given), (given == truth).all(axis=1))
-    return {"sets": sets, "reliability": reliability(outputs, truth, bins), "risk_curve": curve}
+    return {"sets": sets, "reliability": binned(outputs.ravel(), truth.ravel(), bins), "risk_curve": curve}
 
 
 def summary(truth: np.ndarray, product: Product, moments: np.ndarray | None = None) -> dict[str, Any]:
@@ -201,7 +188,7 @@ def explain(before: np.ndarray, final: Scored, rule: Rule, product: Product) -> 
     ]
 
 
-def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
+def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any] | None:
     """Say which labels a failed verdict is about, or None."""
     if verdict["verdict"] != "fail" or not verdict["metric"].startswith(("worst_label", "collapse")):
         return None
@@ -209,6 +196,6 @@ def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
     rows = evaluation["sets"]["labels"]
     if key:
         low = sorted((row[key] or 0, name) for name, row in rows.items())
-        return f"the lowest: {', '.join(f'{name} {value:.3f}' for value, name in low[:3])}"
+        return sentence("the lowest: %(names)s", names=", ".join(f"{name} {value:.3f}" for value, name in low[:3]))
     rare = [name for name, row in rows.items() if row["predicted"] < (1 - verdict["threshold"]) * row["records"]]
-    return f"collapsed: the model too rarely predicts {', '.join(rare)}" if rare else None
+    return sentence("collapsed: the model too rarely predicts %(rare)s", rare=", ".join(rare)) if rare else None

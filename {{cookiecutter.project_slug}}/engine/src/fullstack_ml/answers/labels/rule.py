@@ -4,16 +4,17 @@ Outputs are float32 (records, labels): how probable each label is, whatever the 
 whole, with all its labels, or not at all: who has to look at it reads it once for all of them, and is shown every
 candidate. The numbers of the rule stand in the artefact's metadata under ``decision``; the edge page has the same rule
 in JavaScript, and a test holds the two together.
+
+Reads and writes nothing.
 """
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from fullstack_ml.answers.calibrating import WHERE, novelty_limit
 from fullstack_ml.answers.labels.contract import excluded
-from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, Scored
+from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, RuleAsText, Scored
 from fullstack_ml.product.formulation import least_records
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
@@ -23,7 +24,7 @@ HALF = 0.5
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(RuleAsText):
     """When to answer, and what.
 
     ``thresholds``: a label is answered from this probability on, one per label. ``floor``: from it on a label is a
@@ -38,15 +39,6 @@ class Rule:
     novelty: float | None
     coverage: float
     excludes: list[list[int]] = field(default_factory=list)
-
-    def to_json(self) -> str:
-        """Write the rule for the artefact's metadata."""
-        return json.dumps(asdict(self), allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Rule":
-        """Read the rule from the artefact's metadata."""
-        return cls(**json.loads(text))
 
 
 def plain(labels: int) -> Rule:

@@ -1,4 +1,7 @@
-"""A number at the annotator's screen: a box of Label Studio, what was typed, and which records to ask about."""
+"""A number at the annotator's screen: a box of Label Studio, what was typed, and which records to ask about.
+
+Reads and writes nothing.
+"""
 
 import math
 from typing import Any

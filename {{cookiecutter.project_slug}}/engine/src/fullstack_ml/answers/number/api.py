@@ -1,4 +1,7 @@
-"""A number at the server: its type in requests and answers, its interval, and how far off a late answer shows it."""
+"""A number at the server: its type in requests and answers, its interval, and how far off a late answer shows it.
+
+Reads and writes nothing.
+"""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""The metrics of a number: what each record adds, and the row of every metric with its function."""
+"""The metrics of a number: what each record adds, and the row of every metric with its function.
+
+Reads and writes nothing.
+"""
 
 import numpy as np
 

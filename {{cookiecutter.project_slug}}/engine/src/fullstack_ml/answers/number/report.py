@@ -1,4 +1,7 @@
-"""What an evaluation says of a number beside its metrics: errors by size, coverage by level, baselines, cases."""
+"""What an evaluation says of a number beside its metrics: errors by size, coverage by level, baselines, cases.
+
+Reads and writes nothing.
+"""
 
 from typing import Any
 
@@ -9,6 +12,7 @@ from fullstack_ml.answers.number.metrics import errors
 from fullstack_ml.answers.number.rule import Rule, covered, decide, ends, widths
 from fullstack_ml.answers.number.seasons import history, seasonal
 from fullstack_ml.answers.words import ACCEPT, Scored
+from fullstack_ml.pages.words import sentence
 from fullstack_ml.product.types import Product
 
 HEADLINE: tuple[str, ...] = ("mae", "rmse", "r2")
@@ -175,11 +179,12 @@ def explain(before: np.ndarray, final: Scored, rule: Rule, product: Product) -> 
     ]
 
 
-def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
+def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any] | None:
     """Say what a failed coverage means, which a new calibration cures and a better model does not."""
     if verdict["metric"] != "interval_coverage" or verdict["verdict"] != "fail":
         return None
     promised = evaluation["numbers"]["coverage"]
+    text = "the intervals are made for %(promised)s: the test records differ from those of the calibration split"
     if verdict["threshold"] > promised:
-        return f"the intervals are made for {promised:g}: raise formulation.abstain.coverage above the requirement"
-    return f"the intervals are made for {promised:g}: the test records differ from those of the calibration split"
+        text = "the intervals are made for %(promised)s: raise formulation.abstain.coverage above the requirement"
+    return sentence(text, promised=f"{promised:g}")

@@ -3,23 +3,24 @@
 Outputs are float32 (records, 3): the number, and the low and the high end of its interval. Before calibration there
 is no interval: a model gives (records, 1). The numbers of the rule stand in the artefact's metadata under
 ``decision``; the edge page has the same rule in JavaScript, and a test holds the two together.
+
+Reads and writes nothing.
 """
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 from fullstack_ml.answers.calibrating import novelty_limit
 from fullstack_ml.answers.number.contract import options_of
-from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, Scored
+from fullstack_ml.answers.words import ACCEPT, UNCERTAIN, UNFAMILIAR, RuleAsText, Scored
 from fullstack_ml.product.types import Product
 
 USUAL = 0.9  # coverage of the intervals where the product always answers
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(RuleAsText):
     """When to answer: ``coverage`` is what the intervals are made to reach.
 
     A record of a novelty above ``novelty`` is ``unfamiliar``; one of an interval wider than ``widest`` is
@@ -29,15 +30,6 @@ class Rule:
     coverage: float
     novelty: float | None
     widest: float | None
-
-    def to_json(self) -> str:
-        """Write the rule for the artefact's metadata."""
-        return json.dumps(asdict(self), allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Rule":
-        """Read the rule from the artefact's metadata."""
-        return cls(**json.loads(text))
 
 
 def ends(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

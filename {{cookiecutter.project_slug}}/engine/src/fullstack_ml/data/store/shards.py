@@ -14,7 +14,6 @@ from fullstack_ml.data.store import manifest
 from fullstack_ml.data.store.tombstones import Tombstones
 from fullstack_ml.pipeline.tables import RECORD, read_batches, write_parquet
 from fullstack_ml.workspace.files import digest, sha256
-from fullstack_ml.workspace.paths import RAW
 
 MIB = 2**20
 UNSAID = ("shard", "collected_at")  # columns that do not tell the records of one shard from those of another
@@ -42,7 +41,7 @@ def origins_of(source: pl.Series) -> list[str]:
     return found.sort().to_list()
 
 
-def write_shard(frame: pl.DataFrame, number: int, folder: Path = RAW) -> dict[str, Any]:
+def write_shard(frame: pl.DataFrame, number: int, folder: Path) -> dict[str, Any]:
     """Write one shard and return its row of the manifest; the name ends in a digest of its records.
 
     So two people who append to the same data on their own give one name only to the same records.

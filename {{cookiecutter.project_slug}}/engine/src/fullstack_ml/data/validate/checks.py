@@ -1,4 +1,7 @@
-"""What ``product.yaml`` allows: the types of a raw record, its values and ranges, and the records that break them."""
+"""What ``product.yaml`` allows: the types of a raw record, its values and ranges, and the records that break them.
+
+Reads and writes nothing.
+"""
 
 from collections.abc import Iterator
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.pages.formats import number, quantity, range_of
-from fullstack_ml.pages.words import words
+from fullstack_ml.pages.words import told, words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
@@ -76,7 +76,7 @@ def as_line(verdict: dict[str, Any]) -> str:
     if verdict["interval"] is not None:
         limit = f"{limit:<16}   95 %: {range_of(verdict['interval'], unit)}"
         limit += words(", decides") if verdict["decide"] == "bound" else ""
-    said = f"\n      {verdict['note']}" if verdict.get("note") else ""
+    said = f"\n      {told(verdict['note'])}" if verdict.get("note") else ""
     name, value = verdict["metric"] + place, number(verdict["value"])
     if unit == "share":  # the unit of others stands behind the threshold
         value = quantity(verdict["value"], unit)

@@ -2,6 +2,8 @@
 
 The slices of one column of product.yaml are the groups of a partition; ``source`` and ``kind`` are partitions too.
 Groups are compared on the mean of the answer's ``score``, which is its main metric.
+
+Reads and writes nothing.
 """
 
 from typing import Any
@@ -11,6 +13,7 @@ import polars as pl
 
 from fullstack_ml.answers import Answer
 from fullstack_ml.modeling.measuring.intervals import groups_of, interval, totals
+from fullstack_ml.pages.words import sentence
 from fullstack_ml.pipeline.config import Evaluate
 from fullstack_ml.pipeline.tables import slice_mask
 from fullstack_ml.product.metrics import Metric, wilson
@@ -48,7 +51,9 @@ def gap_of(
     names, sizes = np.unique(groups, return_counts=True)
     small = {str(name): int(size) for name, size in zip(names, sizes, strict=True) if size < smallest}
     if len(names) - len(small) < 2:
-        why = f"all records are {names[0]!s}" if len(names) == 1 else f"fewer than two groups of {smallest} records"
+        why = sentence("fewer than two groups of %(smallest)s records", smallest=smallest)
+        if len(names) == 1:
+            why = sentence("all records are %(name)s", name=str(names[0]))
         return {"gap": None, "not_measurable": why, "groups": {}, "small": small}
     rows: dict[str, Any] = {}
     for name in map(str, names):

@@ -17,6 +17,7 @@ from fullstack_ml.modeling.measuring.gaps import gaps, score_interval
 from fullstack_ml.modeling.measuring.intervals import bounds, groups_of, totals, weights
 from fullstack_ml.modeling.measuring.novelty import apart
 from fullstack_ml.modeling.measuring.seats import Judged, one_seat, outside
+from fullstack_ml.pages.words import sentence
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, joined, moments_of, read, read_folds, read_out_of_scope
 from fullstack_ml.pipeline.tables import slice_mask
@@ -190,7 +191,10 @@ def per_slice(
         mine = examples.frame.select(mask=slice_mask(part))["mask"].to_numpy()
         records = int(mine.sum())
         if records < smallest:
-            slices[part.id] = {"records": records, "not_measurable": f"fewer than {smallest} records"}
+            slices[part.id] = {
+                "records": records,
+                "not_measurable": sentence("fewer than %(smallest)s records", smallest=smallest),
+            }
             continue
         kept = {name: column[mine] for name, column in table.items()}
         values = measured(own, Sums.of(kept, facts))

@@ -1,4 +1,7 @@
-"""How well the novelty score tells unfamiliar records from familiar ones."""
+"""How well the novelty score tells unfamiliar records from familiar ones.
+
+Reads and writes nothing.
+"""
 
 import numpy as np
 

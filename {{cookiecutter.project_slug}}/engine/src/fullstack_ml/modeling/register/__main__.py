@@ -15,7 +15,7 @@ from fullstack_ml.modeling.register.changes import write_changes
 from fullstack_ml.modeling.register.runlog import checked_version, log_run
 from fullstack_ml.pages import provenance
 from fullstack_ml.pages.formats import number as shown_number
-from fullstack_ml.pages.words import words
+from fullstack_ml.pages.words import in_english, words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
@@ -72,7 +72,7 @@ def refuse(acceptance: dict[str, Any]) -> None:
     rows = [row for row in acceptance["verdicts"] if row["verdict"] != "pass"]
     said = [
         f"{row['id']} {row['metric']} = {shown_number(row['value'])} (wanted {row['operator']} {row['threshold']:g})"
-        f"{', ' + row['note'] if row.get('note') else ''}"
+        f"{', ' + in_english(row['note']) if row.get('note') else ''}"
         for row in rows
     ]
     fix = f"review the logged run with {REVIEW}, then improve data or model, or change product.yaml with its owner"

@@ -25,6 +25,7 @@ from fullstack_ml.modeling.train.novelty import distance, mahalanobis, mahalanob
 from fullstack_ml.modeling.train.novelty_nodes import with_novelty
 from fullstack_ml.modeling.train.over_time import cost_of_time, is_later
 from fullstack_ml.modeling.train.shortcuts import check
+from fullstack_ml.pages.words import told, words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, joined, moments_of, read, read_folds
 from fullstack_ml.pipeline.stage import stage
@@ -188,7 +189,7 @@ def show(report: dict[str, Any], headline: str) -> None:
         print(f"train: {over['metric']} {same}, {later}")
     for found in report["shortcuts"].values():
         if found["warning"]:
-            print(f"warning: {found['warning']}")
+            print(words("Warning: %(warning)s.", warning=told(found["warning"])))
 
 
 def run(config: Config) -> None:

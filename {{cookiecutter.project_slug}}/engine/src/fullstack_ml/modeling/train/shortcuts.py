@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from fullstack_ml.pages.formats import share
+from fullstack_ml.pages.words import sentence
 from fullstack_ml.product.metrics import wilson
 
 COLUMNS = ("source", "group", "kind")
@@ -39,7 +41,7 @@ def predictable(values: np.ndarray, truth: np.ndarray, labels: int) -> int:
 def check(frame: pl.DataFrame, truth: np.ndarray) -> dict[str, Any]:
     """Say per column how well it predicts the label, against always answering the most frequent one.
 
-    ``warning`` is a sentence when the lower end of the 95 % interval is more than ``MARGIN`` above that, else null.
+    ``warning`` is a ``sentence()`` when the lower end of the 95 % interval is more than ``MARGIN`` above that, or null.
     """
     labels = int(truth.max()) + 1
     baseline = float(np.bincount(truth).max() / len(truth))
@@ -50,16 +52,17 @@ def check(frame: pl.DataFrame, truth: np.ndarray) -> dict[str, Any]:
         values = named.rank("dense").to_numpy().astype(np.int64) - 1
         right = predictable(values, truth, labels)
         bounds = wilson(right, len(truth))
-        said = (
-            f"{column} alone predicts {right / len(truth):.0%} of the labels, where the most frequent label is right in"
+        text = (
+            "%(column)s alone predicts %(right)s of the labels, where the most frequent label is right in "
+            "%(baseline)s; a model may learn that instead of the task: collect every label with every %(column)s"
         )
-        advice = "a model may learn that instead of the task: collect every label with every " + column
+        warning = sentence(text, column=column, right=share(right / len(truth), 0), baseline=share(baseline, 0))
         known = frame[column].drop_nulls()
         found[column] = {
             "values": known.n_unique(),
             "accuracy": right / len(truth),
             "accuracy_interval": bounds,
             "baseline": baseline,
-            "warning": f"{said} {baseline:.0%}; {advice}" if bounds[0] > baseline + MARGIN else None,
+            "warning": warning if bounds[0] > baseline + MARGIN else None,
         }
     return found
