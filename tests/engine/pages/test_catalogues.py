@@ -17,7 +17,7 @@ from fullstack_ml.audit import __main__ as audit
 from fullstack_ml.audit import debts, rubric
 from fullstack_ml.edge import build
 from fullstack_ml.pages import words
-from fullstack_ml.product import cards, metrics, types
+from fullstack_ml.product import cards, metrics, types, watching
 
 ENGINE = Path(words.__file__).parents[1]
 LANGUAGES = get_args(types.Service.model_fields["language"].annotation)
@@ -90,6 +90,7 @@ def of_tables() -> Iterator[str]:
     yield from get_args(types.Step)
     yield from cards.OWNERS.values()
     yield cards.PLATFORM_ENGINEER
+    yield from (row.unit for row in watching.WATCHED.values() if row.unit)
 
 
 def of_the_lineage() -> Iterator[str]:
