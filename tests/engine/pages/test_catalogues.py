@@ -92,6 +92,7 @@ def of_tables() -> Iterator[str]:
     yield from get_args(types.Step)
     yield from cards.OWNERS.values()
     yield cards.PLATFORM_ENGINEER
+    yield from (row.unit for row in watching.WATCHED.values() if row.unit)
 
 
 def of_the_audit() -> Iterator[str]:
