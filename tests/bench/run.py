@@ -1,5 +1,6 @@
 """Measure everything and print it as Markdown: `make bench`, or `make bench ONLY=generation ROUNDS=9`."""
 
+import json
 import os
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ import lifecycle
 from projects import Project, machine
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 
 
 def inside(script: str, *answers: str, part: str = "") -> None:
@@ -45,13 +47,11 @@ def batch() -> None:
 
 
 def models() -> None:
-    """Measure the models of every task beside each other."""
-    for task in ("image-classification", "tabular-classification", "tabular-regression", "text-classification"):
+    """Measure the models of every task beside each other, with those of LightGBM and PyTorch."""
+    for task in json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))["task"]:
         with tempfile.TemporaryDirectory() as place:
             project = lifecycle.generate(Path(place, "work"), machine(Path(place, "machine")), f"task={task}")
-            chosen = (project.folder / "conf/config.yaml").read_text(encoding="utf-8").split("- model: ")[1].split()[0]
-            project.replace("conf/config.yaml", f"- model: {chosen}", "- model: lightgbm")  # whose extra comes with it
-            project.ok("make", "setup")
+            project.ok("make", "setup", "EXTRAS=--extra lightgbm --extra torch")
             project.ok("dvc", "repro", "evaluate")
             run_in(project, "models")
 

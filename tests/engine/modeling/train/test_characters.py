@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from fullstack_ml.modeling.train.backends import Lesson, backend_of, lesson_of
 from fullstack_ml.modeling.train.backends import torch as backend
 from fullstack_ml.modeling.train.backends.torch import fitting
 from fullstack_ml.modeling.train.backends.torch.characters import characters
+from fullstack_ml.modeling.train.backends.torch.settings import Settings
 from fullstack_ml.pipeline.config import Model
 from fullstack_ml.pipeline.examples import Examples
 from networks import model
@@ -111,6 +113,32 @@ def test_syllables_of_korean_share_their_parts_and_no_text_has_a_letter_outside_
     assert torch.equal(moved[2], latin) or torch.equal(lead, latin)
     places = body.places(torch.arange(0x110000))
     assert (int(places[0]), int(places[1:].min()), int(places.max())) == (0, 1, 64)
+
+
+def test_learning_by_the_largest_places_alone_finds_the_gradient_of_the_whole_convolution() -> None:
+    torch.manual_seed(0)
+    body = characters(None, 0, table=512, size=8, widths=(2, 3, 5), channels=16).body.train()
+    codes = torch.randint(97, 123, (30, 20)) + torch.where(torch.rand(30, 20) < 0.3, 0xAC00, 0)
+    codes[torch.arange(20)[None] >= torch.randint(1, 21, (30, 1))] = 0
+    wanted = torch.randn(30, 48)
+    found = []
+    for learn in (True, False):
+        body.zero_grad()
+        said = body(codes.float()) if learn else body.eval()(codes.float())
+        (said * wanted).sum().backward()
+        found.append((said.detach(), {name: weights.grad.clone() for name, weights in body.named_parameters()}))
+    (said, learned), (plain, whole) = found
+    assert said == pytest.approx(plain.numpy(), abs=1e-5)
+    assert whole["letters.weight"].abs().max() > 0.1
+    for name, gradient in whole.items():
+        assert learned[name] == pytest.approx(gradient.numpy(), abs=1e-4), name
+
+
+def test_of_many_records_fewer_epochs_are_enough() -> None:
+    settings = Settings("characters", epochs=40, batch=64, learning_rate=0.003, steps=6000)
+    assert [fitting.epochs_of(settings, count, False) for count in (1508, 90_000, 10**7)] == [40, 4, 1]
+    assert fitting.epochs_of(settings, 1508, True) == fitting.FIXED
+    assert fitting.epochs_of(replace(settings, steps=0), 10**7, False) == 40
 
 
 def test_batches_of_texts_hold_every_record_once_and_alike_lengths() -> None:

@@ -136,9 +136,9 @@ def front(model: onnx.ModelProto, product: Product) -> onnx.ModelProto:
     wanted = product.formulation.input
     taken = {name for node in model.graph.node for name in node.input}
     width = wanted.length + 2
-    runs = letters.nodes(wanted.name, FEATURES, width, wanted.buckets)
-    made = {FEATURES: runs, LETTERS: letters.letters_nodes(wanted.name, LETTERS, width)}
-    for graph in (graph for name, graph in made.items() if name in taken):
+    made = [letters.nodes(wanted.name, FEATURES, width, wanted.buckets)] if FEATURES in taken else []
+    made += [letters.letters_nodes(wanted.name, LETTERS, width)] if LETTERS in taken else []
+    for graph in made:
         model.graph.initializer.extend(graph.constants)
         for node in reversed(graph.nodes):
             model.graph.node.insert(0, node)

@@ -203,6 +203,12 @@ def run(
     return training.curves
 
 
+def epochs_of(settings: Settings, count: int, blind: bool) -> int:
+    """Return the epochs at most: of ``count`` records those that make ``steps``; few where nothing says when to end."""
+    most = min(settings.epochs, FIXED) if blind else settings.epochs
+    return min(most, max(1, round(settings.steps * settings.batch / count))) if settings.steps else most
+
+
 def fitted(
     model: Model, settings: Settings, options: dict[str, Any], seed: int, lesson: Lesson, shape: Shape | None
 ) -> tuple[Answering, dict[str, list[float]], str]:
@@ -215,8 +221,8 @@ def fitted(
     check_augment(settings.augment, lesson.product, shape, where)
     device = device_of(settings, where)
     known, proof, scale = parts_of(model, settings, seed, lesson)
-    if settings.patience and proof is None and not lesson.rounds:
-        settings = replace(settings, epochs=min(settings.epochs, FIXED))
+    blind = bool(settings.patience) and proof is None and not lesson.rounds
+    settings = replace(settings, epochs=epochs_of(settings, len(known.rows), blind))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         parts = NETWORKS[settings.network](shape, lesson.rows.shape[1], **options)

@@ -42,9 +42,10 @@ class Augment:
 class Settings:
     """How a network is fitted.
 
-    ``patience``: epochs without a lower loss of the validation split after which it ends, 0 for never. ``smoothing``
-    and ``mixup``: share of the answer that goes to other labels, and how evenly two records are mixed. ``precision``:
-    ``mixed`` computes in 16 bits what bears it, ``auto`` does so on a GPU. ``gpus``: how many of this machine.
+    ``steps``: batches in all, so that of many records it takes fewer ``epochs``; 0 for any number. ``patience``: epochs
+    without a lower loss of the validation split after which it ends, 0 for never. ``smoothing`` and ``mixup``: share of
+    the answer that goes to other labels, and how evenly two records are mixed. ``precision``: ``mixed`` computes in 16
+    bits what bears it, ``auto`` does so on a GPU. ``gpus``: how many of this machine.
     """
 
     network: str
@@ -55,6 +56,7 @@ class Settings:
     warmup: Share = 0.05
     schedule: Literal["cosine", "constant"] = "cosine"
     patience: Whole = 0
+    steps: Whole = 0
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     mixup: Annotated[float, Field(ge=0)] = 0.0
     augment: Augment = Field(default_factory=Augment)

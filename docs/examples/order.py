@@ -1,8 +1,13 @@
-"""Answer ``amount``: a number within bounds; none is given where the record is unlike what the model knows.
+"""Answer ``order``: how much to order, where a unit that is missing costs more than one that is left over.
 
-The example of docs/3-extend.md: put it into ``src/<package>/answers/amount.py``, and into ``product.yaml``
-``answer: {type: amount, options: {unit: kg, low: 0, high: 1000}}``. What each function returns stands in the protocol
-``Answer`` of the engine's ``answers/__init__.py``. Outputs are float32 (records, 1), truth is (records,).
+The engine's ``number`` takes the middle of what may come, and an error costs the same to both sides. This one is judged
+by what its errors cost, and orders so much more that the cost is the least: ``calibrate`` adds it in the graph. Nothing
+is answered where the record is unlike what the model knows.
+
+The example of docs/3-extend.md: put it into ``src/<package>/answers/order.py``, into ``product.yaml``
+``answer: {type: order, options: {unit: kg, low: 0, high: 1000}}``, and ``calibration: quantile`` into
+``conf/export.yaml``. What each function returns stands in the protocol ``Answer`` of the engine's
+``answers/__init__.py``. Outputs are float32 (records, 1), truth is (records,).
 """
 
 import json
@@ -13,28 +18,32 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 import numpy as np
+from onnx import helper
 from pydantic import Field
 
+from fullstack_ml.answers.calibrating import RAW, append, conformal_quantile
 from fullstack_ml.answers.words import Scored, Words
 from fullstack_ml.product.metrics import Metric
 from fullstack_ml.product.types import Finding, Product
 
-OUTPUT, ESTIMATOR, CALIBRATIONS = "amount", "regressor", ("none",)
-MAIN, HEADLINE = "mae", ("mae",)
+OUTPUT, ESTIMATOR, CALIBRATIONS = "order", "regressor", ("quantile",)
+MAIN, HEADLINE = "order_cost", ("order_cost",)
 METRICS = {
-    "mae": Metric("units", "lower", "mean absolute error", lambda sums: sums.mean("score")),
-    "worst_slice_mae": Metric("units", "lower", "highest mean absolute error of a slice"),
+    "order_cost": Metric(
+        "euros", "lower", "mean cost of what was missing or left over", lambda sums: sums.mean("score")
+    ),
+    "worst_slice_order_cost": Metric("euros", "lower", "highest mean cost of a slice"),
 }
 SCALE, PAGE = "interval", ("value.js",)
-# An error of more units than this is a wrong answer.
-TOLERATED = 1.0
+SHORT, SURPLUS = 5.0, 1.0  # euros that a unit costs that is missing, and one that is left over
+TOLERATED = 10.0  # euros; an order that costs more is a wrong answer
 
 
 # The contract, and answers as text.
 
 
 def bounds(product: Product) -> tuple[float, float]:
-    """The smallest and the largest amount that the contract allows."""
+    """The smallest and the largest order that the contract allows."""
     options = product.formulation.answer.options
     return options["low"], options["high"]
 
@@ -42,9 +51,9 @@ def bounds(product: Product) -> tuple[float, float]:
 def check(product: Product) -> Iterator[Finding]:
     """Find labels, and bounds that are not there."""
     if product.formulation.answer.labels:
-        yield ("formulation", "answer", "labels"), "an amount has no labels", "leave them out"
+        yield ("formulation", "answer", "labels"), "an order has no labels", "leave them out"
     if not {"low", "high"} <= product.formulation.answer.options.keys():
-        yield ("formulation", "answer", "options"), "an amount has no bounds", "options: {unit: kg, low: 0, high: 1000}"
+        yield ("formulation", "answer", "options"), "an order has no bounds", "options: {unit: kg, low: 0, high: 1000}"
 
 
 def number(text: str) -> float:
@@ -83,7 +92,7 @@ def from_text(text: str, product: Product) -> float:
 
 
 def text(outputs: np.ndarray, rule: Any, product: Product) -> list[str]:
-    """The amount of every record."""
+    """The order of every record."""
     return [to_text(value, product) for value in outputs[:, 0]]
 
 
@@ -111,13 +120,18 @@ def summary(truth: np.ndarray, product: Product, moments: Any = None) -> dict[st
 
 
 def missing(summary: dict[str, Any], product: Product) -> list[str]:
-    """No amount is missing: a model may give one between two that it saw."""
+    """No order is missing: a model may give one between two that it saw."""
     return []
 
 
+def cost_of(ordered: np.ndarray, needed: np.ndarray) -> np.ndarray:
+    """The euros of every order."""
+    return np.asarray(np.where(needed > ordered, SHORT * (needed - ordered), SURPLUS * (ordered - needed)))
+
+
 def losses(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """The absolute error of every record."""
-    return np.asarray(np.abs(outputs[:, 0] - truth))
+    """What every order costs."""
+    return cost_of(outputs[:, 0], truth)
 
 
 def same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -126,8 +140,9 @@ def same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def calibrate(method: str, model: Any, outputs: np.ndarray, truth: np.ndarray, product: Product, rows: Any) -> Any:
-    """Nothing to calibrate."""
-    return model
+    """Order more, so that what is needed exceeds it as rarely as the costs ask for (Arrow et al. 1951, newsvendor)."""
+    more = conformal_quantile(truth - outputs[:, 0], SHORT / (SHORT + SURPLUS))
+    return append(model, [helper.make_node("Add", [RAW, "more"], [OUTPUT])], OUTPUT, {"more": np.array(more)})
 
 
 class Rule(SimpleNamespace):
@@ -157,7 +172,7 @@ def decide(outputs: np.ndarray, novelty: np.ndarray, rule: Any) -> np.ndarray:
 
 def metadata(product: Product) -> dict[str, str]:
     """What the artefact says of its answer."""
-    return {"output": "amount: float32 (records, 1); novelty: float32 (records,)"}
+    return {"output": "order: float32 (records, 1); novelty: float32 (records,)"}
 
 
 # Evaluation, and what the cards say.
@@ -171,15 +186,15 @@ def training_facts(summary: dict[str, Any], product: Product) -> dict[str, Any]:
 def record_columns(
     outputs: np.ndarray, truth: np.ndarray, answered: np.ndarray, rule: Any, product: Product, bins: int
 ) -> dict[str, np.ndarray]:
-    """The error, and whether an answer that was given is too far off, with its cost."""
-    error = losses(outputs, truth)
-    wrong = answered * (error > TOLERATED)
-    return {"score": error, "answered_wrong": wrong, "answered_cost": wrong * product.service.error_cost.wrong}
+    """The cost, and whether an answer that was given is too dear, with the cost of an error."""
+    euros = losses(outputs, truth)
+    wrong = answered * (euros > TOLERATED)
+    return {"score": euros, "answered_wrong": wrong, "answered_cost": wrong * product.service.error_cost.wrong}
 
 
 def headline(outputs: np.ndarray, truth: np.ndarray, bins: int = 10) -> dict[str, float]:
-    """The mean absolute error."""
-    return {"mae": float(losses(outputs, truth).mean())}
+    """The mean cost."""
+    return {"order_cost": float(losses(outputs, truth).mean())}
 
 
 def sections(
@@ -193,11 +208,11 @@ def baselines(
     summary: dict[str, Any], truth: np.ndarray, product: Product, bins: int, moments: Any = None
 ) -> dict[str, Any]:
     """The mean of the training split."""
-    return {"mean": {"mae": float(np.abs(truth - summary["mean"]).mean())}}
+    return {"mean": {"order_cost": float(cost_of(np.full(len(truth), summary["mean"]), truth).mean())}}
 
 
 def worst(outputs: np.ndarray, truth: np.ndarray, words: Any, rule: Any) -> np.ndarray:
-    """The 20 largest errors."""
+    """The 20 dearest orders."""
     return np.argsort(-losses(outputs, truth))[:20]
 
 
@@ -207,13 +222,13 @@ def suspects(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def case_columns(outputs: np.ndarray, truth: np.ndarray, rule: Any, product: Product) -> dict[str, list[Any]]:
-    """Both amounts."""
+    """What was needed, and the order."""
     return {"label": [to_text(value, product) for value in truth], "predicted": text(outputs, rule, product)}
 
 
 def explain(before: np.ndarray, final: Scored, rule: Any, product: Product) -> list[str]:
-    """The amount alone: one value has no parts."""
-    return [f"amount {final.outputs[0, 0]:.4g}"]
+    """The order, and what the model said before more was added."""
+    return [f"needed {before[0, 0]:.4g}, order {final.outputs[0, 0]:.4g}"]
 
 
 def note(verdict: dict[str, Any], evaluation: dict[str, Any]) -> str | None:
@@ -241,22 +256,23 @@ def example(product: Product) -> float:
 
 
 def scores_type(product: Product) -> Any:
-    """The amount before it is rounded to text."""
+    """The order before it is rounded to text."""
     return dict[str, float]
 
 
 def scores(outputs: np.ndarray, product: Product) -> list[Any]:
-    """The amount as the graph gave it."""
-    return [{"amount": value} for value in outputs[:, 0].tolist()]
+    """The order as the graph gave it."""
+    return [{"order": value} for value in outputs[:, 0].tolist()]
 
 
 def judge(given: Sequence[str | None], right: Sequence[str]) -> np.ndarray:
-    """The absolute error; NaN where nothing was given."""
-    return np.array([abs(number(one or "none") - float(other)) for one, other in zip(given, right, strict=True)])
+    """The cost; NaN where nothing was given."""
+    ordered, needed = (np.array([number(text or "none") for text in texts]) for texts in (given, right))
+    return np.where(np.isnan(ordered), np.nan, cost_of(ordered, needed))
 
 
 def expected(given: Sequence[str], scores: Sequence[Any], product: Product) -> np.ndarray:
-    """NaN: a number alone does not say how far off it may be."""
+    """NaN: an order alone does not say what will be needed."""
     return np.full(len(given), np.nan)
 
 
@@ -266,7 +282,7 @@ def expected(given: Sequence[str], scores: Sequence[Any], product: Product) -> n
 def asked(product: Product, cannot: str, words: Words) -> list[dict[str, str]]:
     """The unit, and the way out."""
     unit = product.formulation.answer.options.get("unit", "")
-    return [{"name": "amount", "says": unit, "key": ""}, {"name": cannot, "says": words("see the guide"), "key": "x"}]
+    return [{"name": "order", "says": unit, "key": ""}, {"name": cannot, "says": words("see the guide"), "key": "x"}]
 
 
 def control(product: Product, cannot: str, words: Words) -> str:
