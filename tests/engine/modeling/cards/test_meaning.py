@@ -61,3 +61,11 @@ def test_the_weakest_slice_is_the_one_on_the_bad_side(higher: bool, name: str) -
         meaning.weak_slices({"metrics": {"score": 0.7}, "slices": {"thin": slices["thin"]}}, "score", higher, "share")
         == []
     )
+
+
+def test_how_far_the_models_of_folds_differ_is_told(product: Any) -> None:
+    validation = {"kinds": {kind.name: {"found": 1} for kind in product.data.kinds}}
+    seen = {"slices": {}, "answered_by_fold": [0.41, 0.324, 0.5]}
+    (said,) = meaning.unknown(product, seen, validation)
+    assert said.startswith("The models of the 3 folds answer between 32 % and 50 % of their records.")
+    assert meaning.unknown(product, seen | {"answered_by_fold": []}, validation) == []

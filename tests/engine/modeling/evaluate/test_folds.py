@@ -63,6 +63,8 @@ def test_each_record_is_tested_once_and_all_are_learned(finished: Path, config: 
     said = np.concatenate([by.score(part.inputs).outputs for by, part in zip(by_fold, parts, strict=True)])
     found = report()
     assert (found["records"], found["folds"]) == (COUNT, FOLDS)
+    answers = [by.decide(by.score(part.inputs)) == "accept" for by, part in zip(by_fold, parts, strict=True)]
+    assert found["answered_by_fold"] == pytest.approx([given.mean() for given in answers])
     assert found["metrics"]["accuracy"] == pytest.approx(metrics.accuracy_score(truth, said.argmax(axis=1)))
     assert found["confusion"] == metrics.confusion_matrix(truth, said.argmax(axis=1)).tolist()
     # The shipped model is calibrated on what the folds say before calibration, and each fold's on that of the others.

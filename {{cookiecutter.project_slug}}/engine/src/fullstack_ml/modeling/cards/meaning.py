@@ -77,7 +77,7 @@ def weak_slices(evaluation: dict[str, Any], main: str, higher: bool, unit: str) 
 
 
 def unknown(product: Product, evaluation: dict[str, Any], validation: dict[str, Any]) -> list[str]:
-    """Name kinds of which there is no record, and slices with too few to judge."""
+    """Name kinds without a record and slices with too few, and tell how far models of so few records differ."""
     said = []
     kinds = [kind.name for kind in product.data.kinds if not validation["kinds"][kind.name]["found"]]
     if kinds:
@@ -85,4 +85,10 @@ def unknown(product: Product, evaluation: dict[str, Any], validation: dict[str, 
     few = [name for name, row in evaluation["slices"].items() if "not_measurable" in row]
     if few:
         said.append(words("Slices with too few records to judge: %(names)s.", names=", ".join(few)))
+    if shares := evaluation["answered_by_fold"]:
+        text = (
+            "The models of the %(folds)s folds answer between %(least)s and %(most)s of their records. The shipped "
+            "model is one more of their kind, and no interval here includes how far they differ."
+        )
+        said.append(words(text, folds=len(shares), least=share(min(shares), 0), most=share(max(shares), 0)))
     return said

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fullstack_ml.answers import Answer
-from fullstack_ml.answers.words import Scored
+from fullstack_ml.answers.words import ACCEPT, Scored
 from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.modeling.measuring.gaps import gaps, score_interval
 from fullstack_ml.modeling.measuring.intervals import bounds, groups_of, totals, weights
@@ -72,6 +72,7 @@ def test(
     report = {
         "records": len(truth),
         "folds": len(folds),
+        "answered_by_fold": [float((one.words == ACCEPT).mean()) for one in seen if folds],
         "metrics": found.metrics | {name: finite(values[0]) for name, values in shares.items()},
         "intervals": found.intervals | ends,
         "baseline": answer.baselines(summary, truth, product, settings.bins, moments_of(examples.frame)),
