@@ -204,6 +204,14 @@ def test_the_table_of_stages_is_the_pipeline(project: Path) -> None:
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(stages)
 
 
+def test_the_readme_leads_to_the_page_that_answers_each_question(project: Path) -> None:
+    """Who, why and whose; data; weak places; a pilot; a release and back; what is watched: README and one page each."""
+    table = read(project / "README.md").partition("## Where the answers are")[2].partition("\n## ")[0]
+    linked = {Path(link).stem for link in LINK.findall(table)}
+    wanted = {"requirements", "data-card", "model-card", "annotation-tool", "release", "after-release", "incident"}
+    assert linked == wanted | {"index"}
+
+
 def test_pages_are_short(project: Path) -> None:
     lengths = {page.name: len(read(page).splitlines()) for page in pages(project)}
     assert {name: length for name, length in lengths.items() if length > LONGEST_PAGE} == {}

@@ -90,8 +90,12 @@ def of_tables() -> Iterator[str]:
     yield from (means for _, means in audit.BANDS)
     yield from (text for name, question, *_ in debts.DEBTS for text in (name, question))
     yield from get_args(types.Step)
+    chosen = [types.Service.model_fields["kind"], types.Data.model_fields["privacy"], types.Cell.model_fields["cell"]]
+    yield from (word for field in chosen for word in get_args(field.annotation))
+    yield from (word for part in get_args(types.Serving.model_fields["mode"].annotation) for word in get_args(part))
     yield from cards.OWNERS.values()
     yield cards.PLATFORM_ENGINEER
+    yield from (row.unit for row in watching.WATCHED.values() if row.unit)
 
 
 def of_the_audit() -> Iterator[str]:

@@ -21,6 +21,7 @@ from fullstack_ml.modeling.measuring.gaps import gap_of
 from fullstack_ml.modeling.train import shortcuts
 from fullstack_ml.workspace.files import read_json, write_json
 from fullstack_ml.workspace.paths import ACCEPTANCE, ANALYSIS, AUDIT_PAGE, EVALUATION, TRAINING
+from laid import TASKS
 
 # Titles that every language names as they are.
 TITLES = ["Datasheets for Datasets"]
@@ -56,6 +57,7 @@ def troubled(finished: Path, product: Any) -> Path:
     return finished
 
 
+@pytest.mark.task(*TASKS, "tabular-regression")
 def test_no_page_of_a_stage_holds_an_english_sentence(
     troubled: Path, config: Any, translate: Callable[[], None]
 ) -> None:

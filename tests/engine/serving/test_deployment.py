@@ -11,8 +11,9 @@ import pytest
 from onnx import TensorProto, helper
 from starlette.testclient import TestClient
 
+from fullstack_ml.answers import answer_of
 from fullstack_ml.registry.versions import Version
-from fullstack_ml.serving import deployment, model, scorer, store, telemetry
+from fullstack_ml.serving import answers, deployment, model, scorer, store, telemetry
 
 Asked = Callable[[int], list[dict[str, Any]]]
 FOLDER = Path("served")
@@ -226,6 +227,18 @@ def test_a_shadow_scores_everything_and_answers_nothing(shelf: Any, serve: Any, 
     assert len({row["prediction_id"] for row in logged()}) == 3
 
 
+def test_what_people_say_in_shadow_is_said_of_the_answer_that_they_got(
+    shelf: Any, serve: Any, asked: Asked, logged: Any, product: Any
+) -> None:
+    shelf.add("2", made(described("seed", "other")), "challenger")
+    deployment.bring(shelf, FOLDER)
+    with serve(model="registry", rollout="shadow") as client:
+        sent = client.post("/v1/predict", json={"records": asked(1)}).json()["predictions"][0]
+        said = {"prediction_id": sent["prediction_id"], "answer": answer_of(product).example(product), "who": "someone"}
+        assert client.post("/v1/feedback", json=said).status_code == 200
+    assert [row["arm"] for row in logged("SELECT arm FROM feedback")] == ["champion"]
+
+
 def test_a_shadow_that_fails_takes_no_answer_away(
     shelf: Any, serve: Any, asked: Asked, logged: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,3 +270,10 @@ def test_a_canary_answers_its_share_of_the_callers_and_always_the_same(shelf: An
         # Of 200 callers 60 are expected; 34 to 86 is four standard deviations to either side.
         assert 34 <= first.count("challenger") <= 86
         assert [arm(caller) for caller in range(0, 200, 20)] == first[::20]
+
+
+def test_the_next_challenger_answers_other_callers() -> None:
+    callers = [f"caller {number}" for number in range(1000)]
+    first, second = ({name for name in callers if answers.in_share(name, salt * 64, 0.3)} for salt in "ab")
+    # Each answers 300, and 90 of them by chance are of both; 54 to 126 is four standard deviations to either side.
+    assert 54 <= len(first & second) <= 126

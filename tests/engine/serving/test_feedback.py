@@ -31,6 +31,18 @@ def test_the_same_word_twice_is_one_row(client: TestClient, said: dict[str, Any]
     assert len(logged("SELECT * FROM feedback")) == 1
 
 
+def test_the_first_word_is_told_again_and_not_that_on_another_prediction_or_of_somebody_else(
+    client: TestClient, said: dict[str, Any], asked: Callable[[int], Any], product: product.Product
+) -> None:
+    second = client.post("/v1/predict", json={"records": asked(1)}).json()["predictions"][0]["prediction_id"]
+    other = product.formulation.label_names[1]
+    first = client.post("/v1/feedback", json=said).json()
+    for word in ({"prediction_id": second, "answer": other}, {"who": "another", "answer": other}):
+        assert client.post("/v1/feedback", json=said | word).status_code == 200
+    again = client.post("/v1/feedback", json=said)
+    assert (again.status_code, again.json()) == (200, first)
+
+
 def test_another_word_of_the_same_person_is_a_conflict(
     client: TestClient, said: dict[str, Any], product: product.Product, logged: Any
 ) -> None:

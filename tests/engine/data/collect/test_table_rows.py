@@ -225,3 +225,23 @@ def test_a_key_that_the_source_cannot_give_is_refused(
     monkeypatch.setattr(collect, "open_source", lambda *_: iter([batch[:5]]))
     with refused("names the column 'case', and the source gives no such thing", "product.yaml", "leave it out"):
         collect.run(config)
+
+
+def test_rows_are_not_stored_a_second_time_under_another_contract(
+    gather: Callable[..., pl.DataFrame],
+    rows: Callable[..., pl.DataFrame],
+    product: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    refused: Refused,
+) -> None:
+    """Without one feature all ids are others: each row would be there twice, in train and in test."""
+    table = rows(list(range(20)), ["low", "high"] * 10)
+    stored, wanted = gather(table), product.formulation.input
+    other = wanted.model_copy(update={"features": wanted.features[1:]})
+    formulation = product.formulation.model_copy(update={"input": other})
+    changed = product.model_copy(update={"formulation": formulation})
+    monkeypatch.setattr(collect, "load", lambda: changed)
+    what = f"other columns than those that product.yaml asks for: {wanted.features[0].name}"
+    with refused(what, fix="to read the source anew: rm -r data/raw data/raw.lock, then make"):
+        gather(table)
+    assert pl.read_parquet("data/raw/*.parquet").equals(stored)

@@ -50,7 +50,7 @@ DEBTS: list[tuple[str, str, Callable[[Evidence], list[Proof]], str]] = [
         "serve with SERVE_API_KEY, and let callers send x-caller",
     ),
     (
-        "unstable data",
+        "unstable or untracked data",
         "can the data change unseen?",
         lambda e: e.file(RAW_LOCK, "the raw data by hash, in git"),
         "make, and commit data/raw.lock",
@@ -63,7 +63,7 @@ DEBTS: list[tuple[str, str, Callable[[Evidence], list[Proof]], str]] = [
     ),
     (
         "feedback loops",
-        "do answers become labels?",
+        "do answers become labels, directly or through what users do?",
         lambda e: e.report(AGREEMENT, "labels of people and of the source told apart", "labels"),
         "make round, for labels that no answer stands behind",
     ),

@@ -25,7 +25,7 @@ TESTS = [
     Test(
         "D1",
         "feature expectations are in a schema",
-        (lambda e: e.stage("validate"), lambda e: e.report(VALIDATION, "records keep product.yaml", "valid")),
+        (lambda e: e.stage("validate"), lambda e: e.report(VALIDATION, "records comply with product.yaml", "valid")),
         (),
         "make validate",
     ),

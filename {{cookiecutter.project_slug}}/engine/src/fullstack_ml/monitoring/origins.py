@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from fullstack_ml.artefact.session import Artefact
+from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.tables import raw
 from fullstack_ml.registry import tracking
 from fullstack_ml.registry.versions import model_name
@@ -37,11 +38,12 @@ class Origins:
             try:
                 metadata = Artefact(self._file(version)).metadata
             except (UserError, OSError, ValueError) as error:
-                self._known[version] = None, f"version {version} cannot be had: {first_line(error)}"
+                text = "version %(version)s cannot be had: %(error)s"
+                self._known[version] = None, words(text, version=version, error=first_line(error))
             else:
-                text = metadata.get("reference")
-                why = "" if text else f"version {version} has no reference: it was made before there was one"
-                self._known[version] = json.loads(text) if text else None, why
+                kept = metadata.get("reference")
+                why = words("version %(version)s has no reference: it was made before there was one", version=version)
+                self._known[version] = (json.loads(kept), "") if kept else (None, why)
         return self._known[version]
 
     def _file(self, version: str) -> Path | bytes:

@@ -67,6 +67,25 @@ def settle(draft: manifest.Manifest, source: Source) -> None:
     draft["columns"][key] = columns
 
 
+def alike(frames: Iterator[pl.DataFrame], draft: manifest.Manifest) -> Iterator[pl.DataFrame]:
+    """Yield frames in the columns of what is stored; ``draft`` names it.
+
+    The id of a row is made from its features: under a contract of others every row would be stored a second time, under
+    another id, and could stand in the train split and in the test split.
+
+    Raises:
+        UserError: for other columns, with their names and how to read the source anew.
+    """
+    held = list(pl.read_parquet_schema(manifest.locate(draft["shards"][0]["shard"]))) if draft["shards"] else []
+    for frame in frames:
+        now = [name for name in frame.columns if name != CURSOR]
+        if held and (other := sorted({*held} ^ {*now})):
+            what = f"{RAW} holds records with other columns than those that product.yaml asks for: {', '.join(other)}"
+            fix = f"set them back in product.yaml; to read the source anew: rm -r {RAW} {RAW_LOCK}, then make"
+            raise UserError(what, "formulation.input or data.columns in product.yaml", fix)
+        yield frame.select(*held, *({*frame.columns} - {*held})) if held else frame
+
+
 def stored(draft: manifest.Manifest, *columns: str) -> Iterator[pl.DataFrame]:
     """Read columns of what is stored, batch by batch."""
     for entry in draft["shards"]:
@@ -152,7 +171,7 @@ def run(config: Config) -> None:
             "cursor": lambda: manifest.decode_cursor(draft["cursors"].get(key)),
             "seen": lambda: seen(draft, finished),
         }
-        fresh = intake.records(open_source(source.name, source.options, product, state))
+        fresh = alike(intake.records(open_source(source.name, source.options, product, state)), draft)
         write_all(rechunk(fresh, config.collect.shard_rows, config.collect.shard_mib), draft, key, rejects)
         label_late(draft, intake.late)
         checkpoint(draft, key, intake.cursor, rejects)

@@ -75,7 +75,7 @@ def run(config: Config) -> None:
     write_text(VALIDATION_PAGE, page(report, product))
     if findings.broken:
         stop(findings)
-    text = "validate: %(records)s records keep product.yaml; look at %(page)s"
+    text = "validate: %(records)s records comply with product.yaml; look at %(page)s"
     print(words(text, records=findings.total, page=VALIDATION_PAGE))
     if noise["contrary"]:
         said = noise["examples"][0]["places"]
