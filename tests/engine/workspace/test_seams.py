@@ -48,9 +48,9 @@ def test_an_answer_of_the_product_need_not_say_what_late_labels_show(project: Pa
     own = Path("src/my_product/answers")
     own.mkdir(parents=True)
     (own.parent / "__init__.py").touch()
-    text = (Path(__file__).parents[3] / "docs/examples/amount.py").read_text(encoding="utf-8")
-    (own / "amount.py").write_text(text, encoding="utf-8")
-    assert find_choice("answers", "amount", "a test").LATE == {}
+    text = (Path(__file__).parents[3] / "docs/examples/order.py").read_text(encoding="utf-8")
+    (own / "order.py").write_text(text, encoding="utf-8")
+    assert find_choice("answers", "order", "a test").LATE == {}
     (own / "late.py").write_text(f"{text}\nLATE = {{'held': len}}\n", encoding="utf-8")
     assert find_choice("answers", "late", "a test").LATE["held"] is len
 

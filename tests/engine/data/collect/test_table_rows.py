@@ -245,3 +245,16 @@ def test_rows_are_not_stored_a_second_time_under_another_contract(
     with refused(what, fix="to read the source anew: rm -r data/raw data/raw.lock, then make"):
         gather(table)
     assert pl.read_parquet("data/raw/*.parquet").equals(stored)
+
+
+def test_rows_are_not_stored_a_second_time_by_a_key_that_comes_later(
+    gather: Callable[..., pl.DataFrame], rows: Callable[..., pl.DataFrame], refused: Refused
+) -> None:
+    """Their ids were made from the content, and those of the same rows would be made from the key."""
+    table = rows([1, 2, 3], ["low", "low", "high"], case=[7, 8, 9])
+    stored = gather(table)
+    keep_a_key()
+    what = "row_key was None when this table was collected, and is 'case'"
+    with refused(what, "data in product.yaml", "to read the table anew: rm -r data/raw data/raw.lock, then make"):
+        gather(table)
+    assert pl.read_parquet("data/raw/*.parquet").equals(stored)

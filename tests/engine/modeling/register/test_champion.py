@@ -80,6 +80,14 @@ def test_what_a_machine_or_the_data_decides_is_not_compared(metric: str, product
     assert champion.reasons_to_stay(contract(product, "accuracy", metric), new, old, tolerance=0.01) == []
 
 
+def test_a_requirement_on_one_slice_is_held_against_its_threshold_alone(product: Any) -> None:
+    new = measured({"ece": [0.10, 0.11, 0.12]}, accuracy=0.95, ece=0.11)
+    old = measured({"ece": [0.02, 0.03, 0.04]}, accuracy=0.9, ece=0.03)
+    wanted = contract(product, "accuracy", "ece")
+    wanted.requirements[1] = wanted.requirements[1].model_copy(update={"slice": "kind=crumpled"})
+    assert champion.reasons_to_stay(wanted, new, old, tolerance=0.01) == []
+
+
 def test_a_metric_that_cannot_be_measured_decides_for_the_champion(product: Any) -> None:
     new, old = measured({}, accuracy=None), measured({}, accuracy=0.9)
     assert champion.reasons_to_stay(contract(product, "accuracy"), new, old, tolerance=0.01) == [

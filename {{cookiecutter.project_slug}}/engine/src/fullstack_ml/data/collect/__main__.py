@@ -47,23 +47,24 @@ def open_source(
     return iter(read(product, **options, **{key: give() for key, give in (state or {}).items() if key in asked}))
 
 
-def settle(draft: manifest.Manifest, source: Source) -> None:
-    """Remember from which columns label and group come.
+def settle(draft: manifest.Manifest, source: Source, row_key: str | None) -> None:
+    """Remember from which columns label and group come, and which one names a row.
 
     Raises:
         UserError: if a table that is stored is read with others: its rows would be stored once more.
     """
-    columns = {name: source.options.get(name) for name in ("group", "label")}
+    columns = {name: source.options.get(name) for name in ("group", "label")} | {"row_key": row_key}
     place = {
         name: value for name, value in source.options.items() if name in ("path", "url", "query", "urls", "sitemap")
     }
     key = f"{source.name} {json.dumps(place, sort_keys=True, default=str)}"
     before = draft["columns"].setdefault(key, columns)
-    for name, column in columns.items():
-        if draft["shards"] and before[name] != column and (name == "group" or None not in (before[name], column)):
-            what = f"{name} was {before[name]!r} when this table was collected, and is {column!r}"
-            fix = f"set it back; to read the table anew: rm -r {RAW} {RAW_LOCK}, then make"
-            raise UserError(what, f"source.options in conf/source/{source.name}.yaml", fix)
+    for name, column in columns.items() if row_key is None else [("row_key", row_key)]:  # a key names it under any
+        was = before.get(name, column)  # an older engine did not remember the row_key
+        if draft["shards"] and was != column and (name != "label" or None not in (was, column)):
+            what = f"{name} was {was!r} when this table was collected, and is {column!r}"
+            where = "data in product.yaml" if name == "row_key" else f"source.options in conf/source/{source.name}.yaml"
+            raise UserError(what, where, f"set it back; to read the table anew: rm -r {RAW} {RAW_LOCK}, then make")
     draft["columns"][key] = columns
 
 
@@ -165,8 +166,8 @@ def run(config: Config) -> None:
         before, finished = index.count, not manifest.DRAFT.exists()
         held = list(draft["shards"])
         intake = Intake(product, index, stones, rejects, lambda: labelled_contents({**draft, "shards": held}))
-        if intake.names.rows:
-            settle(draft, source)
+        if intake.names.rows or intake.names.keyed:
+            settle(draft, source, product.data.row_key)
         state = {
             "cursor": lambda: manifest.decode_cursor(draft["cursors"].get(key)),
             "seen": lambda: seen(draft, finished),
