@@ -81,8 +81,9 @@ def test_a_network_of_letters_says_the_same_on_the_page_as_on_the_server(
     for key, value in small.items():
         text = re.sub(rf"(?m)^  {key}: \d+", f"  {key}: {value}", text)
     settings.write_text(text, encoding="utf-8")
-    text = re.sub(r'(operator: ">=", threshold:) [\d.]+', r"\1 -100", contract.read_text(encoding="utf-8"))
-    contract.write_text(re.sub(r'(operator: "<=", threshold:) [\d.]+', r"\1 100000", text), encoding="utf-8")
+    text = re.sub(r'(operator: ">=", threshold:) [\d.]+', r"\1 0", contract.read_text(encoding="utf-8"))
+    text = re.sub(r'(operator: "<=", threshold:) 0\.\d+', r"\1 1", text)
+    contract.write_text(re.sub(r'(operator: "<=", threshold:) \d\d+', r"\1 100000", text), encoding="utf-8")
     project.ok("make", "setup")  # the backend of the chosen model comes along
     assert "alias champion" in project.ok("make")
     assert (project.json("reports/training.json")["model"], len(project.json("reports/training.json")["history"])) == (
