@@ -327,7 +327,7 @@ def test_control_items_stay_blind_and_other_projects_are_left_alone(team: Team) 
     team.ask(url, "POST", "/api/projects/", json.dumps({"title": title, "label_config": "<View/>"}))
     done = project.run("make", "annotate")
     assert done.returncode != 0
-    assert "make annotate did not make it" in done.stderr
+    assert "make annotate of this product did not make it" in done.stderr
     assert "Traceback" not in done.stderr
 
     project.ok("make", "annotate-stop")

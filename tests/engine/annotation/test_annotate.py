@@ -86,9 +86,19 @@ def test_a_project_of_somebody_else_with_the_same_name_is_left_alone(
     annotate.run(production)
     studio.projects[0]["description"] = "mine"
     studio.changes.clear()
-    with refused("make annotate did not make it", "/projects/1", "rename"):
+    with refused("make annotate of this product did not make it", "/projects/1", "rename"):
         annotate.run(production)
     assert studio.changes == []
+
+
+def test_two_products_of_one_name_do_not_share_a_project(studio: Any, production: Any, refused: Refused) -> None:
+    for name in ("one", "other"):
+        Path("src", name).mkdir(parents=True)
+    Path("src/one/__init__.py").touch()
+    annotate.run(production)
+    Path("src/one/__init__.py").rename("src/other/__init__.py")
+    with refused("make annotate of this product did not make it", "/projects/1", "service.name"):
+        annotate.run(production)
 
 
 def test_a_round_of_an_older_major_guide_is_refused(studio: Any, production: Any, refused: Refused) -> None:

@@ -25,15 +25,15 @@ from fullstack_ml.product.guide import guide_version, major
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.paths import GUIDE, LABELS, PULLED
+from fullstack_ml.workspace.seams import package_name
 
-PACKAGE = str(__package__).split(".")[0]
 # Tasks sent at once: few enough for one request of pictures.
 BATCH = 100
 
 
 def identity(one: Round, product: Product) -> tuple[str, str]:
     """Return the title of a round's project, and the description by which make annotate knows its own."""
-    return f"{one.name}: {product.service.name}"[:50], f"Round {one.name} of {PACKAGE}, kept by make annotate"
+    return f"{one.name}: {product.service.name}"[:50], f"Round {one.name} of {package_name()}, kept by make annotate"
 
 
 def wanted(one: Round, product: Product) -> dict[str, Any]:

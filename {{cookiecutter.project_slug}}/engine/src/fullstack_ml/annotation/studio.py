@@ -94,8 +94,9 @@ class Studio:
         found = [project for project in listed if project["title"] == title]
         for project in found:
             if project["description"] != mark:
-                what = f"project {project['id']} is called {title!r}, and make annotate did not make it"
-                raise UserError(what, f"{self.url}/projects/{project['id']}", "rename it in its settings")
+                what = f"project {project['id']} is called {title!r}, and make annotate of this product did not make it"
+                fix = "rename it in its settings, or change service.name of product.yaml"
+                raise UserError(what, f"{self.url}/projects/{project['id']}", fix)
         return dict(found[0]) if found else None
 
     def save_project(self, project: dict[str, Any] | None, wanted: dict[str, Any]) -> dict[str, Any]:
