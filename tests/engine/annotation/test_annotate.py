@@ -92,11 +92,8 @@ def test_a_project_of_somebody_else_with_the_same_name_is_left_alone(
 
 
 def test_two_products_of_one_name_do_not_share_a_project(studio: Any, production: Any, refused: Refused) -> None:
-    for name in ("one", "other"):
-        Path("src", name).mkdir(parents=True)
-    Path("src/one/__init__.py").touch()
     annotate.run(production)
-    Path("src/one/__init__.py").rename("src/other/__init__.py")
+    Path("src/my_product").rename("src/your_product")
     with refused("make annotate of this product did not make it", "/projects/1", "service.name"):
         annotate.run(production)
 
