@@ -15,6 +15,7 @@ from fullstack_ml.answers import drawing, label, labels, number
 from fullstack_ml.answers.number import seasons
 from fullstack_ml.audit import __main__ as audit
 from fullstack_ml.audit import debts, roles, rubric
+from fullstack_ml.draft import asked
 from fullstack_ml.edge import build
 from fullstack_ml.pages import words
 from fullstack_ml.product import cards, metrics, types, watching
@@ -86,6 +87,7 @@ def of_tables() -> Iterator[str]:
     yield from (row.unit for row in watching.WATCHED.values() if row.unit)
     yield from (f"mean of the {season}" for season in seasons.SEASONS)
     yield from rubric.SECTIONS.values()
+    yield from asked.REASONS.values()
     yield from (test.says for test in rubric.TESTS)
     yield from (means for _, means in audit.BANDS)
     yield from (text for name, question, *_ in debts.DEBTS for text in (name, question))

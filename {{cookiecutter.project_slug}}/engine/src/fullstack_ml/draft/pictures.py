@@ -21,6 +21,7 @@ from fullstack_ml.draft.seen import Seen, Wish, label_rows, tell_labels
 from fullstack_ml.draft.several import by_name, sets_in, take_several
 from fullstack_ml.inputs.canvas import FORMATS, flattened
 from fullstack_ml.inputs.image import FILES
+from fullstack_ml.pages.words import words
 from fullstack_ml.workspace.errors import UserError
 
 LONGEST = 64  # pixels of the model's input: more would make a first model slow
@@ -79,7 +80,7 @@ def facts_of(looked: list[Looked], counts: dict[str, int], pictures: int, wish: 
         "input": {
             "name": "image",
             "type": "image",
-            "meaning": "one picture",
+            "meaning": words("one picture"),
             "shape": shape,
             "shape_reason": reason,
             "features": [],
@@ -87,8 +88,11 @@ def facts_of(looked: list[Looked], counts: dict[str, int], pictures: int, wish: 
         | fit_of(looked),
         "labels": label_rows(counts, wish.labels),
         "ignored": [],
-        "kind": {"name": "picture", "wanted": pictures, "scope": "in", "note": "one picture"},
-        "group": {"text": "none is known", "reason": "say what must stay in one split: a person, a device, a film"},
+        "kind": {"name": "picture", "wanted": pictures, "scope": "in", "note": words("one picture")},
+        "group": {
+            "text": words("none is known"),
+            "reason": "say what must stay in one split: a person, a device, a film",
+        },
         "row_key": None,
         "times": [],
         "privacy": "internal",

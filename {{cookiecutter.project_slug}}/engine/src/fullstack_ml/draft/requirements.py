@@ -4,11 +4,11 @@ Reads and writes nothing. A threshold is what the quick model reached, minus the
 asks for; where a metric cannot be measured at this size, there is no requirement, and the contract says why.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
+from fullstack_ml.draft.asked import Asked
 from fullstack_ml.draft.numbers import least_of, room
 from fullstack_ml.draft.trial import Trial
 from fullstack_ml.product.formulation import least_records
@@ -40,31 +40,6 @@ class Size:
     def majority(self) -> float:
         """Return the share of the most frequent label."""
         return max(self.labels.values()) / max(self.records, 1)
-
-
-@dataclass
-class Asked:
-    """The rows of the contract, each with its reason, and what is not asked and why."""
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    unasked: list[str] = field(default_factory=list)
-
-    def ask(self, metric: str, operator: str, threshold: float, unit: str, reason: str, why: str) -> None:
-        """Add a requirement."""
-        number = f"R{len(self.rows) + 1}"
-        owner = "product owner" if unit in ("share", "units") else "platform engineer"
-        row = {"id": number, "metric": metric, "operator": operator, "threshold": threshold, "unit": unit}
-        self.rows.append({"row": {**row, "owner": owner, "reason": reason}, "why": why})
-
-    def at_least(self, metric: str, value: float, records: float, reason: str, floor: float = 0.0) -> None:
-        """Ask for a share that the quick model reached, less the room, and not below ``floor``."""
-        threshold = round(max(floor, value - room(value, records)), 2)
-        self.ask(metric, ">=", threshold, "share", reason, f"the quick model reached {value:.3f}")
-
-    def at_most(self, metric: str, value: float, records: float, reason: str) -> None:
-        """Ask for a share that the quick model stayed below, with room."""
-        threshold = round(min(1.0, value + room(value, records)), 2)
-        self.ask(metric, "<=", threshold, "share", reason, f"the quick model had {value:.3f}")
 
 
 def abstaining(size: Size) -> tuple[dict[str, float] | None, str]:
@@ -115,7 +90,7 @@ def thresholds(
     """Return the requirements; ``slices`` says per slice which records of the sample it holds."""
     asked, values, tested = Asked(), trial.values, size.records * size.test
     (_right if size.majority < RARE else _rare)(asked, size, values, tested)
-    asked.at_most("ece", values["ece"] + 0.5 / np.sqrt(tested), tested, "its probabilities are used")
+    asked.at_most("ece", values["ece"] + 0.5 / np.sqrt(tested), tested)
     _by_part(asked, size, trial, slices)
     of_service(asked, size, values, abstains, (kib, milliseconds), 1 - values["accuracy"])
     return asked
@@ -129,15 +104,15 @@ def of_service(
     A share ``wrong`` of the records would be answered wrongly, if all were answered.
     """
     tested, (kib, milliseconds) = size.records * size.test, limits
-    asked.ask("artefact_kib", "<=", kib, "KiB", "the page in the browser loads it", "with room")
-    asked.ask("latency_p99_ms", "<=", milliseconds, "ms", "somebody waits for it", "with room")
+    asked.ask("artefact_kib", "<=", kib, "KiB", "with room")
+    asked.ask("latency_p99_ms", "<=", milliseconds, "ms", "with room")
     least = max(1, int(size.records * 0.8))
-    asked.ask("records", ">=", least, "records", "fewer say little in the test split", f"there are {size.records}")
+    asked.ask("records", ">=", least, "records", f"there are {size.records}")
     if abstains:
         held = least_of(size.records, size.calibration)
         aim = COVERAGES[0] if held >= least_records(COVERAGES[0]) else COVERAGES[-1]
         few = min(tested, held)
-        asked.at_least("set_coverage", aim, few, "the right label has to be among those shown")
+        asked.at_least("set_coverage", aim, few)
         answered(asked, values, few, wrong)
     else:
         asked.unasked.append("set_coverage, answered_share, answered_error: there is no rule to abstain yet")
@@ -152,9 +127,9 @@ def _right(asked: Asked, size: Size, values: dict[str, float], tested: float) ->
     lowest = size.majority + max(0.02, learned / 2)
     reached = f"the quick model reached {accuracy:.3f}, the most frequent label alone {size.majority:.3f}"
     threshold = round(min(0.99, max(lowest, accuracy - room(accuracy, tested))), 3)
-    asked.ask("accuracy", ">=", threshold, "share", "ask what a person reaches", reached)
+    asked.ask("accuracy", ">=", threshold, "share", reached)
     margin = round(max(0.01, learned / 2), 3)
-    asked.ask("margin_over_baseline", ">=", margin, "share", "a model that learned nothing must not ship", reached)
+    asked.ask("margin_over_baseline", ">=", margin, "share", reached)
 
 
 def _rare(asked: Asked, size: Size, values: dict[str, float], tested: float) -> None:
@@ -163,7 +138,7 @@ def _rare(asked: Asked, size: Size, values: dict[str, float], tested: float) -> 
     f1 = values["macro_f1"]
     reached = f"the quick model reached {f1:.3f}, the most frequent label alone {alone:.3f}"
     lowest = round(alone + max(0.02, (f1 - alone) / 2), 3)
-    asked.ask("macro_f1", ">=", lowest, "share", "a model that never finds the rare labels must not ship", reached)
+    asked.ask("macro_f1", ">=", lowest, "share", reached)
     always = f"always giving the most frequent label is right in {size.majority:.1%}"
     asked.unasked.append(f"accuracy, margin_over_baseline: {always}, so they say nothing of the rare ones")
 
@@ -174,14 +149,13 @@ def answered(asked: Asked, values: dict[str, float], records: float, wrong: floa
     # The share moves with every calibration of so few records. Where the quick model hardly ever answers, a model that
     # does no better is rejected, rightly.
     lowest = max(ANSWERED, 0.6 * share - room(share, records))
-    reason = "a model that always asks saves no work"
-    asked.ask("answered_share", ">=", round(lowest, 2), "share", reason, f"the quick model answered {share:.3f}")
+    asked.ask("answered_share", ">=", round(lowest, 2), "share", f"the quick model answered {share:.3f}")
     if share < ANSWERED:
         asked.unasked.append(f"answered_error: the quick model answers {share:.0%} itself, too few to say")
         return
     limit = min(error + room(error, records * share), max(error + 0.02, wrong))
     why = f"the quick model had {error:.3f}, and {wrong:.3f} of all"
-    asked.ask("answered_error", "<=", round(limit, 3), "share", "users must be able to rely on an answer", why)
+    asked.ask("answered_error", "<=", round(limit, 3), "share", why)
 
 
 def _by_part(asked: Asked, size: Size, trial: Trial, slices: dict[str, np.ndarray]) -> None:
@@ -200,8 +174,8 @@ def _by_part(asked: Asked, size: Size, trial: Trial, slices: dict[str, np.ndarra
             f"worst_slice_accuracy, group_gap: the worst slice has {worst:.2f}, {gap:.2f} behind the best"
         )
         return
-    asked.at_least("worst_slice_accuracy", worst - 0.02, tested, "no part may be served badly")
-    asked.at_most("group_gap", gap + room(worst, tested), tested, "no part may be served much worse than another")
+    asked.at_least("worst_slice_accuracy", worst - 0.02, tested)
+    asked.at_most("group_gap", gap + room(worst, tested), tested)
 
 
 def by_label(asked: Asked, size: Size, recall: float, collapse: float) -> None:
@@ -212,7 +186,7 @@ def by_label(asked: Asked, size: Size, recall: float, collapse: float) -> None:
         return
     rarest = min(size.labels.values()) * size.test
     if rarest >= 8 and recall - room(recall, rarest) > 0.05:
-        asked.at_least("worst_label_recall", recall, rarest, "no label may be forgotten")
+        asked.at_least("worst_label_recall", recall, rarest)
     else:
         asked.unasked.append(
             f"worst_label_recall: about {rarest:.0f} test records of the rarest label, {recall:.2f} seen"
@@ -220,7 +194,7 @@ def by_label(asked: Asked, size: Size, recall: float, collapse: float) -> None:
     if collapse + room(0.5, rarest) < 0.9:
         limit = max(0.5, round(collapse + room(0.5, rarest), 2))
         why = f"the quick model had {collapse:.3f}"
-        asked.ask("collapse", "<=", limit, "share", "a model that never answers with one of the labels is useless", why)
+        asked.ask("collapse", "<=", limit, "share", why)
     else:
         asked.unasked.append(f"collapse: the quick model had {collapse:.2f}, and the rarest label has few records")
 
@@ -232,11 +206,11 @@ def novelty(asked: Asked, values: dict[str, float], tested: float) -> None:
         asked.unasked.append("novelty_auroc, novelty_false_alarms: too few records to try them")
         return
     if auroc >= 0.7:
-        asked.at_least("novelty_auroc", min(auroc, 0.97), tested, "what is no record of this product must be noticed")
+        asked.at_least("novelty_auroc", min(auroc, 0.97), tested)
     else:
         asked.unasked.append(f"novelty_auroc: made-up strangers look like records ({auroc:.2f} of 1)")
     if alarms <= 0.5:
-        asked.at_most("novelty_false_alarms", alarms + 0.03, tested, "an alarm on a good record costs a look")
+        asked.at_most("novelty_false_alarms", alarms + 0.03, tested)
     else:
         asked.unasked.append(
             f"novelty_false_alarms: catching 95 % of strangers would flag {alarms:.0%} of good records"

@@ -5,6 +5,8 @@ from typing import Any
 
 import polars as pl
 
+from fullstack_ml.pages.words import words
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -52,7 +54,8 @@ def label_rows(counts: dict[str, int], named: tuple[str, ...]) -> list[dict[str,
     """Return the labels of the contract with their counts, or those that a person named."""
     if counts:
         total = sum(counts.values())
-        said = {name: f"{count} of {total} records; say what makes a record one" for name, count in counts.items()}
+        text = "%(count)s of %(total)s records; say what makes a record one"
+        said = {name: words(text, count=count, total=total) for name, count in counts.items()}
     else:
-        said = dict.fromkeys(named or ("first label", "second label"), "say what makes a record one")
+        said = dict.fromkeys(named or ("first label", "second label"), words("say what makes a record one"))
     return [{"name": name, "definition": text} for name, text in said.items()]

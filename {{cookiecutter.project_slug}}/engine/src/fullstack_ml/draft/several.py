@@ -13,10 +13,12 @@ import numpy as np
 from fullstack_ml.answers import answer_of
 from fullstack_ml.answers.labels.contract import joined
 from fullstack_ml.answers.words import NONE, names_in
+from fullstack_ml.draft.asked import Asked
 from fullstack_ml.draft.numbers import room
-from fullstack_ml.draft.requirements import Asked, Size, by_label, of_service
+from fullstack_ml.draft.requirements import Size, by_label, of_service
 from fullstack_ml.draft.seen import Seen
 from fullstack_ml.draft.trial import FOLDS, SEED, Trial, attempt, quick_model
+from fullstack_ml.pages.words import words
 from fullstack_ml.product.types import Product
 
 MOST_LABELS = 200
@@ -54,7 +56,8 @@ def take_several(seen: Seen, answers: dict[str, int]) -> None:
     if not answers:
         return
     seen.answers, total = answers, sum(answers.values())
-    rows = [(name, f"{count} of {total} records; say what makes a record one") for name, count in seen.labels.items()]
+    text = "%(count)s of %(total)s records; say what makes a record one"
+    rows = [(name, words(text, count=count, total=total)) for name, count in seen.labels.items()]
     seen.facts |= {"labels": [{"name": name, "definition": text} for name, text in rows], "several": True}
     several = sum(count for text, count in answers.items() if len(names_in(text)) > 1)
     seen.notes.append(f"{several} of {total} records have several labels, and {answers.get(NONE, 0)} have none")
@@ -91,8 +94,8 @@ def tried(inputs: np.ndarray, answers: list[str], product: Product, groups: list
 def unmeasured(reason: str) -> Asked:
     """Return what may be asked before a model can be tried."""
     asked, why = Asked(), f"a guess, since {reason}"
-    asked.ask("micro_f1", ">=", 0.7, "share", "ask what a person reaches", why)
-    asked.ask("margin_over_baseline", ">=", 0.05, "share", "a model that learned nothing must not ship", why)
+    asked.ask("micro_f1", ">=", 0.7, "share", why)
+    asked.ask("margin_over_baseline", ">=", 0.05, "share", why)
     return asked
 
 
@@ -101,13 +104,12 @@ def thresholds(
 ) -> Asked:
     """Return the requirements; ``slices`` says per slice which records of the sample it holds."""
     asked, values, tested = Asked(), trial.values, size.records * size.test
-    asked.at_least("micro_f1", values["micro_f1"], tested, "ask what a person reaches", floor=0.05)
+    asked.at_least("micro_f1", values["micro_f1"], tested, floor=0.05)
     learned = values["margin_over_baseline"]
     # Above the baseline, also where the quick model is not: then the model is rejected, rightly.
     reached = f"the quick model has all labels right in {learned:.3f} more of the records than the baseline"
-    nothing = "a model that learned nothing must not ship"
-    asked.ask("margin_over_baseline", ">=", round(max(0.01, learned / 2), 3), "share", nothing, reached)
-    asked.at_most("ece", values["ece"] + 0.5 / np.sqrt(tested), tested, "its probabilities are used")
+    asked.ask("margin_over_baseline", ">=", round(max(0.01, learned / 2), 3), "share", reached)
+    asked.at_most("ece", values["ece"] + 0.5 / np.sqrt(tested), tested)
     by_label(asked, size, values["worst_label_recall"], values["collapse"])
     by_part(asked, trial, slices, tested)
     of_service(asked, size, values, abstains, (kib, milliseconds), 1 - values["subset_accuracy"])
@@ -125,4 +127,4 @@ def by_part(asked: Asked, trial: Trial, slices: dict[str, np.ndarray], tested: f
     if worst - room(worst, tested * share) < 0.05:
         asked.unasked.append(f"worst_slice_subset_accuracy: the worst slice has {worst:.2f}")
         return
-    asked.at_least("worst_slice_subset_accuracy", worst - 0.05, tested * share, "no part may be served badly")
+    asked.at_least("worst_slice_subset_accuracy", worst - 0.05, tested * share)

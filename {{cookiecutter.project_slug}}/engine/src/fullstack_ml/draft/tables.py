@@ -25,12 +25,12 @@ from fullstack_ml.draft.seen import Seen, Wish, label_rows
 from fullstack_ml.draft.several import by_name, sets_in, take_several
 from fullstack_ml.draft.tally import Tally
 from fullstack_ml.draft.texts import learned, take_text
+from fullstack_ml.pages.words import words
 from fullstack_ml.product.contradictions import TAKEN
 from fullstack_ml.product.formulation import LENGTH, LONGEST
 from fullstack_ml.workspace.errors import UserError
 
 BY_TIME = "with `time: {}` here and `by: time` in conf/split.yaml, test is later"
-MEANING = "one row of the table"
 SHOWN = 4  # values of a category in the summary
 GROUPS = 60  # groups, below which a split by group may leave one of the splits empty
 
@@ -60,10 +60,10 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     seen.table = [summary(column, table.rows, answer) for column in columns]
     personal = personal_columns(table.sample)
     seen.facts = {
-        "input": {"name": "row", "type": "table", "meaning": MEANING, "shape": None, "fit": None},
+        "input": {"name": "row", "type": "table", "meaning": words("one row of the table"), "shape": None, "fit": None},
         "labels": label_rows(counts, wish.labels),
         "ignored": [f"left out: {column.name} ({column.reason})" for column in columns if column.use == "ignored"],
-        "kind": {"name": "record", "wanted": table.rows, "scope": "in", "note": MEANING},
+        "kind": {"name": "record", "wanted": table.rows, "scope": "in", "note": words("one row of the table")},
         "group": group_text(groups, named),
         "row_key": next((column.name for column in columns if column.reason == NAME_OF_ROW), None),
         "times": [f"{name!r} looks like a time: {BY_TIME.format(name)}" for name in times],
@@ -169,10 +169,10 @@ def group_text(groups: list[str], named: str | None) -> dict[str, str]:
         reason = f"{named!r} comes back in several rows, which stay in one split: group in conf/source"
         return {"text": named, "reason": f"{reason}; set it to null if a row stands for itself"}
     if not groups:
-        return {"text": "none is known", "reason": "say what must stay in one split: a person, a machine, a day"}
+        return {"text": words("none is known"), "reason": "say what must stay in one split: a person, a machine, a day"}
     names = ", ".join(map(repr, groups))
     reason = f"{names} comes back in several rows: if that is one person or machine, set group in conf/source"
-    return {"text": f"perhaps {', '.join(groups)}", "reason": reason}
+    return {"text": words("perhaps %(names)s", names=", ".join(groups)), "reason": reason}
 
 
 def slices_of(used: list[Column], table: Tally) -> list[dict[str, Any]]:

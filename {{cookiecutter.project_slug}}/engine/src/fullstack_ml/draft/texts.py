@@ -19,6 +19,7 @@ from fullstack_ml.draft.seen import Seen, Wish, label_rows, tell_labels
 from fullstack_ml.draft.tally import Tally
 from fullstack_ml.inputs.omissions import SCRIPTS
 from fullstack_ml.inputs.text import FILES
+from fullstack_ml.pages.words import words
 from fullstack_ml.product.formulation import LENGTH, MOST_LETTERS
 from fullstack_ml.workspace.errors import UserError
 
@@ -70,8 +71,11 @@ def facts_of(texts: pl.Series, counts: dict[str, int], records: int, wish: Wish)
         "input": written("text", texts),
         "labels": label_rows(counts, wish.labels),
         "ignored": [],
-        "kind": {"name": "text", "wanted": records, "scope": "in", "note": "one text"},
-        "group": {"text": "none is known", "reason": "say what must stay in one split: a writer, a conversation"},
+        "kind": {"name": "text", "wanted": records, "scope": "in", "note": words("one text")},
+        "group": {
+            "text": words("none is known"),
+            "reason": "say what must stay in one split: a writer, a conversation",
+        },
         "row_key": None,
         "times": [],
         "privacy": "personal" if personal else "internal",
@@ -83,7 +87,12 @@ def written(column: str, texts: pl.Series) -> dict[str, Any]:
     """Return the input: its column, and a length with as much room again as the longest sampled text takes."""
     longest = int(texts.str.len_chars().max() or 1)  # type: ignore[arg-type]
     length = min(MOST_LETTERS, max(LENGTH, -(-2 * longest // 100) * 100))
-    made: dict[str, Any] = {"name": "message", "type": "text", "meaning": column.strip() or "one text", "shape": None}
+    made: dict[str, Any] = {
+        "name": "message",
+        "type": "text",
+        "meaning": column.strip() or words("one text"),
+        "shape": None,
+    }
     made |= {"fit": None, "features": [], "length": length, "column": None if column == "text" else column}
     return made | {"length_reason": f"texts of up to {longest} characters seen; a longer one is refused"}
 

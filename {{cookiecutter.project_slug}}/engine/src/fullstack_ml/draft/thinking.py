@@ -12,12 +12,14 @@ import polars as pl
 from fullstack_ml.answers import answer_of
 from fullstack_ml.data.collect.sources.rows import as_records
 from fullstack_ml.draft import regression, several
+from fullstack_ml.draft.asked import Asked
 from fullstack_ml.draft.numbers import least_of
-from fullstack_ml.draft.requirements import RARE, SMALLEST, Asked, Size, abstaining, sensible_cost, thresholds
+from fullstack_ml.draft.requirements import RARE, SMALLEST, Size, abstaining, sensible_cost, thresholds
 from fullstack_ml.draft.seen import Seen, Wish
 from fullstack_ml.draft.trial import NEWEST, Trial, ahead, attempt, calibrated, out_of_fold
 from fullstack_ml.draft.writing import contract
 from fullstack_ml.inputs import input_of
+from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.tables import slice_mask
 from fullstack_ml.product.types import Product
 
@@ -42,7 +44,7 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
         "cost_reason": COST,
         "weights": "none",
         "calibration": "temperature",
-        "schedule": "not yet planned",
+        "schedule": words("not yet planned"),
         "today": date.today().isoformat(),
     }
     facts |= measurable(seen, size)
@@ -153,10 +155,10 @@ def asked_of(asked: Asked, better_on: str, reason: str) -> dict[str, Any]:
     """Return the facts of the requirements."""
     cell: dict[str, Any] = {
         "cell": "offline-quantitative",
-        "method": "records that the model has not seen, by stage evaluate",
-        "who": "the pipeline",
+        "method": words("records that the model has not seen, by stage evaluate"),
+        "who": words("the pipeline"),
     }
-    cell |= {"when": "every change", "decides": [row["row"]["id"] for row in asked.rows]}
+    cell |= {"when": words("every change"), "decides": [row["row"]["id"] for row in asked.rows]}
     left_out = [f"not asked for: {line}" for line in asked.unasked]
     facts = {"requirements": asked.rows, "unasked": left_out, "offline": cell}
     return facts | {"better_on": better_on, "model_reason": reason}
@@ -166,8 +168,8 @@ def unmeasured(reason: str) -> Asked:
     """Return what may be asked before a model can be tried."""
     asked = Asked()
     why = f"a guess, since {reason}"
-    asked.ask("accuracy", ">=", 0.8, "share", "ask what a person reaches", why)
-    asked.ask("margin_over_baseline", ">=", 0.05, "share", "a model that learned nothing must not ship", why)
+    asked.ask("accuracy", ">=", 0.8, "share", why)
+    asked.ask("margin_over_baseline", ">=", 0.05, "share", why)
     return asked
 
 
