@@ -32,6 +32,7 @@ from fullstack_ml.workspace.paths import RAW, RAW_LOCK, TOMBSTONES
 from fullstack_ml.workspace.seams import find_choice
 
 ROWS = 250_000
+ADDED = ("label",)  # columns that a table may get, or lose, after it was collected
 
 
 def open_source(
@@ -61,7 +62,7 @@ def settle(draft: manifest.Manifest, source: Source, row_key: str | None) -> Non
     before = draft["columns"].setdefault(key, columns)
     for name, column in columns.items() if row_key is None else [("row_key", row_key)]:  # a key names it under any
         was = before.get(name, column)  # an older engine did not remember the row_key
-        if draft["shards"] and was != column and (name != "label" or None not in (was, column)):
+        if draft["shards"] and was != column and (name not in ADDED or None not in (was, column)):
             what = f"{name} was {was!r} when this table was collected, and is {column!r}"
             where = "data in product.yaml" if name == "row_key" else f"source.options in conf/source/{source.name}.yaml"
             raise UserError(what, where, f"set it back; to read the table anew: rm -r {RAW} {RAW_LOCK}, then make")

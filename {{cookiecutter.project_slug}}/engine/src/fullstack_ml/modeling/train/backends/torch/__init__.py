@@ -44,8 +44,12 @@ def module(name: str) -> Any:
 
 def misfit(model: Model, product: Product) -> str | None:
     """Say that a network of pictures has none to look at."""
-    network = model.estimator.get("network")
-    shapeless = network in PICTURES and input_of(product).planes(product) is None
+    return without_pictures(model.estimator.get("network"), input_of(product).planes(product))
+
+
+def without_pictures(network: str | None, shape: tuple[int, int, int] | None) -> str | None:
+    """Say that a network of pictures gets rows without the ``shape`` of one."""
+    shapeless = network in PICTURES and shape is None
     return f"the network {network} takes pictures, and this input is none" if shapeless else None
 
 
@@ -54,7 +58,7 @@ def fit(model: Model, seed: int, lesson: Lesson) -> Fitted:
     networks, fitting = module("networks"), module("fitting")
     settings, options = settings_of(model, networks.NETWORKS, networks.GIVEN)
     shape = None if lesson.product is None else input_of(lesson.product).planes(lesson.product)
-    if lesson.product is not None and (told := misfit(model, lesson.product)):
+    if told := without_pictures(settings.network, shape):
         raise UserError(told, place(model), "choose another model, such as mlp_torch")
     check_letters(model, settings, settings.network in TEXTS)
     return Fitted(*fitting.fitted(model, settings, options, seed, lesson, shape))
