@@ -13,9 +13,9 @@ from fullstack_ml.audit import looks
 from fullstack_ml.audit.evidence import Evidence
 from fullstack_ml.audit.recomputed import recomputed
 from fullstack_ml.inputs import input_of
-from fullstack_ml.pages.words import in_english
 from fullstack_ml.serving.batch import __main__ as batch
 from fullstack_ml.workspace.files import read_json, write_json
+from fullstack_ml.workspace.sentences import in_english
 
 
 def scores() -> dict[str, float]:

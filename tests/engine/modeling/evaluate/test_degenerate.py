@@ -13,7 +13,7 @@ from fullstack_ml.modeling.accept import __main__ as accept
 from fullstack_ml.modeling.evaluate import __main__ as evaluate
 from fullstack_ml.modeling.export import __main__ as export
 from fullstack_ml.modeling.train import __main__ as train
-from fullstack_ml.pages.words import in_english
+from fullstack_ml.workspace.sentences import in_english
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from fullstack_ml.answers import label
 from fullstack_ml.modeling.measuring import gaps
-from fullstack_ml.pages.words import in_english
+from fullstack_ml.workspace.sentences import in_english
 
 RIGHT = {"a": 0.9, "b": 0.6}
 

@@ -17,7 +17,7 @@ from fullstack_ml.modeling.accept import __main__ as accept
 from fullstack_ml.modeling.export import __main__ as export
 from fullstack_ml.modeling.measuring import intervals, measure
 from fullstack_ml.modeling.train import novelty
-from fullstack_ml.pages.words import in_english
+from fullstack_ml.workspace.sentences import in_english
 from measured import ROWS, as_sums, label_metrics, label_table
 
 TEST, CALIBRATION = Path("data/splits/test.parquet"), Path("data/splits/calibration.parquet")

@@ -11,8 +11,8 @@ from fullstack_ml.answers import label
 from fullstack_ml.answers.label import report
 from fullstack_ml.answers.label.rule import Rule
 from fullstack_ml.modeling.measuring import measure
-from fullstack_ml.pages.words import in_english
 from fullstack_ml.product.types import ErrorCost
+from fullstack_ml.workspace.sentences import in_english
 from measured import label_table
 
 RULE = Rule(floor=0.5, confidence=0.0, novelty=None, coverage=0.9)

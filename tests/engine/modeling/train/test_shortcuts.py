@@ -10,7 +10,7 @@ import pytest
 
 from fullstack_ml.modeling.train import __main__ as train
 from fullstack_ml.modeling.train import shortcuts
-from fullstack_ml.pages.words import in_english
+from fullstack_ml.workspace.sentences import in_english
 
 COUNT = 400
 TRUTH = np.arange(COUNT) % 2

@@ -14,7 +14,6 @@ import yaml
 
 from fullstack_ml.audit.answers import opened
 from fullstack_ml.audit.proof import Proof, today
-from fullstack_ml.pages.words import sentence
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Product
 from fullstack_ml.registry import tracking
@@ -23,6 +22,7 @@ from fullstack_ml.workspace import git
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json
 from fullstack_ml.workspace.paths import ACCEPTANCE, LOCK, REPORTS
+from fullstack_ml.workspace.sentences import sentence
 
 WORKFLOWS = Path(".github/workflows")
 MONITORING = REPORTS / "monitoring/report.json"  # monitoring may be taken out of the project

@@ -14,8 +14,8 @@ from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.audit.answers import opened
 from fullstack_ml.audit.proof import Proof, today
 from fullstack_ml.inputs import input_of
-from fullstack_ml.pages.words import sentence
 from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.sentences import sentence
 
 if TYPE_CHECKING:
     from fullstack_ml.audit.evidence import Evidence

@@ -6,9 +6,9 @@ Reads ``roles`` of ``product.yaml``; where it is left out, the owners of require
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from fullstack_ml.pages.words import sentence
 from fullstack_ml.product import types
 from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.sentences import sentence
 
 NOBODY = {
     "decides": "nobody decides",

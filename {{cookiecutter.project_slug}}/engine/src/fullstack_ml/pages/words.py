@@ -8,7 +8,6 @@ page is a ``sentence()``, which the page tells by the filter ``told``. Another l
 Reads ``service.language`` of ``product.yaml``.
 """
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import yaml
 
 from fullstack_ml.workspace.errors import UserError, suggest
 from fullstack_ml.workspace.paths import PRODUCT
+from fullstack_ml.workspace.sentences import filled
 
 CATALOGUES = Path(__file__).parent / "catalogues"
 ENGLISH = "en"
@@ -36,30 +36,9 @@ def translated(text: str) -> str:
     return catalogue(language()).get(text, text)
 
 
-def sentence(text: str, **values: Any) -> dict[str, Any]:
-    """Return a text with its values as a report keeps them, so that a page can tell it in any language.
-
-    A value may be a sentence itself, such as a verdict.
-    """
-    return {"text": text, "values": values}
-
-
 def told(kept: Any) -> str:
     """Return what a report keeps in the project's language: a sentence, or a text alone, such as one of the product."""
-    if isinstance(kept, dict):
-        return words(kept["text"], **{name: _part(value, told) for name, value in kept["values"].items()})
-    return translated(str(kept))
-
-
-def in_english(kept: Any) -> str:
-    """Return what a report keeps in English, the language of errors."""
-    if isinstance(kept, dict):
-        return str(kept["text"]) % {name: _part(value, in_english) for name, value in kept["values"].items()}
-    return str(kept)
-
-
-def _part(value: Any, tell: Callable[[Any], str]) -> Any:
-    return tell(value) if isinstance(value, dict) else value
+    return filled(translated(kept["text"]), kept, told) if isinstance(kept, dict) else translated(str(kept))
 
 
 def described(part: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from fullstack_ml.answers import answer_of
-from fullstack_ml.pages.words import in_english, sentence, told, words
+from fullstack_ml.pages.words import told, words
 from fullstack_ml.product.contract import load
 from fullstack_ml.product.types import Plan
 from fullstack_ml.registry import tracking
@@ -25,6 +25,7 @@ from fullstack_ml.serving.settings import Settings, read
 from fullstack_ml.workspace.errors import UserError, first_line, guard
 from fullstack_ml.workspace.files import read_json, write_json
 from fullstack_ml.workspace.paths import REGISTRATION, REPORTS
+from fullstack_ml.workspace.sentences import in_english, sentence
 
 REPORT = REPORTS / "release.json"
 TAG = "release"  # of a version: what the plan decided, and on what

@@ -10,9 +10,9 @@ import numpy as np
 from fullstack_ml.answers.label.metrics import BINS, METRICS, columns, right_probability
 from fullstack_ml.answers.label.rule import ALWAYS, Rule, chosen, decide, expected_costs
 from fullstack_ml.answers.words import ACCEPT, Scored
-from fullstack_ml.pages.words import sentence
 from fullstack_ml.product.metrics import Sums
 from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.sentences import sentence
 
 HEADLINE: tuple[str, ...] = ("accuracy", "macro_f1", "log_loss", "brier", "ece")
 

@@ -13,9 +13,9 @@ from fullstack_ml.answers.labels.contract import texts
 from fullstack_ml.answers.labels.metrics import BINS, METRICS, columns, f1_of
 from fullstack_ml.answers.labels.rule import Rule, candidates, chosen, confidences, decide, plain
 from fullstack_ml.answers.words import ACCEPT, Scored
-from fullstack_ml.pages.words import sentence
 from fullstack_ml.product.metrics import Sums
 from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.sentences import sentence
 
 HEADLINE: tuple[str, ...] = ("subset_accuracy", "micro_f1", "macro_f1", "hamming_loss", "log_loss", "brier", "ece")
 SHOWN = 12  # pairs of labels, and sets, that are listed

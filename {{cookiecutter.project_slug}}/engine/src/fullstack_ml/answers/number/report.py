@@ -12,8 +12,8 @@ from fullstack_ml.answers.number.metrics import errors
 from fullstack_ml.answers.number.rule import Rule, covered, decide, ends, widths
 from fullstack_ml.answers.number.seasons import history, seasonal
 from fullstack_ml.answers.words import ACCEPT, Scored
-from fullstack_ml.pages.words import sentence
 from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.sentences import sentence
 
 HEADLINE: tuple[str, ...] = ("mae", "rmse", "r2")
 FEWEST = 10  # records of a part of the range

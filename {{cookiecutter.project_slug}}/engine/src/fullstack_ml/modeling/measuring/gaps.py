@@ -13,11 +13,11 @@ import polars as pl
 
 from fullstack_ml.answers import Answer
 from fullstack_ml.modeling.measuring.intervals import groups_of, interval, totals
-from fullstack_ml.pages.words import sentence
 from fullstack_ml.pipeline.config import Evaluate
 from fullstack_ml.pipeline.tables import slice_mask
 from fullstack_ml.product.metrics import Metric, wilson
 from fullstack_ml.product.types import Product
+from fullstack_ml.workspace.sentences import sentence
 
 ALWAYS = ("source", "kind")
 

@@ -17,7 +17,6 @@ from fullstack_ml.modeling.measuring.gaps import gaps, score_interval
 from fullstack_ml.modeling.measuring.intervals import bounds, groups_of, totals, weights
 from fullstack_ml.modeling.measuring.novelty import apart
 from fullstack_ml.modeling.measuring.seats import Judged, one_seat, outside
-from fullstack_ml.pages.words import sentence
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, joined, moments_of, read, read_folds, read_out_of_scope
 from fullstack_ml.pipeline.tables import slice_mask
@@ -26,6 +25,7 @@ from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json
 from fullstack_ml.workspace.paths import TRAINING
+from fullstack_ml.workspace.sentences import sentence
 
 UNMEASURED = ("group_gap", "unknown_detected", "unknown_answered")  # without slices, and without what is out of scope
 FEWER = 200  # resamples of a metric that is no sum over records: each takes as long as measuring it

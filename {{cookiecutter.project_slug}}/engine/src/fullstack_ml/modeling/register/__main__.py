@@ -15,7 +15,7 @@ from fullstack_ml.modeling.register.changes import write_changes
 from fullstack_ml.modeling.register.runlog import checked_version, log_run
 from fullstack_ml.pages import provenance
 from fullstack_ml.pages.formats import number as shown_number
-from fullstack_ml.pages.words import in_english, words
+from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.contract import load
@@ -28,6 +28,7 @@ from fullstack_ml.workspace import git
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.files import read_json, sha256, write_json
 from fullstack_ml.workspace.paths import ACCEPTANCE, MODEL, PRODUCT, REGISTRATION, TRAINING
+from fullstack_ml.workspace.sentences import in_english
 
 REVIEW = "make mlflow"
 

@@ -25,7 +25,6 @@ from fullstack_ml.modeling.train.novelty import distance, mahalanobis, mahalanob
 from fullstack_ml.modeling.train.novelty_nodes import with_novelty
 from fullstack_ml.modeling.train.over_time import cost_of_time, is_later
 from fullstack_ml.modeling.train.shortcuts import check
-from fullstack_ml.pages.words import told, words
 from fullstack_ml.pipeline.config import Config
 from fullstack_ml.pipeline.examples import Examples, joined, moments_of, read, read_folds
 from fullstack_ml.pipeline.stage import stage
@@ -34,6 +33,7 @@ from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError, suggest
 from fullstack_ml.workspace.files import write_json, write_text
 from fullstack_ml.workspace.paths import CANDIDATE, FOLDS, PLOTS, TRAINING
+from fullstack_ml.workspace.sentences import in_english
 
 VALUES = 2**25  # of the records that the novelty score is fitted on; a quarter of them is held against the graph
 NOVELTIES = ("mahalanobis", "embedding", "confidence")
@@ -189,7 +189,7 @@ def show(report: dict[str, Any], headline: str) -> None:
         print(f"train: {over['metric']} {same}, {later}")
     for found in report["shortcuts"].values():
         if found["warning"]:
-            print(words("Warning: %(warning)s.", warning=told(found["warning"])))
+            print(f"warning: {in_english(found['warning'])}")
 
 
 def run(config: Config) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fullstack_ml.pages.formats import share
-from fullstack_ml.pages.words import sentence
 from fullstack_ml.product.metrics import wilson
+from fullstack_ml.workspace.sentences import sentence
 
 COLUMNS = ("source", "group", "kind")
 # How far above always answering the most frequent label a column may predict before it is a warning.
@@ -56,7 +55,8 @@ def check(frame: pl.DataFrame, truth: np.ndarray) -> dict[str, Any]:
             "%(column)s alone predicts %(right)s of the labels, where the most frequent label is right in "
             "%(baseline)s; a model may learn that instead of the task: collect every label with every %(column)s"
         )
-        warning = sentence(text, column=column, right=share(right / len(truth), 0), baseline=share(baseline, 0))
+        shares = {"right": f"{100 * right / len(truth):.0f} %", "baseline": f"{100 * baseline:.0f} %"}
+        warning = sentence(text, column=column, **shares)
         known = frame[column].drop_nulls()
         found[column] = {
             "values": known.n_unique(),
