@@ -73,4 +73,4 @@ def test_train_reports_a_planted_shortcut_and_prints_it(
     train.run(config)
     report = json.loads(Path("reports/training.json").read_text(encoding="utf-8"))
     assert report["shortcuts"]["source"]["accuracy"] == 1.0
-    assert f"Warning: {in_english(report['shortcuts']['source']['warning'])}." in capsys.readouterr().out
+    assert f"warning: {in_english(report['shortcuts']['source']['warning'])}\n" in capsys.readouterr().out
