@@ -16,7 +16,7 @@ from fullstack_ml.artefact.graph import features_of
 from fullstack_ml.draft.asked import Asked
 from fullstack_ml.draft.numbers import least_of, rounded
 from fullstack_ml.draft.requirements import Size, answered, novelty
-from fullstack_ml.draft.trial import FEWEST, FOLDS, NEWEST, SEED, Trial, attempt
+from fullstack_ml.draft.trial import FOLDS, NEWEST, SEED, Trial, attempt, before_newest
 from fullstack_ml.product.types import Product
 
 RIGHT = 0.8  # share of the quick model's answers that a first tolerance calls right
@@ -25,15 +25,19 @@ ENOUGH = 100  # calibration records, from which on intervals follow the errors a
 DEVIATIONS = 2.5  # of a mean error that a test split may be worse by chance
 
 
+def quick_trees() -> Any:
+    """Return the quick model, unfitted."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    return HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=SEED)
+
+
 def out_of_fold(inputs: np.ndarray, truth: np.ndarray, product: Product, groups: list[str] | None) -> np.ndarray:
     """Return the number that a model gives for every record which it has not seen, nor its group, (records,)."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
 
-    size: dict[str, Any] = {"max_iter": 60, "max_leaf_nodes": 15, "early_stopping": False}
     cut = GroupKFold(min(FOLDS, len(set(groups)))) if groups else KFold(FOLDS, shuffle=True, random_state=SEED)
-    trees = HistGradientBoostingRegressor(**size, random_state=SEED)
-    return np.asarray(cross_val_predict(trees, features_of(inputs, product), truth, cv=cut, groups=groups))
+    return np.asarray(cross_val_predict(quick_trees(), features_of(inputs, product), truth, cv=cut, groups=groups))
 
 
 def with_interval(value: np.ndarray, truth: np.ndarray, product: Product, coverage: float) -> np.ndarray:
@@ -54,17 +58,12 @@ def tried(records: pl.DataFrame, inputs: np.ndarray, product: Product, groups: l
 
 def in_the_future(records: pl.DataFrame, inputs: np.ndarray, product: Product, trial: Trial) -> list[str]:
     """Say how far off the quick model is on the newest records, beside how far it is off across all times."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    moments = records["happened_at"].to_numpy()
-    older = moments < np.sort(moments)[int(len(moments) * (1 - NEWEST))]
-    if older.sum() < FEWEST or (~older).sum() < FEWEST:
+    older = before_newest(records["happened_at"].to_numpy())
+    if older is None:
         return []
-    rows = features_of(inputs, product)
-    trees = HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=SEED)
-    newest = float(
-        np.abs(trees.fit(rows[older], trial.truth[older]).predict(rows[~older]) - trial.truth[~older]).mean()
-    )
+    rows, truth = features_of(inputs, product), trial.truth
+    value = quick_trees().fit(rows[older], truth[older]).predict(rows[~older])
+    newest = float(np.abs(value - truth[~older]).mean())
     said = f"fitted on the older records, the quick model is off by {newest:.4g} on the newest {NEWEST:.0%}"
     return [f"{said}; across all times by {trial.values['mae']:.4g}"]
 

@@ -50,12 +50,15 @@ def tell_labels(seen: Seen, what: str, place: dict[str, Any]) -> None:
     seen.table = [(name, str(count), f"{count / total:.1%}") for name, count in seen.labels.items()]
 
 
+def defined(counts: dict[str, int], total: int) -> list[dict[str, Any]]:
+    """Return labels with how many of ``total`` records have them as a first definition."""
+    text = "%(count)s of %(total)s records; say what makes a record one"
+    return [{"name": name, "definition": words(text, count=count, total=total)} for name, count in counts.items()]
+
+
 def label_rows(counts: dict[str, int], named: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the labels of the contract with their counts, or those that a person named."""
     if counts:
-        total = sum(counts.values())
-        text = "%(count)s of %(total)s records; say what makes a record one"
-        said = {name: words(text, count=count, total=total) for name, count in counts.items()}
-    else:
-        said = dict.fromkeys(named or ("first label", "second label"), words("say what makes a record one"))
-    return [{"name": name, "definition": text} for name, text in said.items()]
+        return defined(counts, sum(counts.values()))
+    text = words("say what makes a record one")
+    return [{"name": name, "definition": text} for name in named or ("first label", "second label")]

@@ -16,9 +16,8 @@ from fullstack_ml.answers.words import NONE, names_in
 from fullstack_ml.draft.asked import Asked
 from fullstack_ml.draft.numbers import room
 from fullstack_ml.draft.requirements import Size, by_label, of_service
-from fullstack_ml.draft.seen import Seen
+from fullstack_ml.draft.seen import Seen, defined
 from fullstack_ml.draft.trial import FOLDS, SEED, Trial, attempt, quick_model
-from fullstack_ml.pages.words import words
 from fullstack_ml.product.types import Product
 
 MOST_LABELS = 200
@@ -56,9 +55,7 @@ def take_several(seen: Seen, answers: dict[str, int]) -> None:
     if not answers:
         return
     seen.answers, total = answers, sum(answers.values())
-    text = "%(count)s of %(total)s records; say what makes a record one"
-    rows = [(name, words(text, count=count, total=total)) for name, count in seen.labels.items()]
-    seen.facts |= {"labels": [{"name": name, "definition": text} for name, text in rows], "several": True}
+    seen.facts |= {"labels": defined(seen.labels, total), "several": True}
     several = sum(count for text, count in answers.items() if len(names_in(text)) > 1)
     seen.notes.append(f"{several} of {total} records have several labels, and {answers.get(NONE, 0)} have none")
     seen.questions.append("are there labels that exclude each other? Then options: {excludes: [[one, other]]}")

@@ -74,11 +74,17 @@ def out_of_fold(
     return outputs, name
 
 
+def before_newest(moments: np.ndarray) -> np.ndarray | None:
+    """Say which records are older than the newest, by which the future is tried; None where either are too few."""
+    older = moments < np.sort(moments)[int(len(moments) * (1 - NEWEST))]
+    return None if older.sum() < FEWEST or (~older).sum() < FEWEST else np.asarray(older)
+
+
 def ahead(inputs: np.ndarray, truth: np.ndarray, moments: np.ndarray, product: Product) -> float | None:
     """Return how often the model is right on the newest records, fitted on all before; None where it cannot be said."""
     model, rows, _ = quick_model(inputs, product, "none")
-    older = moments < np.sort(moments)[int(len(moments) * (1 - NEWEST))]
-    if older.sum() < FEWEST or (~older).sum() < FEWEST or len(set(truth[older])) < 2:
+    older = before_newest(moments)
+    if older is None or len(set(truth[older])) < 2:
         return None
     return float(model.fit(rows[older], truth[older]).score(rows[~older], truth[~older]))
 
