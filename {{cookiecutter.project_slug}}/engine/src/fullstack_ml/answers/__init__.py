@@ -161,7 +161,7 @@ class Answer(Protocol):
 
     def note(self, verdict: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any] | str | None:
         """Return what a reader has to know of a failed verdict beside the numbers, or None: a ``sentence()`` of
-        ``pages.words``, or a text, which stays as it is."""
+        ``workspace.sentences``, or a text, which stays as it is."""
 
     def draw(
         self, report: dict[str, Any], pairs: tuple[list[str], list[str]], plots: Path, figures: Path, words: Words

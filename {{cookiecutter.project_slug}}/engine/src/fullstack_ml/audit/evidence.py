@@ -49,7 +49,7 @@ class Evidence:
                 return self.file(path, what)
         return []
 
-    def report(self, place: Path, what: str, *keys: str) -> list[Proof]:
+    def report(self, place: Path, what: Any, *keys: str) -> list[Proof]:
         """Return a report that holds something under ``keys``, of the day on which it was written."""
         if not place.exists():
             return []

@@ -11,6 +11,7 @@ from fullstack_ml.audit.evidence import Evidence
 from fullstack_ml.audit.proof import Proof
 from fullstack_ml.workspace.files import read_json
 from fullstack_ml.workspace.paths import REPORTS, TRAINING, WINNER
+from fullstack_ml.workspace.sentences import sentence
 
 ABLATION, COMPARISON, RELEASE = (REPORTS / f"{name}.json" for name in ("ablation", "comparison", "release"))
 NOBODY = "example.com"  # the address of a project whose author said none
@@ -70,7 +71,8 @@ def aged(e: Evidence) -> list[Proof]:
 def tried(e: Evidence) -> list[Proof]:
     """Look for an older version that answered beside a newer one: the paper's experiment with older models."""
     canary = (read_json(RELEASE).get("canary") or {}) if RELEASE.exists() else {}
-    what = f"version {', '.join(canary.get('champion', []))} beside {canary.get('challenger')} on the same traffic"
+    old, new = ", ".join(canary.get("champion", [])), canary.get("challenger")
+    what = sentence("version %(old)s beside %(new)s on the same traffic", old=old, new=new)
     return e.report(RELEASE, what, "canary", "measures") if canary.get("labelled") else []
 
 
