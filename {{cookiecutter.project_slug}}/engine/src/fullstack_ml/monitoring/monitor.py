@@ -61,8 +61,8 @@ def see(log: Log, window: Window, settings: Monitor) -> Seen:
 
 
 def days_since(moment: datetime | None, now: datetime) -> Measure:
-    """Return an age in days."""
-    return {"value": (now - moment) / timedelta(days=1), "records": 1} if moment else NONE
+    """Return an age in days; what is newer than that moment has none."""
+    return {"value": max(0.0, (now - moment) / timedelta(days=1)), "records": 1} if moment else NONE
 
 
 def ask_server(settings: Monitor, serving: Settings) -> Measure:

@@ -3,7 +3,7 @@
 Reads and writes nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -52,11 +52,17 @@ def between(bounds: Sequence[float] | None) -> str:
 def quantity(value: float | None, unit: str) -> str:
     """Write a value in its unit, a share in percent."""
     if value is None or unit != "share":
-        shown = count(int(value)) if unit == "records" and value is not None else number(value)
-        return shown if value is None else f"{shown} {translated(unit)}"
+        if value is not None and unit == "records":
+            return words("%(n)s records", n=count(int(value)))
+        return number(value) if value is None else f"{number(value)} {translated(unit)}"
     shown = f"{100 * value:.3g}"
     rounded = "." not in shown and abs(float(shown) - 100 * value) > 1e-9  # 97 would read as if it were exact
     return f"{100 * value:.1f} %" if rounded else f"{shown} %"
+
+
+def threshold(row: Mapping[str, Any], unit: str) -> str:
+    """Write what a row of a contract asks for: ``≥ 98 %``."""
+    return f"{'≥' if row['operator'] == '>=' else '≤'} {quantity(row['threshold'], unit)}"
 
 
 def range_of(bounds: Sequence[float] | None, unit: str) -> str:
@@ -87,5 +93,5 @@ def row(cells: Iterable[Any]) -> str:
 
 FILTERS = {
     function.__name__: function
-    for function in (number, share, count, day, decimal, interval, between, quantity, range_of, measured, cell)
+    for function in (number, share, count, day, decimal, interval, between, quantity, threshold, range_of, measured, cell)
 }

@@ -82,7 +82,8 @@ def seen(sent: Sent) -> str:
     """Say what a week brought."""
     share = sent.answered / max(1, len(sent.ids))
     text = (
-        "%(n)s records, %(share)s answered; users correct %(right)s, spoil %(wrong)s, type %(typed)s; %(drawn)s judged"
+        "%(n)s records, %(share)s answered; users corrected %(right)s wrong answers, changed %(wrong)s right ones by "
+        "mistake and typed in %(typed)s; a random sample of %(drawn)s was judged"
     )
     facts = {"n": len(sent.ids), "share": f"{100 * share:.0f} %", "right": sent.corrected, "wrong": sent.mistaken}
     return words(text, **facts, typed=sent.typed, drawn=sent.labelled)
@@ -101,6 +102,12 @@ def decision(ran: Ran) -> str:
     return next((line.split(maxsplit=1)[1] for line in ran.said if line.split()[0] == "decision"), ran.said[-1])
 
 
+def why(ran: Ran) -> str:
+    """Return what a command says is wrong, without the word for it; nothing where it was content."""
+    mark = "error: "
+    return next((line.removeprefix(mark) for line in ran.said if line.startswith(mark)), "")
+
+
 def normal_weeks(month: Month, client: httpx.Client) -> None:
     """Two weeks as before: the monitor has nothing to say."""
     pool = month.future.normal
@@ -116,14 +123,14 @@ def change_week(month: Month, client: httpx.Client) -> None:
     """Something changes and the monitor notices; what users sent becomes a round, and a challenger is made of it."""
     sent = month.traffic(client, month.shifted(month.future.shifted, 1), JUDGED)
     found = month.monitor()
-    month.say(words("week %(n)s", n=3), f"{words('a change')}: {seen(sent)}; {alarms_text(found)}", found)
+    month.say(words("week %(n)s", n=3), f"{words('after the change')}: {seen(sent)}; {alarms_text(found)}", found)
     month.back = label_round(month)
     text = "make feedback, round, export-round, import: %(n)s records labelled by people outside"
     month.say("", words(text, n=month.back))
     search_anew(month)
     ran = month.copy.type("make", may=(0, 2))
     month.copy.commit("A model that knows the change")
-    rejected = next((line for line in ran.said if line.startswith("error:")), "")
+    rejected = why(ran)
     told = {"alias": None} if rejected else month.copy.report("reports/registration.json")
     month.over = told["alias"] != "challenger"
     made = words("make: version %(version)s is %(alias)s", version=told.get("version"), alias=told["alias"])
@@ -208,7 +215,7 @@ def score(month: Month) -> None:
     if not month.over:
         compared = month.copy.type("make", "compare", "VERSIONS=1 champion", may=(0, 2))
         if compared.code:  # of small data no record is left that both have not seen
-            month.say("", f"make compare: {next(line for line in compared.said if line.startswith('error'))}")
+            month.say("", f"make compare: {why(compared)}")
     month.copy.type("make", "audit")
     minimum = f"{month.copy.report('reports/audit.json')['minimum']:.1f}"
     month.say("", words("make audit: the weakest section has %(minimum)s of 7", minimum=minimum))

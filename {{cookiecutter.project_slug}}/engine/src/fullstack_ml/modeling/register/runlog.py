@@ -14,7 +14,7 @@ import yaml
 
 from fullstack_ml.answers import answer_of
 from fullstack_ml.artefact.session import Artefact
-from fullstack_ml.pages.formats import quantity, row, share
+from fullstack_ml.pages.formats import quantity, row, share, threshold
 from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.examples import Examples, read, read_folds
 from fullstack_ml.product.types import Product
@@ -82,7 +82,7 @@ def verdict_table() -> str:
             words(r["verdict"]),
             r["metric"],
             quantity(r["value"], r["unit"]),
-            f"{'≥' if r['operator'] == '>=' else '≤'} {quantity(r['threshold'], r['unit'])}",
+            threshold(r, r["unit"]),
         )
         for r in rows
     ]
