@@ -102,9 +102,10 @@ def play() -> None:
     write_page(told, examples(few, month.shifted(few, 2), product), product, PAGE)
     write_json(STORY, told)
     print(told["verdict"])
-    shown = {name: "-" if told[name] is None else f"{told[name]:.3g}" for name in ("before", "after")}
-    text = "%(main)s after the change: %(before)s with the first model, %(after)s with the new one"
-    print(words(text, main=told["main"], **shown))
+    if told["after"] is not None:
+        shown = {name: f"{told[name]:.3g}" for name in ("before", "after")}
+        text = "%(main)s after the change: %(before)s with the first model, %(after)s with the new one"
+        print(words(text, main=told["main"], **shown))
     print(words("simulate: %(seconds)s s; the story: %(page)s", seconds=f"{month.seconds:.0f}", page=PAGE))
 
 
