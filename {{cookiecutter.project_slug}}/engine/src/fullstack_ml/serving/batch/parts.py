@@ -7,13 +7,11 @@ goes.
 import fcntl
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from fullstack_ml.serving.batch.scoring import RECORD, REJECTED
 from fullstack_ml.workspace.errors import UserError
@@ -76,26 +74,15 @@ class Parts:
 
     def join(self) -> dict[str, int]:
         """Write the output, and the refused records where there are any; return how often each decision was made."""
-        counts: dict[str, int] = {}
-        answers, refused = [], []
-        for path in self.files:
-            said = pl.read_ipc(path, columns=["decision", "reason", REJECTED])
-            words = (
-                said.select(pl.coalesce(pl.col("reason", "decision").cast(pl.String), pl.lit(REJECTED)))
-                .to_series()
-                .value_counts()
-            )
-            for word, count in words.iter_rows():
-                counts[word] = counts.get(word, 0) + count
-            answers += [path] * (said["decision"].null_count() < len(said))
-            refused += [path] * bool(said["decision"].null_count())
-        if refused:
-            _write_csv(rejected_file(self._output), (_refused(pl.read_ipc(path)) for path in refused))
+        parts = pl.scan_ipc(self.files)
+        word = pl.coalesce(pl.col("reason", "decision").cast(pl.String), pl.lit(REJECTED)).alias("word")
+        counts = dict(parts.select(word).group_by("word").len().collect(engine="streaming").iter_rows())
+        if REJECTED in counts:
+            _write(rejected_file(self._output), _refused(parts))
         else:
             rejected_file(self._output).unlink(missing_ok=True)
-        if answers:
-            frames = (_answered(pl.read_ipc(path)) for path in answers)
-            (_write_csv if self._output.suffix.lower() == ".csv" else _write_parquet)(self._output, frames)
+        if counts.keys() - {REJECTED}:
+            _write(self._output, _answered(parts))
         return counts
 
     def clear(self) -> None:
@@ -128,35 +115,27 @@ def alone(output: Path) -> Iterator[None]:
         shutil.rmtree(folder)
 
 
-def _answered(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.filter(pl.col(REJECTED).is_null()).drop(REJECTED, RECORD)
+def _answered(parts: pl.LazyFrame) -> pl.LazyFrame:
+    return parts.filter(pl.col(REJECTED).is_null()).drop(REJECTED, RECORD)
 
 
-def _refused(frame: pl.DataFrame) -> pl.DataFrame:
-    names = [name for name in ("source", "row") if name in frame.columns]
-    return frame.filter(pl.col(REJECTED).is_not_null()).select(*names, pl.col(REJECTED).alias("reason"), RECORD)
+def _refused(parts: pl.LazyFrame) -> pl.LazyFrame:
+    names = [name for name in ("source", "row") if name in parts.collect_schema()]
+    return parts.filter(pl.col(REJECTED).is_not_null()).select(*names, pl.col(REJECTED).alias("reason"), RECORD)
 
 
-def guarded(frame: pl.DataFrame) -> pl.DataFrame:
+def guarded(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Return a table that a spreadsheet shows as it stands (``workspace/spreadsheet.py``, for many rows)."""
     text = pl.col(pl.String)
     formula = text.str.contains(f"^(?:{FORMULA.pattern})") & ~text.str.contains(f"^(?:{NUMBER.pattern})$")
-    return frame.with_columns(pl.when(formula).then(pl.lit("'") + text).otherwise(text).name.keep())
+    return rows.with_columns(pl.when(formula).then(pl.lit("'") + text).otherwise(text).name.keep())
 
 
-def _write_parquet(path: Path, frames: Iterator[pl.DataFrame]) -> None:
-    """Write a row group per part; words are texts for whoever reads the file, and dictionaries inside."""
-    with replacing(path) as temporary, ExitStack() as stack:
-        writer = None
-        for frame in frames:
-            table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-            texts = [one.name for one in table.schema if not pa.types.is_primitive(one.type)]
-            form = {"store_schema": False, "use_dictionary": texts}  # scores and places hardly ever repeat
-            writer = writer or stack.enter_context(pq.ParquetWriter(temporary, table.schema, **form))
-            writer.write_table(table)
-
-
-def _write_csv(path: Path, frames: Iterator[pl.DataFrame]) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        for number, frame in enumerate(frames):
-            guarded(frame).write_csv(file, include_header=number == 0)
+def _write(path: Path, rows: pl.LazyFrame) -> None:
+    """Write in one step, a part after the other on all cores; words are texts for whoever reads the file."""
+    texts = rows.with_columns(pl.col(pl.Enum).cast(pl.String))
+    with replacing(path) as temporary:
+        if path.suffix.lower() == ".csv":
+            guarded(texts).sink_csv(temporary)
+        else:
+            texts.sink_parquet(temporary, compression="snappy")
