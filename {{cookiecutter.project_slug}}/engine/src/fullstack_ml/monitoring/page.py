@@ -17,7 +17,7 @@ from fullstack_ml.monitoring.verdicts import candidates
 from fullstack_ml.pages.render import html
 from fullstack_ml.pages.words import translated, words
 from fullstack_ml.product.types import Product, Watch
-from fullstack_ml.product.watching import watched
+from fullstack_ml.product.watching import units
 from fullstack_ml.workspace.files import write_text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -75,7 +75,7 @@ def plot(row: Watch, windows: list[dict[str, Any]], unit: str) -> str:
 def write_page(report: dict[str, Any], product: Product, path: Path) -> None:
     """Write the page in one step."""
     watch = product.monitoring.watch if product.monitoring else []
-    units = {name: row.unit for name, row in watched(answer_of(product)).items()}
-    plots = {row.id: plot(row, report["windows"], units[row.metric]) for row in watch}
+    unit = units(answer_of(product), product)
+    plots = {row.id: plot(row, report["windows"], unit[row.metric]) for row in watch}
     facts = {"product": product, "report": report, "now": report["windows"][-1], "main": report["main"]}
-    write_text(path, html(TEMPLATES, "report.html.j2", **facts, plots=plots, units=units))
+    write_text(path, html(TEMPLATES, "report.html.j2", **facts, plots=plots, units=unit))

@@ -6,7 +6,7 @@ Reads and writes nothing. ``monitoring/`` measures them on every window of the p
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from fullstack_ml.product.metrics import ONLINE, own_metrics
+from fullstack_ml.product.metrics import ONLINE, own_metrics, told
 from fullstack_ml.product.types import Finding, Product
 from fullstack_ml.workspace.errors import suggest
 from fullstack_ml.workspace.paths import PRODUCT
@@ -56,6 +56,11 @@ def watched(answer: Any) -> dict[str, Watched]:
         else:
             found[name] = row
     return found
+
+
+def units(answer: Any, product: Product) -> dict[str, str]:
+    """Return the unit of every metric for people, by its name."""
+    return {name: told(row.unit, product) for name, row in watched(answer).items()}
 
 
 def strange_watches(product: Product) -> Iterator[Finding]:

@@ -16,8 +16,9 @@ from fullstack_ml.answers.drawing import ACCENT, FAINT, INK, figure_of
 from fullstack_ml.inputs import input_of
 from fullstack_ml.pages.render import html
 from fullstack_ml.pages.words import words
+from fullstack_ml.product.metrics import unit_of
 from fullstack_ml.product.types import Product
-from fullstack_ml.product.watching import watched
+from fullstack_ml.product.watching import units
 from fullstack_ml.workspace.files import write_text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -81,9 +82,5 @@ def write_page(story: dict[str, Any], pairs: list[tuple[Markup, Markup]], produc
     """Write the page in one step."""
     facts = {"story": story, "plots": plots(story["weeks"], story["main"]), "pairs": pairs, "product": product}
     answer = answer_of(product)
-    units = (
-        {name: row.unit for name, row in watched(answer).items()}
-        | UNITS
-        | {answer.MAIN: answer.METRICS[answer.MAIN].unit}
-    )
-    write_text(path, html(TEMPLATES, "story.html.j2", **facts, units=units, layout=input_of(product).LAYOUT))
+    known = units(answer, product) | UNITS | {answer.MAIN: unit_of(answer.METRICS[answer.MAIN], product)}
+    write_text(path, html(TEMPLATES, "story.html.j2", **facts, units=known, layout=input_of(product).LAYOUT))

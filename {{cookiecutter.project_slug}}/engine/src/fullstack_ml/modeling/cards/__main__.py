@@ -28,10 +28,10 @@ from fullstack_ml.pipeline.stage import stage
 from fullstack_ml.product.cards import OWNERS
 from fullstack_ml.product.contract import guesses, load
 from fullstack_ml.product.guide import guide_version
-from fullstack_ml.product.metrics import applicable, told, unit_of
+from fullstack_ml.product.metrics import applicable, unit_of
 from fullstack_ml.product.questions import dated, open_questions
 from fullstack_ml.product.types import Product, Step
-from fullstack_ml.product.watching import watched
+from fullstack_ml.product.watching import units
 from fullstack_ml.workspace.files import read_json, sha256, write_text
 from fullstack_ml.workspace.paths import (
     ACCEPTANCE,
@@ -108,7 +108,7 @@ def facts() -> dict[str, Any]:
         "dated": dated(product.schedule),
         "steps": get_args(Step),
         "monitored": product.monitoring is not None and find_spec("fullstack_ml.monitoring") is not None,
-        "units": {name: told(row.unit, product) for name, row in watched(answer_of(product)).items()},
+        "units": units(answer_of(product), product),
         "meaning": meaning(product, read["evaluation"], read["validation"]) + cautions.drawn(read["evaluation"]),
         "cautions": cautions.on_data(product, read["validation"], read["leakage"]),
         "on_risk": cautions.on_risk(read["evaluation"]),

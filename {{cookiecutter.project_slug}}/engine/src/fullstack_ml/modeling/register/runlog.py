@@ -17,6 +17,7 @@ from fullstack_ml.artefact.session import Artefact
 from fullstack_ml.pages.formats import quantity, row, share, threshold
 from fullstack_ml.pages.words import words
 from fullstack_ml.pipeline.examples import Examples, read, read_folds
+from fullstack_ml.product.metrics import unit_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.registry import tracking
 from fullstack_ml.registry.tracking import ClientRegistry
@@ -162,7 +163,7 @@ def add_version(registry: ClientRegistry, mlflow: Any, run_id: str, tags: dict[s
     scores = read_json(METRICS)
     main = answer_of(product).MAIN
     values = {
-        "value": quantity(scores[main], answer_of(product).METRICS[main].unit),
+        "value": quantity(scores[main], unit_of(answer_of(product).METRICS[main], product)),
         "share": share(scores["answered_share"]),
     }
     said = words("%(metric)s %(value)s, answers %(share)s", metric=main, **values)
