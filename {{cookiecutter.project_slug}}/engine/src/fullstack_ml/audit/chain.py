@@ -5,6 +5,7 @@ Reads the prediction log, the registry, git, ``data/`` and DVC's cache; writes n
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -13,7 +14,7 @@ from fullstack_ml.audit import answers
 from fullstack_ml.data.forget.trained import found_in
 from fullstack_ml.data.label.standing import annotations
 from fullstack_ml.data.store.index import HALF
-from fullstack_ml.pages.formats import number, quantity
+from fullstack_ml.pages.formats import number, quantity, threshold
 from fullstack_ml.pages.words import translated, words
 from fullstack_ml.registry import tracking
 from fullstack_ml.registry.versions import BEFORE, ROLLED_BACK, SHA256, Version
@@ -35,7 +36,9 @@ class Link:
 
 
 def shown(value: Any) -> str:
-    """Write a value; what is not there is a dash."""
+    """Write a value, a moment to the second; what is not there is a dash."""
+    if isinstance(value, datetime):
+        return value.isoformat(" ", "seconds")
     return "-" if value is None or value == "" else number(value) if isinstance(value, float) else str(value)
 
 
@@ -56,7 +59,7 @@ def answer_links(said: list[dict[str, Any]], heard: list[dict[str, Any]]) -> lis
     others = table(["arm", "model_version", "answer", "decision", "reason"], said[1:])
     links = [Link("Request and answer", facts, others)]
     said_since = table(["answer", "who", "how", "received_at"], heard)
-    return [*links, Link("What people said of it", [("words", str(len(heard)))], said_since)]
+    return [*links, Link("What people said of it", [("entries", str(len(heard)))], said_since)]
 
 
 # --- a version -----------------------------------------------------------------------------------------------
@@ -89,7 +92,7 @@ def version_links(registry: Any, version: Version) -> list[Link]:
     ]
     judged = kept(registry, version, "reports/acceptance.json").get("verdicts", [])
     for row in judged:
-        row["required"] = f"{row['operator']} {quantity(row['threshold'], row['unit'])}"
+        row["required"], row["value"] = threshold(row, row["unit"]), quantity(row["value"], row["unit"])
         row["verdict"] = translated(row["verdict"])
     verdicts = table(["id", "metric", "slice", "value", "required", "verdict", "owner"], judged)
     spoken = table(["model_version", "decision", "answers", "first", "last"], answers.of_versions([version.number]))

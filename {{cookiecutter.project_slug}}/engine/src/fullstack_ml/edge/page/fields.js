@@ -36,7 +36,7 @@ function control(feature, id, typical) {
     return element("input", { id, type, min: as(type, low ?? ""), max: as(type, high ?? "") });
   }
   const inputMode = feature.type === "whole" && low >= 0 ? "numeric" : "decimal"; // a numeric keyboard has no minus
-  return element("input", { id, autocomplete: "off", type: "text", inputMode, placeholder: about(feature) });
+  return element("input", { id, autocomplete: "off", type: "text", inputMode });
 }
 
 /** Return a date as a control of that type takes it: with a time, or without. */

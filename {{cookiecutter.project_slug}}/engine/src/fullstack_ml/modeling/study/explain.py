@@ -35,7 +35,7 @@ FEWER = 10  # training records to compare each of many with
 
 def find(start: str) -> pl.DataFrame:
     """Return the one raw record whose id begins with ``start``."""
-    fix = "copy the id from a report, at least its first digits"
+    fix = "copy the id of a record from a report, at least its first digits; make lineage takes the id of an answer"
     if len(start) < SHORTEST:
         raise UserError(f"ID {start!r} is shorter than {SHORTEST} digits", "make explain ID=<id>", fix)
     found = raw().filter(named(start)).sort(pl.col("id") != start).collect()
