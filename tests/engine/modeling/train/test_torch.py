@@ -92,6 +92,14 @@ def test_a_table_with_gaps_is_learned_until_the_validation_split_gains_no_more()
     assert in_graph(fitted, rows) == pytest.approx(backend.outputs(fitted, rows), abs=1e-5)
 
 
+def test_the_plain_network_takes_the_pixels_of_a_picture_as_features() -> None:
+    rows, truth = bars(40, channels=3, side=9)
+    fitted = backend.fit(model("mlp_torch", epochs=20), 7, Lesson(rows, truth, label, False, contract(9, 9, 3)))
+    given = backend.outputs(fitted, rows)
+    assert (given.argmax(axis=1) == truth).mean() > 0.9
+    assert in_graph(fitted, rows) == pytest.approx(given, abs=1e-5)
+
+
 def test_an_answer_that_is_a_number_comes_in_its_own_unit() -> None:
     rows = load_wine(return_X_y=True)[0].astype(np.float32)
     truth = 1000 + 50 * rows[:, 0]

@@ -19,6 +19,10 @@ COVERAGES = (0.95, 0.9)  # of prediction sets, the best first
 ALARMS = (0.02, 0.05, 0.1)  # familiar records called unfamiliar, likewise
 LEAST = least_records(COVERAGES[-1])  # calibration records of the loosest rule
 ANSWERED = 0.1  # share of the records below which a model that answers so few is no product
+BETTER = (
+    'make needs a better one: if it rejects its model, type make setup EXTRAS="--extra torch --extra lightgbm", '
+    "make sweep MODEL=all, make adopt and make"
+)
 LOOSEST = "abstain: {coverage: 0.9, false_alarms: 0.1}"
 
 
@@ -151,7 +155,7 @@ def answered(asked: Asked, values: dict[str, float], records: float, wrong: floa
     lowest = max(ANSWERED, 0.6 * share - room(share, records))
     asked.ask("answered_share", ">=", round(lowest, 2), "share", f"the quick model answered {share:.3f}")
     if share < ANSWERED:
-        asked.unasked.append(f"answered_error: the quick model answers {share:.0%} itself, too few to say")
+        asked.unasked.append(f"answered_error: the quick model answers {share:.0%} itself, too few to say; {BETTER}")
         return
     limit = min(error + room(error, records * share), max(error + 0.02, wrong))
     why = f"the quick model had {error:.3f}, and {wrong:.3f} of all"

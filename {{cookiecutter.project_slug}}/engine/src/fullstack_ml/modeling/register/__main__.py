@@ -76,7 +76,8 @@ def refuse(acceptance: dict[str, Any]) -> None:
         f"{', ' + in_english(row['note']) if row.get('note') else ''}"
         for row in rows
     ]
-    fix = f"review the logged run with {REVIEW}, then improve data or model, or change product.yaml with its owner"
+    better = "improve data or model (make sweep MODEL=all searches)"
+    fix = f"review the logged run with {REVIEW}, then {better}, or change product.yaml with its owner"
     raise UserError(f"rejected by {'; '.join(said)}", f"{ACCEPTANCE} against {PRODUCT}", fix)
 
 

@@ -56,8 +56,8 @@ def residual(
 
 
 def mlp(shape: Shape | None, values: int, hidden: Sequence[int] = (128, 64), dropout: float = 0.0) -> Parts:
-    """Layers of ``hidden`` units, each with a normalisation."""
-    layers, before = list[nn.Module](), values
+    """Layers of ``hidden`` units, each with a normalisation; of a picture they get the pixels in a row."""
+    layers, before = list[nn.Module]() if shape is None else [nn.Flatten()], values
     for width in hidden:
         layers += [nn.Linear(before, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout)]
         before = width
