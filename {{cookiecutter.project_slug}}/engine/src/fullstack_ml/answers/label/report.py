@@ -151,8 +151,10 @@ def sections(
 ) -> dict[str, Any]:
     """Return what the evaluation report holds beside the metrics of any answer."""
     names, predicted = product.formulation.label_names, chosen(outputs, rule)
+    sizes = np.bincount((outputs >= rule.floor).sum(axis=1)[words != ACCEPT])
     return {
         "labels": per_label(names, outputs, truth, words, rule),
+        "candidates": {"floor": rule.floor, "given_back": sizes.tolist()},
         "reliability": reliability(outputs, truth, bins),
         "confusion": confusion(predicted, truth, len(names)).tolist(),
         "risk_curve": risk_curve(outputs.max(axis=1), predicted == truth),
