@@ -15,6 +15,7 @@ SAY: Any = environment(cards.TEMPLATES, escape=False).get_template("said.j2").mo
 def measured(wrong: float | None, bounds: list[float] | None, **more: Any) -> dict[str, Any]:
     """Return an evaluation of one label in which 400 of 500 records are answered, and 54 of the others hold it."""
     metrics = {"answered_share": 0.8, "answered_error": wrong, "cost_per_record": 0.25, "set_coverage": 0.95}
+    metrics["novelty_auroc"] = 0.996
     intervals = {"answered_error": bounds, "cost_per_record": [0.2, 0.49], "abstained_coverage": [0.437, 0.636]}
     decisions = {"accept": 400, "uncertain": 90, "unfamiliar": 10}
     made = {"metrics": metrics | {"abstained_coverage": 0.54}, "intervals": intervals, "decisions": decisions}
@@ -63,7 +64,7 @@ def test_the_cost_is_told_with_its_interval_and_what_people_alone_cost(product: 
     price = product.service.error_cost.model_copy(update={"wrong": 30, "abstain": 1, "unit": "min"})
     priced = product.model_copy(update={"service": product.service.model_copy(update={"error_cost": price})})
     text = (
-        "A record costs 0.25 min on average (95 % interval 0.2 to 0.49), against 1 min if people decided every record."
+        "A record costs 0.25 min on average (95 % interval 0.2 to 0.49); if people decided every record, it would be 1."
     )
     assert SAY.cost(priced, measured(0.0, [0.0, 0.01])) == text
 
@@ -116,7 +117,9 @@ def test_what_was_generated_is_told_with_the_share_that_is_answered_and_which_me
     text = "Share of generated inputs out of scope that the model answers"
     assert SAY.drawn(made) == f"{text}: letters 9.6 %, signs 26.1 %."
     assert "measured on other unfamiliar inputs (noise, blank)" in SAY.left_out(made)
-    assert SAY.left_out(made).endswith("signs are hardest to tell from normal inputs: AUROC 87.3 %.")
+    assert SAY.left_out(made).endswith("signs are hardest to tell from normal inputs: AUROC 87.3 %, not 99.6 %.")
+    easy = {"letters": {"answered": 0.0, "auroc": 1.0}}
+    assert SAY.left_out(made | {"drawn": easy}).endswith("measured on other unfamiliar inputs (noise, blank).")
     assert SAY.drawn(measured(0.0, [0.0, 0.01])) == SAY.left_out(measured(0.0, [0.0, 0.01])) == ""
 
 
