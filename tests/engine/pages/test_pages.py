@@ -76,6 +76,8 @@ def test_numbers_shares_and_intervals_have_one_form(folder: Path) -> None:
     assert formats.interval([0.00012345, 12345.678]) == "0.0001234 to 12,346"
     assert formats.measured(0.9, [0.85, 0.95]) == "0.900 (0.850 to 0.950)"
     assert (formats.quantity(0.1264, "min"), formats.quantity(23552.0, "KiB")) == ("0.126 min", "23,552 KiB")
+    # What a contract asks for is not rounded.
+    assert formats.threshold({"operator": "<=", "threshold": 52.25}, "min") == "≤ 52.25 min"
     assert formats.range_of([0.09319, 0.4392], "min") == "0.0932 to 0.439 min"
     assert (formats.range_of([0.1, 0.2], "share"), formats.range_of(None, "min")) == ("10.0 to 20.0 %", "")
 

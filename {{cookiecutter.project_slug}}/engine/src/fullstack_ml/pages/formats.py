@@ -52,12 +52,12 @@ def between(bounds: Sequence[float] | None) -> str:
     return "" if bounds is None else _range(*(f"{round(100 * bound, 1) + 0.0:.1f}" for bound in bounds))
 
 
-def quantity(value: float | None, unit: str) -> str:
+def quantity(value: float | None, unit: str, digits: int = 3) -> str:
     """Write a value in its unit, a share in percent."""
     if value is None or unit != "share":
         if value is not None and unit == "records":
             return words("%(n)s records", n=count(int(value)))
-        return number(value) if value is None else f"{number(value, 3)} {translated(unit)}"
+        return number(value) if value is None else f"{number(value, digits)} {translated(unit)}"
     shown = f"{100 * value:.3g}"
     rounded = "." not in shown and abs(float(shown) - 100 * value) > 1e-9  # 97 would read as if it were exact
     return f"{100 * value:.1f} %" if rounded else f"{shown} %"
@@ -65,7 +65,7 @@ def quantity(value: float | None, unit: str) -> str:
 
 def threshold(row: Mapping[str, Any], unit: str) -> str:
     """Write what a row of a contract asks for: ``≥ 98 %``."""
-    return f"{'≥' if row['operator'] == '>=' else '≤'} {quantity(row['threshold'], unit)}"
+    return f"{'≥' if row['operator'] == '>=' else '≤'} {quantity(row['threshold'], unit, 6)}"
 
 
 def range_of(bounds: Sequence[float] | None, unit: str) -> str:

@@ -115,8 +115,7 @@ def explain(before: np.ndarray, final: Scored, rule: Rule, product: Product) -> 
     """Tell the three most probable labels of one record before and after calibration, and why it is answered or not."""
     names, after = product.formulation.label_names, final.outputs[0]
     rows = [
-        f"  {names[i]:<16} {before[i]:.4f} -> {after[i]:.4f}"
-        + ("   in the prediction set" if after[i] >= rule.floor else "")
+        f"  {names[i]:<16} {before[i]:.4f} -> {after[i]:.4f}" + ("   a candidate" if after[i] >= rule.floor else "")
         for i in np.argsort(-after)[:3]
     ]
     limit = "no limit" if rule.novelty is None else f"limit {rule.novelty:.3f}"
