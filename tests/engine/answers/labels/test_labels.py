@@ -54,6 +54,7 @@ def test_the_metrics_are_those_of_scikit_learn(product: Product) -> None:
     f1, recall = (score(truth, given, average=None) for score in (peer.f1_score, peer.recall_score))
     held = (shares >= np.float32(0.3)) & truth
     having, none = truth.any(axis=1), ~truth.any(axis=1)
+    asked_for = having & ~answered
     edges = np.minimum((shares.ravel() * 10).astype(int), 9)
     gaps = [abs((truth.ravel() - shares.ravel())[edges == i].sum()) for i in range(10)]
     wrong = (given != truth).any(axis=1)
@@ -72,6 +73,7 @@ def test_the_metrics_are_those_of_scikit_learn(product: Product) -> None:
             "margin_over_baseline": (~wrong).mean() - none.mean(),
             "collapse": 1 - min(1, (given.sum(axis=0) / truth.sum(axis=0)).min()),
             "set_coverage": (held.sum(axis=1)[having] / truth.sum(axis=1)[having]).mean(),
+            "abstained_coverage": (held.sum(axis=1)[asked_for] / truth.sum(axis=1)[asked_for]).mean(),
         },
         rel=1e-5,
     )

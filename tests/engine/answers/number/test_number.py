@@ -57,6 +57,7 @@ def test_the_metrics_are_those_of_scikit_learn(product: Product) -> None:
             "pinball": np.mean([peer.mean_pinball_loss(truth, end, alpha=level) for end, level in tails]),
             "within_tolerance": np.mean(off <= 8),
             "interval_coverage": np.mean((low <= truth) & (truth <= high)),
+            "abstained_coverage": np.mean((low <= truth)[~answered] & (truth <= high)[~answered]),
             "interval_width": 25,
         },
         rel=1e-5,

@@ -44,7 +44,7 @@ def test_the_model_card_holds_what_was_measured(finished: Path, product: Any) ->
     evaluation = json.loads(Path("reports/evaluation.json").read_text(encoding="utf-8"))
     units = {name: unit_of(metric, product) for name, metric in metrics_of(product).items()}
     for name, value in evaluation["metrics"].items():
-        assert re.search(rf"(?m)^\| {name} \| {re.escape(formats.quantity(value, units[name]))} \|", text)
+        assert re.search(rf"(?m)^\| {name} \| {re.escape(formats.quantity(value, units[name]))}(: [a-z ]+)? \|", text)
     for part in (*evaluation["novelty"], *evaluation["decisions"], *evaluation["gaps"]):
         assert f"| {part} |" in text
     for part in product.data.slices:
@@ -88,6 +88,21 @@ def test_the_page_of_the_client_begins_with_what_becomes_of_a_thousand_records(f
     said = f"- Of 1,000 records {many} are answered and {1000 - many} go to a person."
     assert 0 < text.index(said) < text.index("| R1 |")
     assert said[2:] in Path("reports/analysis.html").read_text(encoding="utf-8")
+
+
+def test_what_is_given_back_is_told_on_every_page_that_tells_the_promise(finished: Path, product: Any) -> None:
+    evaluation = json.loads(Path("reports/evaluation.json").read_text(encoding="utf-8"))
+    value = evaluation["metrics"]["abstained_coverage"]
+    back = evaluation["records"] - evaluation["decisions"]["accept"]
+    assert back and value is not None, "the rule of the samples gives some records back"
+    for page in (MODEL_CARD, REQUIREMENTS, Path("reports/analysis.html")):
+        text = page.read_text(encoding="utf-8")
+        assert re.search(rf"[Oo]f the {back} records given back in the test", text), page
+        assert formats.share(value) in text, page
+    if "candidates" in evaluation:
+        assert sum(evaluation["candidates"]["given_back"]) == back
+    (row,) = (line for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines() if "| may abstain |" in line)
+    assert "over all records, answered or not" in row
 
 
 def test_what_holds_the_figures_back_stands_on_every_page_that_shows_them(finished: Path, product: Any) -> None:
@@ -136,9 +151,9 @@ def test_what_is_drawn_is_judged_by_the_rule_of_the_product(finished: Path) -> N
     worst = max(row["answered"] for row in evaluation["drawn"].values())
     assert evaluation["metrics"]["unknown_answered"] == worst, "of the kind that is answered most"
     row = evaluation["drawn"]["letters"]
-    cells = f"| letters, out of scope, drawn | {row['records']} | {formats.share(row['flagged'])} |"
+    cells = f"| letters: out of scope, generated | {row['records']} | {formats.share(row['flagged'])} |"
     assert cells in MODEL_CARD.read_text(encoding="utf-8")
-    assert "letters, out of scope, drawn</td>" in Path("reports/analysis.html").read_text(encoding="utf-8")
+    assert "letters: out of scope, generated</td>" in Path("reports/analysis.html").read_text(encoding="utf-8")
 
 
 def test_the_client_reads_how_it_is_served_and_what_is_open_with_its_owner(

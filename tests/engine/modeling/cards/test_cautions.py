@@ -50,13 +50,7 @@ def test_look_alikes_in_two_splits_and_records_without_a_group_are_told(product:
     leakage = {"near_duplicates": 39, "near_duplicates_of_test": 18}
     validation = {"without_group": 7, "metrics": {"records": 9}}
     groups, alike = cautions.on_data(product, validation, leakage)
-    assert groups.startswith(f"7 of 9 records have no group ({product.data.group}): ")
+    assert groups.startswith("7 of 9 records have no group, so we do not know which of them belong together (")
+    assert f"({product.data.group}). The same people or places may be in training" in groups
     assert alike.startswith("39 pairs of look-alike records are in two different splits; in 18 of them one record")
     assert cautions.on_data(product, validation | {"without_group": 0}, {"near_duplicates": 0}) == []
-
-
-def test_what_was_drawn_is_told_with_the_share_that_is_answered() -> None:
-    said = cautions.drawn({"drawn": {"letters": {"answered": 0.096}, "pairs": {"answered": 0.0}}})
-    text = "Inputs out of scope, drawn for the test, that the model answers all the same"
-    assert said == [f"{text}: letters 9.6 %, pairs 0.0 %."]
-    assert cautions.drawn({"drawn": {}}) == []

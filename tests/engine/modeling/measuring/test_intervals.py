@@ -50,6 +50,8 @@ def test_answers_errors_and_costs_are_counted_by_hand() -> None:
     assert found["answered_share"] == pytest.approx(3 / 4)
     assert found["answered_error"] == pytest.approx(1 / 3)
     assert found["set_coverage"] == pytest.approx(3 / 4)
+    # One record is given back, and its label is among the candidates.
+    assert found["abstained_coverage"] == pytest.approx(1)
     # One wrong answer and one silence among four records.
     assert found["cost_per_record"] == pytest.approx((30 + 2) / 4)
     dearer = label_table(probabilities, truth, answers, 0.5, (30.0, 2.0), {"1": {"0": 90.0}, "0": {"1": 7.0}})
@@ -57,6 +59,17 @@ def test_answers_errors_and_costs_are_counted_by_hand() -> None:
     assert dearer["cost"].tolist() == [0, 0, 90, 2]
     # All four are called the first label, and none the second, which is a quarter of the truth.
     assert found["collapse"] == pytest.approx(1)
+
+
+def test_the_candidates_of_what_is_given_back_are_counted_by_hand() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.55, 0.45], [0.7, 0.3]])
+    truth, answers = np.array([0, 0, 0, 1, 0, 0]), np.array([True, True, True, False, False, False])
+    # With candidates from 0.58 on: of those given back the fourth is wrong, the fifth has none, the sixth is right.
+    found = label_metrics(intervals.totals(label_table(probabilities, truth, answers, 0.58), 0, seed=0), 0)
+    assert found["set_coverage"][0] == pytest.approx(4 / 6)
+    assert found["abstained_coverage"][0] == pytest.approx(1 / 3)
+    everything = intervals.totals(label_table(probabilities, truth, np.ones(6, bool), 0.58), 0, seed=0)
+    assert np.isnan(label_metrics(everything, 0)["abstained_coverage"][0]), "nothing was given back"
 
 
 def test_the_sums_do_not_depend_on_how_many_records_are_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ REASONS = {
     "novelty_false_alarms": "an alarm on a good record costs a look",
     "r2": "a model that learned nothing must not ship",
     "records": "fewer say little in the test split",
-    "set_coverage": "the right label has to be among those shown",
+    "set_coverage": "the model answers where the candidates leave no doubt, so they may rarely miss the right label",
     "within_tolerance": "most answers have to be right",
     "worst_label_recall": "no label may be forgotten",
     "worst_slice_accuracy": "no part may be served badly",

@@ -138,7 +138,7 @@ def attempt(inputs: np.ndarray, truth: np.ndarray, outputs: np.ndarray, model: s
     return Trial(outputs, truth, values, model)
 
 
-RULED = ("set_coverage", "answered_share", "answered_error", "cost_per_record")
+RULED = ("set_coverage", "abstained_coverage", "answered_share", "answered_error", "cost_per_record")
 
 
 def without_abstaining(product: Product) -> Product:

@@ -12,7 +12,10 @@ from fullstack_ml.pages.words import translated, words
 
 def number(value: float | None, digits: int = 4) -> str:
     """Write a measured value with so many significant digits; what was not measured says so."""
-    return words("not measurable") if value is None else f"{value:.{digits}g}"
+    if value is None:
+        return words("not measurable")
+    shown = f"{value:.{digits}g}"
+    return f"{value:,.0f}" if "e+" in shown else shown
 
 
 def share(value: float | None, digits: int = 1) -> str:
@@ -49,12 +52,12 @@ def between(bounds: Sequence[float] | None) -> str:
     return "" if bounds is None else _range(*(f"{round(100 * bound, 1) + 0.0:.1f}" for bound in bounds))
 
 
-def quantity(value: float | None, unit: str) -> str:
+def quantity(value: float | None, unit: str, digits: int = 3) -> str:
     """Write a value in its unit, a share in percent."""
     if value is None or unit != "share":
         if value is not None and unit == "records":
             return words("%(n)s records", n=count(int(value)))
-        return number(value) if value is None else f"{number(value)} {translated(unit)}"
+        return number(value) if value is None else f"{number(value, digits)} {translated(unit)}"
     shown = f"{100 * value:.3g}"
     rounded = "." not in shown and abs(float(shown) - 100 * value) > 1e-9  # 97 would read as if it were exact
     return f"{100 * value:.1f} %" if rounded else f"{shown} %"
@@ -62,12 +65,14 @@ def quantity(value: float | None, unit: str) -> str:
 
 def threshold(row: Mapping[str, Any], unit: str) -> str:
     """Write what a row of a contract asks for: ``≥ 98 %``."""
-    return f"{'≥' if row['operator'] == '>=' else '≤'} {quantity(row['threshold'], unit)}"
+    return f"{'≥' if row['operator'] == '>=' else '≤'} {quantity(row['threshold'], unit, 6)}"
 
 
 def range_of(bounds: Sequence[float] | None, unit: str) -> str:
     """Write an interval of values in their unit; nothing where there is none."""
-    return between(bounds) + " %" * bool(bounds) if unit == "share" else interval(bounds)
+    if bounds is None:
+        return ""
+    return f"{between(bounds)} %" if unit == "share" else f"{interval(bounds, 3)} {translated(unit)}"
 
 
 def measured(value: float | None, bounds: Sequence[float] | None, digits: int = 3) -> str:

@@ -89,7 +89,8 @@ class Metric:
         return ">=" if self.better == "higher" else "<="
 
 
-def _share(better: str, meaning: str, part: str, whole: str = "one") -> Metric:
+def share_of(better: str, meaning: str, part: str, whole: str = "one") -> Metric:
+    """Return the metric that is the ratio of the sums of two columns."""
     return Metric("share", better, meaning, lambda sums: sums.ratio(part, whole), (part, whole))
 
 
@@ -98,27 +99,41 @@ def _measured(unit: str, better: str, meaning: str, report: str = "evaluate") ->
 
 
 COMMON: dict[str, Metric] = {
-    "answered_share": _share("higher", "share of records that the model answers", "answered"),
-    "answered_error": _share("lower", "share of the answers that are wrong", "answered_wrong", "answered"),
+    "answered_share": share_of("higher", "share of records that the model answers", "answered"),
+    "answered_error": share_of("lower", "share of the answers that are wrong", "answered_wrong", "answered"),
     "cost_per_record": Metric(
-        COST, "lower", "mean cost of wrong answers and of abstaining", lambda sums: sums.mean("cost")
+        COST, "lower", "mean cost of a record: of a wrong answer, or of no answer", lambda sums: sums.mean("cost")
     ),
-    "group_gap": Metric("share", "lower", "largest difference of the main score between groups"),
-    "novelty_auroc": _share("higher", "chance that an unfamiliar input scores above a familiar one", "novelty_auroc"),
-    "novelty_false_alarms": _share(
+    "group_gap": Metric("share", "lower", "largest difference of the main metric between two groups"),
+    "novelty_auroc": share_of(
+        "higher",
+        "probability that a made-up unfamiliar input gets a higher novelty score than a normal one (50 % = guessing)",
+        "novelty_auroc",
+    ),
+    "novelty_false_alarms": share_of(
         "lower",
-        "normal inputs wrongly flagged, at the threshold that catches 95 % of unfamiliar ones",
+        "normal inputs wrongly flagged, at the threshold that catches 95 % of made-up unfamiliar ones",
         "novelty_false_alarms",
     ),
-    "unknown_detected": Metric("share", "higher", "share of the records out of scope that the model does not answer"),
-    "unknown_answered": Metric(
-        "share", "lower", "of the worst kind of input out of scope, the share that the model answers"
+    "unknown_detected": Metric(
+        "share", "higher", "share of the collected records out of scope that the model does not answer"
     ),
-    "unknown_false_alarms": _share("lower", "share of the records in scope that it does not answer", "silent"),
+    "unknown_answered": Metric(
+        "share",
+        "lower",
+        "of the inputs out of scope, collected or generated, the share that the model answers, for the worst kind",
+    ),
+    "unknown_false_alarms": share_of(
+        "lower", "share of the records in scope that the model does not answer: 100 % less answered_share", "silent"
+    ),
     "artefact_kib": _measured("KiB", "lower", "size of the ONNX file"),
-    "latency_p50_ms": _measured("ms", "lower", "median time of one record, decoding included"),
-    "latency_p99_ms": _measured("ms", "lower", "time within which 99 of 100 records are answered"),
-    "input_cost": _measured(COST, "lower", "what the features of a record cost, by data.costs", "validate"),
+    "latency_p50_ms": _measured(
+        "ms", "lower", "median time of one record, decoding included, on the machine that evaluated"
+    ),
+    "latency_p99_ms": _measured(
+        "ms", "lower", "time within which 99 of 100 records are answered, on the machine that evaluated"
+    ),
+    "input_cost": _measured(COST, "lower", "cost of obtaining one input, as data.costs states it", "validate"),
     "records": _measured("records", "higher", "valid records with a label", "label"),
     "agreement_alpha": _measured("alpha", "higher", "Krippendorff's alpha of the annotators", "label"),
     "worst_label_alpha": _measured("alpha", "higher", "lowest alpha of a label against the rest", "label"),

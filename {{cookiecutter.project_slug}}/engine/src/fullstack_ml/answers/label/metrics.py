@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fullstack_ml.answers.label.rule import Rule, chosen
-from fullstack_ml.product.metrics import Metric, Sums, Values
+from fullstack_ml.product.metrics import Metric, Sums, Values, share_of
 
 BINS = 10
 TINY = np.finfo(np.float32).tiny
@@ -29,9 +29,9 @@ def columns(
 ) -> dict[str, np.ndarray]:
     """Return the per-record columns, each (records,) or (records, parts), that all metrics are sums of.
 
-    ``answered`` says per record whether it is answered; a label of a probability of at least the rule's floor is in the
-    prediction set. ``score`` is what groups and slices are compared on: 1 for a right label. ``prices``: what an error
-    costs, (right labels, answered labels).
+    ``answered`` says per record whether it is answered, ``abstained`` that it is given back; a label of a probability
+    of at least the rule's floor is in the prediction set. ``score`` is what groups and slices are compared on: 1 for a
+    right label. ``prices``: what an error costs, (right labels, answered labels).
     """
     predicted, top = chosen(probabilities, rule), probabilities.max(axis=1)
     top_hit = (probabilities.argmax(axis=1) == truth).astype(np.float32)
@@ -39,6 +39,7 @@ def columns(
     one_hot = np.eye(probabilities.shape[1], dtype=np.float32)
     in_bin = np.eye(bins, dtype=np.float32)[np.minimum((top * bins).astype(int), bins - 1)]
     right = right_probability(probabilities, truth)
+    covered, abstained = (right >= rule.floor).astype(np.float32), 1 - answered.astype(np.float32)
     return {
         "score": hit,
         "truth": one_hot[truth],
@@ -50,14 +51,21 @@ def columns(
         "brier": ((probabilities - one_hot[truth]) ** 2).sum(axis=1),
         "answered_wrong": answered.astype(np.float32) * (1 - hit),
         "answered_cost": answered * np.broadcast_to(prices, (len(one_hot), len(one_hot)))[truth, predicted],
-        "covered": (right >= rule.floor).astype(np.float32),
+        "covered": covered,
+        "abstained": abstained,
+        "abstained_covered": abstained * covered,
     }
 
 
-def _macro_f1(sums: Sums) -> Values:
-    found = sums["truth"] + sums["predicted"]  # 0 for a label that no record has and no answer gave
-    f1 = np.divide(2 * sums["label_hit"], found, out=np.zeros_like(found), where=found > 0)
-    return np.asarray(f1.mean(axis=1))
+def f1_of(truth: np.ndarray, predicted: np.ndarray, hits: np.ndarray) -> np.ndarray:
+    """Return the F1 score of counts; 0 where nothing was right and nothing was answered."""
+    found = truth + predicted
+    return np.asarray(np.divide(2 * hits, found, out=np.zeros_like(found), where=found > 0))
+
+
+def f1_per_label(sums: Sums) -> Values:
+    """Return the F1 score of every label, (resamples + 1, labels)."""
+    return f1_of(sums["truth"], sums["predicted"], sums["label_hit"])
 
 
 def ece(sums: Sums) -> Values:
@@ -90,8 +98,12 @@ def collapse(sums: Sums) -> Values:
 
 
 def average_precision(probabilities: np.ndarray, truth: np.ndarray) -> Callable[[np.ndarray], float]:
-    """Return the mean over labels of the average precision, as a function of the records' weights."""
-    measures = [precision_of(column, truth == label) for label, column in enumerate(probabilities.T)]
+    """Return the mean over labels of the average precision, as a function of the records' weights.
+
+    ``truth`` is (records,), the label of each, or bool (records, labels).
+    """
+    own = truth if truth.ndim == 2 else truth[:, np.newaxis] == np.arange(probabilities.shape[1])
+    measures = [precision_of(column, mine) for column, mine in zip(probabilities.T, own.T, strict=True)]
     return lambda weights: float(np.mean([measure(weights) for measure in measures]))
 
 
@@ -121,10 +133,8 @@ def mean_loss(name: str, unit: str, meaning: str) -> Metric:
 
 
 METRICS: dict[str, Metric] = {
-    "accuracy": Metric(
-        "share", "higher", "share of records with the right label", lambda sums: sums.mean("score"), ("score", "one")
-    ),
-    "macro_f1": Metric("share", "higher", "mean over labels of the F1 score", _macro_f1),
+    "accuracy": share_of("higher", "share of records with the right label", "score"),
+    "macro_f1": Metric("share", "higher", "mean over labels of the F1 score", lambda s: f1_per_label(s).mean(axis=1)),
     "average_precision": Metric(
         "share", "higher", "mean over labels of the area under precision and recall", weighted=average_precision
     ),
@@ -143,14 +153,16 @@ METRICS: dict[str, Metric] = {
     ),
     "worst_slice_accuracy": Metric("share", "higher", "lowest accuracy of a measurable slice"),
     "worst_label_recall": Metric(
-        "share", "higher", "share that is found of the label that is missed most", _worst_recall, fewest="truth"
+        "share", "higher", "recall of the label with the lowest recall", _worst_recall, fewest="truth"
     ),
     "collapse": Metric("share", "lower", "how strongly the most neglected label is under-predicted", collapse),
-    "set_coverage": Metric(
-        "share",
+    "set_coverage": share_of(
+        "higher", "share of all records, answered or not, whose candidates include the right label", "covered"
+    ),
+    "abstained_coverage": share_of(
         "higher",
-        "share of records whose candidates include the right label",
-        lambda sums: sums.mean("covered"),
-        ("covered", "one"),
+        "of the records that are given back, the share whose candidates include the right label",
+        "abstained_covered",
+        "abstained",
     ),
 }

@@ -115,8 +115,7 @@ def explain(before: np.ndarray, final: Scored, rule: Rule, product: Product) -> 
     """Tell the three most probable labels of one record before and after calibration, and why it is answered or not."""
     names, after = product.formulation.label_names, final.outputs[0]
     rows = [
-        f"  {names[i]:<16} {before[i]:.4f} -> {after[i]:.4f}"
-        + ("   in the prediction set" if after[i] >= rule.floor else "")
+        f"  {names[i]:<16} {before[i]:.4f} -> {after[i]:.4f}" + ("   a candidate" if after[i] >= rule.floor else "")
         for i in np.argsort(-after)[:3]
     ]
     limit = "no limit" if rule.novelty is None else f"limit {rule.novelty:.3f}"
@@ -151,8 +150,10 @@ def sections(
 ) -> dict[str, Any]:
     """Return what the evaluation report holds beside the metrics of any answer."""
     names, predicted = product.formulation.label_names, chosen(outputs, rule)
+    sizes = np.bincount((outputs >= rule.floor).sum(axis=1)[words != ACCEPT])
     return {
         "labels": per_label(names, outputs, truth, words, rule),
+        "candidates": {"floor": rule.floor, "given_back": sizes.tolist()},
         "reliability": reliability(outputs, truth, bins),
         "confusion": confusion(predicted, truth, len(names)).tolist(),
         "risk_curve": risk_curve(outputs.max(axis=1), predicted == truth),

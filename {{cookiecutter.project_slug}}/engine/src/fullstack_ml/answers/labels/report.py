@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from fullstack_ml.answers.label.metrics import f1_of
 from fullstack_ml.answers.label.report import binned, risk_curve
 from fullstack_ml.answers.labels.contract import texts
-from fullstack_ml.answers.labels.metrics import BINS, METRICS, columns, f1_of
+from fullstack_ml.answers.labels.metrics import BINS, METRICS, columns
 from fullstack_ml.answers.labels.rule import Rule, candidates, chosen, confidences, decide, plain
 from fullstack_ml.answers.words import ACCEPT, Scored
 from fullstack_ml.product.metrics import Sums
@@ -92,7 +93,10 @@ def sections(
         "coverage": rule.coverage,
     }
     curve = risk_curve(confidences(outputs, given), (given == truth).all(axis=1))
-    return {"sets": sets, "reliability": binned(outputs.ravel(), truth.ravel(), bins), "risk_curve": curve}
+    sizes = np.bincount(candidates(outputs, rule).sum(axis=1)[words != ACCEPT])
+    shown = {"floor": rule.floor, "given_back": sizes.tolist()}
+    bars = binned(outputs.ravel(), truth.ravel(), bins)
+    return {"sets": sets, "candidates": shown, "reliability": bars, "risk_curve": curve}
 
 
 def summary(truth: np.ndarray, product: Product, moments: np.ndarray | None = None) -> dict[str, Any]:

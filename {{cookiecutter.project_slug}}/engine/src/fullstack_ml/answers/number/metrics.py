@@ -7,7 +7,7 @@ import numpy as np
 
 from fullstack_ml.answers.number.contract import options_of
 from fullstack_ml.answers.number.rule import Rule, covered, ends, widths
-from fullstack_ml.product.metrics import Metric, Sums, Values
+from fullstack_ml.product.metrics import Metric, Sums, Values, share_of
 from fullstack_ml.product.types import Product
 
 
@@ -42,12 +42,13 @@ def columns(
 ) -> dict[str, np.ndarray]:
     """Return the per-record columns, (records,) each, that all metrics are sums of.
 
-    ``answered`` says per record whether it is answered. ``place`` is the truth from the middle of the possible range:
-    sums of squares far from 0 would lose digits.
+    ``answered`` says per record whether it is answered, ``abstained`` that it is given back. ``place`` is the truth
+    from the middle of the possible range: sums of squares far from 0 would lose digits.
     """
     given, error, value = options_of(product), errors(outputs, truth), outputs[:, 0].astype(np.float64)
     place = truth - (given.low + given.high) / 2
     wrong = answered * (error > given.tolerance)
+    inside, abstained = covered(outputs, truth).astype(np.float64), 1 - answered.astype(np.float64)
     return {
         "score": error,
         "squared": error**2,
@@ -55,7 +56,9 @@ def columns(
         "place_squared": place**2,
         "deviance": deviances(value, truth),
         "pinball": pinball(outputs, truth, rule.coverage),
-        "covered": covered(outputs, truth).astype(np.float64),
+        "covered": inside,
+        "abstained": abstained,
+        "abstained_covered": abstained * inside,
         "width": widths(outputs).astype(np.float64),
         "tolerated": (error <= given.tolerance).astype(np.float64),
         "answered_wrong": wrong.astype(np.float64),
@@ -84,19 +87,15 @@ METRICS: dict[str, Metric] = {
         "nats", "lower", "mean Poisson deviance, for counts", lambda sums: sums.mean("deviance")
     ),
     "pinball": _units("pinball", "mean pinball loss of both ends of the interval, as quantiles"),
-    "within_tolerance": Metric(
-        "share",
-        "higher",
-        "share of records with an error of at most the tolerance",
-        lambda sums: sums.mean("tolerated"),
-        ("tolerated", "one"),
+    "within_tolerance": share_of("higher", "share of records with an error of at most the tolerance", "tolerated"),
+    "interval_coverage": share_of(
+        "higher", "share of all records, answered or not, whose interval includes the right number", "covered"
     ),
-    "interval_coverage": Metric(
-        "share",
+    "abstained_coverage": share_of(
         "higher",
-        "share of intervals that hold the right number",
-        lambda sums: sums.mean("covered"),
-        ("covered", "one"),
+        "of the records that are given back, the share whose interval includes the right number",
+        "abstained_covered",
+        "abstained",
     ),
     "interval_width": _units("width", "mean width of the intervals"),
     "worst_slice_mae": Metric("units", "lower", "highest mean absolute error of a measurable slice"),

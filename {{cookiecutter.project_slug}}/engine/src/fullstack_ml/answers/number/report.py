@@ -171,7 +171,7 @@ def explain(before: np.ndarray, final: Scored, rule: Rule, product: Product) -> 
     return [
         "number, and the interval around it",
         f"  {before[0]:.4g} -> {final.outputs[0, 0]:.4g} {given.unit}".rstrip(),
-        f"  {low:.4g} to {high:.4g}, made to hold the right number in {rule.coverage:.0%} of records",
+        f"  {low:.4g} to {high:.4g}, made to include the right number in {rule.coverage:.0%} of all records",
         "novelty",
         f"  {final.novelty[0]:.3f}, {limit}",
         "decision",

@@ -109,7 +109,7 @@ def facts() -> dict[str, Any]:
         "steps": get_args(Step),
         "monitored": product.monitoring is not None and find_spec("fullstack_ml.monitoring") is not None,
         "units": units(answer_of(product), product),
-        "meaning": meaning(product, read["evaluation"], read["validation"]) + cautions.drawn(read["evaluation"]),
+        "meaning": meaning(product, read["evaluation"], read["validation"]),
         "cautions": cautions.on_data(product, read["validation"], read["leakage"]),
         "on_risk": cautions.on_risk(read["evaluation"]),
         "missing": unknown(product, read["evaluation"], read["validation"]),

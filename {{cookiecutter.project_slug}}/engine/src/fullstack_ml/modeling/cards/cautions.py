@@ -24,8 +24,8 @@ def without_group(product: Product, validation: dict[str, Any]) -> list[str]:
     if not many:
         return []
     text = (
-        "%(many)s of %(records)s records have no group (%(group)s): records of one person or place may be in the train "
-        "split and in the test split, so new people or places may be harder than the test suggests."
+        "%(many)s of %(records)s records have no group, so we do not know which of them belong together (%(group)s). "
+        "The same people or places may be in training and in the test: expect new ones to be harder."
     )
     return [words(text, many=count(many), records=count(records), group=product.data.group)]
 
@@ -40,14 +40,6 @@ def look_alikes(leakage: dict[str, Any]) -> list[str]:
         "test split, so the model may already know it."
     )
     return [words(text, pairs=pairs, test=leakage["near_duplicates_of_test"])]
-
-
-def drawn(evaluation: dict[str, Any]) -> list[str]:
-    """Tell how much of what was drawn, and is out of scope, the product would answer."""
-    rows = evaluation.get("drawn", {})
-    names = ", ".join(f"{words(name)} {share(row['answered'])}" for name, row in rows.items())
-    text = "Inputs out of scope, drawn for the test, that the model answers all the same: %(names)s."
-    return [words(text, names=names)] if rows else []
 
 
 def on_calibration(evaluation: dict[str, Any]) -> list[str]:
@@ -82,8 +74,7 @@ def on_risk(evaluation: dict[str, Any]) -> list[str]:
     if abs(line - error) * given * evaluation["records"] < 0.5:  # half a wrong answer apart
         return []
     text = (
-        "The operating point is not on the risk curve: answering only the surest records, as the curve does, would "
-        "give %(line)s errors at this share of answers; the product has %(error)s. It also gives back records that are "
-        "unfamiliar or have more than one candidate."
+        "Choosing by probability alone, as the risk curve does, would give %(line)s errors at the same share of "
+        "answers; the product has %(error)s. It also looks at how unfamiliar a record is, and at its candidates."
     )
     return [words(text, line=share(line), error=share(error))]

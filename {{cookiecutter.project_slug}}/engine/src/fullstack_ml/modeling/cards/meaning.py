@@ -1,13 +1,12 @@
-"""Say what the figures of a model mean for the people who will use it, in sentences that need no other page.
+"""Say what is weak about a model, and what is not known, in sentences that need no other page.
 
-Reads and writes nothing; the pages of stage ``cards`` begin with these sentences.
+Reads and writes nothing; ``templates/said.j2`` has the sentences before these on the pages of stage ``cards``.
 """
 
-import math
 from typing import Any
 
 from fullstack_ml.answers import answer_of
-from fullstack_ml.pages.formats import number, quantity, share
+from fullstack_ml.pages.formats import quantity, share
 from fullstack_ml.pages.words import words
 from fullstack_ml.product.metrics import unit_of
 from fullstack_ml.product.types import Product
@@ -17,36 +16,11 @@ SELDOM = 0.8  # a label that is answered in fewer cases is named
 
 
 def meaning(product: Product, evaluation: dict[str, Any], validation: dict[str, Any]) -> list[str]:
-    """Return sentences, the most important first: what 1,000 records become, what is weak, what is not known."""
+    """Return sentences, the most important first: what is weak, what is not known."""
     answer = answer_of(product)
     row = answer.METRICS[answer.MAIN]
     weak = weak_slices(evaluation, answer.MAIN, row.better == "higher", unit_of(row, product))
-    said = [*answered(product, evaluation), *weak_labels(evaluation), *weak]
-    return [*said, *unknown(product, evaluation, validation)]
-
-
-def answered(product: Product, evaluation: dict[str, Any]) -> list[str]:
-    """Say how many of 1,000 records are answered, how many answers are wrong, and what a record costs."""
-    metrics, intervals, costs = evaluation["metrics"], evaluation["intervals"], product.service.error_cost
-    given, wrong, bounds = metrics["answered_share"], metrics["answered_error"], intervals["answered_error"]
-    many = round(1000 * given)
-    said = [words("Of 1,000 records %(many)s are answered and %(rest)s go to a person.", many=many, rest=1000 - many)]
-    if wrong is None or bounds is None:
-        return said
-    most = math.ceil(1000 * bounds[1])
-    if wrong:
-        text = "About %(wrong)s of 1,000 answers are wrong; by this test it may be %(least)s to %(most)s."
-        said.append(words(text, wrong=round(1000 * wrong), least=math.floor(1000 * bounds[0]), most=most))
-    else:
-        said.append(words("No answer in the test was wrong; by this test up to %(most)s of 1,000 may be.", most=most))
-    # With no error seen, the resampled cost has none either: the bound of the errors counts, at their usual cost.
-    worst = max(intervals["cost_per_record"][1], costs.of(given, bounds[1]))
-    text = (
-        "A record costs %(cost)s %(unit)s on average, at worst about %(worst)s; giving every record to a person would "
-        "cost %(alone)s."
-    )
-    shown = {"cost": number(metrics["cost_per_record"], 2), "worst": number(worst, 2), "alone": number(costs.abstain)}
-    return [*said, words(text, unit=costs.unit, **shown)]
+    return [*weak_labels(evaluation), *weak, *unknown(product, evaluation, validation)]
 
 
 def weak_labels(evaluation: dict[str, Any]) -> list[str]:
