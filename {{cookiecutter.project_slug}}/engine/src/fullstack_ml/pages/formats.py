@@ -54,10 +54,12 @@ def between(bounds: Sequence[float] | None) -> str:
 
 def quantity(value: float | None, unit: str, digits: int = 3) -> str:
     """Write a value in its unit, a share in percent."""
-    if value is None or unit != "share":
-        if value is not None and unit == "records":
-            return words("%(n)s records", n=count(int(value)))
-        return number(value) if value is None else f"{number(value, digits)} {translated(unit)}"
+    if value is None:
+        return words("not measurable")
+    if unit == "records":
+        return words("%(n)s records", n=count(int(value)))
+    if unit != "share":
+        return f"{number(value, digits)} {translated(unit)}"
     shown = f"{100 * value:.3g}"
     rounded = "." not in shown and abs(float(shown) - 100 * value) > 1e-9  # 97 would read as if it were exact
     return f"{100 * value:.1f} %" if rounded else f"{shown} %"

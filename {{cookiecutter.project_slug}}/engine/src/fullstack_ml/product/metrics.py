@@ -206,16 +206,12 @@ def wilson(hits: int, records: int) -> list[float]:
     return [max(0.0, middle - half), min(1.0, middle + half)]
 
 
-def unit_of(metric: Metric, product: Product) -> str:
-    """Return the unit of a metric for people."""
-    return told(metric.unit, product)
-
-
-def told(unit: str, product: Product) -> str:
-    """Return a unit for people: a cost is counted in what ``service.error_cost`` names, a number in its own unit."""
-    if unit == COST:
+def unit_of(metric: Any, product: Product) -> str:
+    """Return a metric's unit for people: a cost in that of ``service.error_cost``, a number in its own."""
+    if metric.unit == COST:
         return product.service.error_cost.unit
-    return str(product.formulation.answer.options.get("unit", unit)) if unit == OF_ANSWER else unit
+    own = metric.unit == OF_ANSWER
+    return str(product.formulation.answer.options.get("unit", OF_ANSWER) if own else metric.unit)
 
 
 def applicable(product: Product) -> dict[str, Metric]:

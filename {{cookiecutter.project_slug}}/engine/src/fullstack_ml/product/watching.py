@@ -6,7 +6,7 @@ Reads and writes nothing. ``monitoring/`` measures them on every window of the p
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from fullstack_ml.product.metrics import ONLINE, own_metrics, told
+from fullstack_ml.product.metrics import ONLINE, own_metrics, unit_of
 from fullstack_ml.product.types import Finding, Product
 from fullstack_ml.workspace.errors import suggest
 from fullstack_ml.workspace.paths import PRODUCT
@@ -60,7 +60,7 @@ def watched(answer: Any) -> dict[str, Watched]:
 
 def units(answer: Any, product: Product) -> dict[str, str]:
     """Return the unit of every metric for people, by its name."""
-    return {name: told(row.unit, product) for name, row in watched(answer).items()}
+    return {name: unit_of(row, product) for name, row in watched(answer).items()}
 
 
 def strange_watches(product: Product) -> Iterator[Finding]:
