@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fullstack_ml.simulation import commands
 from fullstack_ml.simulation.commands import Copy
 from fullstack_ml.workspace.errors import UserError
 
@@ -52,6 +53,15 @@ def test_a_command_that_fails_says_where_and_what_to_type(tmp_path: Path) -> Non
         copy.type("sh", "-c", "echo 'error: no such thing'; exit 1")
     assert caught.value.fix.startswith(f"cd {tmp_path}")
     assert copy.type("sh", "-c", "exit 2", may=(0, 2)).code == 2
+
+
+def test_a_command_that_takes_too_long_is_ended_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "LONGEST", 0.3)
+    with pytest.raises(UserError, match=r"sh -c .* took more than 0\.005 minutes in the copy") as caught:
+        Copy(tmp_path).type("sh", "-c", "echo $$ > number; exec sleep 60")
+    assert "learns faster" in caught.value.fix
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "number").read_text(encoding="utf-8")), 0)
 
 
 def test_the_copy_sees_no_setting_that_leads_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,7 @@ def story(month: Month) -> dict[str, Any]:
 def play() -> None:
     """Play the month and tell it."""
     product = load()
+    print(words("a copy of the project makes its first model: %(folder)s", folder=PROJECT), flush=True)
     month = first_model(product)
     for rollout, parts in ROLLOUTS.items():
         if month.over:

@@ -22,7 +22,7 @@ from fullstack_ml.workspace.errors import UserError
 # Settings of whoever runs it, which would lead out of the copy: other stores, other logs, other repositories.
 FOREIGN = ("DVC", "GIT", "HYDRA", "LABEL_STUDIO", "MAKE", "MFLAGS", "MLFLOW", "SERVE", "STARTED", "VIRTUAL_ENV")
 PATIENCE = 60.0  # seconds until a server is ready
-LONGEST = 600.0  # seconds of one command
+LONGEST = 3600.0  # seconds of one command: five folds of a network take long on a small machine
 GRACE = 20.0  # seconds in which a process ends that is asked to
 LINES = 40  # that are kept of what a command prints
 # It waits for the end of its input, which comes when this process is gone, then ends the group of the other one.
@@ -81,11 +81,16 @@ class Copy:
         """Type a command and wait for it; ``may`` are the exit codes that are no failure.
 
         Raises:
-            UserError: if it ends otherwise, with its last lines.
+            UserError: if it ends otherwise, with its last lines, or takes too long.
         """
         began = time.monotonic()
         with self.start(list(command), subprocess.PIPE, **settings) as process:
-            said, _ = process.communicate(timeout=LONGEST)
+            try:
+                said, _ = process.communicate(timeout=LONGEST)
+            except subprocess.TimeoutExpired as error:
+                what = f"{' '.join(command)} took more than {LONGEST / 60:g} minutes in the copy, and was ended"
+                fix = "choose a model that learns faster in conf/config.yaml, then make simulate"
+                raise UserError(what, str(self.folder), fix) from error
         lines = [line.rstrip() for line in said.splitlines() if line.strip()]
         done = Ran(" ".join(command), process.returncode, lines[-LINES:], round(time.monotonic() - began, 1))
         self.ran.append(done)
