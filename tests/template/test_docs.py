@@ -212,6 +212,14 @@ def test_the_readme_leads_to_the_page_that_answers_each_question(project: Path) 
     assert linked == wanted | {"index", "glossary"}
 
 
+def test_the_share_of_answers_is_watched_by_the_limit_of_its_requirement(project: Path) -> None:
+    contract = yaml.safe_load(read(project / "product.yaml"))
+    rows = [*contract["requirements"], *contract["monitoring"]["watch"]]
+    limits = [(row["operator"], row["threshold"]) for row in rows if row["metric"] == "answered_share"]
+    assert len(limits) == 2
+    assert limits[0] == limits[1]
+
+
 def test_pages_are_short(project: Path) -> None:
     lengths = {page.name: len(read(page).splitlines()) for page in pages(project)}
     assert {name: length for name, length in lengths.items() if length > LONGEST_PAGE} == {}
