@@ -93,5 +93,18 @@ def row(cells: Iterable[Any]) -> str:
 
 FILTERS = {
     function.__name__: function
-    for function in (number, share, count, day, decimal, interval, between, quantity, threshold, range_of, measured, cell)
+    for function in (
+        number,
+        share,
+        count,
+        day,
+        decimal,
+        interval,
+        between,
+        quantity,
+        threshold,
+        range_of,
+        measured,
+        cell,
+    )
 }
