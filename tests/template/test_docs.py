@@ -209,7 +209,15 @@ def test_the_readme_leads_to_the_page_that_answers_each_question(project: Path) 
     table = read(project / "README.md").partition("## Where the answers are")[2].partition("\n## ")[0]
     linked = {Path(link).stem for link in LINK.findall(table)}
     wanted = {"requirements", "data-card", "model-card", "annotation-tool", "release", "after-release", "incident"}
-    assert linked == wanted | {"index"}
+    assert linked == wanted | {"index", "glossary"}
+
+
+def test_the_share_of_answers_is_watched_by_the_limit_of_its_requirement(project: Path) -> None:
+    contract = yaml.safe_load(read(project / "product.yaml"))
+    rows = [*contract["requirements"], *contract["monitoring"]["watch"]]
+    limits = [(row["operator"], row["threshold"]) for row in rows if row["metric"] == "answered_share"]
+    assert len(limits) == 2
+    assert limits[0] == limits[1]
 
 
 def test_pages_are_short(project: Path) -> None:
@@ -221,7 +229,22 @@ def test_the_index_leads_to_every_page(project: Path) -> None:
     linked = set(LINK.findall(read(project / "docs" / "index.md")))
     written = {str(Path(out).relative_to("docs")) for out in outputs(project) if out.startswith("docs/")}
     there = {page.relative_to(project / "docs").as_posix() for page in project.glob("docs/*/*.md")}
-    assert linked == there | written
+    assert linked == there | written | {"glossary.md"}
+
+
+@pytest.mark.parametrize("language", SETTINGS["language"])
+def test_the_index_names_a_page_as_the_page_does(language: str, bake: Bake) -> None:
+    """Title and row of a page are the same, with the number of the step, which no other page has."""
+    docs = bake(language=language) / "docs"
+    rows = re.findall(r"^\| ([^|]*) \| \[([^\]]*)\]\(([^)]*\.md)\) \|", read(docs / "index.md"), re.MULTILINE)
+    named = {page: f"{step} {title}" if step[:1].isdigit() else title for step, title, page in rows}
+    written = {page: FENCE.sub("", read(docs / page)) for page in named if (docs / page).exists()}
+    titles = {page: re.findall(r"^# (.*)$", text, re.MULTILINE)[0] for page, text in written.items()}
+    guide = "2-data/annotation-guide.md"
+    assert titles.pop(guide) in named[guide]
+    assert titles == {page: named[page] for page in titles}
+    steps = [step for step, _, _ in rows if step[:1].isdigit()]
+    assert len(steps) == len({*steps}) > 15
 
 
 def test_the_guide_has_a_version_every_section_and_every_label(project: Path) -> None:

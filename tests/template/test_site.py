@@ -22,7 +22,7 @@ RESULTS = r'"(\d+ results|No results|\d+ 건 찾음|결과 없음)"'
 # What the search dialog says, by language.
 DIALOG = {"en": ("Search", "Close search"), "ko": ("검색", "검색 닫기")}
 LANGUAGES = {
-    "en": ("1 Requirements", "Reports", "lightening", "/site/3-model/"),
+    "en": ("1 Requirements", "Reports", "smaller", "/site/3-model/"),
     "ko": ("1 요구사항", "보고서", "라벨", "/site/2-data/"),
 }
 

@@ -82,6 +82,8 @@ def test_a_table_becomes_a_contract_with_reachable_thresholds(
     assert product.monitoring is not None
     watched = {row.metric: row.threshold for row in product.monitoring.watch}
     assert watched["drawn_accuracy"] == threshold(product, "accuracy"), "in use as before the release"
+    assert watched["answered_share"] == threshold(product, "answered_share"), "people read what comes back"
+    assert [row.id for row in product.monitoring.watch] == [f"M{i}" for i in range(1, len(watched) + 1)]
     text = Path("product.yaml").read_text(encoding="utf-8")
     assert len(re.findall("# draft: ", text)) > 20
     assert "left out: nr (every row has its own value" in text

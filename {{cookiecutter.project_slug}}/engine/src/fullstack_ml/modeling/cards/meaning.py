@@ -55,7 +55,8 @@ def unknown(product: Product, evaluation: dict[str, Any], validation: dict[str, 
     said = []
     kinds = [kind.name for kind in product.data.kinds if not validation["kinds"][kind.name]["found"]]
     if kinds:
-        said.append(words("The data contain no records of these kinds: %(names)s.", names=", ".join(kinds)))
+        text = "No records of these kinds were collected, so how the model treats them is untested: %(names)s."
+        said.append(words(text, names=", ".join(kinds)))
     few = [name for name, row in evaluation["slices"].items() if "not_measurable" in row]
     if few:
         said.append(words("Slices with too few records to judge: %(names)s.", names=", ".join(few)))
