@@ -1,5 +1,6 @@
 """A project on other machines: elsewhere in the file system, with other settings of git, make, uv and the shell."""
 
+import json
 import os
 import re
 import shutil
@@ -184,6 +185,24 @@ def test_dvc_that_was_killed_while_it_wrote_its_note_stops_no_later_run(place: P
     (place / ".dvc/tmp/rwlock").touch()
     assert "RWLock-file" in run(place, "dvc", "repro").stderr
     ok(place, "make", "-o", ".venv/.done", "compose")
+
+
+@pytest.mark.parametrize("name", ["", "editor", "dvc"])
+def test_the_note_of_a_killed_dvc_stops_no_later_run_where_a_number_is_taken(
+    place: Path, calls: Path, name: str
+) -> None:
+    """Nothing buried the dead one (``""``), or another program got its number; a dvc that lives is waited for."""
+    ok(place, "git", "init", "-q")
+    (place / "dvc.yaml").write_text("stages: {compose: {cmd: echo 1 > b, outs: [b]}}\n")
+    with subprocess.Popen([sys.executable, "-c", "input()" if name else "", name], stdin=subprocess.PIPE) as other:
+        time.sleep(0 if name else 1)  # one that has ended is a zombie until somebody asks for it
+        note = {"pid": other.pid, "cmd": "dvc repro"}
+        (place / ".dvc/tmp").mkdir()
+        (place / ".dvc/tmp/rwlock").write_text(json.dumps({"write": {str(place / "b"): note}, "read": {}}))
+        assert f"(PID {other.pid})" in run(place, "dvc", "repro").stderr
+        done = run(place, "make", "-o", ".venv/.done", "compose")
+        assert bool(done.returncode) == (name == "dvc"), done.stderr
+        other.communicate(b"\n")
 
 
 @pytest.mark.parametrize("kept", [0, 40])
