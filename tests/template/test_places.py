@@ -220,6 +220,48 @@ def test_dvc_that_was_killed_while_it_wrote_its_lock_runs_nothing_twice(place: P
     assert lock.read_text() == whole
 
 
+NAMES_ITS_WORDS = '''#!/bin/sh
+for word in "$@"; do echo "$word" >> "$CALLS"; done
+'''
+
+
+@pytest.mark.parametrize("value", ["Kim's \"form\" (1), a;b.xlsx", "$(touch x) $$(touch x) `touch x`", "한글 a=b"])
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        ("round", "NAME KIND N LABEL SLICE IDS FILE"),
+        ("annotate", "ROUND"),
+        ("labels", "ROUND"),
+        ("export-round", "ROUND"),
+        ("import", "FILE BY ROUND"),
+        ("forget", "ID"),
+        ("forget", "GROUP"),
+        ("checkout", "VERSION"),
+        ("mlflow", "PORT"),
+        ("sweep", "MODEL TRIALS MINUTES"),
+        ("adopt", "RUN"),
+        ("ablate", "MODEL"),
+        ("explain", "ID"),
+        ("promote", "VERSION"),
+        ("online", "SINCE"),
+        ("edge-serve", "EDGE_PORT"),
+        ("new-stage", "NAME AFTER"),
+        ("remove", "PART"),
+    ],
+)
+def test_a_command_gets_what_was_typed(place: Path, calls: Path, target: str, names: str, value: str) -> None:
+    ok(place, "make", ".venv/.done")
+    for name in ("dvc", "python"):
+        write_program(place / ".venv/bin" / name, NAMES_ITS_WORDS)
+    (place / "dist/edge").mkdir(parents=True)
+    (place / "dist/edge/index.html").touch()
+    calls.unlink()
+    ok(place, "make", target, *(f"{name}={value}" for name in names.split()))
+    read = calls.read_text(encoding="utf-8").replace('\\"', '"').splitlines()  # as Hydra reads it
+    assert sum(value in word for word in read) == len(names.split()), read
+    assert not (place / "x").exists()
+
+
 def test_make_and_bash_of_macos_are_enough(baked: Path) -> None:
     """Neither can be had here: what came after bash 3.2 and make 3.81 is looked for in the text."""
     files = [ROOT / "Makefile", baked / "Makefile", *sorted((baked / "mk").glob("*.mk"))]
