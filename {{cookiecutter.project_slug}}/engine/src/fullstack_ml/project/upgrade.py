@@ -25,6 +25,7 @@ def main() -> None:
     if done.returncode:
         raise UserError("cruft could not update the project", f"template in {STATE}", "read what it printed above")
     conflicts = sorted(str(path) for path in Path().glob("**/*.rej") if ".venv" not in path.parts)
+    git.check_merged()
     if conflicts:
         raise UserError(
             f"{len(conflicts)} change(s) did not apply", ", ".join(conflicts), "merge them by hand, delete the .rej"
