@@ -220,12 +220,12 @@ def test_dvc_that_was_killed_while_it_wrote_its_lock_runs_nothing_twice(place: P
     assert lock.read_text() == whole
 
 
-NAMES_ITS_WORDS = '''#!/bin/sh
+NAMES_ITS_WORDS = """#!/bin/sh
 for word in "$@"; do echo "$word" >> "$CALLS"; done
-'''
+"""
 
 
-@pytest.mark.parametrize("value", ["Kim's \"form\" (1), a;b.xlsx", "$(touch x) $$(touch x) `touch x`", "한글 a=b"])
+@pytest.mark.parametrize("value", ['Kim\'s "form" (1), a;b.xlsx', "$(touch x) $$(touch x) `touch x`", "한글 a=b"])
 @pytest.mark.parametrize(
     ("target", "names"),
     [

@@ -108,7 +108,9 @@ def test_a_change_of_both_is_named_as_a_conflict_until_it_is_merged(template: Pa
         assert told.returncode == 1, told.stdout
         assert told.stderr.splitlines()[-3:-1] == ["error: 1 file(s) hold conflicts", "where: dvc.yaml"]
     text = (project / "dvc.yaml").read_text(encoding="utf-8")
-    (project / "dvc.yaml").write_text("".join(line for line in text.splitlines(True) if line[:2] not in ("<<", "==", ">>")))
+    (project / "dvc.yaml").write_text(
+        "".join(line for line in text.splitlines(True) if line[:2] not in ("<<", "==", ">>"))
+    )
     commit(project)
     assert upgrade(project).returncode == 0
 

@@ -29,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         if not error.filename or error.filename == str(temporary):
-            error.filename = str(path)  # a disk that is full does not say of which file, and nobody knows the other name
+            error.filename = str(path)  # a full disk does not say of which file, and the other name means nothing
         raise
     finally:
         temporary.unlink(missing_ok=True)
