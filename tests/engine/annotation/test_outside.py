@@ -114,10 +114,7 @@ def test_the_same_file_again_changes_nothing_and_a_mended_one_takes_the_list_awa
     run(import_labels, write(Path("back.csv"), [{**given[0], "label": other}, *given[1:]]), "--by=vendor-1")
     assert labels() == dict.fromkeys(ids, name) | {ids[0]: other}
     assert not (REJECTED / "import-back.csv").exists()
-    assert len(kept) == 2
-    Path(f"{FILE}.dvc").unlink()  # as after a kill before DVC had the table
-    run(import_labels, "--file=back.csv", "--by=vendor-1")
-    assert len(kept) == 3
+    assert len(kept) == 3  # also the second time: the first may have been killed before DVC had the table
 
 
 def test_of_two_rows_on_a_record_equal_ones_count_once_and_contrary_ones_not_at_all(

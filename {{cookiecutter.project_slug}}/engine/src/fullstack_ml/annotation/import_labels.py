@@ -20,7 +20,7 @@ from fullstack_ml.annotation.effort import by_round, spent
 from fullstack_ml.annotation.labels import store
 from fullstack_ml.annotation.returned import Row, read_returned
 from fullstack_ml.answers import answer_of
-from fullstack_ml.data.forget.keep import is_kept, keep
+from fullstack_ml.data.forget.keep import keep
 from fullstack_ml.data.label.agreement import CANNOT
 from fullstack_ml.data.label.held import hold_labels
 from fullstack_ml.data.label.rounds import Round, named, read_all
@@ -156,7 +156,7 @@ def take(good: list[Row]) -> None:
         path = LABELS / f"{name}.parquet"
         everything, new, older = added(path, part)
         store(path, everything)
-        if not is_kept(path) and (fault := keep(path)):
+        if fault := keep(path):  # also where nothing is new: a killed import leaves the table alone
             print(f"import: dvc add {path} did not work: {fault}")
         print(f"import: {len(part)} labels of {part['id'].n_unique()} items in {path}, {new} of them new")
         if older:

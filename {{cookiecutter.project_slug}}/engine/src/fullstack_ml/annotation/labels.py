@@ -18,7 +18,7 @@ from fullstack_ml.annotation.effort import by_round, spent
 from fullstack_ml.annotation.server import place
 from fullstack_ml.annotation.studio import Studio
 from fullstack_ml.answers import answer_of
-from fullstack_ml.data.forget.keep import is_kept, keep
+from fullstack_ml.data.forget.keep import keep
 from fullstack_ml.data.label.agreement import CANNOT
 from fullstack_ml.data.label.held import hold_labels
 from fullstack_ml.data.label.rounds import Round, named, noted
@@ -147,7 +147,7 @@ def run(config: Config) -> None:
     everything, only_here = merged(path, saved)
     if len(everything):
         store(path, everything)
-        if not is_kept(path) and (fault := keep(path)):  # such as no repository yet
+        if fault := keep(path):  # such as no repository yet
             print(f"labels: dvc add {path} did not work: {fault}")
     done = everything.filter(pl.col("id").is_in(list(one.items)))["id"].n_unique()
     print(f"labels: {len(everything)} labels of {done} of {len(one.items)} items in {path}")

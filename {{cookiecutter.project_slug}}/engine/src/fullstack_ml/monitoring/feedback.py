@@ -8,7 +8,7 @@ records that nobody has labelled yet. Old records keep their split. Run: ``make 
 import polars as pl
 
 from fullstack_ml.data.collect.__main__ import run as collect
-from fullstack_ml.data.forget.keep import is_kept, keep
+from fullstack_ml.data.forget.keep import keep
 from fullstack_ml.data.label.held import hold_labels
 from fullstack_ml.data.label.standing import annotations
 from fullstack_ml.data.label.users import OF_USERS, USERS
@@ -61,7 +61,7 @@ def bring_corrections() -> int:
     everything = pl.concat([kept, same, fresh.join(same, on="id", how="anti")]).sort("id")
     if len(everything) and not everything.equals(before.sort("id")):
         write_parquet(FILE, [everything])
-    if FILE.exists() and not is_kept(FILE) and (fault := keep(FILE)):  # such as no repository yet
+    if FILE.exists() and (fault := keep(FILE)):  # such as no repository yet
         print(f"feedback: dvc add {FILE} did not work: {fault}")
     return len(everything)
 

@@ -38,14 +38,11 @@ def replacing(path: Path) -> Iterator[Path]:
 def _remove_left(path: Path) -> None:
     """Remove what killed processes left of ``path``: a copy that nobody forgets, and nobody finds."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        number = left.name.removesuffix(".tmp").rpartition(".")[2]
-        try:
-            if number.isdecimal():
-                os.kill(int(number), 0)
-        except ProcessLookupError:
-            left.unlink(missing_ok=True)
-        except (OverflowError, PermissionError):  # no number of a process, or somebody else's
-            continue
+        with suppress(ValueError, OverflowError, PermissionError):  # no number of a process, or somebody else's
+            try:
+                os.kill(int(left.name.split(".")[-2]), 0)
+            except ProcessLookupError:
+                left.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

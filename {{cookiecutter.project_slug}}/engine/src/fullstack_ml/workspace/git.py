@@ -135,18 +135,9 @@ def check_code(fix: str) -> None:
         raise UserError(f"{len(changed)} uncommitted file(s): {', '.join(changed[:5])}", "the git work tree", fix)
 
 
-def check_merged() -> None:
-    """Raise where git could not bring two changes of a file together, and has written both into it."""
-    listed = git("-c", "core.quotePath=false", "diff", "--name-only", "--diff-filter=U", "--relative") or ""
-    if files := sorted(set(listed.splitlines())):
-        fix = "take what is right of each <<<<<<< … >>>>>>> in an editor, then git add -A && git commit"
-        raise UserError(f"{len(files)} file(s) hold conflicts", ", ".join(files), fix)
-
-
 def check_clean() -> None:
     """Raise unless git has everything, so that whatever is changed next can be brought back."""
     check_git()
-    check_merged()
     status = git("status", "--porcelain") or ""
     if changed := [line[3:] for line in status.splitlines()]:
         what = f"{len(changed)} uncommitted file(s): {', '.join(changed[:3])}"

@@ -7,14 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fullstack_ml.workspace.files import digest
-
-
-def is_kept(table: Path) -> bool:
-    """Say whether the ``.dvc`` file beside a table names what lies there; a killed command leaves the table alone."""
-    pointer = table.with_name(f"{table.name}.dvc")
-    return pointer.exists() and digest(table) in pointer.read_text(encoding="utf-8")
-
 
 def keep(*paths: Path) -> str | None:
     """Run ``dvc add`` on ``paths``; return why it did not work, or None."""
