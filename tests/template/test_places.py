@@ -1,5 +1,6 @@
 """A project on other machines: elsewhere in the file system, with other settings of git, make, uv and the shell."""
 
+import json
 import os
 import re
 import shutil
@@ -186,6 +187,24 @@ def test_dvc_that_was_killed_while_it_wrote_its_note_stops_no_later_run(place: P
     ok(place, "make", "-o", ".venv/.done", "compose")
 
 
+@pytest.mark.parametrize("name", ["", "editor", "dvc"])
+def test_the_note_of_a_killed_dvc_stops_no_later_run_where_a_number_is_taken(
+    place: Path, calls: Path, name: str
+) -> None:
+    """Nothing buried the dead one (``""``), or another program got its number; a dvc that lives is waited for."""
+    ok(place, "git", "init", "-q")
+    (place / "dvc.yaml").write_text("stages: {compose: {cmd: echo 1 > b, outs: [b]}}\n")
+    with subprocess.Popen([sys.executable, "-c", "input()" if name else "", name], stdin=subprocess.PIPE) as other:
+        time.sleep(0 if name else 1)  # one that has ended is a zombie until somebody asks for it
+        note = {"pid": other.pid, "cmd": "dvc repro"}
+        (place / ".dvc/tmp").mkdir()
+        (place / ".dvc/tmp/rwlock").write_text(json.dumps({"write": {str(place / "b"): note}, "read": {}}))
+        assert f"(PID {other.pid})" in run(place, "dvc", "repro").stderr
+        done = run(place, "make", "-o", ".venv/.done", "compose")
+        assert bool(done.returncode) == (name == "dvc"), done.stderr
+        other.communicate(b"\n")
+
+
 @pytest.mark.parametrize("kept", [0, 40])
 def test_dvc_that_was_killed_while_it_wrote_its_lock_runs_nothing_twice(place: Path, calls: Path, kept: int) -> None:
     ok(place, "git", "init", "-q")
@@ -199,6 +218,48 @@ def test_dvc_that_was_killed_while_it_wrote_its_lock_runs_nothing_twice(place: P
     again = ok(place, "make", "-o", ".venv/.done", "compose")
     assert "Running stage" not in again and "is cached" in again, again
     assert lock.read_text() == whole
+
+
+NAMES_ITS_WORDS = """#!/bin/sh
+for word in "$@"; do echo "$word" >> "$CALLS"; done
+"""
+
+
+@pytest.mark.parametrize("value", ['Kim\'s "form" (1), a;b.xlsx', "$(touch x) $$(touch x) `touch x`", "한글 a=b"])
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        ("round", "NAME KIND N LABEL SLICE IDS FILE"),
+        ("annotate", "ROUND"),
+        ("labels", "ROUND"),
+        ("export-round", "ROUND"),
+        ("import", "FILE BY ROUND"),
+        ("forget", "ID"),
+        ("forget", "GROUP"),
+        ("checkout", "VERSION"),
+        ("mlflow", "PORT"),
+        ("sweep", "MODEL TRIALS MINUTES"),
+        ("adopt", "RUN"),
+        ("ablate", "MODEL"),
+        ("explain", "ID"),
+        ("promote", "VERSION"),
+        ("online", "SINCE"),
+        ("edge-serve", "EDGE_PORT"),
+        ("new-stage", "NAME AFTER"),
+        ("remove", "PART"),
+    ],
+)
+def test_a_command_gets_what_was_typed(place: Path, calls: Path, target: str, names: str, value: str) -> None:
+    ok(place, "make", ".venv/.done")
+    for name in ("dvc", "python"):
+        write_program(place / ".venv/bin" / name, NAMES_ITS_WORDS)
+    (place / "dist/edge").mkdir(parents=True)
+    (place / "dist/edge/index.html").touch()
+    calls.unlink()
+    ok(place, "make", target, *(f"{name}={value}" for name in names.split()))
+    read = calls.read_text(encoding="utf-8").replace('\\"', '"').splitlines()  # as Hydra reads it
+    assert sum(value in word for word in read) == len(names.split()), read
+    assert not (place / "x").exists()
 
 
 def test_make_and_bash_of_macos_are_enough(baked: Path) -> None:

@@ -98,6 +98,23 @@ def test_the_templates_changes_come_beside_the_projects_own(template: Path, proj
     assert [*project.rglob("*.rej")] == []
 
 
+def test_a_change_of_both_is_named_as_a_conflict_until_it_is_merged(template: Path, project: Path) -> None:
+    replace(project / "dvc.yaml", "# The lifecycle:", "# Our lifecycle:")
+    commit(project)
+    replace(template / PLACE / "dvc.yaml", "# The lifecycle:", "# The improved lifecycle:")
+    commit(template)
+    for _ in range(2):
+        told = upgrade(project)
+        assert told.returncode == 1, told.stdout
+        assert told.stderr.splitlines()[-3:-1] == ["error: 1 file(s) hold conflicts", "where: dvc.yaml"]
+    text = (project / "dvc.yaml").read_text(encoding="utf-8")
+    (project / "dvc.yaml").write_text(
+        "".join(line for line in text.splitlines(True) if line[:2] not in ("<<", "==", ">>"))
+    )
+    commit(project)
+    assert upgrade(project).returncode == 0
+
+
 def test_an_upgrade_needs_a_clean_tree_and_a_known_template(project: Path) -> None:
     (project / "new.txt").touch()
     dirty = upgrade(project)

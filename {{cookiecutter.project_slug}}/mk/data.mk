@@ -16,10 +16,17 @@ pull: .venv/.done ## Fetch data and models from the DVC remote, if any
 
 .PHONY: forget pull
 forget: .venv/.done ## Delete a record for good: ID=... or GROUP=...
-	@python -m fullstack_ml.data.forget $(if $(filter command,$(firstword $(origin ID))),--id "$$ID") \
-		$(if $(filter command,$(firstword $(origin GROUP))),--group "$$GROUP")
+	@python -m fullstack_ml.data.forget $(if $(filter override,$(origin ID)),--id "$$ID") \
+		$(if $(filter override,$(origin GROUP)),--group "$$GROUP")
 
-# Python gets the typed values unchanged, through the environment: make and shell must not interpret "left (Y/N)" or "a$b".
+# Python gets what was typed unchanged: neither make nor the shell may read "left (Y/N)", "a$b" or "Kim's form.xlsx".
+# Values that a recipe names go through `quoted`, or `text` where Hydra reads them; others through the environment.
+TYPED = NAME KIND N LABEL SLICE IDS FILE BY ROUND VERSION VERSIONS MODEL MODELS TRIALS MINUTES RUN ID GROUP SINCE PART \
+  AFTER PORT EDGE_PORT
+$(foreach name,$(TYPED),$(if $(filter command,$(firstword $(origin $(name)))),$(eval override $(name) := $$(value \
+  $(name)))$(eval export $(name))))
+quoted = '$(subst ','\'',$(1))'
+text = $(call quoted,$(1)="$(subst ",\",$(2))")
 .PHONY: draft
 $(foreach name,FROM ANSWER LABELS QUERY FORCE,$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 draft: .venv/.done ## Write a first product.yaml from your data: FROM=... ANSWER=...

@@ -7,5 +7,5 @@ edge: accept ## Build the page that runs the model in a browser
 
 edge-serve: .venv/.done ## Serve the page on 127.0.0.1:8100 (EDGE_PORT=...)
 	@test -f dist/edge/index.html || { printf 'error: there is no page\nwhere: dist/edge/\nfix:   make edge\n' >&2; exit 1; }
-	@echo "http://127.0.0.1:$(EDGE_PORT)/"
-	@python -m http.server $(EDGE_PORT) --bind 127.0.0.1 --directory dist/edge
+	@echo $(call quoted,http://127.0.0.1:$(EDGE_PORT)/)
+	@python -m http.server $(call quoted,$(EDGE_PORT)) --bind 127.0.0.1 --directory dist/edge

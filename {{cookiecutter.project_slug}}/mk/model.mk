@@ -22,25 +22,25 @@ status: .venv/.done ## Show the results and what to type next
 	@python -m fullstack_ml.modeling.study.status
 
 checkout: .venv/.done ## Restore data and model of a version: VERSION=3
-	@python -m fullstack_ml.project.checkout $(VERSION)
+	@python -m fullstack_ml.project.checkout $(if $(VERSION),$(call quoted,$(VERSION)))
 
 mlflow: .venv/.done ## Open the MLflow UI on 127.0.0.1:5000 (PORT=...)
-	@python -m fullstack_ml.modeling.study.review $(or $(PORT),5000)
+	@python -m fullstack_ml.modeling.study.review $(call quoted,$(or $(PORT),5000))
 
 sweep: split ## Search models and parameters: MODEL=all TRIALS=60 MINUTES=20
-	@python -m fullstack_ml.modeling.study.sweep "$(MODEL)" "$(TRIALS)" "$(MINUTES)"
+	@python -m fullstack_ml.modeling.study.sweep $(call quoted,$(MODEL)) $(call quoted,$(TRIALS)) $(call quoted,$(MINUTES))
 
 adopt: .venv/.done ## Write the winner of the last sweep into conf/, or another run: RUN=<id>
-	@python -m fullstack_ml.modeling.study.adopt $(RUN)
+	@python -m fullstack_ml.modeling.study.adopt $(if $(RUN),$(call quoted,$(RUN)))
 
 research: .venv/.done ## Update the table of experiments in docs/3-model
 	@python -m fullstack_ml.modeling.study.research
 
 compare: export ## Compare variants, versions, models: VERSIONS="champion 3" MODELS="logistic boosted"
-	@python -m fullstack_ml.modeling.study.compare $(VERSIONS) $(addprefix model=,$(MODELS))
+	@python -m fullstack_ml.modeling.study.compare $(foreach one,$(VERSIONS) $(MODELS:%=model=%),$(call quoted,$(one)))
 
 ablate: split ## Measure what each feature, image region or text property contributes
-	@python -m fullstack_ml.modeling.study.ablate model=$(MODEL)
+	@python -m fullstack_ml.modeling.study.ablate $(call quoted,model=$(MODEL))
 
 explain: .venv/.done ## Show what the model relies on, or one record from payload to decision: ID=<id>
-	@python -m fullstack_ml.modeling.study.explain $(ID)
+	@python -m fullstack_ml.modeling.study.explain $(if $(ID),$(call quoted,$(ID)))

@@ -15,13 +15,13 @@ release: .venv/.done ## Show how the challenger does, and carry out the release 
 	@python -m fullstack_ml.serving.decide
 
 promote: .venv/.done ## Make the challenger champion (VERSION=...)
-	@python -m fullstack_ml.serving.release promote $(VERSION)
+	@python -m fullstack_ml.serving.release promote $(if $(VERSION),$(call quoted,$(VERSION)))
 
 rollback: .venv/.done ## Make the previous version champion again
 	@python -m fullstack_ml.serving.release rollback
 
 online: .venv/.done ## Compare champion and challenger: late labels, abstentions, latency
-	@python -m fullstack_ml.serving.online $(SINCE)
+	@python -m fullstack_ml.serving.online $(if $(SINCE),$(call quoted,$(SINCE)))
 
 # Only the dependency group serve, as in the image: no MLflow, no training library.
 .venv-serve/.done: pyproject.toml | $(filter .uv/bin/uv,$(UV))

@@ -3,7 +3,7 @@
 # Keep the extras that are installed, and add the one that the chosen model's backend needs.
 EXTRAS = $(foreach extra,$(shell sed -n '/^.project.optional/,/^$$/s/^\([a-z]*\) = .*/\1/p' pyproject.toml),$(if \
 	$(wildcard .venv/lib/python*/site-packages/$(extra:encoders=transformers))$(shell grep -s \
-	-e '^backend: $(extra)' -e 'uv sync --extra $(extra)' conf/model/$(MODEL).yaml),--extra $(extra)))
+	-e '^backend: $(extra)' -e 'uv sync --extra $(extra)' $(call quoted,conf/model/$(MODEL).yaml)),--extra $(extra)))
 DATELESS := fix:   if the index gives no upload times, as Nexus and Artifactory, remove exclude-newer from pyproject.toml
 setup: .venv/.done ## Install the environment; make a git repository if there is none
 	@python mk/first_commit.py
@@ -25,13 +25,13 @@ $(shell [ -L .venv ] || [ ! -e .venv/.done ] || \
 
 .PHONY: new-stage clear-sample remove upgrade
 new-stage: .venv/.done ## Add a stage of your own: NAME=enrich AFTER=split
-	@python -m fullstack_ml.project.new_stage "$(NAME)" "$(AFTER)"
+	@python -m fullstack_ml.project.new_stage $(call quoted,$(NAME)) $(call quoted,$(AFTER))
 
 clear-sample: .venv/.done ## Remove the sample: contract, data, labels, models, reports
 	@python -m fullstack_ml.project.clear_sample
 
 remove: .venv/.done ## Remove a part: PART=annotation, serving, edge or monitoring
-	@python -m fullstack_ml.project.remove "$(PART)"
+	@python -m fullstack_ml.project.remove $(call quoted,$(PART))
 
 upgrade: .venv/.done ## Apply the template's later changes
 	@UV="$(UV)" python -m fullstack_ml.project.upgrade

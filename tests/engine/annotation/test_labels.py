@@ -58,7 +58,7 @@ def test_pulling_again_changes_nothing_and_later_labels_are_added(
     studio.annotate(ids[0], "annotator-2", name)
     labels.run(pilot)
     assert pl.read_parquet(FILE).height == 2
-    assert kept == [FILE, FILE]
+    assert kept == [FILE] * 3  # also the second time: the first may have been killed before DVC had the table
 
 
 def test_where_dvc_does_not_work_the_file_stays_and_the_command_is_named(

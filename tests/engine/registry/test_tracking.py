@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -234,3 +235,16 @@ def test_the_files_of_a_local_store_lie_beside_it(uri: str, project: Path, monke
     assert tracking.artifact_root() == (place / "mlartifacts").as_uri()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example.com")
     assert tracking.artifact_root() is None
+
+
+def test_mlflow_logs_no_traceback_of_an_error_of_the_store_that_it_raises(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    mlflow = tracking.connect()
+    with sqlite3.connect("mlflow.db") as store:
+        store.execute("ALTER TABLE runs RENAME TO lost")
+    capfd.readouterr()
+    with pytest.raises(mlflow.exceptions.MlflowException):
+        mlflow.start_run()
+    assert "Traceback" not in capfd.readouterr().err

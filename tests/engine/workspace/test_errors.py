@@ -31,6 +31,7 @@ def test_a_mistake_is_three_lines_whatever_its_parts_hold() -> None:
 
 def test_the_nearest_word_is_suggested() -> None:
     assert errors.suggest("trian", ["test", "train", "validation"]) == "did you mean 'train'?"
+    assert errors.suggest("n", ["N", "Y"]) == "did you mean 'N'?"
 
 
 def test_all_words_are_named_when_none_is_near() -> None:

@@ -43,6 +43,16 @@ with replacing(Path({str(path)!r})) as temporary:
     assert path.read_text() == "old"
     files.write_text(path, "new")
     assert path.read_text() == "new"
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_what_another_process_is_writing_stays(tmp_path: Path) -> None:
+    path, others = tmp_path / "report [1].json", tmp_path / f".report [1].json.{os.getppid()}.tmp"
+    mine = tmp_path / ".report [1].json.draft.tmp"
+    others.touch()
+    mine.touch()
+    files.write_text(path, "new")
+    assert others.exists() and mine.exists()
 
 
 def test_the_new_file_takes_the_place_of_the_old(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def test_a_record_is_out_of_raw_labels_rounds_and_splits(finished: Path) -> None
     record = pl.read_parquet("data/splits/train.parquet")["id"][3]
     labelled_by_people(record)
     copies = [Path("data/exports/pilot.zip"), Path("data/rejected/import-form.csv")]
+    copies += [copy.with_name(f".{copy.name}.1.tmp") for copy in copies]  # of a killed command
     for copy in copies:
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(record)

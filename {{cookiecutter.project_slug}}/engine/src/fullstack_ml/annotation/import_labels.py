@@ -133,10 +133,10 @@ def sort_out(rows: list[Row], product: Product) -> tuple[list[Row], list[Row]]:
     return [row for row in rows if not row["reason"]], [row for row in rows if row["reason"]]
 
 
-def added(path: Path, good: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """Put new labels over those in ``path``, but no older and no equal one; return all, and how many are new."""
+def added(path: Path, good: pl.DataFrame) -> tuple[pl.DataFrame, int, int]:
+    """Put new labels over those in ``path``, but no older and no equal one; return all, how many are new, are older."""
     if not path.exists():
-        return good.sort("id", "annotator"), len(good)
+        return good.sort("id", "annotator"), len(good), 0
     before = pl.concat([pl.DataFrame(schema=LABEL), pl.read_parquet(path)], how="diagonal").select(*LABEL)
     held = before.select("id", "annotator", held="label", held_note="note", held_at="annotated_at", there=pl.lit(True))
     joined = good.join(held, on=["id", "annotator"], how="left", maintain_order="left")
@@ -145,7 +145,7 @@ def added(path: Path, good: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     stays = pl.col("there").fill_null(False) & (older | same)
     new = joined.filter(~stays).select(*LABEL)
     kept = before.join(new, on=["id", "annotator"], how="anti")
-    return pl.concat([new, kept]).sort("id", "annotator"), len(new)
+    return pl.concat([new, kept]).sort("id", "annotator"), len(new), len(joined.filter(older & ~same))
 
 
 def take(good: list[Row]) -> None:
@@ -154,10 +154,14 @@ def take(good: list[Row]) -> None:
     frame = frame.with_columns(label=pl.when(pl.col("label") != CANNOT).then("label"))
     for (name,), part in frame.group_by("round", maintain_order=True):
         path = LABELS / f"{name}.parquet"
-        everything, new = added(path, part)
-        if new and store(path, everything) and (fault := keep(path)):
+        everything, new, older = added(path, part)
+        store(path, everything)
+        if fault := keep(path):  # also where nothing is new: a killed import leaves the table alone
             print(f"import: dvc add {path} did not work: {fault}")
         print(f"import: {len(part)} labels of {part['id'].n_unique()} items in {path}, {new} of them new")
+        if older:
+            print(f"import: {older} are older than another label of the same person, which stays")
+            print("  if these are right, give them a later annotated_at, or without that column save the file again")
 
 
 def list_bad(bad: list[Row], path: Path) -> None:

@@ -145,9 +145,9 @@ def run(config: Config) -> None:
     good, bad = pulled or (pl.DataFrame(schema=LABEL), pl.DataFrame(schema=REASON))
     saved, only_copied = merged(copied, good)
     everything, only_here = merged(path, saved)
-    if len(everything) and store(path, everything):
-        fault = keep(path)
-        if fault:  # such as no repository yet
+    if len(everything):
+        store(path, everything)
+        if fault := keep(path):  # such as no repository yet
             print(f"labels: dvc add {path} did not work: {fault}")
     done = everything.filter(pl.col("id").is_in(list(one.items)))["id"].n_unique()
     print(f"labels: {len(everything)} labels of {done} of {len(one.items)} items in {path}")

@@ -41,8 +41,10 @@ def table_rows(file: Path) -> list[Row]:
     found = {column: [titles[n] for n in names if n in titles][:1] for column, names in COLUMNS.items()}
     for column in ("id", "label"):
         if not found[column]:
-            what = f"{file.name} has no column {column!r}; it has {', '.join(reading.names)}"
-            raise UserError(what, str(file), f"give the column the name {column}")
+            read = f" (read as: {'; '.join(reading.notes)})" if reading.notes else ""
+            what = f"{file.name} has no column {column!r}; it has {', '.join(reading.names)}{read}"
+            fix = f"let the first row of the first sheet name the columns, one of them {column}"
+            raise UserError(what, str(file), fix)
     rows = []
     for batch in reading.batches:
         for given in batch.iter_rows(named=True):
@@ -109,7 +111,8 @@ def read_returned(file: Path, by: str, one: str, product: Product) -> list[Row]:
         UserError: if the file cannot be read, or does not say who labelled.
     """
     rows = json_rows(file, product) if file.suffix.lower() == ".json" else table_rows(file)
-    saved = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    now = datetime.now(UTC)  # the clock of who saved it may be fast: no later correction would count
+    saved = min(datetime.fromtimestamp(file.stat().st_mtime, UTC), now)
     for row in rows:
         for column in COLUMNS:
             value = row.get(column)

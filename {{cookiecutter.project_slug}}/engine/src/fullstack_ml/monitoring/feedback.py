@@ -61,8 +61,8 @@ def bring_corrections() -> int:
     everything = pl.concat([kept, same, fresh.join(same, on="id", how="anti")]).sort("id")
     if len(everything) and not everything.equals(before.sort("id")):
         write_parquet(FILE, [everything])
-        if fault := keep(FILE):  # such as no repository yet
-            print(f"feedback: dvc add {FILE} did not work: {fault}")
+    if FILE.exists() and (fault := keep(FILE)):  # such as no repository yet
+        print(f"feedback: dvc add {FILE} did not work: {fault}")
     return len(everything)
 
 

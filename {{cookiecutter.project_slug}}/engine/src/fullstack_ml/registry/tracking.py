@@ -99,6 +99,7 @@ def _open_experiment(uri: str, shown: str, where: str, fix: str) -> None:
     import mlflow  # slow to import, so only once the server is known to answer
 
     logging.getLogger("alembic").setLevel(logging.ERROR)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a traceback of what is told in three lines
     local.escape_percent()
     try:
         mlflow.set_tracking_uri(uri)

@@ -53,7 +53,8 @@ class UserError(Exception):
 def suggest(word: str, allowed: Iterable[str]) -> str:
     """Name the allowed word nearest to ``word``, and all of them when none is near."""
     allowed = sorted(allowed)
-    near = difflib.get_close_matches(word, allowed, n=1)
+    alike = [one for one in allowed if one.casefold() == word.casefold()]
+    near = alike or difflib.get_close_matches(word, allowed, n=1)
     return f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(allowed)}"
 
 

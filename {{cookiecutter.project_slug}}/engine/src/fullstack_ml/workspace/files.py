@@ -4,6 +4,7 @@ Everything is written under a temporary name in the same folder, flushed to disk
 leaves either the old file or the new one, and ``dvc commit`` can never record a partial file.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -20,17 +21,28 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; when the block ends well, it takes the place of ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    _remove_left(path)
     try:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
     except OSError as error:
-        if error.errno and not error.filename:
-            error.filename = str(path)  # a disk that is full does not say of which file
+        if not error.filename or error.filename == str(temporary):
+            error.filename = str(path)  # a full disk does not say of which file, and the other name means nothing
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_left(path: Path) -> None:
+    """Remove what killed processes left of ``path``: a copy that nobody forgets, and nobody finds."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with suppress(ValueError, OverflowError, PermissionError):  # no number of a process, or somebody else's
+            try:
+                os.kill(int(left.name.split(".")[-2]), 0)
+            except ProcessLookupError:
+                left.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -73,8 +73,8 @@ def rewrite_tables(ids: list[str], group: str | None) -> None:
     """Take the records out of every table beside the raw shards."""
     files = [LABELLED, OUT_OF_SCOPE, REVIEW, NEAR_DUPLICATES]
     files += [path for folder in (LABELS, PULLED, SPLITS, REJECTED) for path in sorted(folder.glob("*.parquet"))]
-    for path in [*REJECTED.glob("import-*.csv"), *EXPORTS.glob("*.zip")]:
-        path.unlink()  # a copy, made again by the command that made it
+    for path in [*REJECTED.glob("*import-*.csv*"), *EXPORTS.glob("*.zip*")]:
+        path.unlink()  # a copy, also one that a killed command left; made again by the command
     for path in filter(Path.exists, files):
         frame = pl.read_parquet(path)
         gone = pl.any_horizontal(pl.col(name).is_in(ids) for name in ("id", "other") if name in frame.columns)
