@@ -98,7 +98,7 @@ def test_the_promise_says_over_which_records_it_holds(name: str, promise: str, p
     made = measured(0.0, [0.0, 0.01]) if name == "labels" else of(name)
     asking = abstaining(product, {"coverage": 0.95, "false_alarms": 0.02})
     start = (
-        f"Yes. Unsure cases go to a person. Promised over all records, answered or not: {promise}. Measured: 95.0 %."
+        f"Yes. Unsure cases go to a person. The aim over all records, answered or not: {promise}. Measured: 95.0 %."
     )
     assert SAY.promise(asking, made) == f"{start} Of the records given back alone, which are the hard ones: 54.0 %."
     assert SAY.promise(abstaining(product, None), made) == "no"
