@@ -97,9 +97,7 @@ def test_what_is_given_back_is_told_beside_the_promise_which_holds_over_all_reco
 def test_the_promise_says_over_which_records_it_holds(name: str, promise: str, product: Product) -> None:
     made = measured(0.0, [0.0, 0.01]) if name == "labels" else of(name)
     asking = abstaining(product, {"coverage": 0.95, "false_alarms": 0.02})
-    start = (
-        f"Yes. Unsure cases go to a person. The aim over all records, answered or not: {promise}. Measured: 95.0 %."
-    )
+    start = f"Yes. Unsure cases go to a person. The aim over all records, answered or not: {promise}. Measured: 95.0 %."
     assert SAY.promise(asking, made) == f"{start} Of the records given back alone, which are the hard ones: 54.0 %."
     assert SAY.promise(abstaining(product, None), made) == "no"
 
