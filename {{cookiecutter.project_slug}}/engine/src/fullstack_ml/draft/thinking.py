@@ -31,12 +31,8 @@ LEARNED = 0.02  # of accuracy or explained variance, below which a quick model h
 def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[str, Any]]:
     """Return the text of the contract and the facts that fill it."""
     abstain, reason = abstaining(size)
-    facts = (
-        {"number": None, "several": False}
-        | seen.facts
-        | {"name": name, "place": wish.place, "notes": seen.notes, "abstain": abstain}
-    )
-    facts["named"] = bool(wish.labels)
+    facts = {"number": None, "several": False} | seen.facts
+    facts |= {"name": name, "place": wish.place, "notes": seen.notes, "abstain": abstain, "named": bool(wish.labels)}
     facts |= {
         "abstain_reason": reason,
         "wrong": 10,
