@@ -36,11 +36,11 @@ INDEX = re.compile(
 )
 # Lines of Python that a room of the engine may have, so that one room does not grow at the cost of another.
 ROOMS = [
-    (6_410, ["data"]),  # texts, records out of scope, what git names of labels, logged predictions, words of users
+    (6_415, ["data"]),  # texts, records out of scope, what git names of labels, logged predictions, words of users
     (6_860, ["modeling"]),  # parts, records out of scope, LightGBM, networks and backbones, a search, the reference
     (4_010, ["serving"]),  # many records at once; from offline to champion by one command; roll-outs by site, words
     (1_240, ["audit"]),  # lineage of an answer, the ML Test Score, debts, roles
-    (2_650, ["draft"]),  # an answer that is a number, or several labels
+    (2_760, ["draft"]),  # an answer that is a number, or several labels; its reasons in every language
     (2_170, ["inputs"]),  # pictures and their planes, tables, texts; what may change of them and be left out
     (3_700, ["answers"]),  # a label, several labels with candidates, a number with its interval
     (1_360, ["product"]),  # what is watched after the release

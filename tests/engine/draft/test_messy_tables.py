@@ -6,18 +6,15 @@ Each table is drawn so that the right draft is known: which columns a model must
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 import yaml
 
-from english import sentences
 from fullstack_ml.draft.columns import looked_at
 from fullstack_ml.draft.tally import tally
 from fullstack_ml.product.types import Product
-from fullstack_ml.workspace.paths import PRODUCT
 
 Draft = Callable[..., Product]
 Told = pytest.CaptureFixture[str]
@@ -198,27 +195,3 @@ def test_a_small_table_without_a_clear_answer_asks_for_the_column(made: Draft, p
 def what_is_printed(capsys: Told) -> Told:
     """Return what the command prints."""
     return capsys
-
-
-def values(read: Any) -> list[str]:
-    """List the texts of a contract, at any depth."""
-    if isinstance(read, dict | list):
-        inside = read.values() if isinstance(read, dict) else read
-        return [text for one in inside for text in values(one)]
-    return [read] if isinstance(read, str) else []
-
-
-@pytest.mark.parametrize("answer", ["paid", "days"])
-def test_what_a_draft_says_stands_in_the_language_of_the_project(answer: str, made: Draft, tmp_path: Path) -> None:
-    text = PRODUCT.read_text(encoding="utf-8")
-    PRODUCT.write_text(text.replace("  language: en", "  language: ko", 1), encoding="utf-8")
-    rows = [f"{i % 7},{i % 11},{'yes' if i % 7 > 3 else 'no'},{3 * (i % 7) + i % 5}" for i in range(300)]
-    (tmp_path / "orders.csv").write_text("\n".join(["size,place,paid,days", *rows]) + "\n", encoding="utf-8")
-    made(FROM=str(tmp_path / "orders.csv"), ANSWER=answer, FORCE="1")
-    said = yaml.safe_load(PRODUCT.read_text(encoding="utf-8"))
-    page = tmp_path / "values.md"
-    page.write_text(" | ".join(values(said)), encoding="utf-8")
-    assert sentences(page) == []
-    texts = [said["service"][key] for key in ("users", "decision", "why_now")]
-    texts += [row[key] for row in said["requirements"] for key in ("owner", "reason")]
-    assert [one for one in texts if not re.search("[가-힣]", one)] == []

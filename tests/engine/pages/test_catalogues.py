@@ -15,7 +15,9 @@ from fullstack_ml.answers import drawing, label, labels, number
 from fullstack_ml.answers.number import seasons
 from fullstack_ml.audit import __main__ as audit
 from fullstack_ml.audit import debts, roles, rubric
-from fullstack_ml.draft import asked
+from fullstack_ml.data.collect.sources import dialect
+from fullstack_ml.data.validate import personal
+from fullstack_ml.draft import asked, columns, leaks, summary, tables
 from fullstack_ml.edge import build
 from fullstack_ml.pages import words
 from fullstack_ml.product import cards, metrics, types, watching
@@ -87,7 +89,9 @@ def of_tables() -> Iterator[str]:
     yield from (row.unit for row in watching.WATCHED.values() if row.unit)
     yield from (f"mean of the {season}" for season in seasons.SEASONS)
     yield from rubric.SECTIONS.values()
-    yield from asked.REASONS.values()
+    yield from (*asked.REASONS.values(), *summary.ALWAYS)
+    yield from (columns.NAME_OF_ROW, leaks.KNOWN, tables.BY_TIME, tables.LEFT_OUT)
+    yield from (*dialect.SEPARATORS.values(), *personal.PATTERNS)
     yield from (test.says for test in rubric.TESTS)
     yield from (means for _, means in audit.BANDS)
     yield from (text for name, question, *_ in debts.DEBTS for text in (name, question))

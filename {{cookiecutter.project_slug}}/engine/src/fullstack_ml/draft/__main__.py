@@ -21,6 +21,7 @@ from fullstack_ml.draft.tally import tally
 from fullstack_ml.draft.thinking import complete
 from fullstack_ml.draft.writing import check_replaceable, write
 from fullstack_ml.modeling.study.readiness import shortfalls, split_shares
+from fullstack_ml.pages.words import words
 from fullstack_ml.product.contract import load
 from fullstack_ml.project import clear_sample
 from fullstack_ml.workspace.errors import UserError, guard
@@ -50,10 +51,10 @@ def look(wish: Wish) -> Seen:
         return texts.look(system, path, wish, options | {"kind": "text"}, [])
     found = places.tables(system, path, wish.place)
     counted = tally(found.batches, wish.answer)
-    notes = [f"read as: {', '.join(found.notes)}"]
+    notes = [words("read as: %(forms)s", forms=", ".join(found.notes))]
     if found.bad:
         options["bad_rows"] = "keep-out"
-        notes.append(f"{len(found.bad)} row(s) are kept out, such as {found.bad[0]}")
+        notes.append(words("%(rows)s row(s) are kept out, such as %(row)s", rows=len(found.bad), row=found.bad[0]))
     return tables.look(counted, wish, "files", options | {"kind": "record"}, notes)
 
 
@@ -93,8 +94,9 @@ def main() -> None:
     size = Size(seen.labels, shares["test"], shares["calibration"], whole)
     seen.notes += small_labels(size)
     if folds:
-        said = f"{size.records} labelled records: each is tested by a model of the other {folds - 1} of {folds} folds"
-        seen.notes.append(f"{said} (conf/split.yaml)")
+        said = "%(records)s labelled records: each is tested by a model of the other %(others)s of %(folds)s folds"
+        note = words(said, records=size.records, others=folds - 1, folds=folds)
+        seen.notes.append(f"{note} (conf/split.yaml)")
     text, facts = complete(seen, size, name_of_product(), wish)
     removed = [] if begun else clear_sample.remove()
     written = write(text, facts | {"folds": folds}, seen)

@@ -9,6 +9,7 @@ from fullstack_ml.draft.columns import Column, guess_answer, is_number
 from fullstack_ml.draft.numbers import legal_range
 from fullstack_ml.draft.seen import Seen, Wish
 from fullstack_ml.draft.tally import Tally
+from fullstack_ml.pages.words import words
 from fullstack_ml.workspace.errors import UserError, suggest
 
 MOST_LABELS = 200
@@ -67,4 +68,5 @@ def take_number(seen: Seen, number: Column | None) -> None:
     seen.number = True
     seen.facts |= {"labels": [], "number": options_of(number)}
     if number.strange:
-        seen.notes.append(f"{number.strange} answers are no numbers: empty them in the source, or stage validate stops")
+        said = "%(answers)s answers are no numbers: empty them in the source, or stage validate stops"
+        seen.notes.append(words(said, answers=number.strange))

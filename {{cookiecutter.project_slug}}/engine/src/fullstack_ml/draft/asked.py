@@ -52,12 +52,16 @@ class Asked:
         row = {"id": number, "metric": metric, "operator": operator, "threshold": threshold, "unit": unit}
         self.rows.append({"row": {**row, "owner": owner, "reason": words(REASONS[metric])}, "why": why})
 
+    def leave(self, metrics: str, why: str) -> None:
+        """Say why metrics are not asked for."""
+        self.unasked.append(f"{metrics}: {why}")
+
     def at_least(self, metric: str, value: float, records: float, floor: float = 0.0) -> None:
         """Ask for a share that the quick model reached, less the room, and not below ``floor``."""
         threshold = round(max(floor, value - room(value, records)), 2)
-        self.ask(metric, ">=", threshold, "share", f"the quick model reached {value:.3f}")
+        self.ask(metric, ">=", threshold, "share", words("the quick model reached %(value)s", value=f"{value:.3f}"))
 
     def at_most(self, metric: str, value: float, records: float) -> None:
         """Ask for a share that the quick model stayed below, with room."""
         threshold = round(min(1.0, value + room(value, records)), 2)
-        self.ask(metric, "<=", threshold, "share", f"the quick model had {value:.3f}")
+        self.ask(metric, "<=", threshold, "share", words("the quick model had %(value)s", value=f"{value:.3f}"))

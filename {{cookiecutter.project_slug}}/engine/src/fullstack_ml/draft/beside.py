@@ -13,6 +13,7 @@ from fullstack_ml.data.collect.sources.files import files_below, names_below
 from fullstack_ml.data.collect.sources.listing import matched
 from fullstack_ml.data.collect.sources.reading import is_table
 from fullstack_ml.data.collect.sources.tables import open_table
+from fullstack_ml.pages.words import words
 from fullstack_ml.workspace.errors import UserError
 
 WHERE = "FROM"
@@ -34,7 +35,7 @@ def tables_of(system: Any, folder: str, notes: list[str]) -> Iterator[tuple[str,
                 nothing = pl.DataFrame(schema=dict.fromkeys(reading.names, pl.String))
                 rows = [batch.select(reading.names).cast(pl.String) for batch in reading.batches]
             except UserError:
-                notes.append(f"{name} is no table: it is left alone")
+                notes.append(words("%(table)s is no table: it is left alone", table=name))
                 continue
             yield name, pl.concat([nothing, *rows])
 
@@ -50,12 +51,14 @@ def labels_beside(
     for table, rows in tables_of(system, folder, notes):
         if not {FILE, LABEL} <= set(rows.columns):
             has = ", ".join(rows.columns[:6])
-            notes.append(f"{table} says nothing of the pictures: it has {has}, and not the columns {FILE} and {LABEL}")
+            text = "%(table)s says nothing of the pictures: it has %(columns)s, and not the columns file and label"
+            notes.append(words(text, table=table, columns=has))
             continue
         listed = {file: {LABEL: label} for file, label in rows.select(FILE, LABEL).iter_rows() if file}
         said, gone = matched(listed, list(names.values()))
         if gone:
-            notes.append(f"{table} names {len(gone)} pictures that are not there, such as {gone[0]}: take them out")
+            text = "%(table)s names %(pictures)s pictures that are not there, such as %(picture)s: take them out"
+            notes.append(words(text, table=table, pictures=len(gone), picture=gone[0]))
         found = {file: str(said[name][LABEL]) for file, name in names.items() if said.get(name, {}).get(LABEL)}
         return found, f"{place.rstrip('/')}/{table}"
     return {}, None

@@ -10,6 +10,7 @@ import polars as pl
 
 from fullstack_ml.data.collect.sources.conversion import FALSE, NOTHING, TRUE, as_moment
 from fullstack_ml.draft.tally import Count, Tally
+from fullstack_ml.pages.words import words
 from fullstack_ml.product.formulation import LONGEST
 
 # At the end of a name: "customer" and "customer id" name one, "customer age" and "visits per customer" do not.
@@ -70,8 +71,8 @@ def type_of(count: Count, values: dict[str, int], sample: pl.Series, filled: int
     """Name the type that fits a column best; ``values`` are the texts of its ``filled`` cells, empty if too many."""
     if filled == 0 or (count.values is not None and len(values) < 2):
         return "constant"
-    words = {value.lower() for value in values}
-    if len(words) == 2 and len(words & set(TRUE)) == len(words & set(FALSE)) == 1:
+    lower = {value.lower() for value in values}
+    if len(lower) == 2 and len(lower & set(TRUE)) == len(lower & set(FALSE)) == 1:
         return "flag"
     texts = sample.drop_nulls()
     coded = texts.str.contains(r"^\s*0\d").mean() or 0  # 007 is a name
@@ -139,7 +140,7 @@ def names_much(column: Column, rows: int) -> bool:
 
 def judged(column: Column, sample: pl.Series, rows: int) -> Column:
     """Leave out what cannot be a feature, and say why."""
-    reason = ""
+    reason = None
     if column.type == "constant":
         reason = "it is empty" if column.missing == rows else "it has one value only"
     elif is_key(column, sample, rows):
@@ -149,10 +150,13 @@ def judged(column: Column, sample: pl.Series, rows: int) -> Column:
     elif column.type == "text" and not sentences(sample):
         reason = "too many different values"
     elif column.type == "text" and longer(sample) > 1 - ALMOST:
-        reason = f"texts of up to {column.longest} characters; a short text has at most {LONGEST}"
+        reason = "texts of up to %(longest)s characters; a short text has at most %(most)s"
     elif column.missing > 0.95 * rows:
-        reason = f"{column.missing} of {rows} values are missing"
-    return replace(column, use="ignored", reason=reason) if reason else column
+        reason = "%(missing)s of %(rows)s values are missing"
+    if not reason:
+        return column
+    said = words(reason, longest=column.longest, most=LONGEST, missing=column.missing, rows=rows)
+    return replace(column, use="ignored", reason=said)
 
 
 def is_number(column: Column) -> bool:
@@ -173,10 +177,10 @@ def guess_answer(columns: list[Column], rows: int) -> str | None:
         for column in columns:
             if column.name.strip().lower() == word and is_number(column):
                 return column.name
-    words = [column for column in few if column.type in ("flag", "category")]
+    named = [column for column in few if column.type in ("flag", "category")]
     whole = [column for column in few if column.type == "whole" and column.use == "feature"]
     codes = [column for column in whole if len(column.values) <= CODES]
-    ends = words if words and few[-1] not in codes else codes or words
+    ends = named if named and few[-1] not in codes else codes or named
     return ends[-1].name if ends else None
 
 

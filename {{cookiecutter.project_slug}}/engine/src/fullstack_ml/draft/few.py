@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from fullstack_ml.data.split.place import NAMES
 from fullstack_ml.draft.requirements import Size
+from fullstack_ml.pages.words import words
 
 FOLDS, FEWEST, MANY = 5, 40, 500  # folds, and the labelled records from and below which a draft chooses them
 
@@ -23,4 +24,5 @@ def small_labels(size: Size) -> Iterator[str]:
     """Say which labels are absent of a split."""
     for label, count in size.labels.items():
         if count < len(NAMES) and size.test < 1:
-            yield f"label {label!r} has {count} records: too few for one in each of {len(NAMES)} splits"
+            text = "label %(label)s has %(records)s records: too few for one in each of %(splits)s splits"
+            yield words(text, label=repr(label), records=count, splits=len(NAMES))

@@ -8,8 +8,10 @@ import polars as pl
 
 from fullstack_ml.data.collect.sources.conversion import is_missing
 from fullstack_ml.draft.columns import Column
+from fullstack_ml.pages.words import words
 
 ENOUGH, SURE, ROWS = 100, 0.995, 5_000
+KNOWN = "was it known before the answer?"
 GAPS, COMMON = 30, 0.8  # rows by which a gap can tell a label, and the share of a label from which on that is chance
 
 
@@ -48,11 +50,14 @@ def told_by_gap(sample: pl.DataFrame, column: Column, answer: str) -> str:
     Values of nature may well tell one label from the others; that a cell is filled only there is written afterwards.
     """
     rows = sample.select(filled=~is_missing(pl.col(column.name).fill_null("")), label=answer).drop_nulls("label")
-    for filled, part in ((True, "filled"), (False, "empty")):
+    for filled in (True, False):
         labels = rows.filter(pl.col("filled") == filled)["label"]
         if len(labels) < GAPS or len(labels) == len(rows):
             continue
         label, count = labels.value_counts(sort=True, name="count").row(0)
         if count >= SURE * len(labels) and (rows["label"] == label).mean() <= COMMON:
-            return f"it is {part} only where the answer is {label!r}: was it known before the answer?"
+            text = "it is empty only where the answer is %(label)s"
+            if filled:
+                text = "it is filled only where the answer is %(label)s"
+            return f"{words(text, label=repr(label))}: {words(KNOWN)}"
     return ""

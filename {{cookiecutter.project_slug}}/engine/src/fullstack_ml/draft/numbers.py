@@ -10,6 +10,7 @@ from scipy.stats import binom
 
 from fullstack_ml.draft.columns import Column
 from fullstack_ml.draft.tally import Tally
+from fullstack_ml.pages.words import words
 
 ENOUGH, FAR = 50, 10  # values, and how many times as far from the middle as nearly all an end is that may mean nothing
 
@@ -47,11 +48,13 @@ def legal_range(low: float, high: float, whole: bool) -> tuple[float | int, floa
     room = 0.5 * (high - low)
     bottom = 0.0 if low >= 0 else rounded(low - room, up=False)
     top = 0.0 if high <= 0 else rounded(high + room, up=True)
-    reason = f"seen {plain(low):.6g} to {plain(high):.6g}, and half as much room"
+    seen = {"low": f"{plain(low):.6g}", "high": f"{plain(high):.6g}"}
+    reason = words("seen %(low)s to %(high)s, and half as much room", **seen)
     if low >= 0:
-        reason += "; never below 0"
+        reason += words("; never below 0")
     if low >= 0 and high <= 1 and not whole and high > 0.5:
-        top, reason = 1.0, f"seen {low:.4g} to {high:.4g}; a share, it seems"
+        top, seen = 1.0, {"low": f"{low:.4g}", "high": f"{high:.4g}"}
+        reason = words("seen %(low)s to %(high)s; a share, it seems", **seen)
     if whole:
         bottom, top = math.floor(bottom), math.ceil(top)
     if bottom == top:
@@ -64,9 +67,17 @@ def far_ends(used: list[Column], table: Tally) -> list[str]:
     found = []
     for column in (column for column in used if column.type in ("number", "whole")):
         values = table.sample[column.name].cast(pl.Float64, strict=False).drop_nulls()
-        found += [f"{shown(end)} in {column.name.strip()}" for end in far(column.low, column.high, values)]
-    fix = "If not, empty such cells, or narrow low and high, which refuses their rows"
-    return [f"are values far from all others real: {', '.join(found[:5])}? {fix}"] if found else []
+        found += [inside(shown(end), column.name.strip()) for end in far(column.low, column.high, values)]
+    text = (
+        "are values far from all others real: %(values)s? "
+        "If not, empty such cells, or narrow low and high, which refuses their rows"
+    )
+    return [words(text, values=", ".join(found[:5]))] if found else []
+
+
+def inside(what: str, column: str) -> str:
+    """Say in which column something is."""
+    return words("%(what)s in %(column)s", what=what, column=column)
 
 
 def least_of(records: int, share: float, chance: float = 0.001) -> int:

@@ -60,16 +60,18 @@ def look(system: Any, folder: str, wish: Wish, options: dict[str, Any], notes: l
     if not looked:
         raise UserError(f"no picture of {wish.place} can be read: {broken[0]}", "FROM", "mend the files")
     if copies:
-        notes.append(f"{copies} more are copies: stage collect keeps the first of a picture")
+        notes.append(words("%(copies)s more are copies: stage collect keeps the first of a picture", copies=copies))
     if broken:
-        notes.append(f"{len(broken)} of {len(looked) + len(broken)} pictures cannot be read, such as {broken[0]}")
+        text = "%(broken)s of %(pictures)s pictures cannot be read, such as %(picture)s"
+        notes.append(words(text, broken=len(broken), pictures=len(looked) + len(broken), picture=broken[0]))
     seen = Seen("files", options, {}, counts, records, notes=notes)
     tell_labels(seen, "pictures", place)
     seen.slices = slices_of(looked, len(files))
     seen.facts = facts_of(looked, counts, len(files), wish)
-    seen.questions = ["what the pictures show, and what makes a picture one of each label"]
+    seen.questions = [words("what the pictures show, and what makes a picture one of each label")]
     take_several(seen, answers)
-    seen.questions += ["do several pictures show the same thing or person? Then set group in conf/source/files.yaml"]
+    text = "do several pictures show the same thing or person? Then set group in conf/source/files.yaml"
+    seen.questions.append(words(text))
     return seen
 
 
@@ -91,12 +93,12 @@ def facts_of(looked: list[Looked], counts: dict[str, int], pictures: int, wish: 
         "kind": {"name": "picture", "wanted": pictures, "scope": "in", "note": words("one picture")},
         "group": {
             "text": words("none is known"),
-            "reason": "say what must stay in one split: a person, a device, a film",
+            "reason": words("say what must stay in one split: a person, a device, a film"),
         },
         "row_key": None,
         "times": [],
         "privacy": "internal",
-        "privacy_reason": "do the pictures show persons, names or addresses? Then it is personal",
+        "privacy_reason": words("do the pictures show persons, names or addresses? Then it is personal"),
     }
     return facts
 
@@ -172,17 +174,19 @@ def shape_of(looked: list[Looked]) -> tuple[list[int], str]:
     """Return the shape of the model's input: the usual size, or the median, at most ``LONGEST`` pixels, and why."""
     sizes = Counter(one.size for one in looked)
     (height, width), most = sizes.most_common(1)[0]
-    seen = f"all pictures are {height} x {width}"
+    text = "all pictures are %(height)s x %(width)s"
     if most < len(looked):
-        seen = f"{most} of {len(looked)} pictures are {height} x {width}"
+        text = "%(most)s of %(pictures)s pictures are %(height)s x %(width)s"
     if most < 0.6 * len(looked):
         height, width = (int(np.median([one.size[axis] for one in looked])) for axis in (0, 1))
-        seen = f"pictures are of {len(sizes)} sizes, {height} x {width} in the middle"
+        text = "pictures are of %(sizes)s sizes, %(height)s x %(width)s in the middle"
+    seen = words(text, most=most, pictures=len(looked), sizes=len(sizes), height=height, width=width)
     if max(height, width) > LONGEST:
         factor = LONGEST / max(height, width)
         height, width = max(8, round(height * factor)), max(8, round(width * factor))
-        seen += f"; reduced to {LONGEST} for a first model"
-    return [height, width, *channels(looked)], seen + f"; {coloured(looked)} of {len(looked)} have colour"
+        seen += words("; reduced to %(pixels)s for a first model", pixels=LONGEST)
+    seen += words("; %(coloured)s of %(pictures)s have colour", coloured=coloured(looked), pictures=len(looked))
+    return [height, width, *channels(looked)], seen
 
 
 def fit_of(looked: list[Looked]) -> dict[str, Any]:
@@ -190,8 +194,8 @@ def fit_of(looked: list[Looked]) -> dict[str, Any]:
     low, high = (np.quantile([one.size[1] / one.size[0] for one in looked], share) for share in (0.05, 0.95))
     if high / low < 1.3:
         return {"fit": None}
-    reason = f"width by height is from {low:.2g} to {high:.2g}: bars around a picture, or it would be squashed"
-    return {"fit": "letterbox", "fit_reason": reason}
+    text = "width by height is from %(low)s to %(high)s: bars around a picture, or it would be squashed"
+    return {"fit": "letterbox", "fit_reason": words(text, low=f"{low:.2g}", high=f"{high:.2g}")}
 
 
 def coloured(looked: list[Looked]) -> int:
@@ -210,5 +214,5 @@ def slices_of(looked: list[Looked], pictures: int) -> list[dict[str, Any]]:
     if not 0 < low < high or least_of(pictures, 0.2 / 3) < 20:
         return []
     ends = {"bright": {"below": low}, "medium": {"at_least": low, "below": high}, "dark": {"at_least": high}}
-    reason = "a third of the pictures by their darkness"
+    reason = words("a third of the pictures by their darkness")
     return [{"id": name, "column": "ink", **end, "reason": reason} for name, end in ends.items()]

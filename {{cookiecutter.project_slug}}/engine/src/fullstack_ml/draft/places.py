@@ -16,6 +16,7 @@ from fullstack_ml.data.collect.sources.reading import is_table
 from fullstack_ml.data.collect.sources.sql import address_of, fetched, reason
 from fullstack_ml.data.collect.sources.tables import listed, open_table
 from fullstack_ml.inputs.pictures import FILES
+from fullstack_ml.pages.words import told, words
 from fullstack_ml.workspace.errors import UserError, suggest
 
 WHERE = "FROM"
@@ -54,7 +55,7 @@ def tables(system: Any, path: str, place: str) -> Tables:
         UserError: if it is no table, or two tables have different columns.
     """
     files = listed(system, path, place, WHERE)
-    found = Tables(iter(()), [f"{len(files)} tables"] if len(files) > 1 else [], [])
+    found = Tables(iter(()), [words("%(tables)s tables", tables=len(files))] if len(files) > 1 else [], [])
 
     def read() -> Iterator[pl.DataFrame]:
         names: list[str] = []
@@ -67,7 +68,8 @@ def tables(system: Any, path: str, place: str) -> Tables:
             found.notes += [note for note in reading.notes if note not in found.notes]
             for batch in reading.batches:
                 yield batch.select(names)
-            found.bad += [f"{address}, line {row.line}: {row.reason}" for row in reading.bad]
+            text = "%(file)s, line %(line)s: %(reason)s"
+            found.bad += [words(text, file=address, line=row.line, reason=told(row.reason)) for row in reading.bad]
 
     found.batches = read()
     return found

@@ -15,8 +15,9 @@ from fullstack_ml.answers.number.rule import coverage_of
 from fullstack_ml.artefact.graph import features_of
 from fullstack_ml.draft.asked import Asked
 from fullstack_ml.draft.numbers import least_of, rounded
-from fullstack_ml.draft.requirements import Size, answered, novelty
+from fullstack_ml.draft.requirements import Size, answered, novelty, of_size
 from fullstack_ml.draft.trial import FOLDS, NEWEST, SEED, Trial, attempt, before_newest
+from fullstack_ml.pages.words import words
 from fullstack_ml.product.types import Product
 
 RIGHT = 0.8  # share of the quick model's answers that a first tolerance calls right
@@ -53,7 +54,7 @@ def tried(records: pl.DataFrame, inputs: np.ndarray, product: Product, groups: l
     value = out_of_fold(inputs, truth, product, groups)
     tolerance = rounded(float(np.quantile(np.abs(value - truth), RIGHT)), up=True) or 1.0
     outputs = with_interval(value, truth, product, coverage_of(product, len(truth)))
-    return attempt(inputs, truth, outputs, "60 boosted trees", with_tolerance(product, tolerance)), tolerance
+    return attempt(inputs, truth, outputs, words("60 boosted trees"), with_tolerance(product, tolerance)), tolerance
 
 
 def in_the_future(records: pl.DataFrame, inputs: np.ndarray, product: Product, trial: Trial) -> list[str]:
@@ -64,8 +65,11 @@ def in_the_future(records: pl.DataFrame, inputs: np.ndarray, product: Product, t
     rows, truth = features_of(inputs, product), trial.truth
     value = quick_trees().fit(rows[older], truth[older]).predict(rows[~older])
     newest = float(np.abs(value - truth[~older]).mean())
-    said = f"fitted on the older records, the quick model is off by {newest:.4g} on the newest {NEWEST:.0%}"
-    return [f"{said}; across all times by {trial.values['mae']:.4g}"]
+    text = (
+        "fitted on the older records, the quick model is off by %(newest)s on the newest %(share)s; "
+        "across all times by %(across)s"
+    )
+    return [words(text, newest=f"{newest:.4g}", share=f"{NEWEST:.0%}", across=f"{trial.values['mae']:.4g}")]
 
 
 def with_tolerance(product: Product, tolerance: float) -> Product:
@@ -79,7 +83,7 @@ def with_tolerance(product: Product, tolerance: float) -> Product:
 def unmeasured(reason: str) -> Asked:
     """Return what may be asked before a model can be tried."""
     asked = Asked()
-    asked.ask("r2", ">=", 0.1, "share", f"a guess, since {reason}")
+    asked.ask("r2", ">=", 0.1, "share", words("a guess, since %(reason)s", reason=reason))
     return asked
 
 
@@ -90,12 +94,13 @@ def thresholds(
     asked, values, tested = Asked(), trial.values, size.records * size.test
     error = np.abs(trial.outputs[:, 0] - trial.truth)
     baseline = float(np.abs(trial.truth - trial.truth.mean()).mean())
-    reached = f"the quick model is off by {values['mae']:.4g}, the mean alone by {baseline:.4g}"
+    text = "the quick model is off by %(error)s, the mean alone by %(baseline)s"
+    reached = words(text, error=f"{values['mae']:.4g}", baseline=f"{baseline:.4g}")
     # Between the mean and the model, also where there is hardly a difference: then the model is rejected, rightly.
     highest = baseline - max(0.02 * baseline, (baseline - values["mae"]) / 2)
     limit = rounded(min(highest, above(values["mae"], error, tested)), up=False, digits=3)
     asked.ask("mae", "<=", limit, "units", reached)
-    learned = f"the quick model explains {values['r2']:.2f} of the variance"
+    learned = words("the quick model explains %(share)s of the variance", share=f"{values['r2']:.2f}")
     asked.ask("r2", ">=", round(max(0.02, values["r2"] / 2), 2), "share", learned)
     asked.at_least("within_tolerance", values["within_tolerance"], tested)
     by_part(asked, error, slices, tested)
@@ -103,16 +108,13 @@ def thresholds(
     if abstains:
         asked.at_least("interval_coverage", abstains, min(tested, held))
     wide = rounded(1.4 * values["interval_width"], up=True)
-    why = f"the quick model's are {values['interval_width']:.4g} wide"
+    why = words("the quick model's are %(width)s wide", width=f"{values['interval_width']:.4g}")
     asked.ask("interval_width", "<=", wide, "units", why)
-    asked.ask("artefact_kib", "<=", kib, "KiB", "with room")
-    asked.ask("latency_p99_ms", "<=", milliseconds, "ms", "with room")
-    least = max(1, int(size.records * 0.8))
-    asked.ask("records", ">=", least, "records", f"there are {size.records}")
+    of_size(asked, size, (kib, milliseconds))
     if abstains:
         answered(asked, values, min(tested, held), 1 - values["within_tolerance"])
     else:
-        asked.unasked.append("interval_coverage, answered_share, answered_error: there is no rule to abstain yet")
+        asked.leave("interval_coverage, answered_share, answered_error", words("there is no rule to abstain yet"))
     novelty(asked, values, tested)
     return asked
 
@@ -125,7 +127,7 @@ def above(mean: float, error: np.ndarray, records: float) -> float:
 def by_part(asked: Asked, error: np.ndarray, slices: dict[str, np.ndarray], tested: float) -> None:
     """Ask that no slice is served much worse."""
     if not slices:
-        asked.unasked.append("worst_slice_mae, group_gap: there are no slices")
+        asked.leave("worst_slice_mae, group_gap", words("there are no slices"))
         return
     parts = [
         (float(error[mask].mean()), above(0.0, error[mask], tested * float(mask.mean()))) for mask in slices.values()
@@ -134,4 +136,5 @@ def by_part(asked: Asked, error: np.ndarray, slices: dict[str, np.ndarray], test
     gap = worst - min(parts)[0]
     limits = {"worst_slice_mae": 1.1 * worst + chance, "group_gap": gap + 0.1 * worst + 2 * chance}
     for (name, limit), seen in zip(limits.items(), (worst, gap), strict=True):
-        asked.ask(name, "<=", rounded(limit, up=True), "units", f"the quick model had {seen:.4g}")
+        why = words("the quick model had %(value)s", value=f"{seen:.4g}")
+        asked.ask(name, "<=", rounded(limit, up=True), "units", why)

@@ -11,6 +11,7 @@ import numpy as np
 from fullstack_ml.draft.asked import Asked
 from fullstack_ml.draft.numbers import least_of, room
 from fullstack_ml.draft.trial import Trial
+from fullstack_ml.pages.words import words
 from fullstack_ml.product.formulation import least_records
 
 SMALLEST = 20  # records of a slice that stage evaluate measures, as in conf/evaluate.yaml
@@ -19,10 +20,6 @@ COVERAGES = (0.95, 0.9)  # of prediction sets, the best first
 ALARMS = (0.02, 0.05, 0.1)  # familiar records called unfamiliar, likewise
 LEAST = least_records(COVERAGES[-1])  # calibration records of the loosest rule
 ANSWERED = 0.1  # share of the records below which a model that answers so few is no product
-BETTER = (
-    'make needs a better one: if it rejects its model, type make setup EXTRAS="--extra torch --extra lightgbm", '
-    "make sweep MODEL=all, make adopt and make"
-)
 LOOSEST = "abstain: {coverage: 0.9, false_alarms: 0.1}"
 
 
@@ -49,22 +46,26 @@ class Size:
 def abstaining(size: Size) -> tuple[dict[str, float] | None, str]:
     """Return the rule to abstain that the calibration split can carry, and the reason."""
     strict = needed_records(least_records(1 - ALARMS[0]), size.calibration)
-    best = f"with {strict} records, coverage: {COVERAGES[0]} and false_alarms: {ALARMS[0]} are possible"
+    text = "with %(records)s records, coverage: %(coverage)s and false_alarms: %(alarms)s are possible"
+    best = words(text, records=strict, coverage=COVERAGES[0], alarms=ALARMS[0])
+    wanted = needed_records(LEAST, size.calibration)
     if not size.records:
-        wanted = needed_records(LEAST, size.calibration)
-        return None, f"there are no labels yet; with {wanted} labelled records write {LOOSEST}; {best}"
+        text = "there are no labels yet; with %(records)s labelled records write %(rule)s"
+        return None, words(text, records=wanted, rule=LOOSEST) + words("; ") + best
     held = least_of(size.records, size.calibration)
     coverage = next((value for value in COVERAGES if held >= least_records(value)), None)
     alarms = next((value for value in ALARMS if held >= least_records(1 - value)), None)
     if coverage is None or alarms is None:
-        wanted = needed_records(LEAST, size.calibration)
-        return None, (
-            f"of {size.records} labelled records about {size.records * size.calibration:.0f} calibrate, and the rule "
-            f"to abstain needs {LEAST}; with {wanted} records write {LOOSEST}; {best}"
+        text = (
+            "of %(records)s labelled records about %(held)s calibrate, and the rule to abstain needs %(least)s; "
+            "with %(wanted)s records write %(rule)s"
         )
-    said = f"{size.records} labelled records leave at least {held} for calibration"
+        few = {"records": size.records, "held": f"{size.records * size.calibration:.0f}"}
+        return None, words(text, **few, least=LEAST, wanted=wanted, rule=LOOSEST) + words("; ") + best
+    text = "%(records)s labelled records leave at least %(held)s for calibration"
+    said = words(text, records=size.records, held=held)
     if (coverage, alarms) != (COVERAGES[0], ALARMS[0]):
-        said += f"; {best}"
+        said += words("; ") + best
     return {"coverage": coverage, "false_alarms": alarms}, said
 
 
@@ -85,7 +86,8 @@ def sensible_cost(outputs: np.ndarray, truth: np.ndarray) -> tuple[int, str]:
             break
     else:
         wrong, share = 2, float((top >= 0.5).mean())
-    return wrong, f"with a wrong answer as dear as {wrong} looks the quick model would answer {share:.0%} itself"
+    text = "with a wrong answer as dear as %(wrong)s looks the quick model would answer %(share)s itself"
+    return wrong, words(text, wrong=wrong, share=f"{share:.0%}")
 
 
 def thresholds(
@@ -107,11 +109,8 @@ def of_service(
 
     A share ``wrong`` of the records would be answered wrongly, if all were answered.
     """
-    tested, (kib, milliseconds) = size.records * size.test, limits
-    asked.ask("artefact_kib", "<=", kib, "KiB", "with room")
-    asked.ask("latency_p99_ms", "<=", milliseconds, "ms", "with room")
-    least = max(1, int(size.records * 0.8))
-    asked.ask("records", ">=", least, "records", f"there are {size.records}")
+    tested = size.records * size.test
+    of_size(asked, size, limits)
     if abstains:
         held = least_of(size.records, size.calibration)
         aim = COVERAGES[0] if held >= least_records(COVERAGES[0]) else COVERAGES[-1]
@@ -119,8 +118,16 @@ def of_service(
         asked.at_least("set_coverage", aim, few)
         answered(asked, values, few, wrong)
     else:
-        asked.unasked.append("set_coverage, answered_share, answered_error: there is no rule to abstain yet")
+        asked.leave("set_coverage, answered_share, answered_error", words("there is no rule to abstain yet"))
     novelty(asked, values, tested)
+
+
+def of_size(asked: Asked, size: Size, limits: tuple[int, int]) -> None:
+    """Ask for KiB and ms, which are the ``limits``, and for most of the records that are there."""
+    for metric, limit, unit in zip(("artefact_kib", "latency_p99_ms"), limits, ("KiB", "ms"), strict=True):
+        asked.ask(metric, "<=", limit, unit, words("with room"))
+    there = words("there are %(records)s", records=size.records)
+    asked.ask("records", ">=", max(1, int(size.records * 0.8)), "records", there)
 
 
 def _right(asked: Asked, size: Size, values: dict[str, float], tested: float) -> None:
@@ -129,7 +136,8 @@ def _right(asked: Asked, size: Size, values: dict[str, float], tested: float) ->
     learned = accuracy - size.majority
     # Between the majority and the model, also where there is hardly a difference: then the model is rejected, rightly.
     lowest = size.majority + max(0.02, learned / 2)
-    reached = f"the quick model reached {accuracy:.3f}, the most frequent label alone {size.majority:.3f}"
+    text = "the quick model reached %(reached)s, the most frequent label alone %(alone)s"
+    reached = words(text, reached=f"{accuracy:.3f}", alone=f"{size.majority:.3f}")
     threshold = round(min(0.99, max(lowest, accuracy - room(accuracy, tested))), 3)
     asked.ask("accuracy", ">=", threshold, "share", reached)
     margin = round(max(0.01, learned / 2), 3)
@@ -140,11 +148,11 @@ def _rare(asked: Asked, size: Size, values: dict[str, float], tested: float) -> 
     """Ask that rare labels are found: where one label is nearly all, being right says nothing of the others."""
     alone = 2 * size.majority / (1 + size.majority) / len(size.labels)  # F1 of the one label that is always given
     f1 = values["macro_f1"]
-    reached = f"the quick model reached {f1:.3f}, the most frequent label alone {alone:.3f}"
     lowest = round(alone + max(0.02, (f1 - alone) / 2), 3)
-    asked.ask("macro_f1", ">=", lowest, "share", reached)
-    always = f"always giving the most frequent label is right in {size.majority:.1%}"
-    asked.unasked.append(f"accuracy, margin_over_baseline: {always}, so they say nothing of the rare ones")
+    text = "the quick model reached %(reached)s, the most frequent label alone %(alone)s"
+    asked.ask("macro_f1", ">=", lowest, "share", words(text, reached=f"{f1:.3f}", alone=f"{alone:.3f}"))
+    text = "always giving the most frequent label is right in %(share)s, so they say nothing of the rare ones"
+    asked.leave("accuracy, margin_over_baseline", words(text, share=f"{size.majority:.1%}"))
 
 
 def answered(asked: Asked, values: dict[str, float], records: float, wrong: float) -> None:
@@ -153,12 +161,17 @@ def answered(asked: Asked, values: dict[str, float], records: float, wrong: floa
     # The share moves with every calibration of so few records. Where the quick model hardly ever answers, a model that
     # does no better is rejected, rightly.
     lowest = max(ANSWERED, 0.6 * share - room(share, records))
-    asked.ask("answered_share", ">=", round(lowest, 2), "share", f"the quick model answered {share:.3f}")
+    why = words("the quick model answered %(share)s", share=f"{share:.3f}")
+    asked.ask("answered_share", ">=", round(lowest, 2), "share", why)
     if share < ANSWERED:
-        asked.unasked.append(f"answered_error: the quick model answers {share:.0%} itself, too few to say; {BETTER}")
+        text = (
+            "the quick model answers %(share)s itself, too few to say; make needs a better one: if it rejects its "
+            'model, type make setup EXTRAS="--extra torch --extra lightgbm", make sweep MODEL=all, make adopt and make'
+        )
+        asked.leave("answered_error", words(text, share=f"{share:.0%}"))
         return
     limit = min(error + room(error, records * share), max(error + 0.02, wrong))
-    why = f"the quick model had {error:.3f}, and {wrong:.3f} of all"
+    why = words("the quick model had %(error)s, and %(all)s of all", error=f"{error:.3f}", all=f"{wrong:.3f}")
     asked.ask("answered_error", "<=", round(limit, 3), "share", why)
 
 
@@ -168,15 +181,14 @@ def _by_part(asked: Asked, size: Size, trial: Trial, slices: dict[str, np.ndarra
     right = trial.outputs.argmax(axis=1) == trial.truth
     parts = {name: (float(right[mask].mean()), float(mask.mean())) for name, mask in slices.items()}
     if not parts:
-        asked.unasked.append("worst_slice_accuracy, group_gap: there are no slices")
+        asked.leave("worst_slice_accuracy, group_gap", words("there are no slices"))
         return
     worst, share = min(parts.values())
     tested = size.records * size.test * share
     gap = max(value for value, _ in parts.values()) - worst
     if gap + 2 * room(worst, tested) > 0.6:
-        asked.unasked.append(
-            f"worst_slice_accuracy, group_gap: the worst slice has {worst:.2f}, {gap:.2f} behind the best"
-        )
+        text = "the worst slice has %(worst)s, %(gap)s behind the best"
+        asked.leave("worst_slice_accuracy, group_gap", words(text, worst=f"{worst:.2f}", gap=f"{gap:.2f}"))
         return
     asked.at_least("worst_slice_accuracy", worst - 0.02, tested)
     asked.at_most("group_gap", gap + room(worst, tested), tested)
@@ -186,36 +198,37 @@ def by_label(asked: Asked, size: Size, recall: float, collapse: float) -> None:
     """Ask that no label is forgotten, and none is never said; not a number, where the trial left a label out."""
     if np.isnan(recall) or np.isnan(collapse):
         name = min(size.labels, key=lambda label: size.labels[label])
-        asked.unasked.append(f"worst_label_recall, collapse: {name!r} has too few records to try")
+        why = words("%(label)s has too few records to try", label=repr(name))
+        asked.leave("worst_label_recall, collapse", why)
         return
     rarest = min(size.labels.values()) * size.test
     if rarest >= 8 and recall - room(recall, rarest) > 0.05:
         asked.at_least("worst_label_recall", recall, rarest)
     else:
-        asked.unasked.append(
-            f"worst_label_recall: about {rarest:.0f} test records of the rarest label, {recall:.2f} seen"
-        )
+        text = "about %(records)s test records of the rarest label, %(recall)s seen"
+        asked.leave("worst_label_recall", words(text, records=f"{rarest:.0f}", recall=f"{recall:.2f}"))
     if collapse + room(0.5, rarest) < 0.9:
         limit = max(0.5, round(collapse + room(0.5, rarest), 2))
-        why = f"the quick model had {collapse:.3f}"
+        why = words("the quick model had %(value)s", value=f"{collapse:.3f}")
         asked.ask("collapse", "<=", limit, "share", why)
     else:
-        asked.unasked.append(f"collapse: the quick model had {collapse:.2f}, and the rarest label has few records")
+        text = "the quick model had %(value)s, and the rarest label has few records"
+        asked.leave("collapse", words(text, value=f"{collapse:.2f}"))
 
 
 def novelty(asked: Asked, values: dict[str, float], tested: float) -> None:
     """Ask that strangers are noticed where they can be."""
     auroc, alarms = values.get("novelty_auroc"), values.get("novelty_false_alarms")
     if auroc is None or alarms is None:
-        asked.unasked.append("novelty_auroc, novelty_false_alarms: too few records to try them")
+        asked.leave("novelty_auroc, novelty_false_alarms", words("too few records to try them"))
         return
     if auroc >= 0.7:
         asked.at_least("novelty_auroc", min(auroc, 0.97), tested)
     else:
-        asked.unasked.append(f"novelty_auroc: made-up strangers look like records ({auroc:.2f} of 1)")
+        why = words("made-up strangers look like records (%(auroc)s of 1)", auroc=f"{auroc:.2f}")
+        asked.leave("novelty_auroc", why)
     if alarms <= 0.5:
         asked.at_most("novelty_false_alarms", alarms + 0.03, tested)
     else:
-        asked.unasked.append(
-            f"novelty_false_alarms: catching 95 % of strangers would flag {alarms:.0%} of good records"
-        )
+        text = "catching 95 %% of strangers would flag %(share)s of good records"
+        asked.leave("novelty_false_alarms", words(text, share=f"{alarms:.0%}"))

@@ -18,6 +18,7 @@ from fullstack_ml.draft.numbers import room
 from fullstack_ml.draft.requirements import Size, by_label, of_service
 from fullstack_ml.draft.seen import Seen, defined
 from fullstack_ml.draft.trial import FOLDS, SEED, Trial, attempt, quick_model
+from fullstack_ml.pages.words import words
 from fullstack_ml.product.types import Product
 
 MOST_LABELS = 200
@@ -57,8 +58,10 @@ def take_several(seen: Seen, answers: dict[str, int]) -> None:
     seen.answers, total = answers, sum(answers.values())
     seen.facts |= {"labels": defined(seen.labels, total), "several": True}
     several = sum(count for text, count in answers.items() if len(names_in(text)) > 1)
-    seen.notes.append(f"{several} of {total} records have several labels, and {answers.get(NONE, 0)} have none")
-    seen.questions.append("are there labels that exclude each other? Then options: {excludes: [[one, other]]}")
+    text = "%(several)s of %(records)s records have several labels, and %(none)s have none"
+    seen.notes.append(words(text, several=several, records=total, none=answers.get(NONE, 0)))
+    text = "are there labels that exclude each other? Then options: {excludes: [[one, other]]}"
+    seen.questions.append(words(text))
 
 
 def out_of_fold(
@@ -78,7 +81,7 @@ def out_of_fold(
             warnings.filterwarnings("ignore", message="Label not .* is present in all training examples")
             fitted = OneVsRestClassifier(clone(model)).fit(rows[known], truth[known].astype(int))
         outputs[unseen] = fitted.predict_proba(rows[unseen]).reshape(len(unseen), -1)
-    return outputs, f"{name} for each label"
+    return outputs, words("%(model)s for each label", model=name)
 
 
 def tried(inputs: np.ndarray, answers: list[str], product: Product, groups: list[str] | None) -> Trial:
@@ -90,7 +93,7 @@ def tried(inputs: np.ndarray, answers: list[str], product: Product, groups: list
 
 def unmeasured(reason: str) -> Asked:
     """Return what may be asked before a model can be tried."""
-    asked, why = Asked(), f"a guess, since {reason}"
+    asked, why = Asked(), words("a guess, since %(reason)s", reason=reason)
     asked.ask("micro_f1", ">=", 0.7, "share", why)
     asked.ask("margin_over_baseline", ">=", 0.05, "share", why)
     return asked
@@ -104,7 +107,8 @@ def thresholds(
     asked.at_least("micro_f1", values["micro_f1"], tested, floor=0.05)
     learned = values["margin_over_baseline"]
     # Above the baseline, also where the quick model is not: then the model is rejected, rightly.
-    reached = f"the quick model has all labels right in {learned:.3f} more of the records than the baseline"
+    text = "the quick model has all labels right in %(share)s more of the records than the baseline"
+    reached = words(text, share=f"{learned:.3f}")
     asked.ask("margin_over_baseline", ">=", round(max(0.01, learned / 2), 3), "share", reached)
     asked.at_most("ece", values["ece"] + 0.5 / np.sqrt(tested), tested)
     by_label(asked, size, values["worst_label_recall"], values["collapse"])
@@ -118,10 +122,10 @@ def by_part(asked: Asked, trial: Trial, slices: dict[str, np.ndarray], tested: f
     right = ((trial.outputs >= HALF) == trial.truth).all(axis=1)
     parts = [(float(right[mask].mean()), float(mask.mean())) for mask in slices.values()]
     if not parts:
-        asked.unasked.append("worst_slice_subset_accuracy: there are no slices")
+        asked.leave("worst_slice_subset_accuracy", words("there are no slices"))
         return
     worst, share = min(parts)
     if worst - room(worst, tested * share) < 0.05:
-        asked.unasked.append(f"worst_slice_subset_accuracy: the worst slice has {worst:.2f}")
+        asked.leave("worst_slice_subset_accuracy", words("the worst slice has %(worst)s", worst=f"{worst:.2f}"))
         return
     asked.at_least("worst_slice_subset_accuracy", worst - 0.05, tested * share)

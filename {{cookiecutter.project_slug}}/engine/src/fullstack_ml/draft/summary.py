@@ -11,6 +11,7 @@ from unicodedata import east_asian_width
 from fullstack_ml.draft.requirements import LEAST, Size, needed_records
 from fullstack_ml.draft.seen import Seen
 from fullstack_ml.modeling.study.readiness import Shortfall
+from fullstack_ml.pages.words import words
 from fullstack_ml.workspace.git import git
 
 WIDEST = 40
@@ -60,8 +61,8 @@ def tell(
     if removed:
         parts.append(f"removed what the sample left: {', '.join(map(str, removed))}")
     parts.append(f"wrote {', '.join(map(str, written))}")
-    parts.append("what only you know (each guess has a comment `# draft:` in product.yaml):")
-    parts += [f"  {i}. {question}" for i, question in enumerate([*seen.questions, *ALWAYS], 1)]
+    parts.append(words("what only you know (each guess has a comment `# draft:` in product.yaml):"))
+    parts += [f"  {i}. {question}" for i, question in enumerate([*seen.questions, *map(words, ALWAYS)], 1)]
     return "\n".join([*parts, *next_steps(seen, facts, size, lacking)])
 
 

@@ -12,15 +12,15 @@ from fullstack_ml.data.validate.personal import personal_data
 from fullstack_ml.draft.answer import chosen_answer, counted, number_of, take_number
 from fullstack_ml.draft.columns import (
     NAME_OF_ROW,
-    PERSON,
     VALUES,
     Column,
     group_candidates,
     looked_at,
     time_candidates,
 )
-from fullstack_ml.draft.leaks import alone, told_by_gap
-from fullstack_ml.draft.numbers import far_ends, legal_range, shown
+from fullstack_ml.draft.leaks import KNOWN, alone, told_by_gap
+from fullstack_ml.draft.numbers import far_ends, inside, legal_range, shown
+from fullstack_ml.draft.questions import asked
 from fullstack_ml.draft.seen import Seen, Wish, label_rows
 from fullstack_ml.draft.several import by_name, sets_in, take_several
 from fullstack_ml.draft.tally import Tally
@@ -30,7 +30,8 @@ from fullstack_ml.product.contradictions import TAKEN
 from fullstack_ml.product.formulation import LENGTH, LONGEST
 from fullstack_ml.workspace.errors import UserError
 
-BY_TIME = "with `time: {}` here and `by: time` in conf/split.yaml, test is later"
+BY_TIME = "%(column)s looks like a time: with `time: %(name)s` here and `by: time` in conf/split.yaml, test is later"
+LEFT_OUT = "left out: %(column)s (%(reason)s)"
 SHOWN = 4  # values of a category in the summary
 GROUPS = 60  # groups, below which a split by group may leave one of the splits empty
 
@@ -62,11 +63,11 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
     seen.facts = {
         "input": {"name": "row", "type": "table", "meaning": words("one row of the table"), "shape": None, "fit": None},
         "labels": label_rows(counts, wish.labels),
-        "ignored": [f"left out: {column.name} ({column.reason})" for column in columns if column.use == "ignored"],
+        "ignored": [words(LEFT_OUT, column=one.name, reason=one.reason) for one in columns if one.use == "ignored"],
         "kind": {"name": "record", "wanted": table.rows, "scope": "in", "note": words("one row of the table")},
         "group": group_text(groups, named),
-        "row_key": next((column.name for column in columns if column.reason == NAME_OF_ROW), None),
-        "times": [f"{name!r} looks like a time: {BY_TIME.format(name)}" for name in times],
+        "row_key": next((column.name for column in columns if column.reason == words(NAME_OF_ROW)), None),
+        "times": [words(BY_TIME, column=repr(name), name=name) for name in times],
         **privacy_of(personal),
     }
     seen.facts["input"]["features"] = [feature(column, table.rows) for column in used]
@@ -79,7 +80,7 @@ def look(table: Tally, wish: Wish, source: str, options: dict[str, Any], notes: 
 
 def kept_together(column: Column, group: str | None) -> Column:
     """Leave out the column that is the group."""
-    reason = "it is the group: its rows stay in one split"
+    reason = words("it is the group: its rows stay in one split")
     return replace(column, use="ignored", reason=reason) if column.name == group else column
 
 
@@ -102,7 +103,8 @@ def personal_columns(sample: pl.DataFrame) -> list[tuple[str, str]]:
 
 def privacy_of(personal: list[tuple[str, str]]) -> dict[str, str]:
     """Return the privacy class, and why, of the columns that hold personal data."""
-    reason = "; ".join(f"{kind} in {name!r}" for name, kind in personal) or "no personal data was noticed"
+    found = "; ".join(inside(words(kind), repr(name)) for name, kind in personal)
+    reason = found or words("no personal data was noticed")
     return {"privacy": "personal" if personal else "internal", "privacy_reason": reason}
 
 
@@ -113,11 +115,13 @@ def marked(column: Column, answer: str | None, groups: list[str], table: Tally, 
     if column.use == "ignored":
         return column
     if column.name in groups:
-        return replace(column, use="ignored", reason="it may be a group: what must stay in one split")
+        return replace(column, use="ignored", reason=words("it may be a group: what must stay in one split"))
     if answer and (share := alone(table.sample, column, answer, number)):
-        told = f"explains {share:.1%} of the answer" if number else f"predicts the answer in {share:.1%} of rows"
-        reason = f"it alone {told}: was it known before the answer?"
-        return replace(column, use="ignored", reason=reason)
+        text = "it alone predicts the answer in %(share)s of rows"
+        if number:
+            text = "it alone explains %(share)s of the answer"
+        said = words(text, share=f"{share:.1%}")
+        return replace(column, use="ignored", reason=f"{said}: {words(KNOWN)}")
     if answer and not number and column.missing and (reason := told_by_gap(table.sample, column, answer)):
         return replace(column, use="ignored", reason=reason)
     return column
@@ -134,27 +138,31 @@ def feature(column: Column, rows: int) -> dict[str, Any]:
     row: dict[str, Any] = {"name": field_name(column.name)}
     row |= {} if row["name"] == column.name else {"column": column.name}
     row |= {} if column.type == "number" else {"type": column.type}
-    reasons = ["say what it means"]
+    reasons = [words("say what it means")]
     if column.type in ("number", "whole"):
         low, high, reason = legal_range(column.low, column.high, column.type == "whole")
         row |= {"low": low, "high": high}
-        reasons = [reason, "what lies outside is refused", "say its unit and what it means"]
+        reasons = [reason, words("what lies outside is refused"), words("say its unit and what it means")]
     elif column.type == "category":
         row |= {"values": list(column.values[:VALUES]), "other": "allowed"}
-        listed = f"the {VALUES} most frequent of " if len(column.values) > VALUES else ""
-        reasons.insert(0, f"{listed}{len(column.values)} values seen; others may come")
+        text = "%(values)s values seen; others may come"
+        if len(column.values) > VALUES:
+            text = "the %(listed)s most frequent of %(values)s values seen; others may come"
+        reasons.insert(0, words(text, listed=VALUES, values=len(column.values)))
     elif column.type == "text":
         row |= {"length": min(LONGEST, max(LENGTH, 2 * column.longest))}
-        reasons.insert(0, f"texts of up to {column.longest} characters seen; the model knows their words")
+        text = "texts of up to %(longest)s characters seen; the model knows their words"
+        reasons.insert(0, words(text, longest=column.longest))
         if column.longest > LONGEST:
-            reasons.insert(1, f"the rows of those longer than {LONGEST} will be rejected")
+            reasons.insert(1, words("the rows of those longer than %(most)s will be rejected", most=LONGEST))
     if column.missing:
         row["missing"] = "allowed"
-        reasons.insert(0, f"{column.missing} of {rows} are missing")
+        reasons.insert(0, words("%(missing)s of %(rows)s are missing", missing=column.missing, rows=rows))
     if column.strange:
-        reasons.insert(0, f"{column.strange} values are no numbers, and their rows will be rejected")
+        text = "%(values)s values are no numbers, and their rows will be rejected"
+        reasons.insert(0, words(text, values=column.strange))
     row["meaning"] = column.name.strip() or "?"
-    return {"row": row, "reason": "; ".join(reasons)}
+    return {"row": row, "reason": words("; ").join(reasons)}
 
 
 def chosen_group(groups: list[str], sample: pl.DataFrame) -> tuple[str | None, str | None]:
@@ -166,12 +174,16 @@ def chosen_group(groups: list[str], sample: pl.DataFrame) -> tuple[str | None, s
 def group_text(groups: list[str], named: str | None) -> dict[str, str]:
     """Return what the contract says of groups; ``named`` is the one that keeps its rows in one split."""
     if named:
-        reason = f"{named!r} comes back in several rows, which stay in one split: group in conf/source"
-        return {"text": named, "reason": f"{reason}; set it to null if a row stands for itself"}
+        text = (
+            "%(name)s comes back in several rows, which stay in one split: group in conf/source; "
+            "set it to null if a row stands for itself"
+        )
+        return {"text": named, "reason": words(text, name=repr(named))}
     if not groups:
-        return {"text": words("none is known"), "reason": "say what must stay in one split: a person, a machine, a day"}
-    names = ", ".join(map(repr, groups))
-    reason = f"{names} comes back in several rows: if that is one person or machine, set group in conf/source"
+        reason = words("say what must stay in one split: a person, a machine, a day")
+        return {"text": words("none is known"), "reason": reason}
+    text = "%(names)s comes back in several rows: if that is one person or machine, set group in conf/source"
+    reason = words(text, names=", ".join(map(repr, groups)))
     return {"text": words("perhaps %(names)s", names=", ".join(groups)), "reason": reason}
 
 
@@ -200,7 +212,8 @@ def slices_of(used: list[Column], table: Tally) -> list[dict[str, Any]]:
 
 def part(name: str, column: Column, **ends: Any) -> dict[str, Any]:
     """Return a slice of the contract."""
-    return {"id": name, "column": field_name(column.name), **ends, "reason": f"records by {column.name.strip()}"}
+    reason = words("records by %(column)s", column=column.name.strip())
+    return {"id": name, "column": field_name(column.name), **ends, "reason": reason}
 
 
 def sample_of(table: Tally, used: list[Column], answer: str | None) -> pl.DataFrame:
@@ -221,28 +234,3 @@ def summary(column: Column, rows: int, answer: str | None) -> tuple[str, ...]:
     use = f"left out: {column.reason}" if column.use == "ignored" else column.use
     missing = f"{column.missing / max(rows, 1):.1%}" if column.missing else ""
     return column.name, column.type, missing, held, use
-
-
-def asked(
-    columns: list[Column], groups: list[str], times: list[str], personal: list[Any], answer: str | None, wish: Wish
-) -> list[str]:
-    """List what only a person knows."""
-    ranged = any(column.use == "feature" and column.type in ("number", "whole") for column in columns)
-    ranges = "units and meaning of the features; ranges that are limits of nature, not of this sample"
-    found = [ranges if ranged else "meaning of the features, and who or what they come from"]
-    if answer and not wish.answer:
-        found.insert(0, f"is {answer!r} the answer? If not: make draft FROM=… ANSWER=<column>")
-    if not answer and not wish.labels:
-        found.insert(0, "does a column hold the answer? No column looks like one: make draft FROM=… ANSWER=<column>")
-    if groups:
-        found.append(f"does {', '.join(groups)} name what must stay in one split? Then set group in conf/source/")
-    if times:
-        found.append(f"will the model be asked about times after those in {', '.join(times)}?")
-    if personal:
-        found.append(f"may these be kept: {', '.join(f'{kind} in {name}' for name, kind in personal)}?")
-    noticed = {name for name, _ in personal}
-    if persons := [column.name for column in columns if PERSON.search(column.name) and column.name not in noticed]:
-        found.append(f"does {', '.join(persons)} say who somebody is? Then privacy: personal")
-    if any("known before the answer" in column.reason for column in columns):
-        found.append("were the columns that give the answer away known before it? Then take them in")
-    return found

@@ -54,19 +54,23 @@ def look(system: Any, folder: str, wish: Wish, options: dict[str, Any], notes: l
     if records.is_empty():
         raise UserError(f"no file of {wish.place} holds text", "FROM", "give files of text, or a table")
     if len(records) < len(drawn):
-        notes.append(f"{len(drawn) - len(records)} of {len(drawn)} files are empty or hold no text")
+        text = "%(empty)s of %(files)s files are empty or hold no text"
+        notes.append(words(text, empty=len(drawn) - len(records), files=len(drawn)))
     seen = Seen("files", options, {}, counts, records.filter(pl.col("label").is_not_null()), notes=notes)
     tell_labels(seen, "texts", place)
     seen.slices = slices_of(records["text"], len(files))
     seen.facts = facts_of(records["text"], counts, len(files), wish)
-    seen.questions = ["what the texts are, and what makes a text one of each label"]
-    seen.questions += ["did one person write several of them? Then set group in conf/source/files.yaml"]
+    seen.questions.append(words("what the texts are, and what makes a text one of each label"))
+    seen.questions.append(words("did one person write several of them? Then set group in conf/source/files.yaml"))
     return seen
 
 
 def facts_of(texts: pl.Series, counts: dict[str, int], records: int, wish: Wish) -> dict[str, Any]:
     """Return the facts of the contract."""
     personal = sorted({kind for *_, kind in personal_data(texts.to_frame("a text").with_row_index("id"))})
+    reason = words("no personal data was noticed")
+    if personal:
+        reason = words("%(kinds)s in the texts", kinds=", ".join(map(words, personal)))
     return {
         "input": written("text", texts),
         "labels": label_rows(counts, wish.labels),
@@ -74,12 +78,12 @@ def facts_of(texts: pl.Series, counts: dict[str, int], records: int, wish: Wish)
         "kind": {"name": "text", "wanted": records, "scope": "in", "note": words("one text")},
         "group": {
             "text": words("none is known"),
-            "reason": "say what must stay in one split: a writer, a conversation",
+            "reason": words("say what must stay in one split: a writer, a conversation"),
         },
         "row_key": None,
         "times": [],
         "privacy": "personal" if personal else "internal",
-        "privacy_reason": f"{', '.join(personal)} in the texts" if personal else "no personal data was noticed",
+        "privacy_reason": reason,
     }
 
 
@@ -94,7 +98,8 @@ def written(column: str, texts: pl.Series) -> dict[str, Any]:
         "shape": None,
     }
     made |= {"fit": None, "features": [], "length": length, "column": None if column == "text" else column}
-    return made | {"length_reason": f"texts of up to {longest} characters seen; a longer one is refused"}
+    reason = words("texts of up to %(longest)s characters seen; a longer one is refused", longest=longest)
+    return made | {"length_reason": reason}
 
 
 def learned(columns: list[Column]) -> tuple[list[Column], list[Column], Column | None]:
@@ -107,7 +112,7 @@ def learned(columns: list[Column]) -> tuple[list[Column], list[Column], Column |
     said = [one for one in useful if one.type != "date"]
     if len(said) != 1 or not said[0].written or (said[0].longest > MOST_LETTERS and said[0].use == "ignored"):
         return columns, [one for one in columns if one.use == "feature"], None
-    alone, beside = replace(said[0], use="feature", reason=""), "a time; the text alone is learned from"
+    alone, beside = replace(said[0], use="feature", reason=""), words("a time; the text alone is learned from")
     changed = {one.name: replace(one, use="ignored", reason=beside) for one in useful if one.type == "date"}
     return [(changed | {alone.name: alone}).get(one.name, one) for one in columns], [alone], alone
 
@@ -123,9 +128,11 @@ def slices_of(texts: pl.Series, records: int) -> list[dict[str, Any]]:
     """Return halves by length, and the scripts that are frequent where there is more than one."""
     middle = int(texts.str.len_chars().median() or 0)  # type: ignore[arg-type]
     ends = {"short": {"below": middle}, "long": {"at_least": middle}} if middle > 1 else {}
-    found = [{"id": name, "column": "length", **end, "reason": "half of the texts"} for name, end in ends.items()]
+    found = [
+        {"id": name, "column": "length", **end, "reason": words("half of the texts")} for name, end in ends.items()
+    ]
     shares = {name: float(texts.str.contains(of).mean() or 0) for name, of in SCRIPTS.items()}  # type: ignore[arg-type]
     if min(shares.values()) >= SMALLEST and least_of(records, 0.2 * min(shares.values())) >= 20:
-        reason = "texts that are mostly of this script"
+        reason = words("texts that are mostly of this script")
         found += [{"id": name, "column": name, "at_least": 0.5, "reason": reason} for name in shares]
     return found

@@ -26,22 +26,17 @@ from fullstack_ml.product.types import Product
 FEWEST, RAREST = 20, 3  # labelled records, and those of a label, from which on a quick model is tried with them
 GAIN = 0.01  # of macro F1, from which on labels weigh alike: it moves the probabilities, and an error has its own cost
 LEARNED = 0.02  # of accuracy or explained variance, below which a quick model has learned nothing
-COST = "say what a wrong answer costs, in looks of a person"
 
 
 def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[str, Any]]:
     """Return the text of the contract and the facts that fill it."""
     abstain, reason = abstaining(size)
-    facts = (
-        {"number": None, "several": False}
-        | seen.facts
-        | {"name": name, "place": wish.place, "notes": seen.notes, "abstain": abstain}
-    )
-    facts["named"] = bool(wish.labels)
+    facts = {"number": None, "several": False} | seen.facts
+    facts |= {"name": name, "place": wish.place, "notes": seen.notes, "abstain": abstain, "named": bool(wish.labels)}
     facts |= {
         "abstain_reason": reason,
         "wrong": 10,
-        "cost_reason": COST,
+        "cost_reason": words("say what a wrong answer costs, in looks of a person"),
         "weights": "none",
         "calibration": "temperature",
         "schedule": words("not yet planned"),
@@ -50,13 +45,13 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
     facts |= measurable(seen, size)
     usual = [label for label, count in size.labels.items() if count >= RAREST]
     few = size.records < FEWEST or len(usual) < 2
-    wanted = f"two labels of {RAREST} records, and {FEWEST} in all, are wanted"
-    why = wanted if size.records else "there are no labels yet"
+    text = "two labels of %(rarest)s records, and %(fewest)s in all, are wanted"
+    why = words(text, rarest=RAREST, fewest=FEWEST) if size.records else words("there are no labels yet")
     if seen.number:
         return complete_number(seen, size, facts)
     if seen.answers:
         return complete_several(seen, size, facts)
-    facts |= asked_of(unmeasured(why), "accuracy", f"{why}: no model was tried, and the thresholds are open")
+    facts |= asked_of(unmeasured(why), "accuracy", untried(why))
     text, product = contract(facts)
     if few:
         return text, facts
@@ -64,8 +59,10 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
     trial, facts = tried(records, product, facts, size)
     found = thresholds(size, trial, slices_of(records, product), abstain is not None, *limits_of(product))
     if size.majority < RARE:
-        seen.questions += nothing_learned(trial.values["accuracy"] - size.majority, "the most frequent label")
-    said = follows(trial, size, f", the rows of a {seen.group} together" if seen.group else "")
+        better = trial.values["accuracy"] - size.majority
+        seen.questions += nothing_learned(better, words("the most frequent label"))
+    together = words(", the rows of a %(group)s together", group=seen.group) if seen.group else ""
+    said = follows(trial, size, together)
     deciding = "macro_f1" if size.majority >= RARE else "accuracy"
     facts |= asked_of(found, "cost_per_record" if abstain else deciding, said)
     return contract(facts)[0], facts
@@ -73,9 +70,9 @@ def complete(seen: Seen, size: Size, name: str, wish: Wish) -> tuple[str, dict[s
 
 def complete_number(seen: Seen, size: Size, facts: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the text of the contract of a number, and the facts that fill it."""
-    why = f"{FEWEST} records with an answer are wanted"
+    why = words("%(fewest)s records with an answer are wanted", fewest=FEWEST)
     facts["calibration"] = "split"
-    facts |= asked_of(regression.unmeasured(why), "mae", f"{why}: no model was tried, and the thresholds are open")
+    facts |= asked_of(regression.unmeasured(why), "mae", untried(why))
     text, product = contract(facts)
     if size.records < FEWEST:
         return text, facts
@@ -86,11 +83,11 @@ def complete_number(seen: Seen, size: Size, facts: dict[str, Any]) -> tuple[str,
     trial, tolerance = regression.tried(records, inputs, product, groups_of(records))
     facts["number"]["options"]["tolerance"] = tolerance
     facts["calibration"] = "scaled" if least_of(size.records, size.calibration) >= regression.ENOUGH else "split"
-    said = f"with a tolerance below which {regression.RIGHT:.0%} of the quick model's errors lie"
-    facts |= {"wrong": regression.WRONG, "cost_reason": f"{said}, answering costs less than asking"}
+    text = "with a tolerance below which %(share)s of the quick model's errors lie, answering costs less than asking"
+    facts |= {"wrong": regression.WRONG, "cost_reason": words(text, share=f"{regression.RIGHT:.0%}")}
     coverage = facts["abstain"] and facts["abstain"]["coverage"]
     found = regression.thresholds(size, trial, slices_of(records, product), coverage, *limits_of(product))
-    seen.questions += nothing_learned(trial.values["r2"], "the mean")
+    seen.questions += nothing_learned(trial.values["r2"], words("the mean"))
     if "happened_at" in records.columns:
         facts["times"] += regression.in_the_future(records, inputs, product, trial)
     facts |= asked_of(found, "mae", follows(trial, size))
@@ -101,15 +98,23 @@ def nothing_learned(better: float, baseline: str) -> list[str]:
     """Ask for other columns where the quick model is hardly ``better`` than a baseline that looks at none."""
     if better >= LEARNED:
         return []
-    said = f"do these columns say anything of the answer? The quick model is hardly better than {baseline} alone"
-    return [f"{said}, and make will reject such a model"]
+    text = (
+        "do these columns say anything of the answer? The quick model is hardly better than %(baseline)s alone, "
+        "and make will reject such a model"
+    )
+    return [words(text, baseline=baseline)]
+
+
+def untried(why: str) -> str:
+    """Say that there are too few labels for a quick model."""
+    return words("%(why)s: no model was tried, and the thresholds are open", why=why)
 
 
 def complete_several(seen: Seen, size: Size, facts: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the text of the contract of several labels, and the facts that fill it."""
-    why = f"{FEWEST} labelled records are wanted"
+    why = words("%(fewest)s labelled records are wanted", fewest=FEWEST)
     facts |= {"calibration": "platt", "wrong": several.WRONG}
-    facts |= asked_of(several.unmeasured(why), "micro_f1", f"{why}: no model was tried, and the thresholds are open")
+    facts |= asked_of(several.unmeasured(why), "micro_f1", untried(why))
     text, product = contract(facts)
     if size.records < FEWEST:
         return text, facts
@@ -124,9 +129,10 @@ def complete_several(seen: Seen, size: Size, facts: dict[str, Any]) -> tuple[str
 
 def follows(trial: Trial, size: Size, more: str = "") -> str:
     """Say what the thresholds follow from."""
-    sampled = f" on {len(trial.truth)} sampled records" if len(trial.truth) < size.records else ""
-    said = f"thresholds follow from {trial.model}, cross-validated{sampled}{more}"
-    return f"{said}, less the room that a test split needs"
+    few = len(trial.truth) < size.records
+    sampled = words(" on %(records)s sampled records", records=len(trial.truth)) if few else ""
+    text = "thresholds follow from %(model)s, cross-validated%(sampled)s%(more)s, less the room that a test split needs"
+    return words(text, model=trial.model, sampled=sampled, more=more)
 
 
 def groups_of(records: pl.DataFrame) -> list[str] | None:
@@ -138,17 +144,14 @@ def groups_of(records: pl.DataFrame) -> list[str] | None:
 
 def measurable(seen: Seen, size: Size) -> dict[str, Any]:
     """Return the slices that the test split can measure, and why."""
-    if not seen.slices:
-        return {
-            "slices": [],
-            "slices_reason": "nothing seen cuts the records well; name parts that must not be served badly",
-        }
-    if size.records and least_of(size.records, size.test / len(seen.slices)) < SMALLEST:
-        return {
-            "slices": [],
-            "slices_reason": f"{size.records} records are too few for slices of {SMALLEST} in the test split",
-        }
-    return {"slices": seen.slices, "slices_reason": "a first cut; name the parts that must not be served badly"}
+    kept = seen.slices
+    text = "a first cut; name the parts that must not be served badly"
+    if not kept:
+        text = "nothing seen cuts the records well; name parts that must not be served badly"
+    elif size.records and least_of(size.records, size.test / len(kept)) < SMALLEST:
+        kept = []
+        text = "%(records)s records are too few for slices of %(smallest)s in the test split"
+    return {"slices": kept, "slices_reason": words(text, records=size.records, smallest=SMALLEST)}
 
 
 def asked_of(asked: Asked, better_on: str, reason: str) -> dict[str, Any]:
@@ -159,7 +162,7 @@ def asked_of(asked: Asked, better_on: str, reason: str) -> dict[str, Any]:
         "who": words("the pipeline"),
     }
     cell |= {"when": words("every change"), "decides": [row["row"]["id"] for row in asked.rows]}
-    left_out = [f"not asked for: {line}" for line in asked.unasked]
+    left_out = [words("not asked for: %(line)s", line=line) for line in asked.unasked]
     facts = {"requirements": asked.rows, "unasked": left_out, "offline": cell}
     return facts | {"better_on": better_on, "model_reason": reason}
 
@@ -167,7 +170,7 @@ def asked_of(asked: Asked, better_on: str, reason: str) -> dict[str, Any]:
 def unmeasured(reason: str) -> Asked:
     """Return what may be asked before a model can be tried."""
     asked = Asked()
-    why = f"a guess, since {reason}"
+    why = words("a guess, since %(reason)s", reason=reason)
     asked.ask("accuracy", ">=", 0.8, "share", why)
     asked.ask("margin_over_baseline", ">=", 0.05, "share", why)
     return asked
@@ -216,15 +219,22 @@ def in_the_future(
     right, across = ahead(inputs, truth, moments, product), float((outputs.argmax(axis=1) == truth).mean())
     if right is None:
         return []
-    said = f"fitted on the older records, the quick model is right in {right:.0%} of the newest {NEWEST:.0%}"
-    return [f"{said}; across all times in {across:.0%}"]
+    text = (
+        "fitted on the older records, the quick model is right in %(right)s of the newest %(newest)s; "
+        "across all times in %(across)s"
+    )
+    return [words(text, right=f"{right:.0%}", newest=f"{NEWEST:.0%}", across=f"{across:.0%}")]
 
 
 def weighed(none: float, balanced: float) -> dict[str, Any]:
     """Choose the weights of labels, where some are rare, by the macro F1 of the quick model with and without them."""
-    said = f"rare labels: the quick model's macro F1 is {balanced:.3f} where all labels weigh alike, else {none:.3f}"
     chosen = "balanced" if balanced > none + GAIN else "none"
-    return {"weights": chosen, "weights_reason": f"{said}: weights: {chosen} in conf/model"}
+    text = (
+        "rare labels: the quick model's macro F1 is %(balanced)s where all labels weigh alike, else %(none)s: "
+        "weights: %(chosen)s in conf/model"
+    )
+    why = words(text, balanced=f"{balanced:.3f}", none=f"{none:.3f}", chosen=chosen)
+    return {"weights": chosen, "weights_reason": why}
 
 
 def slices_of(records: pl.DataFrame, product: Product) -> dict[str, np.ndarray]:

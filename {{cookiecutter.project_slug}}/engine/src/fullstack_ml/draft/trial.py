@@ -17,6 +17,7 @@ from fullstack_ml.modeling.measuring.measure import measured
 from fullstack_ml.modeling.measuring.novelty import separation
 from fullstack_ml.modeling.measuring.seats import records_table
 from fullstack_ml.modeling.train.novelty import distance, mahalanobis
+from fullstack_ml.pages.words import words
 from fullstack_ml.product.metrics import Sums, metrics_of
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
@@ -48,10 +49,10 @@ def quick_model(inputs: np.ndarray, product: Product, weights: str) -> tuple[Any
         kept = min(COMPONENTS, *rows.shape)
         rows = PCA(kept, whiten=True, svd_solver="randomized", random_state=SEED).fit_transform(rows)
         model = LogisticRegression(C=0.1, max_iter=200, class_weight=weight)
-        return model, rows, f"logistic regression on {kept} principal components"
+        return model, rows, words("logistic regression on %(kept)s principal components", kept=kept)
     size: dict[str, Any] = {"max_iter": 60, "max_leaf_nodes": 15, "early_stopping": False}
     trees = HistGradientBoostingClassifier(**size, class_weight=weight, random_state=SEED)
-    return trees, rows, "60 boosted trees"
+    return trees, rows, words("60 boosted trees")
 
 
 def out_of_fold(
@@ -126,11 +127,11 @@ def attempt(inputs: np.ndarray, truth: np.ndarray, outputs: np.ndarray, model: s
         rule = answer.fit_rule(calibration, truth[half], product)
     except UserError:  # the sample is smaller than what the rule needs
         rule = answer.fit_rule(calibration, truth[half], without_abstaining(product))
-    words = answer.decide(outputs[~half], drawn[~half], rule)
+    decisions = answer.decide(outputs[~half], drawn[~half], rule)
     facts = answer.training_facts(answer.summary(truth, product), product)
     metrics = metrics_of(product)
     whole = records_table(answer, outputs, truth, np.full(len(truth), ACCEPT, dtype=object), rule, product, BINS)
-    decided = records_table(answer, outputs[~half], truth[~half], words, rule, product, BINS)
+    decided = records_table(answer, outputs[~half], truth[~half], decisions, rule, product, BINS)
     found = measured({key: row for key, row in answer.METRICS.items() if key not in RULED}, Sums.of(whole, facts))
     found |= measured({key: metrics[key] for key in RULED if key in metrics}, Sums.of(decided, facts))
     values = {key: float(value[0]) for key, value in found.items()}

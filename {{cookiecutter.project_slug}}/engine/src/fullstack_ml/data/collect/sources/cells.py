@@ -12,7 +12,9 @@ from typing import Any
 import polars as pl
 
 from fullstack_ml.data.collect.sources.delimited import ROW, BadRow
+from fullstack_ml.pages.words import words
 from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.sentences import in_english, sentence
 
 ROWS = 20_000
 
@@ -54,7 +56,8 @@ def sheet(file: Any) -> tuple[list[str], Iterator[tuple[int, list[Any]]], str]:
         header.pop()
     width = len(header)
     numbered = ((n, [*row, *[None] * width][:width]) for n, row in enumerate(rows, 1))
-    said = f"sheet {first.title!r}" + (f", the first of {len(book.sheetnames)}" if len(book.sheetnames) > 1 else "")
+    text = "sheet %(name)s, the first of %(sheets)s" if len(book.sheetnames) > 1 else "sheet %(name)s"
+    said = words(text, name=repr(first.title), sheets=len(book.sheetnames))
     return header, (row for row in numbered if any(cell is not None for cell in row[1])), said
 
 
@@ -78,8 +81,8 @@ def json_rows(file: Any, bad: list[BadRow], place: str, where: str, keep_out: bo
         if number == 1 and (text[0] == "[" or text == "{"):
             what, fix = f"{place} is one JSON document", "write one object per line, such as by jq -c '.[]'"
             raise UserError(what, where, fix)
-        reason = f"line {number} is no JSON object"
+        reason = sentence("line %(line)s is no JSON object", line=number)
         if not keep_out:
             fix = f"mend the line, or set bad_rows: keep-out to go on without such lines: {text[:60]!r}"
-            raise UserError(f"{place}: {reason}", where, fix)
+            raise UserError(f"{place}: {in_english(reason)}", where, fix)
         bad.append(BadRow(number, reason, text))

@@ -20,6 +20,7 @@ from pyarrow import csv as arrow
 
 from fullstack_ml.data.collect.sources.dialect import Form, Opener, ends_open
 from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.sentences import in_english, sentence
 
 BLOCK = 16 * 2**20  # bytes that are parsed at once
 SECONDS = 5.0  # that Arrow gets to let go
@@ -28,10 +29,10 @@ ROW = "#row"  # column of batches: the number of the row among those below the h
 
 @dataclass
 class BadRow:
-    """A row that is longer or shorter than the first: its line in the file, why it is bad, its text."""
+    """A row that is longer or shorter than the first: its line in the file, why it is bad (a sentence), its text."""
 
     line: int
-    reason: str
+    reason: dict[str, Any]
     text: str
 
 
@@ -148,10 +149,11 @@ class Kept:
             line = self.lines.find(number)
             if row.text.count('"') % 2 and "\n" in row.text:
                 self.refuse_open_quote(line)
-            reason = f"line {line} has {row.actual_columns} cells, the header has {len(self.form.names)}"
+            text = "line %(line)s has %(cells)s cells, the header has %(named)s"
+            reason = sentence(text, line=line, cells=row.actual_columns, named=len(self.form.names))
             if not self.keep_out:
                 fix = f"mend the line, or set bad_rows: keep-out to go on without such rows: {row.text[:60]!r}"
-                raise UserError(f"{self.place}: {reason}", self.where, fix)
+                raise UserError(f"{self.place}: {in_english(reason)}", self.where, fix)
             self.bad.append(BadRow(line, reason, row.text))
             self.skipped.add(number - 1)
         self.found.clear()

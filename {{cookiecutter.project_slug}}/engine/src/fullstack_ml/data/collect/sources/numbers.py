@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from fullstack_ml.data.collect.sources.conversion import MISSING
+from fullstack_ml.pages.words import words
 
 POINT = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 DECIMAL = r"^[+-]?(\d+|\d{1,3}([. ]\d{3})+),\d+([eE][+-]?\d+)?$"  # 94,0 and 1.234,5
@@ -42,7 +43,7 @@ def writing_of(start: pl.DataFrame, numeric: Collection[str] | None, by_commas: 
     decimal = only_decimal or not (only_thousands or by_commas)
     notes = []
     if len(commas):
-        notes.append("numbers with a decimal comma" if decimal else "numbers with commas between thousands")
+        notes.append(words("numbers with a decimal comma" if decimal else "numbers with commas between thousands"))
     return Writing(columns, bool(decimal), notes)
 
 

@@ -26,6 +26,7 @@ from fsspec.implementations.local import LocalFileOpener
 
 from fullstack_ml.data.collect.sources import cells, delimited, dialect, numbers
 from fullstack_ml.data.collect.sources.delimited import ROW, BadRow
+from fullstack_ml.pages.words import words
 from fullstack_ml.workspace.errors import UserError, first_line
 
 ROWS = 100_000
@@ -124,8 +125,8 @@ SAID = {
 def _unreadable(name: str, error: Exception, where: str, ending: str) -> UserError:
     """Say that the bytes are not what the ending says."""
     reason = first_line(error)
-    words, fix = next((found for said, found in SAID.items() if said in reason), ("", f"give {FORMS[ending]}"))
-    return UserError(f"{name} is unreadable: {words or reason}", where, fix)
+    told, fix = next((found for said, found in SAID.items() if said in reason), ("", f"give {FORMS[ending]}"))
+    return UserError(f"{name} is unreadable: {told or reason}", where, fix)
 
 
 def _finished(
@@ -185,11 +186,11 @@ def _delimited(opened: Any, name: str, where: str, bad: list[BadRow], keep_out: 
     form.names = unique(form.names, name, where)
     rows = delimited.batches(opened, form, bad, name, where, keep_out)
     separator = form.separator if len(form.names) > 1 else ""
-    sign = dialect.SEPARATORS.get(separator, repr(separator))
-    said = [f"separated by {sign}s" if separator else "one column"]
-    said += [] if encoding == "utf-8" else [f"encoding {encoding.removesuffix('-sig')}"]
+    sign = words(dialect.SEPARATORS.get(separator, repr(separator)))
+    said = [words("separated by %(sign)ss" if separator else "one column", sign=sign)]
+    said += [] if encoding == "utf-8" else [words("encoding %(name)s", name=encoding.removesuffix("-sig"))]
     if any(map(NUMBER.fullmatch, form.names)):
-        said.append(f"its first row is taken for the header: {', '.join(form.names[:3])}")
+        said.append(words("its first row is taken for the header: %(cells)s", cells=", ".join(form.names[:3])))
     return Reading(form.names, rows, said, separator=separator)
 
 
@@ -234,7 +235,7 @@ def _json(opened: Any, name: str, where: str, bad: list[BadRow], keep_out: bool)
     start = list(islice(rows, cells.ROWS))
     names = list(dict.fromkeys(key for _, row in start for key in row))
     every = ((number, [row.get(key) for key in names]) for number, row in chain(start, rows))
-    return Reading(names, cells.as_batches(every, names), ["one JSON object per line"])
+    return Reading(names, cells.as_batches(every, names), [words("one JSON object per line")])
 
 
 READERS: dict[str, Callable[[Any, str, str, list[BadRow], bool], Reading]] = {

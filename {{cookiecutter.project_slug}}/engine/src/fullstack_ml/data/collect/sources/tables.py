@@ -16,6 +16,7 @@ from fullstack_ml.data.collect.sources.reading import ENDINGS, Reading, is_table
 from fullstack_ml.data.collect.sources.rows import as_records, numeric_columns
 from fullstack_ml.product.types import Product
 from fullstack_ml.workspace.errors import UserError
+from fullstack_ml.workspace.sentences import in_english
 
 TOLD = 5  # files of which a line is printed
 
@@ -136,7 +137,7 @@ def records(reading: Reading, address: str, product: Product, columns: Columns, 
 def kept_out(reading: Reading, address: str) -> Iterator[pl.DataFrame]:
     """Yield the rows that were kept out since the last time, as rejected."""
     if reading.bad:
-        rows = [(f"{address}#line {bad.line}", bad.reason, bad.text) for bad in reading.bad]
+        rows = [(f"{address}#line {bad.line}", in_english(bad.reason), bad.text) for bad in reading.bad]
         reading.bad.clear()
         names = ["source", "rejected", "record"]
         frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
