@@ -98,8 +98,8 @@ def test_a_column_may_hold_commas_where_it_is_the_only_one() -> None:
 
 def test_a_header_of_numbers_is_noted() -> None:
     told = "its first row is taken for the header: 0.5, good"
-    assert told in read(TABLE.partition("\n")[2]).notes
-    assert not any("header" in note for note in read(TABLE).notes)
+    assert told in read(TABLE.partition("\n")[2]).said
+    assert "header" not in read(TABLE).said
 
 
 def test_blanks_behind_separators_are_no_part_of_a_cell() -> None:

@@ -32,7 +32,7 @@ def test_every_separator_is_found(separator: str, name: str) -> None:
     found = read_table_file(body, name)
     assert found.names == NAMES
     assert found.frame.rows() == ROWS
-    assert f"separated by {dialect.SEPARATORS[separator]}s" in found.notes
+    assert f"separated by {dialect.SEPARATORS[separator]}s" in found.said
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_every_separator_is_found(separator: str, name: str) -> None:
 def test_numbers_are_read_as_they_are_written(text: str, notes: str | None, numbers: list[str]) -> None:
     found = read_table_file(text.encode(), "t.csv")
     assert found.frame["a"].to_list() == numbers
-    assert [note for note in found.notes if note.startswith("numbers")] == ([notes] if notes else [])
+    assert [note for note in found.said.split("; ") if note.startswith("numbers")] == ([notes] if notes else [])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp949"])
@@ -57,7 +57,7 @@ def test_korean_is_read_in_every_encoding(encoding: str) -> None:
     found = read_table_file(text.encode(encoding), "t.csv")
     assert found.names == ["날짜", "강수량 (mm)", "날씨"]
     assert found.frame["날씨"].to_list() == ["맑음 (Clear)", "눈 & 진눈깨비"]
-    assert ("encoding cp949" in found.notes) == (encoding == "cp949")
+    assert ("encoding cp949" in found.said) == (encoding == "cp949")
 
 
 def test_western_text_is_not_taken_for_korean() -> None:
@@ -160,7 +160,7 @@ def test_the_first_sheet_of_an_excel_file_is_read_as_a_csv_file_would_be(tmp_pat
     book.create_sheet("Other").append(["never"])
     book.save(tmp_path / "t.xlsx")
     found = read_table_file(tmp_path / "t.xlsx")
-    assert found.notes == ["sheet 'People', the first of 2"]
+    assert found.said == "sheet 'People', the first of 2"
     assert found.frame.rows() == [
         ("1", "2024-06-28", "true", "2.5", "x"),
         ("2", "2024-06-29T08:30:00", "false", "3", None),

@@ -41,7 +41,7 @@ def table_rows(file: Path) -> list[Row]:
     found = {column: [titles[n] for n in names if n in titles][:1] for column, names in COLUMNS.items()}
     for column in ("id", "label"):
         if not found[column]:
-            read = f" (read as: {'; '.join(reading.notes)})" if reading.notes else ""
+            read = f" (read as: {reading.said})" if reading.notes else ""
             what = f"{file.name} has no column {column!r}; it has {', '.join(reading.names)}{read}"
             fix = f"let the first row of the first sheet name the columns, one of them {column}"
             raise UserError(what, str(file), fix)

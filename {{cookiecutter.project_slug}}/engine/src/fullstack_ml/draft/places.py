@@ -65,7 +65,7 @@ def tables(system: Any, path: str, place: str) -> Tables:
                 odd = ", ".join(sorted(set(reading.names) ^ set(names)))
                 raise UserError(f"{address} has other columns than the first table: {odd}", WHERE, "give one of them")
             names = names or reading.names
-            found.notes += [note for note in reading.notes if note not in found.notes]
+            found.notes += [note for note in map(told, reading.notes) if note not in found.notes]
             for batch in reading.batches:
                 yield batch.select(names)
             text = "%(file)s, line %(line)s: %(reason)s"

@@ -12,7 +12,6 @@ from typing import Any
 import polars as pl
 
 from fullstack_ml.data.collect.sources.delimited import ROW, BadRow
-from fullstack_ml.pages.words import words
 from fullstack_ml.workspace.errors import UserError
 from fullstack_ml.workspace.sentences import in_english, sentence
 
@@ -44,7 +43,7 @@ def as_batches(rows: Iterable[tuple[int, list[Any]]], names: list[str]) -> Itera
         yield pl.DataFrame([*texts, pl.Series(ROW, [number for number, _ in part], pl.Int64)])
 
 
-def sheet(file: Any) -> tuple[list[str], Iterator[tuple[int, list[Any]]], str]:
+def sheet(file: Any) -> tuple[list[str], Iterator[tuple[int, list[Any]]], dict[str, Any]]:
     """Return header, numbered rows and a sentence on the first sheet of an Excel file; empty rows are left out."""
     from openpyxl import load_workbook  # slow to import, and few tables need it
 
@@ -57,7 +56,7 @@ def sheet(file: Any) -> tuple[list[str], Iterator[tuple[int, list[Any]]], str]:
     width = len(header)
     numbered = ((n, [*row, *[None] * width][:width]) for n, row in enumerate(rows, 1))
     text = "sheet %(name)s, the first of %(sheets)s" if len(book.sheetnames) > 1 else "sheet %(name)s"
-    said = words(text, name=repr(first.title), sheets=len(book.sheetnames))
+    said = sentence(text, name=repr(first.title), sheets=len(book.sheetnames))
     return header, (row for row in numbered if any(cell is not None for cell in row[1])), said
 
 

@@ -134,7 +134,7 @@ def _tables(wanted: Iterator[Entry], fetcher: Fetcher, product: Product, columns
         except RefusedError as error:
             yield pl.DataFrame([{"rejected": str(error), "source": url}], schema=SCHEMA)
             continue
-        print(f"collect: {url}: {'; '.join(reading.notes)}")
+        print(f"collect: {url}: {reading.said}")
         yield from (frame.with_columns(source=pl.lit(url)) for frame in records(reading, url, product, columns, WHERE))
 
 

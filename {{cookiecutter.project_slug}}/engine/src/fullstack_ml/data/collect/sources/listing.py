@@ -36,7 +36,7 @@ def read_listing(path: str, product: Product, where: str) -> dict[str, Said]:
             if row.get("split") not in ("train", "test", None):
                 raise UserError(f"the split of {file} is {row['split']!r} in {path}", where, "write train or test")
             listed[file] = {wanted[name]: value or None for name, value in row.items()}
-    print(f"collect: {path}: {len(listed)} files; {'; '.join(reading.notes)}")
+    print(f"collect: {path}: {len(listed)} files; {reading.said}")
     return listed
 
 

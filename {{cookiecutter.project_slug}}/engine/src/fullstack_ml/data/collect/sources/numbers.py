@@ -5,11 +5,12 @@ Reads and writes nothing.
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
 from fullstack_ml.data.collect.sources.conversion import MISSING
-from fullstack_ml.pages.words import words
+from fullstack_ml.workspace.sentences import sentence
 
 POINT = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 DECIMAL = r"^[+-]?(\d+|\d{1,3}([. ]\d{3})+),\d+([eE][+-]?\d+)?$"  # 94,0 and 1.234,5
@@ -23,7 +24,7 @@ class Writing:
 
     columns: list[str]
     decimal_comma: bool
-    notes: list[str] = field(default_factory=list)
+    notes: list[Any] = field(default_factory=list)
 
 
 def writing_of(start: pl.DataFrame, numeric: Collection[str] | None, by_commas: bool) -> Writing:
@@ -43,7 +44,7 @@ def writing_of(start: pl.DataFrame, numeric: Collection[str] | None, by_commas: 
     decimal = only_decimal or not (only_thousands or by_commas)
     notes = []
     if len(commas):
-        notes.append(words("numbers with a decimal comma" if decimal else "numbers with commas between thousands"))
+        notes.append(sentence("numbers with a decimal comma" if decimal else "numbers with commas between thousands"))
     return Writing(columns, bool(decimal), notes)
 
 

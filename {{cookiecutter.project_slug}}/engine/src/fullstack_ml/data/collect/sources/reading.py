@@ -26,8 +26,8 @@ from fsspec.implementations.local import LocalFileOpener
 
 from fullstack_ml.data.collect.sources import cells, delimited, dialect, numbers
 from fullstack_ml.data.collect.sources.delimited import ROW, BadRow
-from fullstack_ml.pages.words import words
 from fullstack_ml.workspace.errors import UserError, first_line
+from fullstack_ml.workspace.sentences import in_english, sentence
 
 ROWS = 100_000
 FORMS = {
@@ -44,7 +44,7 @@ ENDINGS = (*FORMS, *(f"{ending}.gz" for ending in FORMS if ending not in (".parq
 
 @dataclass
 class Reading:
-    """A table: its column ``names``, its ``batches`` (to be read once), and ``notes`` on what was found.
+    """A table: its column ``names``, its ``batches`` (to be read once), and ``notes``, sentences on what was found.
 
     A batch has the column ``ROW`` beside those of the file. ``bad`` fills with rows that are kept out. ``separator`` is
     the sign between cells, where there is one.
@@ -52,16 +52,19 @@ class Reading:
 
     names: list[str]
     batches: Iterator[pl.DataFrame]
-    notes: list[str]
+    notes: list[Any]
     bad: list[BadRow] = field(default_factory=list)
     separator: str = ""
 
     @property
+    def said(self) -> str:
+        """Tell the notes in English."""
+        return "; ".join(map(in_english, self.notes))
+
+    @property
     def frame(self) -> pl.DataFrame:
         """Read all that is left as one frame, without the numbers of rows."""
-        found = list(self.batches)
-        if not found:
-            return pl.DataFrame(schema=dict.fromkeys(self.names, pl.String))
+        found = list(self.batches) or [pl.DataFrame(schema=dict.fromkeys([ROW, *self.names], pl.String))]
         return pl.concat(found, how="vertical_relaxed").drop(ROW)
 
 
@@ -186,11 +189,11 @@ def _delimited(opened: Any, name: str, where: str, bad: list[BadRow], keep_out: 
     form.names = unique(form.names, name, where)
     rows = delimited.batches(opened, form, bad, name, where, keep_out)
     separator = form.separator if len(form.names) > 1 else ""
-    sign = words(dialect.SEPARATORS.get(separator, repr(separator)))
-    said = [words("separated by %(sign)ss" if separator else "one column", sign=sign)]
-    said += [] if encoding == "utf-8" else [words("encoding %(name)s", name=encoding.removesuffix("-sig"))]
+    sign = sentence(dialect.SEPARATORS.get(separator, repr(separator).replace("%", "%%")))
+    said = [sentence("separated by %(sign)ss" if separator else "one column", sign=sign)]
+    said += [] if encoding == "utf-8" else [sentence("encoding %(name)s", name=encoding.removesuffix("-sig"))]
     if any(map(NUMBER.fullmatch, form.names)):
-        said.append(words("its first row is taken for the header: %(cells)s", cells=", ".join(form.names[:3])))
+        said.append(sentence("its first row is taken for the header: %(cells)s", cells=", ".join(form.names[:3])))
     return Reading(form.names, rows, said, separator=separator)
 
 
@@ -209,7 +212,6 @@ def _parquet(opened: Any, name: str, where: str, bad: list[BadRow], keep_out: bo
         source.close()
         source = pa.OSFile(source.path)
     file = pq.ParquetFile(source, pre_buffer=False)  # a buffer would keep all that was read
-
     names = unique(file.schema_arrow.names, name, where)
 
     def rows() -> Iterator[pl.DataFrame]:
@@ -235,7 +237,7 @@ def _json(opened: Any, name: str, where: str, bad: list[BadRow], keep_out: bool)
     start = list(islice(rows, cells.ROWS))
     names = list(dict.fromkeys(key for _, row in start for key in row))
     every = ((number, [row.get(key) for key in names]) for number, row in chain(start, rows))
-    return Reading(names, cells.as_batches(every, names), [words("one JSON object per line")])
+    return Reading(names, cells.as_batches(every, names), [sentence("one JSON object per line")])
 
 
 READERS: dict[str, Callable[[Any, str, str, list[BadRow], bool], Reading]] = {

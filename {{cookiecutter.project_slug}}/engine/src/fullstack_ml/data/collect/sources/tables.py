@@ -100,7 +100,7 @@ def read_tables(
             yield batch
         rows += count
         if number < TOLD:
-            print(f"collect: {address}: {count} rows; {'; '.join(reading.notes)}")
+            print(f"collect: {address}: {count} rows; {reading.said}")
     if len(files) > TOLD:
         print(f"collect: and {len(files) - TOLD} more files; {rows} rows in all")
     if columns.label and len(labels) < 2:
