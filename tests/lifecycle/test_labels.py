@@ -25,7 +25,7 @@ def test_several_labels_go_from_the_question_to_the_served_answer(
     assert {row["labels"] for row in evaluation["sets"]["by_number"]} == {0, 1, 2}
     for page in ("reports/analysis.html", "docs/3-model/model-card.md"):
         text = (project.folder / page).read_text(encoding="utf-8")
-        assert "candidates hold it" in text
+        assert "candidates include it" in text.lower()
         assert "Confused labels" not in text
     record = pl.read_parquet(project.folder / "data/splits/test.parquet")["id"][0]
     assert "answers where every candidate" in project.ok("make", "explain", f"ID={record}")
